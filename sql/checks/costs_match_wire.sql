@@ -1,0 +1,46 @@
+-- Per day, product and line type, the stored costs have the number and the amounts that were counted on the wire.
+-- exit 5
+-- Each side is added up in columns of its own, because a join would lose what only one side has.
+select
+  start_date,
+  product,
+  line_type,
+  sum(wire_costs) as wire_costs,
+  sum(stored_costs) as stored_costs,
+  sum(stored_costs) - sum(wire_costs) as costs_difference,
+  sum(wire_original) as wire_original,
+  sum(stored_original) as stored_original,
+  sum(stored_original) - sum(wire_original) as original_difference,
+  sum(wire_net) as wire_net,
+  sum(stored_net) as stored_net,
+  sum(stored_net) - sum(wire_net) as net_difference
+from (
+  select
+    start_date,
+    nullif(product, '') as product,
+    nullif(line_type, '') as line_type,
+    costs as wire_costs,
+    original_amount as wire_original,
+    net_amount as wire_net,
+    cast(0 as bigint) as stored_costs,
+    cast(0 as decimal(38, 24)) as stored_original,
+    cast(0 as decimal(38, 24)) as stored_net
+  from wire_totals
+  union all
+  select
+    start_date,
+    nullif(product, '') as product,
+    nullif(line_type, '') as line_type,
+    cast(0 as bigint) as wire_costs,
+    cast(0 as decimal(38, 24)) as wire_original,
+    cast(0 as decimal(38, 24)) as wire_net,
+    cast(1 as bigint) as stored_costs,
+    original_amount as stored_original,
+    coalesce(amount, original_amount - coalesce(discount_amount, cast(0 as decimal(38, 24)))) as stored_net
+  from costs
+) as sides
+group by start_date, product, line_type
+having sum(stored_costs) <> sum(wire_costs)
+  or sum(stored_original) <> sum(wire_original)
+  or sum(stored_net) <> sum(wire_net)
+order by start_date, product, line_type

@@ -1,0 +1,40 @@
+-- Per day and line type, cost and discounted cost of the line items equal the source's net amount, and on-demand cost equals its original amount without credits.
+-- exit 5
+-- Each side is added up in columns of its own, because a join would lose what only one side has.
+select
+  usage_day,
+  line_type,
+  sum(wire_net) as wire_net,
+  sum(cost) as cost,
+  sum(cost) - sum(wire_net) as cost_difference,
+  sum(discounted_cost) as discounted_cost,
+  sum(discounted_cost) - sum(wire_net) as discounted_difference,
+  sum(wire_on_demand) as wire_on_demand,
+  sum(on_demand_cost) as on_demand_cost,
+  sum(on_demand_cost) - sum(wire_on_demand) as on_demand_difference
+from (
+  select
+    start_date as usage_day,
+    nullif(line_type, '') as line_type,
+    net_amount as wire_net,
+    original_amount - coalesce(credit_original_amount, cast(0 as decimal(38, 24))) as wire_on_demand,
+    cast(0 as decimal(38, 24)) as cost,
+    cast(0 as decimal(38, 24)) as discounted_cost,
+    cast(0 as decimal(38, 24)) as on_demand_cost
+  from wire_totals
+  union all
+  select
+    cast("time/usage_start" as date) as usage_day,
+    nullif("action/usage_type", '') as line_type,
+    cast(0 as decimal(38, 24)) as wire_net,
+    cast(0 as decimal(38, 24)) as wire_on_demand,
+    "cost/cost" as cost,
+    "cost/discounted_cost" as discounted_cost,
+    "cost/on_demand_cost" as on_demand_cost
+  from line_items
+) as sides
+group by usage_day, line_type
+having sum(cost) <> sum(wire_net)
+  or sum(discounted_cost) <> sum(wire_net)
+  or sum(on_demand_cost) <> sum(wire_on_demand)
+order by usage_day, line_type

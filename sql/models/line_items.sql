@@ -1,0 +1,157 @@
+-- Costs to line items: one select that turns Confluent's costs into CloudZero's Common Bill Format (CBF).
+-- To change it, put a file of the same name into your own SQL folder. A file there replaces this one whole.
+--
+-- It reads
+--   costs              the costs of one connection and one billing period, as received from Confluent
+--   $cloud_provider    the connection's provider label; $connection and $billing_period may be used too
+--   json_text(j, key)  the text under a top-level key of a JSON object, NULL if there is none
+-- It must return
+--   the columns below, by these names and in this order;
+--   an id that is unique and stays the same from run to run (record_id does);
+--   rows whose costs add up to the source, per day and line type, to the last digit. The checks compare them.
+-- A month may be larger than memory, so it streams: no window, no ORDER BY over all rows, no join that is not
+-- on equality, and a small table on the left of a RIGHT JOIN. Write numbers as casts, so that they stay decimals.
+
+with line_types as (
+  -- All 29 line types that Confluent documents, with their family and how people call them.
+  select * from (values
+    ('KAFKA_NUM_CKUS',             'Compute',    'CKUs'),
+    ('KAFKA_BASE',                 'Compute',    'Cluster Base'),
+    ('KAFKA_PARTITION',            'Partitions', 'Partitions'),
+    ('KAFKA_STORAGE',              'Storage',    'Storage'),
+    ('KAFKA_NETWORK_WRITE',        'Network',    'Network Write'),
+    ('KAFKA_NETWORK_READ',         'Network',    'Network Read'),
+    ('KAFKA_REST_PRODUCE',         'Network',    'REST Produce'),
+    ('KAFKA_STREAMS',              'Streams',    'Streams'),
+    ('CLUSTER_LINKING_PER_LINK',   'Links',      'Links'),
+    ('CLUSTER_LINKING_WRITE',      'Network',    'Write'),
+    ('CLUSTER_LINKING_READ',       'Network',    'Read'),
+    ('CONNECT_CAPACITY',           'Compute',    'Capacity'),
+    ('CONNECT_NUM_TASKS',          'Tasks',      'Tasks'),
+    ('CONNECT_THROUGHPUT',         'Network',    'Throughput'),
+    ('CONNECT_NUM_RECORDS',        'Records',    'Records'),
+    ('CUSTOM_CONNECT_NUM_TASKS',   'Tasks',      'Tasks'),
+    ('CUSTOM_CONNECT_THROUGHPUT',  'Network',    'Throughput'),
+    ('KSQL_NUM_CSUS',              'Compute',    'CSUs'),
+    ('FLINK_NUM_CFUS',             'Compute',    'CFUs'),
+    ('GOVERNANCE_BASE',            'Governance', 'Base'),
+    ('SCHEMA_REGISTRY',            'Governance', 'Schema Registry'),
+    ('NUM_RULES',                  'Governance', 'Rules'),
+    ('TABLEFLOW_NUM_TOPICS',       'Topics',     'Topics'),
+    ('TABLEFLOW_DATA_PROCESSED',   'Processing', 'Data Processed'),
+    ('TABLEFLOW_STORAGE',          'Storage',    'Storage'),
+    ('USM_CONNECTED_NODE',         'Nodes',      'Connected Nodes'),
+    ('AUDIT_LOG_READ',             'Network',    'Read'),
+    ('SUPPORT',                    'Support',    'Plan'),
+    ('PROMO_CREDIT',               'Credit',     'Promo Credit')
+  ) as v(line_type, usage_family, words)
+),
+
+-- An empty text is an absent one, and a net amount that was left out is original minus discount.
+cleaned as (
+  select
+    record_id,
+    start_date,
+    end_date,
+    cast(connection as varchar) as connection,
+    nullif(product, '') as product,
+    nullif(line_type, '') as line_type,
+    coalesce(line_type like 'SUPPORT%', false) or coalesce(product like 'SUPPORT%', false) as is_support,
+    nullif(description, '') as description,
+    nullif(network_access_type, '') as network_access_type,
+    nullif(resource_id, '') as resource_id,
+    nullif(environment_id, '') as environment_id,
+    nullif(tier_dimensions, '') as tier_dimensions,
+    quantity,
+    nullif(unit, '') as unit,
+    original_amount,
+    coalesce(amount, original_amount - coalesce(discount_amount, cast(0 as decimal(38, 24)))) as net_amount
+  from costs
+),
+
+named as (
+  select
+    cleaned.*,
+    line_types.usage_family,
+    line_types.words,
+    case
+      when is_support then 'Support'
+      when product is null then 'Confluent Cloud'
+      when product = 'KAFKA' then 'Kafka'
+      when product = 'CONNECT' then 'Connect'
+      when product = 'KSQL' then 'ksqlDB'
+      when product = 'FLINK' then 'Flink'
+      when product = 'STREAM_GOVERNANCE' then 'Stream Governance'
+      when product = 'CLUSTER_LINK' then 'Cluster Linking'
+      when product = 'CUSTOM_CONNECT' then 'Custom Connect'
+      when product = 'TABLEFLOW' then 'Tableflow'
+      when product = 'AUDIT_LOG' then 'Audit Log'
+      when product = 'USM' then 'Unified Stream Manager'
+      else initcap(replace(product, '_', ' '))
+    end as service
+  from line_types
+  right join cleaned on line_types.line_type = cleaned.line_type
+),
+
+-- One row for each line item of a cost: its type. Only usage below its list price has a second one, Discount.
+typed as (
+  select
+    *,
+    unnest(case
+      when line_type = 'PROMO_CREDIT' and net_amount < cast(0 as decimal(38, 24)) then make_array('Credit')
+      when line_type = 'PROMO_CREDIT' then make_array('Adjustment')
+      when is_support then make_array('Support')
+      when original_amount < cast(0 as decimal(38, 24)) then make_array('Adjustment')
+      when original_amount > net_amount then make_array('Usage', 'Discount')
+      else make_array('Usage')
+    end) as type
+  from named
+)
+
+select
+  case when type = 'Discount' then concat(record_id, '-discount') else record_id end as "lineitem/id",
+  type as "lineitem/type",
+  coalesce(
+    description,
+    concat_ws(': ', service, case
+      when line_type = 'SUPPORT' and product like 'SUPPORT_%' then initcap(replace(substr(product, 9), '_', ' '))
+      else coalesce(words, initcap(replace(line_type, '_', ' ')))
+    end)
+  ) as "lineitem/description",
+  cast($cloud_provider as varchar) as "lineitem/cloud_provider",
+  cast(start_date as timestamp) as "time/usage_start",
+  cast(end_date as timestamp) as "time/usage_end",
+  -- CloudZero splits at ':' and '/' and drops what follows the second part.
+  case
+    when resource_id like 'lksqlc%' then concat('ksqldb-cluster/', translate(resource_id, ':/', '__'))
+    when resource_id like 'lsrc%' then concat('schema-registry/', translate(resource_id, ':/', '__'))
+    when resource_id like 'lfcp%' then concat('flink-compute-pool/', translate(resource_id, ':/', '__'))
+    when resource_id like 'lkc%' then concat('kafka-cluster/', translate(resource_id, ':/', '__'))
+    when resource_id like 'lcc%' then concat('connector/', translate(resource_id, ':/', '__'))
+    when resource_id is not null then concat('resource/', translate(resource_id, ':/', '__'))
+  end as "resource/id",
+  service as "resource/service",
+  coalesce(usage_family, initcap(replace(line_type, '_', ' '))) as "resource/usage_family",
+  coalesce(environment_id, connection) as "resource/account",
+  nullif(json_text(tier_dimensions, 'region'), '') as "resource/region",
+  line_type as "action/usage_type",
+  network_access_type as "action/operation",
+  case when type <> 'Discount' then quantity end as "usage/amount",
+  case when type <> 'Discount' then unit end as "usage/units",
+  -- cost/cost and cost/discounted_cost have the same sum: the usage row shows the list price where a
+  -- Discount row takes the difference back, and the discounted cost stands in the usage row alone.
+  case
+    when type = 'Discount' then net_amount - original_amount
+    when type = 'Usage' and original_amount > net_amount then original_amount
+    else net_amount
+  end as "cost/cost",
+  case when type = 'Discount' then cast(0 as decimal(38, 24)) else net_amount end as "cost/discounted_cost",
+  case when type in ('Discount', 'Credit') then cast(0 as decimal(38, 24)) else original_amount end
+    as "cost/on_demand_cost",
+  -- Empty until an inventory knows them.
+  cast(null as varchar) as "resource/tag:confluent_environment_id",
+  cast(null as varchar) as "resource/tag:confluent_environment",
+  cast(null as varchar) as "resource/tag:confluent_name",
+  cast(null as varchar) as "resource/tag:confluent_cloud",
+  cast(null as varchar) as "resource/tag:confluent_cluster_kind"
+from typed

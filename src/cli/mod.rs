@@ -1,0 +1,140 @@
+//! The command line: one file a command, data to stdout, everything else to stderr.
+
+mod args;
+mod completions;
+mod import;
+mod output;
+mod query;
+mod sandbox;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
+
+use crate::error::{Class, Error, Result};
+
+const EXAMPLES: &str = "\
+Examples:
+  billstream import --demo                       twelve invented months, no account needed
+  billstream import --store s3://bucket/billing  what is due, with the key in the environment
+  billstream import --month 2026-10 --dry-run    everything but the publish
+  billstream query \"select billing_period, sum(\\\"cost/cost\\\") from line_items group by 1\"
+
+Environment:
+  CONFLUENT_CLOUD_API_KEY, CONFLUENT_CLOUD_API_SECRET, CONFLUENT_CLOUD_REST_ENDPOINT
+  BILLSTREAM_STORE, BILLSTREAM_CONNECTION, BILLSTREAM_SQL_DIR, and the settings named in the README
+  AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL for s3:// stores
+
+Exit codes:
+  0 done · 1 bad data or a failed check · 2 wrong arguments · 3 configuration or credentials
+  4 partial · 5 totals do not reconcile · 6 another run holds the lease
+  7 remote unavailable after retries · 70 a bug";
+
+/// Confluent Cloud costs into CloudZero: exact, reconciled, replaced month by month
+#[derive(Debug, Parser)]
+#[command(name = "billstream", version, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Say more on stderr: -v what is done, -vv details
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Pull, transform, check and publish billing months, and write CloudZero's drops
+    Import(import::ImportArgs),
+    /// Pull costs and publish them as received, without the rest
+    Pull(import::PullArgs),
+    /// Map stored costs to line items anew, without network
+    Transform(import::TransformArgs),
+    /// Ask SQL of `costs` and `line_items`
+    Query(query::QueryArgs),
+    /// Play Confluent's Costs API on loopback, with invented costs
+    Sandbox(sandbox::SandboxArgs),
+    /// Print a shell's completion script
+    Completions(completions::CompletionsArgs),
+}
+
+/// Parses the arguments, runs the command, and gives the process's exit code.
+pub fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(|l| format!("{}:{}", l.file(), l.line()));
+        eprintln!("error: billstream met a bug at {}", place.unwrap_or_default());
+        eprintln!("hint: please report it with the command and `billstream --version`");
+        std::process::exit(Class::Bug.exit_code().into());
+    }));
+    let cli = Cli::parse();
+    log_to_stderr(cli.verbose);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => return fail(&Error::bug(format!("runtime: {e}"))),
+    };
+    let code = match runtime.block_on(run(cli)) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => fail(&error),
+    };
+    runtime.shutdown_background();
+    code
+}
+
+async fn run(cli: Cli) -> Result<u8> {
+    match cli.command {
+        Command::Import(args) => import::import(args).await,
+        Command::Pull(args) => import::pull(args).await,
+        Command::Transform(args) => import::transform(args).await,
+        Command::Query(args) => query::run(args).await,
+        Command::Sandbox(args) => sandbox::run(args).await.map(|()| 0),
+        Command::Completions(args) => completions::run(&args).map(|()| 0),
+    }
+}
+
+fn log_to_stderr(verbose: u8) {
+    let own = match verbose {
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::INFO,
+        _ => LevelFilter::DEBUG,
+    };
+    // The libraries' own debug output could hold payloads: never.
+    let targets = Targets::new().with_default(LevelFilter::ERROR).with_target("billstream", own);
+    let colours = std::env::var_os("NO_COLOR").is_none() && console_is_terminal();
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        .with_target(false)
+        .with_filter(targets);
+    let _ = tracing_subscriber::registry().with(lines).try_init();
+}
+
+fn console_is_terminal() -> bool {
+    std::io::IsTerminal::is_terminal(&std::io::stderr())
+}
+
+fn fail(error: &Error) -> ExitCode {
+    show_error(error);
+    ExitCode::from(error.class().exit_code())
+}
+
+/// Writes an error and its hint to stderr.
+fn show_error(error: &Error) {
+    let mut stderr = std::io::stderr().lock();
+    let _ = writeln!(stderr, "error: {error}");
+    if let Some(hint) = error.hint() {
+        let _ = writeln!(stderr, "hint: {hint}");
+    }
+}
+
+/// Writes data to stdout; a reader that went away ends the process quietly.
+fn print(data: &[u8]) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(data).and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(()),
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(e) => Err(Error::config(format!("cannot write to stdout: {e}"))),
+    }
+}

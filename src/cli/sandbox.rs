@@ -1,0 +1,104 @@
+//! `billstream sandbox`: Confluent's Costs API on loopback, with invented data.
+
+use crate::error::{Error, Result};
+use crate::sandbox::{
+    DEFAULT_COSTS_PER_DAY, DEFAULT_KEY, DEFAULT_SECRET, Fault, Options, base_url, serve,
+};
+use chrono::{NaiveDate, Utc};
+use std::io::Write as _;
+use std::net::Ipv4Addr;
+use tokio::net::TcpListener;
+
+/// Arguments of `billstream sandbox`.
+#[derive(Debug, clap::Args)]
+pub struct SandboxArgs {
+    /// Port on 127.0.0.1; 0 takes any free one
+    #[arg(long, default_value_t = 8900)]
+    port: u16,
+    /// API key that requests have to carry
+    #[arg(long, default_value = DEFAULT_KEY)]
+    key: String,
+    /// API secret that goes with the key (a made-up one: it guards invented data)
+    #[arg(long, default_value = DEFAULT_SECRET, hide_default_value = true)]
+    secret: secrecy::SecretString,
+    /// Costs of each day; at least 56 are made
+    #[arg(long, value_name = "COUNT", default_value_t = DEFAULT_COSTS_PER_DAY)]
+    costs_per_day: usize,
+    /// Another seed makes another organization of the same kind
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Take this day as today (UTC): costs go one year back from it
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    today: Option<NaiveDate>,
+    /// Let something go wrong: kind[:times][:option=value], such as 429:2:retry_after=3 or reset
+    ///
+    /// Kinds: 429, 429-date, 429-reset, 500, 502-html, 503, html-200, 404, 401, 403, reset, cut,
+    /// truncated-json, slow, repeat-token, bad-record, missing-amount, outside-window.
+    /// Options: retry_after (seconds), secs (pause of slow), after (requests to leave alone first).
+    #[arg(long = "fault", value_name = "FAULT")]
+    faults: Vec<Fault>,
+    /// Answer 429 to more requests a second than this
+    #[arg(long, value_name = "REQUESTS", value_parser = clap::value_parser!(u32).range(1..))]
+    rate_limit: Option<u32>,
+    /// Compress answers for clients that accept gzip
+    #[arg(long)]
+    gzip: bool,
+    /// Restate a few amounts of earlier months; each number above 0 does so differently
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    revision: u32,
+    /// Let this day come back without any cost
+    #[arg(long = "drop-day", value_name = "YYYY-MM-DD")]
+    drop_days: Vec<NaiveDate>,
+    /// Serve the same costs in another order
+    #[arg(long)]
+    reorder: bool,
+}
+
+/// Listens on 127.0.0.1, prints where, and serves until Ctrl-C.
+pub async fn run(args: SandboxArgs) -> Result<()> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port))
+        .await
+        .map_err(|error| {
+            Error::usage(format!("cannot listen on 127.0.0.1:{}: {error}", args.port))
+                .with_hint("choose another port with --port, or any free one with --port 0")
+        })?;
+    let address = listener.local_addr().map_err(|error| {
+        Error::remote(format!("cannot tell where the sandbox listens: {error}"))
+    })?;
+    let url = base_url(&address);
+    announce(&url, &args);
+    let options = Options {
+        key: args.key,
+        secret: args.secret,
+        costs_per_day: args.costs_per_day,
+        seed: args.seed,
+        today: args.today.unwrap_or_else(|| Utc::now().date_naive()),
+        faults: args.faults,
+        rate_limit: args.rate_limit,
+        gzip: args.gzip,
+        revision: args.revision,
+        drop_days: args.drop_days,
+        reorder: args.reorder,
+        ..Options::default()
+    };
+    tokio::select! {
+        served = serve(listener, options) => served,
+        _ = tokio::signal::ctrl_c() => Ok(()),
+    }
+}
+
+/// Says where the sandbox is, and what to export to use it. Whoever started it may have closed
+/// these streams since, which is no reason to stop.
+fn announce(url: &str, args: &SandboxArgs) {
+    use secrecy::ExposeSecret as _;
+    let mut stdout = std::io::stdout();
+    let _ = writeln!(stdout, "sandbox listening on {url}").and_then(|()| stdout.flush());
+    let _ = writeln!(
+        std::io::stderr(),
+        "export CONFLUENT_CLOUD_REST_ENDPOINT={url}\n\
+         export CONFLUENT_CLOUD_API_KEY={}\n\
+         export CONFLUENT_CLOUD_API_SECRET={}",
+        args.key,
+        args.secret.expose_secret()
+    );
+}

@@ -1,0 +1,392 @@
+//! Turns the answers that Confluent gives in place of costs into words: what it said, what that
+//! means, and what to do next. No secret and no raw body gets into them.
+
+use chrono::{Days, NaiveDate};
+use reqwest::StatusCode;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+use super::windows::Window;
+use crate::error::{Class, Error};
+
+/// The most characters of a detail that are shown.
+const DETAIL_CHARS: usize = 300;
+/// The longest window that the API takes, in days (docs: invoices and costs, one month).
+const LONGEST_WINDOW_DAYS: u32 = 31;
+/// Days that the API looks back (docs: one year; the last day of it is known to be refused).
+const LOOK_BACK_DAYS: u64 = 364;
+
+/// What an answer said, fit to be shown.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// Confluent's name for the request, which its support asks for.
+    pub request_id: Option<String>,
+    /// What the body said, if it said anything.
+    pub detail: Option<String>,
+    /// The host that a redirect points to.
+    pub redirect_host: Option<String>,
+}
+
+/// Makes remote text fit to be shown: without credentials and control characters, capped.
+pub struct Cleaner {
+    secrets: Vec<SecretString>,
+}
+
+impl Cleaner {
+    /// A cleaner that hides each of the secrets wherever it occurs.
+    pub fn new(secrets: impl IntoIterator<Item = String>) -> Self {
+        let secrets = secrets.into_iter().filter(|secret| !secret.is_empty());
+        let mut secrets: Vec<String> = secrets.collect();
+        // The longer first, or a secret that holds another one would show its rest.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        Cleaner {
+            secrets: secrets.into_iter().map(SecretString::from).collect(),
+        }
+    }
+
+    /// The text in one line; `None` if nothing is left of it.
+    pub fn clean(&self, text: &str) -> Option<String> {
+        let shown: String = text
+            .chars()
+            .map(|c| if c.is_whitespace() { ' ' } else { c })
+            .filter(|c| !c.is_control() && !steers_display(*c))
+            .collect();
+        let mut words = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+        for secret in &self.secrets {
+            words = words.replace(secret.expose_secret(), "[redacted]");
+        }
+        if words.chars().count() > DETAIL_CHARS {
+            words = words.chars().take(DETAIL_CHARS - 1).chain(['…']).collect();
+        }
+        (!words.is_empty()).then_some(words)
+    }
+}
+
+/// Characters without a shape of their own, which hide or turn around the ones beside them.
+fn steers_display(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// What an error body says, not yet cleaned: the first error's detail, title or message, else the
+/// message, else the error's message. A body that isn't JSON says nothing.
+///
+/// Covers the shapes of the Cloud API (`errors`), its announced successor and Connect (`error`), and
+/// Schema Registry (`message`).
+pub fn detail(body: &[u8]) -> Option<String> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let text = |value: &Value, key: &str| {
+        let text = value.get(key)?.as_str()?.trim();
+        (!text.is_empty()).then(|| text.to_owned())
+    };
+    let first = body
+        .get("errors")
+        .and_then(|errors| errors.get(0))
+        .unwrap_or(&Value::Null);
+    let said = ["detail", "title", "message"]
+        .iter()
+        .find_map(|key| text(first, key));
+    if let Some(said) = said {
+        let source = first.get("source").unwrap_or(&Value::Null);
+        let place = text(source, "parameter").or_else(|| text(source, "pointer"));
+        return Some(match place {
+            Some(place) if !said.contains(&place) => format!("{said} ({place})"),
+            _ => said,
+        });
+    }
+    text(&body, "message")
+        .or_else(|| body.get("error").and_then(|error| text(error, "message")))
+        .or_else(|| text(&body, "error"))
+}
+
+/// The request id that an error body holds, for answers without the header.
+pub fn request_id(body: &[u8]) -> Option<String> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    Some(body.get("requestId")?.as_str()?.to_owned())
+}
+
+impl Answer {
+    /// Status and detail: `HTTP 403 Forbidden: no access`.
+    pub fn said(&self) -> String {
+        match &self.detail {
+            Some(detail) => format!("HTTP {}: {detail}", self.status),
+            None => format!("HTTP {}", self.status),
+        }
+    }
+
+    /// The error that an answer means which asking again doesn't change. `asked` is what was asked
+    /// for, in words; `today` tells a window that lies too far back.
+    pub fn refusal(&self, asked: &str, window: Window, today: NaiveDate) -> Error {
+        let detail = self.detail.as_deref().unwrap_or_default().to_lowercase();
+        let (class, meaning, hint) = match self.status {
+            // Some services refuse a key of the wrong kind with 403.
+            StatusCode::UNAUTHORIZED => key_refused(&detail),
+            StatusCode::FORBIDDEN if detail.contains("api key") => key_refused(&detail),
+            StatusCode::FORBIDDEN => (
+                Class::Config,
+                "the API key may not read costs".to_owned(),
+                "give the owner of the key (service account or user) the role BillingAdmin at the \
+                 Organization scope, in Confluent Cloud under Accounts & access"
+                    .to_owned(),
+            ),
+            StatusCode::NOT_FOUND => (
+                Class::Data,
+                "Confluent has no costs at this address".to_owned(),
+                "check the endpoint (CONFLUENT_CLOUD_REST_ENDPOINT, usually \
+                 https://api.confluent.cloud), and that the owner of the key still has the role \
+                 BillingAdmin; nothing was taken for empty"
+                    .to_owned(),
+            ),
+            StatusCode::BAD_REQUEST => request_refused(&detail, window, today),
+            status if status.is_redirection() => {
+                let host = self.redirect_host.as_deref().unwrap_or("another address");
+                (
+                    Class::Data,
+                    format!("the endpoint redirects to {host}"),
+                    "credentials are only sent to the configured endpoint: check \
+                     CONFLUENT_CLOUD_REST_ENDPOINT (usually https://api.confluent.cloud) and proxies"
+                        .to_owned(),
+                )
+            }
+            _ => (
+                Class::Data,
+                "Confluent refused the request".to_owned(),
+                "asking again is not expected to help; Confluent's support can look up the request id"
+                    .to_owned(),
+            ),
+        };
+        let said = self.said() + &with_request_id(self.request_id.as_deref());
+        let message = format!("{asked}: {meaning}: {said}");
+        let error = if class == Class::Config {
+            Error::config(message)
+        } else {
+            Error::data(message)
+        };
+        error.with_hint(hint)
+    }
+}
+
+/// ` (request id …)`, or nothing.
+pub fn with_request_id(id: Option<&str>) -> String {
+    id.map(|id| format!(" (request id {id})"))
+        .unwrap_or_default()
+}
+
+fn key_refused(detail: &str) -> (Class, String, String) {
+    let meaning = if detail.contains("cloud api") {
+        "this is not a Cloud API key"
+    } else {
+        "Confluent does not accept the API key"
+    };
+    let hint = "the key or its secret is wrong, the key was deleted, or it belongs to a cluster or a \
+                Schema Registry: costs need a Cloud API key, made with the scope \"Cloud resource \
+                management\"; a new key can take a few minutes to work";
+    (Class::Config, meaning.to_owned(), hint.to_owned())
+}
+
+fn request_refused(detail: &str, window: Window, today: NaiveDate) -> (Class, String, String) {
+    let oldest = today
+        .checked_sub_days(Days::new(LOOK_BACK_DAYS))
+        .unwrap_or(today);
+    let says = |words: &[&str]| words.iter().any(|word| detail.contains(word));
+    let (meaning, hint) = if window.end <= window.start {
+        (
+            "the window has no days",
+            "the end, which is exclusive, must come after the start".to_owned(),
+        )
+    } else if window.days() > LONGEST_WINDOW_DAYS {
+        (
+            "the window is too long",
+            format!(
+                "Confluent takes at most one month at a time; this window has {} days",
+                window.days()
+            ),
+        )
+    } else if says(&["page_token", "page token"]) {
+        (
+            "the page token is no longer valid",
+            "page tokens expire; run the command again, which starts at the first page".to_owned(),
+        )
+    } else if window.start <= oldest || says(&["year", "365", "12 month"]) {
+        (
+            "the window starts too far back",
+            "Confluent holds costs for one year; older months cannot be pulled any more".to_owned(),
+        )
+    } else if says(&["month", "31 day", "30 day", "date range"]) {
+        (
+            "the window is too long",
+            "Confluent takes at most one month at a time; try shorter windows".to_owned(),
+        )
+    } else {
+        (
+            "Confluent refused the request",
+            "check the dates: at most one month at a time, and at most one year back".to_owned(),
+        )
+    };
+    (Class::Data, meaning.to_owned(), hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(start: &str, end: &str) -> Window {
+        Window {
+            start: start.parse().unwrap(),
+            end: end.parse().unwrap(),
+        }
+    }
+
+    fn refusal(status: u16, detail: &str, window: Window) -> Error {
+        let answer = Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            request_id: Some("r-1".to_owned()),
+            detail: (!detail.is_empty()).then(|| detail.to_owned()),
+            redirect_host: None,
+        };
+        let error = answer.refusal(
+            "costs of w, first page",
+            window,
+            "2026-11-23".parse().unwrap(),
+        );
+        assert!(error.to_string().contains("request id r-1"), "{error}");
+        assert!(
+            error.to_string().starts_with("costs of w, first page: "),
+            "{error}"
+        );
+        assert!(error.to_string().contains(&status.to_string()), "{error}");
+        error
+    }
+
+    fn october() -> Window {
+        window("2026-10-01", "2026-11-01")
+    }
+
+    #[test]
+    fn every_known_error_shape_gives_its_text() {
+        let shapes = [
+            (
+                r#"{"errors":[{"id":"x","status":"403","detail":"no access"}]}"#,
+                "no access",
+            ),
+            (
+                r#"{"errors":[{"detail":null,"title":"Forbidden"}]}"#,
+                "Forbidden",
+            ),
+            (
+                r#"{"errors":[{"message":"newest"}],"message":"later"}"#,
+                "newest",
+            ),
+            (r#"{"errors":[],"message":"later"}"#, "later"),
+            (
+                r#"{"status":400,"error":{"code":"x","message":"shape b"},"requestId":"q"}"#,
+                "shape b",
+            ),
+            (
+                r#"{"error":{"code":403,"message":"invalid API key"}}"#,
+                "invalid API key",
+            ),
+            (r#"{"error_code":40403,"message":"shape d"}"#, "shape d"),
+            (r#"{"error":"plain"}"#, "plain"),
+            (
+                r#"{"errors":[{"detail":"bad date","source":{"parameter":"start_date"}}]}"#,
+                "bad date (start_date)",
+            ),
+        ];
+        for (body, expected) in shapes {
+            assert_eq!(detail(body.as_bytes()).as_deref(), Some(expected), "{body}");
+        }
+        for nothing in [
+            "",
+            "<html>502</html>",
+            "upstream gone",
+            "[]",
+            "null",
+            "{}",
+            r#"{"errors":[1]}"#,
+        ] {
+            assert_eq!(detail(nothing.as_bytes()), None, "{nothing}");
+        }
+        assert_eq!(request_id(br#"{"requestId":"q"}"#).as_deref(), Some("q"));
+    }
+
+    #[test]
+    fn shown_text_has_no_secret_no_control_characters_and_an_end() {
+        let cleaner = Cleaner::new(["KEY".to_owned(), "KEY-AND-MORE".to_owned(), String::new()]);
+        assert_eq!(
+            cleaner
+                .clean("a\u{1b}[31m\r\n\tb \u{202e}KEY-AND-MORE K\u{0}EY")
+                .as_deref(),
+            Some("a[31m b [redacted] [redacted]")
+        );
+        assert_eq!(cleaner.clean("\u{0} \n"), None);
+        let long = cleaner.clean(&"ä".repeat(1_000)).unwrap();
+        assert_eq!(long.chars().count(), 300);
+        let at_the_edge = cleaner
+            .clean(&format!("{}KEY-AND-MORE", "x".repeat(295)))
+            .unwrap();
+        assert!(!at_the_edge.contains("KEY"));
+    }
+
+    #[test]
+    fn a_refused_key_says_which_key_is_wanted() {
+        let error = refusal(
+            401,
+            "invalid API key: make sure you're using a Cloud API Key",
+            october(),
+        );
+        assert_eq!(error.class(), Class::Config);
+        assert!(error.to_string().contains("not a Cloud API key"));
+        assert!(error.hint().unwrap().contains("Cloud resource management"));
+        let error = refusal(401, "", october());
+        assert!(error.to_string().contains("does not accept the API key"));
+        let error = refusal(403, "invalid API key", october());
+        assert!(error.hint().unwrap().contains("Cloud resource management"));
+    }
+
+    #[test]
+    fn a_missing_role_is_named() {
+        let error = refusal(403, "Forbidden Access", october());
+        assert_eq!(error.class(), Class::Config);
+        assert!(
+            error
+                .hint()
+                .unwrap()
+                .contains("BillingAdmin at the Organization scope")
+        );
+    }
+
+    #[test]
+    fn a_refused_window_says_what_is_wrong_with_it() {
+        let cases = [
+            (october(), "bad request", "at most one month at a time"),
+            (october(), "exceeds one year", "for one year"),
+            (october(), "must be within one month", "shorter windows"),
+            (october(), "invalid page_token", "starts at the first page"),
+            (window("2025-11-01", "2025-12-01"), "", "for one year"),
+            (window("2026-10-01", "2026-11-02"), "", "32 days"),
+            (window("2026-10-02", "2026-10-01"), "", "after the start"),
+        ];
+        for (window, detail, expected) in cases {
+            let error = refusal(400, detail, window);
+            assert_eq!(error.class(), Class::Data);
+            assert!(
+                error.hint().unwrap().contains(expected),
+                "{expected}: {:?}",
+                error.hint()
+            );
+        }
+    }
+
+    #[test]
+    fn other_refusals_are_data_errors() {
+        for status in [204, 302, 402, 404, 409, 422] {
+            assert_eq!(
+                refusal(status, "so", october()).class(),
+                Class::Data,
+                "{status}"
+            );
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! How to reach Confluent, and whether credentials may be sent there.
+
+use std::fmt;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::HeaderValue;
+use secrecy::{ExposeSecret, SecretString};
+use url::{Host, Url};
+
+use crate::error::{Error, Result};
+
+/// Records a page; the most that the API gives.
+pub const PAGE_SIZE: u32 = 10_000;
+/// Time to open a connection.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time without a single byte.
+pub const READ_TIMEOUT: Duration = Duration::from_secs(60);
+/// Time for one request, its body included.
+pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(300);
+/// Attempts for one page, the first one included.
+pub const MAX_ATTEMPTS: u32 = 8;
+/// Time since the first attempt up to which another one may start.
+pub const RETRY_ELAPSED: Duration = Duration::from_secs(300);
+/// Requests a second, retries included. Confluent publishes no limit; this is what careful clients do.
+pub const REQUESTS_PER_SECOND: u32 = 10;
+
+/// How to reach one Confluent organization. Debug hides the credentials.
+#[derive(Clone)]
+pub struct Settings {
+    /// The root of the API, such as `https://api.confluent.cloud`.
+    pub endpoint: Url,
+    /// The id of a Cloud API key.
+    pub key: String,
+    /// Its secret.
+    pub secret: SecretString,
+    /// Records a page.
+    pub page_size: u32,
+    /// Time to open a connection.
+    pub connect_timeout: Duration,
+    /// Time without a single byte.
+    pub read_timeout: Duration,
+    /// Time for one request, its body included.
+    pub total_timeout: Duration,
+    /// Attempts for one page, the first one included.
+    pub max_attempts: u32,
+    /// Time since the first attempt up to which another one may start.
+    pub retry_elapsed: Duration,
+    /// Requests a second, retries included.
+    pub requests_per_second: u32,
+}
+
+impl Settings {
+    /// Settings with the defaults for all that isn't given.
+    pub fn new(endpoint: Url, key: impl Into<String>, secret: SecretString) -> Self {
+        Settings {
+            endpoint,
+            key: key.into(),
+            secret,
+            page_size: PAGE_SIZE,
+            connect_timeout: CONNECT_TIMEOUT,
+            read_timeout: READ_TIMEOUT,
+            total_timeout: TOTAL_TIMEOUT,
+            max_attempts: MAX_ATTEMPTS,
+            retry_elapsed: RETRY_ELAPSED,
+            requests_per_second: REQUESTS_PER_SECOND,
+        }
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("endpoint", &place(&self.endpoint))
+            .field("page_size", &self.page_size)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("read_timeout", &self.read_timeout)
+            .field("total_timeout", &self.total_timeout)
+            .field("max_attempts", &self.max_attempts)
+            .field("retry_elapsed", &self.retry_elapsed)
+            .field("requests_per_second", &self.requests_per_second)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether the endpoint is plain http, which only this computer may be.
+pub(super) fn check_endpoint(endpoint: &Url) -> Result<bool> {
+    let wrong = |why: &str| {
+        Err(
+            Error::config(format!("the Confluent endpoint {} {why}", place(endpoint))).with_hint(
+                "CONFLUENT_CLOUD_REST_ENDPOINT is an address such as https://api.confluent.cloud",
+            ),
+        )
+    };
+    if !endpoint.username().is_empty() || endpoint.password().is_some() {
+        return wrong("holds credentials: give them as key and secret");
+    }
+    if endpoint.query().is_some() || endpoint.fragment().is_some() {
+        return wrong("has a query or a fragment");
+    }
+    let loopback = match endpoint.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => return wrong("names no host"),
+    };
+    match endpoint.scheme() {
+        "https" => Ok(false),
+        "http" if loopback => Ok(true),
+        "http" => wrong("is plain http, over which credentials are not sent to another computer"),
+        _ => wrong("is not https"),
+    }
+}
+
+/// The header of HTTP Basic authentication, and its text, for hiding it.
+pub(super) fn basic(key: &str, secret: &SecretString) -> Result<(HeaderValue, String)> {
+    let secret = secret.expose_secret();
+    let unfit =
+        |text: &str| text.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control());
+    let hint = "set CONFLUENT_CLOUD_API_KEY and CONFLUENT_CLOUD_API_SECRET to a Cloud API key and its \
+                secret, without quotes or line breaks";
+    for (name, text) in [("key", key), ("secret", secret)] {
+        if unfit(text) {
+            return Err(Error::config(format!(
+                "the Confluent API {name} is empty or has white space in it"
+            ))
+            .with_hint(hint));
+        }
+    }
+    if key.contains(':') {
+        return Err(Error::config("the Confluent API key has a colon in it").with_hint(hint));
+    }
+    let encoded = STANDARD.encode(format!("{key}:{secret}"));
+    let mut header = HeaderValue::from_str(&format!("Basic {encoded}"))
+        .map_err(|_| Error::bug("the credentials do not fit into a header"))?;
+    header.set_sensitive(true);
+    Ok((header, encoded))
+}
+
+/// An address without credentials and query.
+pub(super) fn place(url: &Url) -> String {
+    let port = url
+        .port()
+        .map(|port| format!(":{port}"))
+        .unwrap_or_default();
+    format!(
+        "{}://{}{port}{}",
+        url.scheme(),
+        url.host_str().unwrap_or_default(),
+        url.path()
+    )
+}

@@ -1,0 +1,8 @@
+//! The source: Confluent Cloud's Costs API (docs: Cloud API reference, Costs).
+
+pub mod answer;
+pub mod client;
+pub mod decode;
+pub mod page;
+pub mod retry;
+pub mod windows;

@@ -1,0 +1,206 @@
+//! The SQL files: shipped inside the binary, each overridable by name from a folder of the user's.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use datafusion::common::{DataFusionError, ParamValues, ScalarValue};
+use datafusion::dataframe::DataFrame;
+use datafusion::prelude::SessionContext;
+use twox_hash::XxHash3_128;
+
+use crate::error::{Error, Result};
+
+macro_rules! shipped {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../../sql/", $name, ".sql")))),*]
+    };
+}
+
+/// Every file of `sql/`, by its name there.
+const SHIPPED: &[(&str, &str)] = shipped![
+    "models/line_items",
+    "checks/costs_match_wire",
+    "checks/discount_rows_settle",
+    "checks/line_item_ids_unique",
+    "checks/line_items_match_wire",
+    "checks/negative_types",
+    "checks/required_columns",
+    "checks/resource_id_one_separator",
+    "checks/tags_have_resource",
+    "checks/tags_one_value",
+    "checks/usage_start_on_hour",
+];
+
+/// One SQL file: where it came from and what it says.
+#[derive(Debug, Clone)]
+pub struct SqlFile {
+    /// `models/line_items` and so on.
+    pub name: String,
+    /// The user's file, or `None` for the shipped one.
+    pub path: Option<PathBuf>,
+    /// The SQL.
+    pub text: String,
+}
+
+/// The shipped files with the user's overrides.
+#[derive(Debug, Clone)]
+pub struct SqlFiles {
+    files: BTreeMap<String, SqlFile>,
+}
+
+impl SqlFiles {
+    /// Loads the shipped files, and over them `models/*.sql` and `checks/*.sql` of `folder`.
+    ///
+    /// A file of a name that is not shipped is an error in `models`, and one more check in `checks`.
+    pub fn load(folder: Option<&Path>) -> Result<SqlFiles> {
+        let mut files: BTreeMap<String, SqlFile> = SHIPPED
+            .iter()
+            .map(|(name, text)| {
+                let file = SqlFile { name: name.to_string(), path: None, text: text.to_string() };
+                (name.to_string(), file)
+            })
+            .collect();
+        let Some(folder) = folder else { return Ok(SqlFiles { files }) };
+        if !folder.is_dir() {
+            return Err(Error::config(format!("SQL folder `{}` is not there", folder.display()))
+                .with_hint("it should hold models/line_items.sql or checks/NAME.sql"));
+        }
+        let mut overrides = 0;
+        for kind in ["models", "checks"] {
+            for path in sql_files_in(&folder.join(kind))? {
+                let stem = path.file_stem().unwrap_or_default().to_string_lossy().to_string();
+                let name = format!("{kind}/{stem}");
+                if kind == "models" && !files.contains_key(&name) {
+                    return Err(Error::config(format!("`{}` overrides no shipped model", path.display()))
+                        .with_hint("the shipped model is models/line_items.sql"));
+                }
+                let text = std::fs::read_to_string(&path)
+                    .map_err(|e| Error::config(format!("cannot read `{}`: {e}", path.display())))?;
+                overrides += 1;
+                files.insert(name.clone(), SqlFile { name, path: Some(path), text });
+            }
+        }
+        if overrides == 0 {
+            tracing::warn!(folder = %folder.display(), "The SQL folder holds no models/*.sql or checks/*.sql.");
+        }
+        Ok(SqlFiles { files })
+    }
+
+    /// A file by its name.
+    pub fn get(&self, name: &str) -> Result<&SqlFile> {
+        self.files
+            .get(name)
+            .ok_or_else(|| Error::bug(format!("no SQL file {name}")))
+    }
+
+    /// All checks, by name.
+    pub fn checks(&self) -> impl Iterator<Item = &SqlFile> {
+        self.files.values().filter(|file| file.name.starts_with("checks/"))
+    }
+}
+
+fn sql_files_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let failed = |e: std::io::Error| Error::config(format!("cannot list `{}`: {e}", folder.display()));
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|extension| extension == "sql") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// Values of the `$name` parameters a file may use.
+pub type Parameters = Vec<(&'static str, ScalarValue)>;
+
+impl SqlFile {
+    /// How errors name the file.
+    pub fn display(&self) -> String {
+        match &self.path {
+            Some(path) => path.display().to_string(),
+            None => format!("sql/{}.sql", self.name),
+        }
+    }
+
+    /// The first comment line: what the file is for.
+    pub fn title(&self) -> &str {
+        self.text
+            .lines()
+            .next()
+            .and_then(|line| line.strip_prefix("--"))
+            .map_or(self.name.as_str(), str::trim)
+    }
+
+    /// Whether the SQL uses `$name`.
+    pub fn uses(&self, name: &str) -> bool {
+        self.text.contains(&format!("${name}"))
+    }
+
+    /// A hash of the text: a mapping has another version when its SQL changes.
+    pub fn version(&self) -> String {
+        format!("{:032x}", XxHash3_128::oneshot(self.text.as_bytes()))[..12].to_string()
+    }
+
+    /// Plans the file's single statement with its parameters.
+    ///
+    /// # Errors
+    /// Names file and line, with the engine's message.
+    pub async fn plan(&self, context: &SessionContext, parameters: Parameters) -> Result<DataFrame> {
+        let used: Vec<(String, ScalarValue)> = parameters
+            .into_iter()
+            .filter(|(name, _)| self.uses(name))
+            .map(|(name, value)| (name.to_string(), value))
+            .collect();
+        let sql = self.text.trim_end().trim_end_matches(';');
+        let planned = async {
+            let options = datafusion::execution::context::SQLOptions::new()
+                .with_allow_ddl(false)
+                .with_allow_dml(false)
+                .with_allow_statements(false);
+            let frame = context.sql_with_options(sql, options).await?;
+            if used.is_empty() {
+                return Ok(frame);
+            }
+            frame.with_param_values(ParamValues::from(used))
+        };
+        planned.await.map_err(|e| self.failed(&e))
+    }
+
+    /// An engine error with the file and, where it is known, the line.
+    pub fn failed(&self, error: &DataFusionError) -> Error {
+        let root = error.find_root().strip_backtrace();
+        let message = root.lines().next().unwrap_or_default().to_string();
+        let place = match line_of(error, &message).or_else(|| self.line_naming(&message)) {
+            Some(line) => format!("{}, line {line}", self.display()),
+            None => self.display(),
+        };
+        let error = Error::data(format!("{place}: {message}"));
+        match self.path {
+            Some(_) => error.with_hint("mend the file, or take it away to use the shipped one"),
+            None => error,
+        }
+    }
+
+    /// The first line that holds a name which the message quotes.
+    fn line_naming(&self, message: &str) -> Option<usize> {
+        let quoted = message.split(['\'', '"', '`']).skip(1).step_by(2);
+        quoted
+            .filter(|name| name.len() > 1)
+            .filter_map(|name| name.rsplit('.').next())
+            .find_map(|name| self.text.lines().position(|line| line.contains(name)))
+            .map(|line| line + 1)
+    }
+}
+
+fn line_of(error: &DataFusionError, message: &str) -> Option<usize> {
+    if let Some(span) = error.diagnostic().and_then(|diagnostic| diagnostic.span) {
+        return usize::try_from(span.start.line).ok();
+    }
+    let (_, rest) = message.split_once("Line: ")?;
+    rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}

@@ -1,0 +1,3 @@
+//! Looking at what was imported.
+
+pub mod query;

@@ -1,0 +1,161 @@
+//! Checks: `sql/checks/*.sql` over costs, staged line items and the totals taken on the wire.
+//!
+//! A check returns the rows that offend. Any row stops the publish: exit code 5 for a check that
+//! reconciles (`-- exit 5` in its second line), else 1.
+
+use arrow::record_batch::RecordBatch;
+use arrow::util::pretty::pretty_format_batches;
+use datafusion::common::ScalarValue;
+use datafusion::prelude::SessionContext;
+
+use super::Job;
+use super::transform::{LineItems, parameters, register};
+use crate::cloudzero::cbf;
+use crate::confluent::decode;
+use crate::confluent::windows::BillingPeriod;
+use crate::engine::{self, sql_files::SqlFile};
+use crate::error::{Error, Result};
+use crate::store::writer::DataFile;
+use crate::totals::Totals;
+
+/// The check that a pull alone must pass.
+const COSTS_MATCH_WIRE: &str = "checks/costs_match_wire";
+/// Line items in one bucket of a check that uses `$bucket`.
+const BUCKET_ROWS: u64 = 500_000;
+const SHOWN_ROWS: usize = 20;
+
+/// Compares costs files, as written, with the totals of the wire.
+///
+/// # Errors
+/// Class reconcile, with the groups that differ.
+pub async fn check_costs(
+    job: &Job,
+    period: BillingPeriod,
+    costs: &[DataFile],
+    totals: &Totals,
+) -> Result<()> {
+    let context = session(job, period, costs, totals)?;
+    let check = job.sql.get(COSTS_MATCH_WIRE)?;
+    let offending = run(job, &context, check, period, 1).await?;
+    verdict(job, period, offending.map(|rows| (check, rows)).into_iter().collect())
+}
+
+/// Runs every check over a month that is about to be published.
+///
+/// # Errors
+/// Class reconcile or data, with the offending rows of every check that failed.
+pub async fn check_all(
+    job: &Job,
+    period: BillingPeriod,
+    costs: &[DataFile],
+    totals: &Totals,
+    line_items: &LineItems,
+) -> Result<()> {
+    let context = session(job, period, costs, totals)?;
+    register(job, &context, "line_items", &line_items.columns, period, &line_items.files)?;
+    let tags = tags_view(&line_items.columns);
+    let what = "view line_item_tags";
+    engine::within(job.limits, what, context.sql(&tags)).await?;
+    let buckets = line_items.rows().div_ceil(BUCKET_ROWS).max(1);
+    let mut failed = Vec::new();
+    for check in job.sql.checks() {
+        (job.progress)(format!("{period}: {}", check.name));
+        if let Some(rows) = run(job, &context, check, period, buckets).await? {
+            failed.push((check, rows));
+        }
+    }
+    verdict(job, period, failed)
+}
+
+fn session(
+    job: &Job,
+    period: BillingPeriod,
+    costs: &[DataFile],
+    totals: &Totals,
+) -> Result<SessionContext> {
+    let context = engine::session(&job.store, job.limits)?;
+    register(job, &context, "costs", &decode::SCHEMA, period, costs)?;
+    context
+        .register_batch("wire_totals", totals.to_batch()?)
+        .map_err(|e| engine::failed("table wire_totals", &e))?;
+    Ok(context)
+}
+
+/// A view of every distinct tag: `resource_id`, `key`, `value`.
+fn tags_view(columns: &arrow::datatypes::SchemaRef) -> String {
+    let quoted = |text: &str| text.replace('\'', "''");
+    let mut parts: Vec<String> = columns
+        .fields()
+        .iter()
+        .filter_map(|field| field.name().strip_prefix(cbf::TAG_PREFIX))
+        .map(|key| {
+            let column = format!("\"{}{key}\"", cbf::TAG_PREFIX);
+            format!(
+                "select \"resource/id\" as resource_id, '{}' as key, {column} as value \
+                 from line_items where {column} <> ''",
+                quoted(key)
+            )
+        })
+        .collect();
+    if parts.is_empty() {
+        parts.push(
+            "select \"resource/id\" as resource_id, '' as key, '' as value from line_items where false"
+                .to_string(),
+        );
+    }
+    format!("create view line_item_tags as select distinct * from ({})", parts.join(" union all "))
+}
+
+/// The offending rows of a check, or `None`.
+async fn run(
+    job: &Job,
+    context: &SessionContext,
+    check: &SqlFile,
+    period: BillingPeriod,
+    buckets: u64,
+) -> Result<Option<Vec<RecordBatch>>> {
+    let buckets = if check.uses("bucket") { buckets } else { 1 };
+    for bucket in 0..buckets {
+        let mut values = parameters(job, period);
+        values.push(("bucket", ScalarValue::Int64(Some(bucket as i64))));
+        values.push(("buckets", ScalarValue::Int64(Some(buckets as i64))));
+        let frame = check.plan(context, values).await?;
+        let limited = frame.limit(0, Some(SHOWN_ROWS)).map_err(|e| check.failed(&e))?;
+        let rows = tokio::time::timeout(job.limits.timeout, limited.collect())
+            .await
+            .map_err(|_| {
+                let limit = job.limits.timeout.as_secs();
+                Error::data(format!("check {} gave no answer after {limit} seconds", check.name))
+            })?
+            .map_err(|e| check.failed(&e))?;
+        if rows.iter().any(|batch| batch.num_rows() > 0) {
+            return Ok(Some(rows));
+        }
+    }
+    Ok(None)
+}
+
+fn reconciles(check: &SqlFile) -> bool {
+    let head = check.text.lines().take_while(|line| line.starts_with("--"));
+    head.filter_map(|line| line.strip_prefix("--")).any(|line| line.trim() == "exit 5")
+}
+
+fn verdict(job: &Job, period: BillingPeriod, failed: Vec<(&SqlFile, Vec<RecordBatch>)>) -> Result<()> {
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let mut message = format!("{period} of `{}` was not published: ", job.connection);
+    let names: Vec<&str> = failed.iter().map(|(check, _)| check.name.as_str()).collect();
+    message.push_str(&format!("{} failed", names.join(", ")));
+    for (check, rows) in &failed {
+        let table = pretty_format_batches(rows).map(|table| table.to_string()).unwrap_or_default();
+        message.push_str(&format!("\n{}: this does not hold: {}\n{table}", check.display(), check.title()));
+    }
+    let hint = "what was published before is untouched; the rows above show where it differs";
+    Err(if failed.iter().any(|(check, _)| reconciles(check)) {
+        Error::reconcile(message)
+    } else {
+        Error::data(message)
+    }
+    .with_hint(hint))
+}

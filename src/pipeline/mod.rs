@@ -1,0 +1,54 @@
+//! The stages of a run, one file each, in the order in which data goes through them.
+//!
+//! [`pull`] → [`transform`] → [`check`] → [`publish`] (which ends with the CloudZero drop);
+//! [`months`] says which months a run takes, [`import`] is all of it for each of them.
+
+pub mod check;
+pub mod import;
+pub mod months;
+pub mod publish;
+pub mod pull;
+pub mod stored;
+pub mod summary;
+pub mod transform;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::engine::Limits;
+use crate::engine::sql_files::SqlFiles;
+use crate::store::Store;
+
+/// Tells the time: the computer's, or a fixed one in tests.
+pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// Hears what a run is doing, in a few words, often.
+pub type Progress = Arc<dyn Fn(String) + Send + Sync>;
+
+/// What every stage of a run needs.
+#[derive(Clone)]
+pub struct Job {
+    /// The name of the run.
+    pub run: String,
+    /// Where everything lies.
+    pub store: Store,
+    /// The connection's name.
+    pub connection: String,
+    /// Label in CloudZero's Cloud Provider dimension.
+    pub cloud_provider: String,
+    /// ISO 4217 code; shown, never converted.
+    pub currency: String,
+    /// Mapping and checks.
+    pub sql: SqlFiles,
+    /// Limits of the engine.
+    pub limits: Limits,
+    /// Windows read at once.
+    pub concurrency: usize,
+    /// Days after a month's end from which a successful pull settles it.
+    pub settle_days: u64,
+    /// The time.
+    pub clock: Clock,
+    /// Who hears of progress.
+    pub progress: Progress,
+}

@@ -1,0 +1,226 @@
+//! Publish: checked files become the month, in one commit a table, and then CloudZero's drop.
+//!
+//! `costs` comes before `line_items`. A run that dies between the two leaves the old line items in
+//! force; they name the digest of their costs, so the next run sees that they are behind.
+
+use std::collections::BTreeSet;
+
+use arrow::array::AsArray;
+use arrow::datatypes::{Date32Type, SchemaRef};
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::Job;
+use super::months;
+use super::pull::Pulled;
+use super::summary::PeriodSummary;
+use super::transform::{LineItems, register};
+use crate::cloudzero::{self, drop};
+use crate::confluent::decode;
+use crate::confluent::windows::BillingPeriod;
+use crate::engine;
+use crate::error::{Error, Result};
+use crate::store::runs::{self, DropState};
+use crate::store::tables::{PeriodRecord, Table};
+use crate::store::writer::DataFile;
+
+/// The two tables as a run sees them; a table is created with its first commit.
+pub struct Tables {
+    /// Costs as received.
+    pub costs: Option<Table>,
+    /// Line items in CBF.
+    pub line_items: Option<Table>,
+}
+
+/// What is published of a month.
+#[derive(Debug, Clone, Default)]
+pub struct PublishedMonth {
+    /// Files of `costs`.
+    pub costs: Vec<DataFile>,
+    /// What the commit of `costs` said.
+    pub costs_record: Option<PeriodRecord>,
+    /// Files of `line_items`.
+    pub line_items: Vec<DataFile>,
+    /// What the commit of `line_items` said.
+    pub line_items_record: Option<PeriodRecord>,
+}
+
+impl PublishedMonth {
+    /// Whether the line items were made from these very costs with this mapping.
+    pub fn is_current(&self, digest: &str, mapping: &str) -> bool {
+        self.line_items_record
+            .as_ref()
+            .is_some_and(|record| record.digest == digest && record.mapping == mapping)
+    }
+}
+
+impl Tables {
+    /// Opens what is there.
+    pub async fn open(job: &Job) -> Result<Tables> {
+        Ok(Tables {
+            costs: Table::open(&job.store, "costs").await?,
+            line_items: Table::open(&job.store, "line_items").await?,
+        })
+    }
+
+    /// What is published of a month.
+    pub async fn month(&self, job: &Job, period: BillingPeriod) -> Result<PublishedMonth> {
+        let mut month = PublishedMonth::default();
+        if let Some(costs) = &self.costs {
+            (month.costs, month.costs_record) = costs.month(&job.connection, period).await?;
+        }
+        if let Some(line_items) = &self.line_items {
+            (month.line_items, month.line_items_record) =
+                line_items.month(&job.connection, period).await?;
+        }
+        Ok(month)
+    }
+
+    /// Commits pulled costs as the month.
+    pub async fn publish_costs(&mut self, job: &Job, period: BillingPeriod, pulled: &Pulled) -> Result<()> {
+        let table = open_or_create(&mut self.costs, job, "costs", &decode::SCHEMA).await?;
+        let mut record = record(job, pulled)?;
+        table.replace(&job.connection, period, &pulled.files, &mut record).await?;
+        runs::clear_staged(&job.store, &job.connection, period).await
+    }
+
+    /// Commits line items as the month, and returns what the commit says.
+    pub async fn publish_line_items(
+        &mut self,
+        job: &Job,
+        period: BillingPeriod,
+        pulled: &Pulled,
+        line_items: &LineItems,
+        mapping: &str,
+    ) -> Result<PeriodRecord> {
+        let table = open_or_create(&mut self.line_items, job, "line_items", &line_items.columns).await?;
+        table.add_columns(&line_items.columns).await?;
+        let mut record = record(job, pulled)?;
+        record.line_items = line_items.rows();
+        record.mapping = mapping.to_string();
+        table.replace(&job.connection, period, &line_items.files, &mut record).await?;
+        Ok(record)
+    }
+
+    /// Columns of the published line items.
+    fn line_item_columns(&self) -> Result<SchemaRef> {
+        self.line_items
+            .as_ref()
+            .ok_or_else(|| Error::bug("no line_items table"))?
+            .columns()
+    }
+}
+
+async fn open_or_create<'t>(
+    slot: &'t mut Option<Table>,
+    job: &Job,
+    name: &'static str,
+    columns: &SchemaRef,
+) -> Result<&'t mut Table> {
+    match slot {
+        Some(table) => Ok(table),
+        none => Ok(none.insert(Table::open_or_create(&job.store, name, columns).await?)),
+    }
+}
+
+fn record(job: &Job, pulled: &Pulled) -> Result<PeriodRecord> {
+    let sums = pulled.totals.sum()?;
+    Ok(PeriodRecord {
+        run: job.run.clone(),
+        version: 0,
+        digest: pulled.digest.to_string(),
+        costs: sums.costs,
+        line_items: 0,
+        original_amount: crate::decimal::plain(sums.original),
+        discount_amount: crate::decimal::plain(sums.discount()),
+        net_amount: crate::decimal::plain(sums.net),
+        mapping: String::new(),
+    })
+}
+
+/// The published days that the pull came back without.
+pub async fn lost_days(
+    job: &Job,
+    period: BillingPeriod,
+    published: &[DataFile],
+    pulled: &Pulled,
+) -> Result<Vec<NaiveDate>> {
+    if published.is_empty() {
+        return Ok(Vec::new());
+    }
+    let what = format!("days of {period} in costs");
+    let context = engine::session(&job.store, job.limits)?;
+    register(job, &context, "costs", &decode::SCHEMA, period, published)?;
+    let query = context.sql("select distinct start_date from costs order by 1");
+    let frame = engine::within(job.limits, &what, query).await?;
+    let batches = engine::within(job.limits, &what, frame.collect()).await?;
+    let now: BTreeSet<i32> = pulled.totals.groups().iter().map(|group| group.day).collect();
+    let published = batches.iter().flat_map(|batch| {
+        batch.column(0).as_primitive::<Date32Type>().values().iter().copied().collect::<Vec<_>>()
+    });
+    Ok(published
+        .filter(|day| !now.contains(day))
+        .filter_map(|day| NaiveDate::default().checked_add_signed(chrono::TimeDelta::days(day.into())))
+        .collect())
+}
+
+/// Brings CloudZero's drop of a month up to the published line items, if it is behind.
+///
+/// Returns the drop that was written, or `None` when the one in force is current.
+pub async fn deliver(
+    job: &Job,
+    tables: &Tables,
+    period: BillingPeriod,
+) -> Result<Option<cloudzero::drop::Drop>> {
+    let month = tables.month(job, period).await?;
+    let Some(record) = month.line_items_record else { return Ok(None) };
+    let mut state = runs::month_state(&job.store, &job.connection, period).await?;
+    let manifest = drop::manifest(&job.store, &job.connection, period).await?;
+    let in_force = manifest.map(|manifest| manifest.current_drop_id);
+    let current = state.drop.as_ref().is_some_and(|drop| {
+        drop.line_items_version == record.version && Some(&drop.drop_id) == in_force.as_ref()
+    });
+    if current {
+        return Ok(None);
+    }
+    if job.currency != "USD" {
+        tracing::warn!(currency = %job.currency, "No drop was written: CloudZero takes US dollars only.");
+        return Ok(None);
+    }
+    (job.progress)(format!("{period}: writing the CloudZero drop"));
+    let context = engine::session(&job.store, job.limits)?;
+    let columns = tables.line_item_columns()?;
+    register(job, &context, "line_items", &columns, period, &month.line_items)?;
+    let written =
+        drop::write_drop(&job.store, &context, job.limits, &job.connection, period, (job.clock)()).await?;
+    state.drop = Some(DropState {
+        drop_id: written.drop_id.clone(),
+        line_items_version: record.version,
+    });
+    runs::save_month_state(&job.store, &job.connection, period, &state).await?;
+    Ok(Some(written))
+}
+
+/// Remembers a successful pull: coverage, and whether it settles the month.
+pub async fn remember_pull(job: &Job, period: BillingPeriod, pulled_at: DateTime<Utc>) -> Result<()> {
+    let mut state = runs::month_state(&job.store, &job.connection, period).await?;
+    state.pulled_at = Some(pulled_at);
+    state.covered_until = months::covered_until(period, pulled_at);
+    state.settled |= months::settles(period, pulled_at, job.settle_days);
+    runs::save_month_state(&job.store, &job.connection, period, &state).await
+}
+
+/// Fills a summary from what is published.
+pub fn summarize(mut summary: PeriodSummary, month: &PublishedMonth) -> PeriodSummary {
+    if let Some(record) = month.costs_record.as_ref().or(month.line_items_record.as_ref()) {
+        summary.costs = record.costs;
+        summary.original_amount.clone_from(&record.original_amount);
+        summary.discount_amount.clone_from(&record.discount_amount);
+        summary.net_amount.clone_from(&record.net_amount);
+        summary.digest = Some(record.digest.clone());
+    }
+    if let Some(record) = &month.line_items_record {
+        summary.line_items = record.line_items;
+        summary.version = Some(record.version);
+    }
+    summary
+}

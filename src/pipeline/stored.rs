@@ -1,0 +1,102 @@
+//! Transform of stored months: mapping, checks, publish and drop from the `costs` table alone.
+
+use super::Job;
+use super::months::Selection;
+use super::publish::{self, PublishedMonth, Tables};
+use super::pull;
+use super::summary::{PeriodSummary, Status, Summary};
+use super::{check, transform};
+use crate::confluent::windows::BillingPeriod;
+use crate::error::{Error, Result};
+use crate::store::runs;
+use crate::store::tables::Published;
+
+/// Maps stored months anew. Without a selection these are the months that are not settled.
+///
+/// # Errors
+/// Class usage, for a month that is not stored; a month's own error is in the summary.
+pub async fn transform_stored(job: &Job, months: &Selection, dry_run: bool) -> Result<Summary> {
+    let mut tables = Tables::open(job).await?;
+    let stored: Vec<Published> = match &tables.costs {
+        Some(costs) => costs.files().await?,
+        None => Vec::new(),
+    };
+    let stored: Vec<Published> =
+        stored.into_iter().filter(|file| file.connection == job.connection).collect();
+    let mut periods: Vec<BillingPeriod> = stored.iter().map(|file| file.period).collect();
+    periods.dedup();
+    if periods.is_empty() {
+        return Err(Error::usage(format!(
+            "no costs of `{}` are stored in {}",
+            job.connection,
+            job.store.display("costs")
+        ))
+        .with_hint("run `billstream import` first, or name another --store or --connection"));
+    }
+    let selected = match months {
+        Selection::All => periods,
+        Selection::Named(named) => {
+            if let Some(missing) = named.iter().find(|month| !periods.contains(month)) {
+                return Err(Error::usage(format!("no costs of {missing} are stored for `{}`", job.connection)));
+            }
+            named.clone()
+        }
+        Selection::Due => {
+            let mut due = Vec::new();
+            for period in periods {
+                if !runs::month_state(&job.store, &job.connection, period).await?.settled {
+                    due.push(period);
+                }
+            }
+            due
+        }
+    };
+    let mut summary = Summary { run: job.run.clone(), periods: Vec::new(), errors: Vec::new() };
+    for period in selected {
+        let files = stored.iter().filter(|file| file.period == period).cloned().collect();
+        match one_month(job, &mut tables, period, files, dry_run).await {
+            Ok(month) => summary.periods.push(month),
+            Err(error) => {
+                let failed = PeriodSummary::new(&job.connection, period, Status::Failed);
+                summary.periods.push(failed);
+                summary.errors.push((period, error));
+            }
+        }
+    }
+    Ok(summary)
+}
+
+async fn one_month(
+    job: &Job,
+    tables: &mut Tables,
+    period: BillingPeriod,
+    files: Vec<Published>,
+    dry_run: bool,
+) -> Result<PeriodSummary> {
+    let published = tables.month(job, period).await?;
+    let costs = pull::stored(&job.store, files).await?;
+    let mapping = transform::mapping_version(job)?;
+    let digest = costs.digest.to_string();
+    let state = runs::month_state(&job.store, &job.connection, period).await?;
+    let mut summary = PeriodSummary::new(&job.connection, period, Status::Unchanged);
+    summary.covered_until = state.covered_until;
+
+    if !published.is_current(&digest, &mapping) {
+        (job.progress)(format!("{period}: mapping {} costs", costs.digest.count()));
+        let line_items = transform::transform(job, period, &costs.files).await?;
+        let checked = check::check_all(job, period, &costs.files, &costs.totals, &line_items).await;
+        if checked.is_err() || dry_run {
+            transform::discard(job, &line_items.files).await?;
+            checked?;
+            summary.status = Status::DryRun;
+            return Ok(publish::summarize(summary, &PublishedMonth { line_items_record: None, ..published }));
+        }
+        tables.publish_line_items(job, period, &costs, &line_items, &mapping).await?;
+        summary.status = Status::Published;
+    }
+    let published = tables.month(job, period).await?;
+    if !dry_run {
+        publish::deliver(job, tables, period).await?;
+    }
+    Ok(publish::summarize(summary, &published))
+}

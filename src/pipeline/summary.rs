@@ -1,0 +1,143 @@
+//! What a run did to each month: the summary on stdout, and the run's record in the store.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::Serialize;
+
+use crate::confluent::windows::BillingPeriod;
+use crate::decimal;
+use crate::error::{Class, Error};
+use crate::totals::Sums;
+
+/// How a month came out of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// New content is published.
+    Published,
+    /// The content is the one that was published before.
+    Unchanged,
+    /// Confluent has no costs yet, and none were published.
+    Empty,
+    /// A published day came back without costs: nothing was changed.
+    Held,
+    /// An error: nothing was changed.
+    Failed,
+    /// All was done but to publish.
+    DryRun,
+}
+
+/// A month of the summary. Amounts are exact decimals in the connection's currency.
+#[derive(Debug, Clone, Serialize)]
+pub struct PeriodSummary {
+    /// The connection.
+    pub connection: String,
+    /// The month.
+    pub billing_period: BillingPeriod,
+    /// Number of costs.
+    pub costs: u64,
+    /// Number of line items.
+    pub line_items: u64,
+    /// List value before discounts.
+    pub original_amount: String,
+    /// original - net.
+    pub discount_amount: String,
+    /// Value after discounts.
+    pub net_amount: String,
+    /// How it came out.
+    pub status: Status,
+    /// The version of the `line_items` table that holds it.
+    pub version: Option<u64>,
+    /// Digest of the costs, whatever their order.
+    pub digest: Option<String>,
+    /// The last day whose costs were complete.
+    pub covered_until: Option<NaiveDate>,
+    /// What a person should know of it.
+    #[serde(skip)]
+    pub notes: Vec<String>,
+}
+
+impl PeriodSummary {
+    /// A month with nothing in it yet.
+    pub fn new(connection: &str, period: BillingPeriod, status: Status) -> Self {
+        PeriodSummary {
+            connection: connection.to_string(),
+            billing_period: period,
+            costs: 0,
+            line_items: 0,
+            original_amount: "0".into(),
+            discount_amount: "0".into(),
+            net_amount: "0".into(),
+            status,
+            version: None,
+            digest: None,
+            covered_until: None,
+            notes: Vec::new(),
+        }
+    }
+
+    /// With the amounts of `sums`.
+    pub fn with_sums(mut self, sums: &Sums) -> Self {
+        self.costs = sums.costs;
+        self.original_amount = decimal::plain(sums.original);
+        self.discount_amount = decimal::plain(sums.discount());
+        self.net_amount = decimal::plain(sums.net);
+        self
+    }
+}
+
+/// The whole run.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    /// The run's name.
+    pub run: String,
+    /// Its months, oldest first.
+    pub periods: Vec<PeriodSummary>,
+    /// Errors of single months.
+    #[serde(skip)]
+    pub errors: Vec<(BillingPeriod, Error)>,
+}
+
+impl Summary {
+    /// The class that decides the exit code; `None` when all is well.
+    ///
+    /// A failed check decides over everything else. Any other error gives its own class when no
+    /// month came through, and `Partial` when some did; so does a month that is held.
+    pub fn class(&self) -> Option<Class> {
+        let classes = || self.errors.iter().map(|(_, error)| error.class());
+        let failed_check = [Class::Reconcile, Class::Data]
+            .into_iter()
+            .find(|class| classes().any(|c| c == *class));
+        if failed_check.is_some() {
+            return failed_check;
+        }
+        let through = |p: &PeriodSummary| !matches!(p.status, Status::Failed | Status::Held);
+        match classes().next() {
+            Some(class) if !self.periods.iter().any(through) => Some(class),
+            Some(_) => Some(Class::Partial),
+            None => self.periods.iter().any(|p| p.status == Status::Held).then_some(Class::Partial),
+        }
+    }
+}
+
+/// The record of a run, kept in the store.
+#[derive(Debug, Serialize)]
+pub struct RunRecord<'a> {
+    /// The run's name.
+    pub run: &'a str,
+    /// `import`, `pull` or `transform`.
+    pub command: &'a str,
+    /// Version of billstream.
+    pub billstream: &'static str,
+    /// The connection.
+    pub connection: &'a str,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub ended_at: DateTime<Utc>,
+    /// The process's exit code.
+    pub exit_code: u8,
+    /// Its months.
+    pub periods: &'a [PeriodSummary],
+    /// Errors, as they were shown.
+    pub errors: Vec<String>,
+}

@@ -1,0 +1,164 @@
+//! Transform: stored or staged costs through `sql/models/line_items.sql` into staged line items.
+//!
+//! The month streams: each stream of the query writes one Parquet file. No network is touched.
+
+use arrow::datatypes::SchemaRef;
+use datafusion::common::ScalarValue;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::prelude::SessionContext;
+use futures::StreamExt;
+use tokio::task::JoinSet;
+use twox_hash::XxHash3_128;
+
+use super::Job;
+use super::pull::partition;
+use crate::cloudzero::cbf;
+use crate::confluent::decode;
+use crate::confluent::windows::BillingPeriod;
+use crate::engine::sql_files::Parameters;
+use crate::engine::{self, files::FilesTable};
+use crate::error::{Error, Result};
+use crate::store::Store;
+use crate::store::writer::{DataFile, FileWriter};
+
+/// The mapping's file.
+pub const MODEL: &str = "models/line_items";
+
+/// Staged line items of a month.
+#[derive(Debug)]
+pub struct LineItems {
+    /// Files that no commit names yet.
+    pub files: Vec<DataFile>,
+    /// Columns of the files.
+    pub columns: SchemaRef,
+}
+
+impl LineItems {
+    /// Number of line items.
+    pub fn rows(&self) -> u64 {
+        self.files.iter().map(|file| file.rows).sum()
+    }
+}
+
+/// The version of the mapping: another SQL text or provider label gives another one.
+pub fn mapping_version(job: &Job) -> Result<String> {
+    let model = job.sql.get(MODEL)?;
+    let text = format!("{}\0{}", model.text, job.cloud_provider);
+    Ok(format!("{:032x}", XxHash3_128::oneshot(text.as_bytes()))[..12].to_string())
+}
+
+/// The parameters that SQL files may use.
+pub fn parameters(job: &Job, period: BillingPeriod) -> Parameters {
+    vec![
+        ("connection", ScalarValue::from(job.connection.as_str())),
+        ("billing_period", ScalarValue::from(period.to_string())),
+        ("cloud_provider", ScalarValue::from(job.cloud_provider.as_str())),
+    ]
+}
+
+/// Registers files of a month as a table of the session.
+pub fn register(
+    job: &Job,
+    context: &SessionContext,
+    name: &str,
+    columns: &SchemaRef,
+    period: BillingPeriod,
+    files: &[DataFile],
+) -> Result<()> {
+    let files = files.iter().map(|file| (job.connection.clone(), period, file.clone()));
+    let table = FilesTable::new(&job.store, name, columns, files)?;
+    context
+        .register_table(name, std::sync::Arc::new(table))
+        .map(|_| ())
+        .map_err(|e| engine::failed(&format!("table {name}"), &e))
+}
+
+/// Maps the costs in `costs` (files of the `costs` table, committed or not) to line items.
+///
+/// # Errors
+/// Class data, for a mapping that does not plan, does not give CBF, or fails on a row; the files
+/// written so far are removed.
+pub async fn transform(job: &Job, period: BillingPeriod, costs: &[DataFile]) -> Result<LineItems> {
+    let model = job.sql.get(MODEL)?;
+    let context = engine::session(&job.store, job.limits)?;
+    register(job, &context, "costs", &decode::SCHEMA, period, costs)?;
+    let mapped = model.plan(&context, parameters(job, period)).await?;
+    let in_model = |e: Error| match &model.path {
+        Some(path) => e.context(path.display()),
+        None => e.context(model.display()),
+    };
+    let conformed = cbf::conform(mapped.schema()).map_err(in_model)?;
+    let frame = mapped.select(conformed.expressions).map_err(|e| model.failed(&e))?;
+    let what = format!("mapping {period}");
+    let streams = tokio::time::timeout(job.limits.timeout, frame.execute_stream_partitioned())
+        .await
+        .map_err(|_| Error::data(format!("{what}: planning took too long")))?
+        .map_err(|e| model.failed(&e))?;
+
+    let folder = format!("line_items/{}", partition(&job.connection, period));
+    let mut tasks = JoinSet::new();
+    for (at, stream) in streams.into_iter().enumerate() {
+        let name = format!("{folder}/{}-{at:03}.parquet", job.run);
+        let model = model.clone();
+        tasks.spawn(write_stream(job.store.clone(), stream, name, conformed.schema.clone(), model));
+    }
+    let mut files: Vec<DataFile> = Vec::new();
+    let mut failure = None;
+    let deadline = tokio::time::Instant::now() + job.limits.timeout;
+    loop {
+        match tokio::time::timeout_at(deadline, tasks.join_next()).await {
+            Ok(None) => break,
+            Ok(Some(Ok(Ok(file)))) => files.extend(file),
+            Ok(Some(Ok(Err(e)))) => failure = Some(e),
+            Ok(Some(Err(e))) if e.is_cancelled() => {}
+            Ok(Some(Err(e))) => failure = Some(Error::bug(format!("{what}: {e}"))),
+            Err(_) => {
+                let limit = job.limits.timeout.as_secs();
+                failure = Some(Error::data(format!("{what}: not done after {limit} seconds")));
+            }
+        }
+        if failure.is_some() {
+            tasks.abort_all();
+        }
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    if let Some(error) = failure {
+        discard(job, &files).await?;
+        return Err(error);
+    }
+    Ok(LineItems { files, columns: conformed.schema })
+}
+
+/// Removes staged line items that will not be published.
+pub async fn discard(job: &Job, files: &[DataFile]) -> Result<()> {
+    for file in files {
+        job.store.delete(&format!("line_items/{}", file.path)).await?;
+    }
+    Ok(())
+}
+
+async fn write_stream(
+    store: Store,
+    mut stream: SendableRecordBatchStream,
+    name: String,
+    columns: SchemaRef,
+    model: crate::engine::sql_files::SqlFile,
+) -> Result<Option<DataFile>> {
+    let mut writer: Option<FileWriter> = None;
+    while let Some(batch) = stream.next().await {
+        let batch = batch.map_err(|e| model.failed(&e))?;
+        if batch.num_rows() == 0 {
+            continue;
+        }
+        let file = match &mut writer {
+            Some(file) => file,
+            closed => closed.insert(FileWriter::new(&store, &name, columns.clone())?),
+        };
+        file.write(&batch).await?;
+    }
+    let Some(writer) = writer else { return Ok(None) };
+    let rows = writer.rows();
+    let size = writer.finish(&[]).await?;
+    let path = name.trim_start_matches("line_items/").to_string();
+    Ok(Some(DataFile { path, size, rows }))
+}

@@ -1,0 +1,223 @@
+//! `GET /billing/v1/costs`: credentials, query, page (spec: billing/v1 costs).
+
+use super::Options;
+use super::answers::{forbidden, new_style, refusal, unauthorized};
+use super::body::{Piece, Pieces, halves};
+use super::faults::Kind;
+use super::sabotage::{spoiled, spoils_cost};
+use super::state::{Sandbox, Ticket};
+use super::window::{Query, Refusal};
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use chrono::Datelike;
+use flate2::{Compression, write::GzEncoder};
+use secrecy::ExposeSecret;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where costs are.
+pub const PATH: &str = "/billing/v1/costs";
+
+/// Answers a query for costs.
+pub async fn costs(
+    State(sandbox): State<Arc<Sandbox>>,
+    Extension(ticket): Extension<Ticket>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response<Body> {
+    if let Err(refused) = authorize(&sandbox, &ticket, &headers) {
+        return *refused;
+    }
+    let query = match Query::read(uri.query().unwrap_or_default(), sandbox.history.first_day()) {
+        Ok(query) => query,
+        Err(Refusal::TooLong) => {
+            return new_style(
+                &ticket,
+                "INVALID_DATE_RANGE",
+                "the window is too long",
+                PATH,
+            );
+        }
+        Err(Refusal::Parameter(name, wrong)) => {
+            let detail = format!("{name} {wrong}");
+            let status = StatusCode::BAD_REQUEST;
+            return refusal(&ticket, status, "invalid_parameter", &detail, Some(name));
+        }
+    };
+    let host = header(&headers, HOST.as_str())
+        .unwrap_or("localhost")
+        .to_owned();
+    let gzip = sandbox.options.gzip
+        && header(&headers, ACCEPT_ENCODING.as_str()).is_some_and(|names| names.contains("gzip"));
+    let number = ticket.number;
+    // Making the days of a page takes a while when they are many and new.
+    let page = tokio::task::spawn_blocking(move || page(&sandbox, &query, &host, gzip, number));
+    page.await.unwrap_or_else(|_| {
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        refusal(
+            &ticket,
+            status,
+            "internal_error",
+            "the sandbox failed",
+            None,
+        )
+    })
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn authorize(
+    sandbox: &Sandbox,
+    ticket: &Ticket,
+    headers: &HeaderMap,
+) -> Result<(), Box<Response<Body>>> {
+    let credentials = header(headers, AUTHORIZATION.as_str())
+        .and_then(|value| value.strip_prefix("Basic "))
+        .and_then(|encoded| BASE64.decode(encoded.trim()).ok())
+        .and_then(|decoded| String::from_utf8(decoded).ok())
+        .unwrap_or_default();
+    let Options { key, secret, .. } = &sandbox.options;
+    match credentials.split_once(':') {
+        Some(("cluster-key", _)) => {
+            let detail = "invalid API key: make sure you're using a Cloud API Key and not a \
+                          Cluster API Key";
+            Err(Box::new(unauthorized(ticket, detail)))
+        }
+        Some(("no-role", _)) => Err(Box::new(forbidden(ticket))),
+        Some(given) if given == (key, secret.expose_secret()) => Ok(()),
+        _ => Err(Box::new(unauthorized(ticket, "invalid API key"))),
+    }
+}
+
+fn page(sandbox: &Sandbox, query: &Query, host: &str, gzip: bool, number: u64) -> Response<Body> {
+    let faults = &sandbox.faults;
+    let mut page = sandbox
+        .history
+        .page(query.window.clone(), query.offset, query.page_size);
+    let mut next = page
+        .follows
+        .then(|| query.token_at(query.offset + page.costs));
+    if query.token.is_some()
+        && faults
+            .take(number, |kind| kind == Kind::RepeatToken)
+            .is_some()
+    {
+        next.clone_from(&query.token);
+    }
+    if page.costs > 0
+        && let Some(fault) = faults.take(number, spoils_cost)
+    {
+        page.pieces = with_spoiled_cost(sandbox, query, page.costs, fault.kind());
+    }
+    let mut chunks = envelope(query, host, next, page.pieces);
+    if faults
+        .take(number, |kind| kind == Kind::TruncatedJson)
+        .is_some()
+    {
+        chunks = halves(chunks).0;
+    }
+    if gzip {
+        chunks = vec![compressed(&chunks)];
+    }
+    let disturbs = |kind| matches!(kind, Kind::Cut | Kind::Slow);
+    let body = match faults
+        .take(number, disturbs)
+        .map(|fault| (fault.kind(), fault.pause()))
+    {
+        None => Pieces::new(chunks),
+        Some((Kind::Slow, pause)) => Pieces::interrupted(chunks, [Piece::Pause(pause)]),
+        // The pause lets the first half reach the client.
+        Some(_) => {
+            let pause = Piece::Pause(Duration::from_millis(20));
+            Pieces::interrupted(chunks, [pause, Piece::Break])
+        }
+    };
+    let mut response = Response::new(Body::new(body));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if gzip {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    response
+}
+
+/// The page with its middle cost made wrong.
+fn with_spoiled_cost(sandbox: &Sandbox, query: &Query, costs: usize, kind: Kind) -> Vec<Bytes> {
+    let part = |from: usize, count: usize| {
+        sandbox
+            .history
+            .page(query.window.clone(), query.offset + from, count)
+            .pieces
+    };
+    let middle = costs / 2;
+    let cost = part(middle, 1).concat();
+    let cost = spoiled(kind, &String::from_utf8_lossy(&cost), &query.window);
+    let mut pieces = part(0, middle);
+    pieces.push(cost.into());
+    pieces.extend(part(middle + 1, costs - middle - 1));
+    pieces
+}
+
+/// The list around the costs. How it says that it has no next page, how it says that it has no
+/// costs, its version and the order of its keys differ from window to window: all are allowed.
+fn envelope(query: &Query, host: &str, next: Option<String>, pieces: Vec<Bytes>) -> Vec<Bytes> {
+    let start = query.window.start;
+    let variant = start.month0() + start.day0();
+    let metadata = match (next, variant % 3) {
+        (Some(token), _) => {
+            let token: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
+            format!(r#"{{"next":"http://{host}{PATH}?page_token={token}"}}"#)
+        }
+        (None, 0) => "{}".to_owned(),
+        (None, 1) => r#"{"next":null}"#.to_owned(),
+        (None, _) => r#"{"next":""}"#.to_owned(),
+    };
+    let version = if variant.is_multiple_of(4) {
+        "v1"
+    } else {
+        "billing/v1"
+    };
+    let head = format!(r#"{{"api_version":"{version}","kind":"CostList","#);
+    let metadata = format!(r#""metadata":{metadata}"#);
+    let metadata_last = variant % 2 == 1;
+    let mut chunks: Vec<Bytes> = vec![head.into()];
+    if !metadata_last {
+        chunks.push((metadata.clone() + ",").into());
+    }
+    if pieces.is_empty() && variant.is_multiple_of(2) {
+        chunks.push(Bytes::from_static(br#""data":null"#));
+    } else {
+        chunks.push(Bytes::from_static(br#""data":["#));
+        for (index, piece) in pieces.into_iter().enumerate() {
+            if index > 0 {
+                chunks.push(Bytes::from_static(b","));
+            }
+            chunks.push(piece);
+        }
+        chunks.push(Bytes::from_static(b"]"));
+    }
+    if metadata_last {
+        chunks.push(format!(",{metadata}").into());
+    }
+    chunks.push(Bytes::from_static(b"}"));
+    chunks
+}
+
+fn compressed(chunks: &[Bytes]) -> Bytes {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    // Writing to memory cannot fail.
+    let written = chunks.iter().try_for_each(|chunk| encoder.write_all(chunk));
+    written
+        .and_then(|()| encoder.finish())
+        .unwrap_or_default()
+        .into()
+}

@@ -1,0 +1,110 @@
+//! Confluent's Costs API on loopback, over a synthetic organization: to try billstream with, for
+//! the demo, the integration tests and the benches.
+//!
+//! Everything it serves follows from a seed and a day, so two runs give the same costs. It breaks
+//! on demand ([`Fault`]), and it knows its own exact totals (`/sandbox/totals`), made in integers
+//! without billstream's decoder.
+//!
+//! | path | answer |
+//! |---|---|
+//! | `GET /billing/v1/costs` | pages of costs, as Confluent's specification has them |
+//! | `GET /sandbox/totals?month=YYYY-MM` | exact totals of a month, per day, product and line type |
+//! | `GET /sandbox/warm?month=YYYY-MM` | makes a month's records beforehand |
+//! | `GET /sandbox/status` | requests, concurrency, and which faults fired |
+//!
+//! The paths below `/sandbox/` need no credentials, never fail on purpose and are not counted.
+//!
+//! Data: `catalogue` and `organization` say who is billed for what, `meter` and `oddities` make
+//! records, `day` and `history` keep them. Service: `window` and `costs` answer queries, `faults`
+//! and `sabotage` break answers, `server` holds the connections.
+
+mod answers;
+mod body;
+mod catalogue;
+mod control;
+mod costs;
+mod day;
+mod exact;
+mod faults;
+mod history;
+mod meter;
+mod oddities;
+mod organization;
+mod random;
+mod sabotage;
+mod server;
+mod state;
+#[cfg(test)]
+mod tests;
+mod window;
+
+pub use faults::Fault;
+pub use server::serve;
+
+use chrono::{NaiveDate, Utc};
+use secrecy::SecretString;
+use std::net::SocketAddr;
+
+/// The key that a sandbox takes unless told otherwise.
+pub const DEFAULT_KEY: &str = "sandbox-key";
+/// The secret that a sandbox takes unless told otherwise. It guards invented data only.
+pub const DEFAULT_SECRET: &str = "sandbox-secret";
+/// Costs a day unless told otherwise.
+pub const DEFAULT_COSTS_PER_DAY: usize = 60;
+
+/// What a sandbox serves, and how.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// API key that requests have to carry. Two names are special, whatever this is: `cluster-key`
+    /// is refused as a key of the wrong kind (401), `no-role` as one without the role (403).
+    pub key: String,
+    /// API secret that goes with the key.
+    pub secret: SecretString,
+    /// Costs of each complete day; less than 56 counts as 56, so that every line type and oddity
+    /// comes up.
+    pub costs_per_day: usize,
+    /// Another seed, another organization of the same kind.
+    pub seed: u64,
+    /// The current day, UTC: the last with costs, which go one year back from it. Today and
+    /// yesterday are not complete yet.
+    pub today: NaiveDate,
+    /// What is to go wrong, and how often.
+    pub faults: Vec<Fault>,
+    /// Requests a second after which 429 is answered; `None` for any number.
+    pub rate_limit: Option<u32>,
+    /// Whether answers are compressed for clients that accept gzip.
+    pub gzip: bool,
+    /// Each revision above 0 changes a few amounts on the 3rd and 17th of the months before
+    /// today's, as a restatement does.
+    pub revision: u32,
+    /// Days that come back without any cost, also in the totals.
+    pub drop_days: Vec<NaiveDate>,
+    /// Serves the same costs in another order.
+    pub reorder: bool,
+    /// Bytes of made records to keep in memory; older days are made anew when they are asked for.
+    pub cache_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            key: DEFAULT_KEY.to_owned(),
+            secret: DEFAULT_SECRET.into(),
+            costs_per_day: DEFAULT_COSTS_PER_DAY,
+            seed: 1,
+            today: Utc::now().date_naive(),
+            faults: Vec::new(),
+            rate_limit: None,
+            gzip: false,
+            revision: 0,
+            drop_days: Vec::new(),
+            reorder: false,
+            cache_bytes: 2 << 30,
+        }
+    }
+}
+
+/// The endpoint to configure billstream with for a sandbox that listens on `address`.
+pub fn base_url(address: &SocketAddr) -> String {
+    format!("http://{address}")
+}

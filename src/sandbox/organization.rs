@@ -1,0 +1,310 @@
+//! The synthetic organization: named resources that tell a story, and as many more as asked for.
+//! All of it is invented.
+
+use super::catalogue::{LINES, Measure, position};
+use super::exact::push_decimal;
+use super::meter::{Discount, Level, Meter};
+use super::random::{Random, mix};
+
+/// Environments: id and name. Costs carry the id alone.
+pub const ENVIRONMENTS: [(&str, &str); 5] = [
+    ("env-k2m9d", "production"),
+    ("env-s4t7q", "staging"),
+    ("env-d3v1x", "développement"),
+    ("env-an9ly", "analytics, shared"),
+    ("env-0ld11", "legacy"),
+];
+
+/// A named resource and what it is billed for.
+struct Named {
+    /// Empty for costs without a resource.
+    id: &'static str,
+    name: &'static str,
+    environment: &'static str,
+    network: &'static str,
+    /// Discount in hundredths of a percent.
+    discount: i64,
+    /// Line type, things or thousandths of a unit an hour, how usage develops.
+    lines: &'static [(&'static str, u64, Level)],
+}
+
+use Level::{Growing, Runaway, Steady, Steps, Weekly};
+
+#[rustfmt::skip]
+const NAMED: [Named; 14] = [
+    Named { id: "lkc-7aa01x", name: "orders-prod", environment: "env-k2m9d", network: "PRIVATE_LINK", discount: 1000, lines: &[
+        ("KAFKA_NUM_CKUS", 1, Steps), ("KAFKA_STORAGE", 1_850_000, Growing),
+        ("KAFKA_NETWORK_WRITE", 21_000, Weekly), ("KAFKA_NETWORK_READ", 64_000, Weekly),
+        ("TABLEFLOW_NUM_TOPICS", 6, Steady), ("TABLEFLOW_DATA_PROCESSED", 4_200, Weekly), ("TABLEFLOW_STORAGE", 310_000, Growing),
+    ] },
+    Named { id: "lkc-pay3nt", name: "payments-prod", environment: "env-k2m9d", network: "TRANSIT_GATEWAY", discount: 1000, lines: &[
+        ("KAFKA_NUM_CKUS", 2, Steady), ("KAFKA_STORAGE", 640_000, Growing),
+        ("KAFKA_REST_PRODUCE", 1_300, Weekly), ("KAFKA_STREAMS", 4, Steady),
+    ] },
+    Named { id: "lkc-st4g1n", name: "staging", environment: "env-s4t7q", network: "PEERED_VPC", discount: 0, lines: &[
+        ("KAFKA_BASE", 1, Steady), ("KAFKA_PARTITION", 420, Steady), ("KAFKA_STORAGE", 55_000, Weekly),
+    ] },
+    Named { id: "lkc-zr1ch0", name: "Zürich – Entwicklung", environment: "env-d3v1x", network: "INTERNET", discount: 0, lines: &[
+        ("KAFKA_NUM_CKUS", 1, Steady), ("KAFKA_NETWORK_WRITE", 310, Weekly), ("KAFKA_NETWORK_READ", 540, Weekly),
+    ] },
+    Named { id: "lkc-l1nk0a", name: "受注-複製", environment: "env-an9ly", network: "MULTI", discount: 1250, lines: &[
+        ("CLUSTER_LINKING_PER_LINK", 2, Steady), ("CLUSTER_LINKING_READ", 9_000, Weekly), ("CLUSTER_LINKING_WRITE", 8_700, Weekly),
+    ] },
+    Named { id: "lcc-5tt8w", name: "lake-sink", environment: "env-k2m9d", network: "PRIVATE_LINK", discount: 1000, lines: &[
+        ("CONNECT_NUM_TASKS", 4, Steady), ("CONNECT_THROUGHPUT", 19_000, Weekly), ("CONNECT_NUM_RECORDS", 41_000_000, Weekly),
+    ] },
+    Named { id: "lcc-g0ld1", name: "warehouse \"gold\", eu", environment: "env-an9ly", network: "PNI", discount: 0, lines: &[
+        ("CONNECT_CAPACITY", 1, Steady),
+    ] },
+    Named { id: "lcc-cu5tm", name: "plugins\\mainframe", environment: "env-s4t7q", network: "INTERNET", discount: 0, lines: &[
+        ("CUSTOM_CONNECT_NUM_TASKS", 2, Steady), ("CUSTOM_CONNECT_THROUGHPUT", 800, Weekly),
+    ] },
+    Named { id: "lksqlc-90qpz", name: "enrichment", environment: "env-k2m9d", network: "INTERNET", discount: 1000, lines: &[
+        ("KSQL_NUM_CSUS", 4, Steady),
+    ] },
+    Named { id: "lfcp-m31k0", name: "stream-etl", environment: "env-an9ly", network: "INTERNET", discount: 1250, lines: &[
+        ("FLINK_NUM_CFUS", 5_600, Runaway),
+    ] },
+    Named { id: "lfcp-adh0c", name: "ad hoc\nqueries", environment: "env-d3v1x", network: "INTERNET", discount: 0, lines: &[
+        ("FLINK_NUM_CFUS", 700, Weekly),
+    ] },
+    Named { id: "lsrc-9x2k1", name: "schémas", environment: "env-k2m9d", network: "INTERNET", discount: 1000, lines: &[
+        ("GOVERNANCE_BASE", 1, Steady), ("SCHEMA_REGISTRY", 212, Steady), ("NUM_RULES", 18, Steady),
+    ] },
+    Named { id: "usm-h7e2c", name: "on-premises", environment: "env-0ld11", network: "INTERNET", discount: 0, lines: &[
+        ("USM_CONNECTED_NODE", 5, Steady),
+    ] },
+    Named { id: "", name: "", environment: "", network: "INTERNET", discount: 0, lines: &[
+        ("AUDIT_LOG_READ", 94, Weekly),
+    ] },
+];
+
+/// How many meters the named resources have.
+pub const NAMED_METERS: usize = {
+    let (mut sum, mut at) = (0, 0);
+    while at < NAMED.len() {
+        sum += NAMED[at].lines.len();
+        at += 1;
+    }
+    sum
+};
+
+/// Every meter of the organization: the named resources' first, then bulk ones, at least `count`
+/// in all.
+pub fn meters(seed: u64, count: usize) -> Vec<Meter> {
+    let mut meters = Vec::with_capacity(count + 8);
+    for named in &NAMED {
+        let resource = Resource {
+            id: named.id,
+            name: named.name,
+            environment: named.environment,
+        };
+        for &(line_type, typical, level) in named.lines {
+            let discount = match named.discount {
+                0 => Discount::None,
+                rate => Discount::Rounded(rate),
+            };
+            let line = position(line_type);
+            let price = LINES[line].price;
+            meters.push(meter(
+                line,
+                price,
+                typical,
+                discount,
+                level,
+                &resource,
+                named.network,
+            ));
+        }
+    }
+    let mut number = 0;
+    while meters.len() < count {
+        add_bulk_resource(seed, number, &mut meters);
+        number += 1;
+    }
+    meters
+}
+
+/// Line types of the bulk resources, by kind; the mix is repeated.
+const BULK: [(&str, &[&str]); 8] = [
+    (
+        "lkc",
+        &[
+            "KAFKA_NUM_CKUS",
+            "KAFKA_STORAGE",
+            "KAFKA_NETWORK_WRITE",
+            "KAFKA_NETWORK_READ",
+        ],
+    ),
+    ("lcc", &["CONNECT_NUM_TASKS", "CONNECT_THROUGHPUT"]),
+    ("lfcp", &["FLINK_NUM_CFUS"]),
+    (
+        "lkc",
+        &[
+            "KAFKA_BASE",
+            "KAFKA_PARTITION",
+            "KAFKA_STORAGE",
+            "KAFKA_NETWORK_WRITE",
+        ],
+    ),
+    ("lcc", &["CONNECT_NUM_TASKS", "CONNECT_THROUGHPUT"]),
+    (
+        "lkc",
+        &[
+            "KAFKA_NUM_CKUS",
+            "KAFKA_STORAGE",
+            "KAFKA_NETWORK_WRITE",
+            "KAFKA_NETWORK_READ",
+        ],
+    ),
+    (
+        "lcc",
+        &[
+            "CONNECT_NUM_TASKS",
+            "CONNECT_THROUGHPUT",
+            "CONNECT_NUM_RECORDS",
+        ],
+    ),
+    ("lfcp", &["FLINK_NUM_CFUS"]),
+];
+
+const TEAMS: [&str; 12] = [
+    "checkout",
+    "fulfilment",
+    "pricing",
+    "search",
+    "équipe données",
+    "lager-süd",
+    "risk",
+    "在庫",
+    "loyalty",
+    "telemetry",
+    "Ops, EMEA",
+    "R&D",
+];
+const TASKS: [&str; 10] = [
+    "events",
+    "ledger",
+    "clickstream",
+    "cdc",
+    "enrichment",
+    "sink \"v2\"",
+    "audit",
+    "snapshots",
+    "backfill",
+    "notifications",
+];
+const NETWORKS: [&str; 6] = [
+    "INTERNET",
+    "PRIVATE_LINK",
+    "TRANSIT_GATEWAY",
+    "PEERED_VPC",
+    "PNI",
+    "MULTI",
+];
+
+fn add_bulk_resource(seed: u64, number: u64, meters: &mut Vec<Meter>) {
+    let mut random = Random::new(seed ^ mix(number + 1));
+    let mut pick = |from: &[&'static str]| from[random.below(from.len() as u64) as usize];
+    let name = format!("{}-{}-{number:05}", pick(&TEAMS), pick(&TASKS));
+    let network = pick(&NETWORKS);
+    let (kind, lines) = BULK[(number % 8) as usize];
+    let environment = match random.below(40) {
+        few @ 0..=3 => ENVIRONMENTS[few as usize].0.to_owned(),
+        more => format!("env-b{more:02}k{}", more * 7 % 10),
+    };
+    let id = format!(
+        "{kind}-{}",
+        base36(1_679_616 + number * 36 + random.below(36))
+    );
+    let resource = Resource {
+        id: &id,
+        name: &name,
+        environment: &environment,
+    };
+    // Committed customers get the discount on everything they use, so it goes by resource.
+    let discount = match random.below(4) {
+        0 => Discount::Rounded(1000),
+        1 => Discount::Exact(1250),
+        _ => Discount::None,
+    };
+    for line_type in lines {
+        let line = position(line_type);
+        let price = LINES[line].price / 1_000 * (900 + random.below(200)) + random.below(1_000);
+        let typical = LINES[line].typical;
+        let typical = (typical / 4 + random.below(typical * 2)).max(1);
+        let level = [Steady, Weekly, Growing][random.below(3) as usize];
+        let mut made = meter(line, price, typical, discount, level, &resource, network);
+        made.with_id = true;
+        meters.push(made);
+    }
+}
+
+struct Resource<'a> {
+    id: &'a str,
+    name: &'a str,
+    environment: &'a str,
+}
+
+fn meter(
+    line: usize,
+    price: u64,
+    typical: u64,
+    discount: Discount,
+    level: Level,
+    resource: &Resource,
+    network: &str,
+) -> Meter {
+    let facts = &LINES[line];
+    let mut head = format!(
+        r#","granularity":"DAILY","network_access_type":"{network}","product":"{}","line_type":"{}","price":"#,
+        facts.product, facts.line_type
+    )
+    .into_bytes();
+    push_decimal(&mut head, price as i64, 10);
+    head.extend_from_slice(format!(r#","unit":"{}","quantity":"#, facts.unit).as_bytes());
+    let tail = if resource.id.is_empty() {
+        "}".to_owned()
+    } else {
+        let Resource {
+            id,
+            name,
+            environment,
+        } = resource;
+        let name = escaped(name);
+        format!(
+            r#","resource":{{"id":"{id}","display_name":"{name}","environment":{{"id":"{environment}"}}}}}}"#
+        )
+    };
+    Meter {
+        line,
+        price,
+        base: if facts.measure == Measure::Count {
+            typical
+        } else {
+            typical * 100_000_000
+        },
+        discount,
+        level,
+        with_id: false,
+        head: head.into(),
+        tail: tail.into_bytes().into(),
+    }
+}
+
+/// `text` as it stands between the quotes of a JSON string.
+fn escaped(text: &str) -> String {
+    text.replace('\\', r"\\")
+        .replace('"', r#"\""#)
+        .replace('\n', r"\n")
+}
+
+fn base36(mut number: u64) -> String {
+    let mut text = String::new();
+    while number > 0 {
+        let digit = (number % 36) as u32;
+        text.insert(0, char::from_digit(digit, 36).unwrap_or('0'));
+        number /= 36;
+    }
+    text
+}

@@ -1,0 +1,139 @@
+//! One Parquet file, streamed to the store: zstd, row groups of 65,536 rows, a footer entry for
+//! what was learnt on the way.
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
+use object_store::ObjectStoreExt;
+use object_store::buffered::BufWriter;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{KeyValue, ParquetMetaDataReader};
+use parquet::file::properties::WriterProperties;
+use tokio::io::AsyncWriteExt;
+
+use super::Store;
+use crate::error::{Error, Result};
+
+const ROW_GROUP_ROWS: usize = 65_536;
+/// What is read of a file's end to find its footer.
+const FOOTER_BYTES: u64 = 64 * 1024;
+/// S3's smallest part; smaller files are one put.
+const PART_BYTES: usize = 5 * 1024 * 1024;
+
+/// A file that lies in the store, whether a commit names it yet or not.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct DataFile {
+    /// Path relative to the table's folder, as the Delta log has it.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    /// Rows.
+    pub rows: u64,
+}
+
+/// A Parquet file being written. Nothing is visible before [`FileWriter::finish`].
+pub struct FileWriter {
+    store: Store,
+    /// Relative to the store.
+    name: String,
+    arrow: ArrowWriter<Vec<u8>>,
+    upload: BufWriter,
+    size: u64,
+    rows: u64,
+}
+
+impl FileWriter {
+    /// Starts the file `name` (relative to the store).
+    pub fn new(store: &Store, name: &str, schema: SchemaRef) -> Result<FileWriter> {
+        let zstd = ZstdLevel::try_new(1).map_err(|e| Error::bug(format!("zstd: {e}")))?;
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(zstd))
+            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+            .build();
+        let options = ArrowWriterOptions::new()
+            .with_properties(properties)
+            .with_skip_arrow_metadata(true);
+        let arrow = ArrowWriter::try_new_with_options(Vec::new(), schema, options)
+            .map_err(|e| Error::bug(format!("parquet writer for {name}: {e}")))?;
+        let upload = BufWriter::with_capacity(store.root(), store.path(name), PART_BYTES);
+        Ok(FileWriter { store: store.clone(), name: name.to_string(), arrow, upload, size: 0, rows: 0 })
+    }
+
+    /// Appends a batch.
+    pub async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.arrow.write(batch).map_err(|e| self.bad(e))?;
+        self.rows += batch.num_rows() as u64;
+        if self.arrow.inner().len() >= 1 << 20 {
+            self.drain().await?;
+        }
+        Ok(())
+    }
+
+    /// Rows written so far.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Closes the file with footer entries and makes it visible. Gives its size in bytes.
+    pub async fn finish(mut self, footer: &[(&str, String)]) -> Result<u64> {
+        for (key, value) in footer {
+            self.arrow.append_key_value_metadata(KeyValue::new(key.to_string(), value.clone()));
+        }
+        self.arrow.finish().map_err(|e| self.bad(e))?;
+        self.drain().await?;
+        self.upload.shutdown().await.map_err(|e| self.unwritten(&e))?;
+        Ok(self.size)
+    }
+
+    async fn drain(&mut self) -> Result<()> {
+        let bytes = std::mem::take(self.arrow.inner_mut());
+        self.size += bytes.len() as u64;
+        self.upload
+            .put(Bytes::from(bytes))
+            .await
+            .map_err(|e| self.store.failed("write", &self.name, e))
+    }
+
+    fn bad(&self, error: parquet::errors::ParquetError) -> Error {
+        Error::bug(format!("encoding {}: {error}", self.name))
+    }
+
+    fn unwritten(&self, error: &std::io::Error) -> Error {
+        Error::remote(format!("cannot write {}: {error}", self.store.display(&self.name)))
+            .with_hint("check that the store is reachable and has free space, then run it again")
+    }
+}
+
+/// Reads one footer entry of a Parquet file (`name` relative to the store).
+pub async fn footer_entry(store: &Store, name: &str, size: u64, key: &str) -> Result<Option<String>> {
+    let bad = |e: &dyn std::fmt::Display| {
+        Error::data(format!("cannot read the footer of {}: {e}", store.display(name)))
+    };
+    let mut tail = size.min(FOOTER_BYTES);
+    loop {
+        let bytes = store
+            .root()
+            .get_range(&store.path(name), size - tail..size)
+            .await
+            .map_err(|e| store.failed("read", name, e))?;
+        let mut reader = ParquetMetaDataReader::new();
+        match reader.try_parse_sized(&bytes, size) {
+            Ok(()) => {
+                let metadata = reader.finish().map_err(|e| bad(&e))?;
+                let entries = metadata.file_metadata().key_value_metadata();
+                return Ok(entries
+                    .into_iter()
+                    .flatten()
+                    .find(|entry| entry.key == key)
+                    .and_then(|entry| entry.value.clone()));
+            }
+            Err(ParquetError::NeedMoreData(needed)) if (needed as u64) > tail && tail < size => {
+                tail = size.min(needed as u64);
+            }
+            Err(e) => return Err(bad(&e)),
+        }
+    }
+}
