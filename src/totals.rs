@@ -106,8 +106,15 @@ impl Totals {
     /// Adds all groups of `other`.
     pub fn merge(&mut self, other: &Totals) -> Result<()> {
         for group in other.groups.values() {
-            let Group { product, line_type, .. } = group;
-            self.add(group.day, product.as_deref(), line_type.as_deref(), &group.sums)?;
+            let Group {
+                product, line_type, ..
+            } = group;
+            self.add(
+                group.day,
+                product.as_deref(),
+                line_type.as_deref(),
+                &group.sums,
+            )?;
         }
         Ok(())
     }
@@ -140,7 +147,9 @@ impl Totals {
                 .map_err(|e| Error::bug(format!("totals table: {e}")))
         };
         let text = |pick: fn(&Group) -> &Option<String>| {
-            Arc::new(StringArray::from_iter(groups.iter().map(|group| pick(group).as_deref())))
+            Arc::new(StringArray::from_iter(
+                groups.iter().map(|group| pick(group).as_deref()),
+            ))
         };
         let schema = Schema::new(vec![
             Field::new("start_date", DataType::Date32, false),
@@ -155,7 +164,9 @@ impl Totals {
         RecordBatch::try_new(
             Arc::new(schema),
             vec![
-                Arc::new(Date32Array::from_iter_values(groups.iter().map(|group| group.day))),
+                Arc::new(Date32Array::from_iter_values(
+                    groups.iter().map(|group| group.day),
+                )),
                 text(|group| &group.product),
                 text(|group| &group.line_type),
                 Arc::new(Int64Array::from_iter_values(costs)),
@@ -181,7 +192,10 @@ struct StoredGroup {
 }
 
 impl Serialize for Totals {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    fn serialize<S: serde::Serializer>(
+        &self,
+        serializer: S,
+    ) -> std::result::Result<S::Ok, S::Error> {
         serializer.collect_seq(self.groups().into_iter().map(|group| StoredGroup {
             day: group.day,
             product: group.product.clone(),
@@ -195,7 +209,9 @@ impl Serialize for Totals {
 }
 
 impl<'de> Deserialize<'de> for Totals {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> std::result::Result<Self, D::Error> {
         use serde::de::Error as _;
         let units = |text: &str| {
             decimal::parse(text)
@@ -211,7 +227,12 @@ impl<'de> Deserialize<'de> for Totals {
                 credit_original: units(&group.credit_original)?,
             };
             totals
-                .add(group.day, group.product.as_deref(), group.line_type.as_deref(), &sums)
+                .add(
+                    group.day,
+                    group.product.as_deref(),
+                    group.line_type.as_deref(),
+                    &sums,
+                )
                 .map_err(D::Error::custom)?;
         }
         Ok(totals)
@@ -225,7 +246,11 @@ mod tests {
     #[test]
     fn a_total_that_would_wrap_is_an_error() {
         let mut totals = Totals::default();
-        let big = Sums { costs: 1, original: 9 * 10i128.pow(37), ..Sums::default() };
+        let big = Sums {
+            costs: 1,
+            original: 9 * 10i128.pow(37),
+            ..Sums::default()
+        };
         totals.add(1, None, None, &big).unwrap();
         let error = totals.add(1, None, None, &big).unwrap_err();
         assert!(error.to_string().contains("1e14"));
@@ -234,10 +259,16 @@ mod tests {
     #[test]
     fn null_and_empty_product_are_two_groups_and_survive_storing() {
         let mut totals = Totals::default();
-        let one = Sums { costs: 1, original: 15, net: -7, credit_original: 1 };
+        let one = Sums {
+            costs: 1,
+            original: 15,
+            net: -7,
+            credit_original: 1,
+        };
         totals.add(1, None, Some("A"), &one).unwrap();
         totals.add(1, Some(""), Some("A"), &one).unwrap();
-        let stored: Totals = serde_json::from_str(&serde_json::to_string(&totals).unwrap()).unwrap();
+        let stored: Totals =
+            serde_json::from_str(&serde_json::to_string(&totals).unwrap()).unwrap();
         assert_eq!(stored.groups(), totals.groups());
         assert_eq!(stored.groups().len(), 2);
     }

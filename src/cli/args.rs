@@ -34,7 +34,10 @@ pub struct RunArgs {
 impl StoreArgs {
     /// As flags of the settings.
     pub fn flags(&self) -> Flags {
-        Flags { store: self.store.clone(), ..Flags::default() }
+        Flags {
+            store: self.store.clone(),
+            ..Flags::default()
+        }
     }
 }
 

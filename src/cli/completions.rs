@@ -8,6 +8,10 @@ use crate::error::Result;
 
 /// Arguments of `completions`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  billstream completions bash > ~/.local/share/bash-completion/completions/billstream
+  billstream completions zsh > ~/.zfunc/_billstream")]
 pub struct CompletionsArgs {
     /// The shell
     shell: Shell,

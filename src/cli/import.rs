@@ -16,7 +16,8 @@ use crate::confluent::retry::Timing;
 use crate::engine::sql_files::SqlFiles;
 use crate::error::{Class, Error, Result};
 use crate::pipeline::import::Options;
-use crate::pipeline::summary::{RunRecord, Status, Summary};
+use crate::pipeline::months::Selection;
+use crate::pipeline::summary::{PeriodSummary, RunRecord, Status, Summary};
 use crate::pipeline::{self, Job};
 use crate::sandbox;
 use crate::store::lease::Lease;
@@ -53,6 +54,10 @@ pub struct ImportArgs {
 
 /// Arguments of `pull`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  billstream pull --month 2026-10
+  billstream pull --all --dry-run")]
 pub struct PullArgs {
     #[command(flatten)]
     months: MonthArgs,
@@ -68,6 +73,12 @@ pub struct PullArgs {
 
 /// Arguments of `transform`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Without months it takes stored months that may still change, or whose line items are behind.
+
+Examples:
+  billstream transform --all --sql-dir ./sql
+  billstream transform --month 2026-10 --dry-run")]
 pub struct TransformArgs {
     #[command(flatten)]
     months: MonthArgs,
@@ -121,7 +132,10 @@ pub async fn transform(args: TransformArgs) -> Result<u8> {
 }
 
 /// The demo: a sandbox in this process, reached through the real HTTP client.
-async fn demo(args: &RunArgs, options: Options) -> Result<u8> {
+async fn demo(args: &RunArgs, mut options: Options) -> Result<u8> {
+    if options.months == Selection::Due {
+        options.months = Selection::All;
+    }
     let mut flags = args.flags();
     flags.connection = Some(DEMO.to_string());
     let settings = Settings::resolve(&flags, &Environment::default())?;
@@ -129,7 +143,8 @@ async fn demo(args: &RunArgs, options: Options) -> Result<u8> {
     refuse_other_connections(&store).await?;
 
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await;
-    let listener = listener.map_err(|e| Error::config(format!("cannot listen on 127.0.0.1: {e}")))?;
+    let listener =
+        listener.map_err(|e| Error::config(format!("cannot listen on 127.0.0.1: {e}")))?;
     let address = listener
         .local_addr()
         .map_err(|e| Error::config(format!("cannot listen on 127.0.0.1: {e}")))?;
@@ -154,8 +169,15 @@ async fn demo(args: &RunArgs, options: Options) -> Result<u8> {
 /// Invented costs must not come to lie beside real ones.
 async fn refuse_other_connections(store: &Store) -> Result<()> {
     for name in ["costs", "line_items"] {
-        let Some(table) = Table::open(store, name).await? else { continue };
-        if let Some(other) = table.files().await?.into_iter().find(|file| file.connection != DEMO) {
+        let Some(table) = Table::open(store, name).await? else {
+            continue;
+        };
+        if let Some(other) = table
+            .files()
+            .await?
+            .into_iter()
+            .find(|file| file.connection != DEMO)
+        {
             return Err(Error::config(format!(
                 "{} holds costs of `{}`: the demo's invented costs do not go beside them",
                 store.display(""),
@@ -169,7 +191,13 @@ async fn refuse_other_connections(store: &Store) -> Result<()> {
 
 fn next_steps(store: &Store) {
     let flag = match store.local() {
-        Some(folder) if std::path::Path::new(config::DEFAULT_STORE).canonicalize().ok().as_deref() == Some(folder) => {
+        Some(folder)
+            if std::path::Path::new(config::DEFAULT_STORE)
+                .canonicalize()
+                .ok()
+                .as_deref()
+                == Some(folder) =>
+        {
             String::new()
         }
         _ => format!(" --store {}", store.display("").trim_end_matches('/')),
@@ -191,14 +219,21 @@ async fn from_confluent(
     format: SummaryFormat,
 ) -> Result<u8> {
     let clock = settings.clock.clone();
-    let timing = Timing { now: Arc::new(move || clock().into()), ..Timing::real() };
+    let timing = Timing {
+        now: Arc::new(move || clock().into()),
+        ..Timing::real()
+    };
     let client = Arc::new(Client::with_timing(confluent, timing)?);
     let (job, bar) = job(&settings)?;
     let work = pipeline::import::import(&job, &client, &options);
     let summary = under_lease(command, &job, work).await;
     bar.finish_and_clear();
     let stats = client.stats();
-    tracing::info!(requests = stats.requests, retries = stats.retries, "Confluent was asked.");
+    tracing::info!(
+        requests = stats.requests,
+        retries = stats.retries,
+        "Confluent was asked."
+    );
     report(&job, summary?, format)
 }
 
@@ -248,8 +283,16 @@ async fn under_lease(
     };
     let (periods, errors, exit_code) = match &result {
         Ok(summary) => {
-            let errors = summary.errors.iter().map(|(month, e)| format!("{month}: {e}")).collect();
-            (summary.periods.as_slice(), errors, summary.class().map_or(0, Class::exit_code))
+            let errors = summary
+                .errors
+                .iter()
+                .map(|(month, e)| format!("{month}: {e}"))
+                .collect();
+            (
+                summary.periods.as_slice(),
+                errors,
+                summary.class().map_or(0, Class::exit_code),
+            )
         }
         Err(error) => (&[][..], vec![error.to_string()], error.class().exit_code()),
     };
@@ -290,19 +333,21 @@ async fn stop_signal() -> &'static str {
 fn report(job: &Job, summary: Summary, format: SummaryFormat) -> Result<u8> {
     match format {
         SummaryFormat::Json => {
-            let json = serde_json::to_string(&summary).map_err(|e| Error::bug(format!("summary: {e}")))?;
+            let json =
+                serde_json::to_string(&summary).map_err(|e| Error::bug(format!("summary: {e}")))?;
             print(format!("{json}\n").as_bytes())?;
         }
         SummaryFormat::Table => print(summary_table(&summary).as_bytes())?,
     }
     let mut stderr = std::io::stderr().lock();
-    for period in &summary.periods {
-        for note in &period.notes {
-            let _ = writeln!(stderr, "{}: {note}", period.billing_period);
-        }
+    for note in notes(&summary) {
+        let _ = writeln!(stderr, "{note}");
     }
     if summary.periods.is_empty() {
-        let _ = writeln!(stderr, "nothing is due: every month is settled (name one with --month, or all with --all)");
+        let _ = writeln!(
+            stderr,
+            "nothing is due: every month is settled (name one with --month, or all with --all)"
+        );
     } else if summary.errors.is_empty() {
         let _ = writeln!(stderr, "{}", outcome(job, &summary));
     }
@@ -313,9 +358,51 @@ fn report(job: &Job, summary: Summary, format: SummaryFormat) -> Result<u8> {
     Ok(summary.class().map_or(0, Class::exit_code))
 }
 
+/// What was odd, added up over the months, and why months are held.
+fn notes(summary: &Summary) -> Vec<String> {
+    let sum = |count: fn(&PeriodSummary) -> u64| summary.periods.iter().map(count).sum::<u64>();
+    let counted = [
+        (
+            sum(|p| p.oddities.discount_differs),
+            "costs have a discount that is not original - net; the net amount counts",
+        ),
+        (
+            sum(|p| p.oddities.rounded),
+            "numbers had more than 24 decimals and were rounded half-even",
+        ),
+        (
+            sum(|p| p.resumed),
+            "windows were taken over from a pull that was cut off",
+        ),
+    ];
+    let counted = counted
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, what)| format!("note: {n} {what}"));
+    let held = summary.periods.iter().filter_map(|period| {
+        period
+            .held
+            .as_ref()
+            .map(|why| format!("held: {} {why}", period.billing_period))
+    });
+    counted.chain(held).collect()
+}
+
 fn outcome(job: &Job, summary: &Summary) -> String {
-    let count = |status| summary.periods.iter().filter(|p| p.status == status).count();
-    let months = |n: usize| if n == 1 { "1 month".to_string() } else { format!("{n} months") };
+    let count = |status| {
+        summary
+            .periods
+            .iter()
+            .filter(|p| p.status == status)
+            .count()
+    };
+    let months = |n: usize| {
+        if n == 1 {
+            "1 month".to_string()
+        } else {
+            format!("{n} months")
+        }
+    };
     let published = count(Status::Published);
     let place = job.store.display("");
     if published > 0 {

@@ -64,14 +64,22 @@ enum Command {
 /// Parses the arguments, runs the command, and gives the process's exit code.
 pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(|l| format!("{}:{}", l.file(), l.line()));
-        eprintln!("error: billstream met a bug at {}", place.unwrap_or_default());
+        let place = panic
+            .location()
+            .map(|l| format!("{}:{}", l.file(), l.line()));
+        eprintln!(
+            "error: billstream met a bug at {}",
+            place.unwrap_or_default()
+        );
         eprintln!("hint: please report it with the command and `billstream --version`");
         std::process::exit(Class::Bug.exit_code().into());
     }));
     let cli = Cli::parse();
     log_to_stderr(cli.verbose);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(e) => return fail(&Error::bug(format!("runtime: {e}"))),
     };
@@ -101,7 +109,9 @@ fn log_to_stderr(verbose: u8) {
         _ => LevelFilter::DEBUG,
     };
     // The libraries' own debug output could hold payloads: never.
-    let targets = Targets::new().with_default(LevelFilter::ERROR).with_target("billstream", own);
+    let targets = Targets::new()
+        .with_default(LevelFilter::ERROR)
+        .with_target("billstream", own);
     let colours = std::env::var_os("NO_COLOR").is_none() && console_is_terminal();
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)

@@ -15,10 +15,19 @@ pub fn table(header: &[&str], right: &[bool], rows: impl Iterator<Item = Vec<Str
     table.load_preset(presets::UTF8_FULL_CONDENSED);
     table.set_content_arrangement(ContentArrangement::Disabled);
     let cell = |text: String, at: usize| {
-        let side = if right.get(at) == Some(&true) { CellAlignment::Right } else { CellAlignment::Left };
+        let side = if right.get(at) == Some(&true) {
+            CellAlignment::Right
+        } else {
+            CellAlignment::Left
+        };
         Cell::new(text).set_alignment(side)
     };
-    table.set_header(header.iter().enumerate().map(|(at, name)| cell(name.to_string(), at)));
+    table.set_header(
+        header
+            .iter()
+            .enumerate()
+            .map(|(at, name)| cell(name.to_string(), at)),
+    );
     for row in rows {
         table.add_row(row.into_iter().enumerate().map(|(at, text)| cell(text, at)));
     }
@@ -28,7 +37,14 @@ pub fn table(header: &[&str], right: &[bool], rows: impl Iterator<Item = Vec<Str
 /// The summary of a run for people.
 pub fn summary_table(summary: &Summary) -> String {
     let header = [
-        "period", "costs", "line items", "original", "discount", "net", "status", "complete until",
+        "period",
+        "costs",
+        "line items",
+        "original",
+        "discount",
+        "net",
+        "status",
+        "complete until",
     ];
     let right = [false, true, true, true, true, true, false, false];
     table(&header, &right, summary.periods.iter().map(summary_row))
@@ -55,7 +71,9 @@ fn summary_row(period: &PeriodSummary) -> Vec<String> {
         known(&period.discount_amount),
         known(&period.net_amount),
         status.to_string(),
-        period.covered_until.map_or("-".to_string(), |day| day.to_string()),
+        period
+            .covered_until
+            .map_or("-".to_string(), |day| day.to_string()),
     ]
 }
 
@@ -100,7 +118,9 @@ impl<'a> Cells<'a> {
 
     /// A cell as JSON. Decimals are strings, because readers of JSON make floats of numbers.
     pub fn json(&self, row: usize, column: usize) -> serde_json::Value {
-        let Some(text) = self.text(row, column) else { return serde_json::Value::Null };
+        let Some(text) = self.text(row, column) else {
+            return serde_json::Value::Null;
+        };
         match self.columns[column].1.data_type() {
             DataType::Boolean => serde_json::Value::Bool(text == "true"),
             data_type if data_type.is_integer() || data_type.is_floating() => {

@@ -15,6 +15,10 @@ use crate::store::Store;
 
 /// Arguments of `query`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  billstream query 'select billing_period, sum(\"cost/cost\") from line_items group by 1 order by 1'
+  billstream query --format csv \"select * from costs where billing_period = '2026-10'\"")]
 pub struct QueryArgs {
     /// The SQL, over the tables `costs` and `line_items`
     sql: String,
@@ -47,9 +51,14 @@ pub async fn run(args: QueryArgs) -> Result<u8> {
     let mut printer = Printer::new(args.format, schema);
     let deadline = tokio::time::Instant::now() + settings.limits.timeout;
     loop {
-        let next = tokio::time::timeout_at(deadline, rows.next()).await.map_err(|_| {
-            Error::data(format!("query: not done after {} seconds", settings.limits.timeout.as_secs()))
-        })?;
+        let next = tokio::time::timeout_at(deadline, rows.next())
+            .await
+            .map_err(|_| {
+                Error::data(format!(
+                    "query: not done after {} seconds",
+                    settings.limits.timeout.as_secs()
+                ))
+            })?;
         let Some(batch) = next else { break };
         printer.rows(&batch.map_err(|e| engine::failed("query", &e))?)?;
     }
@@ -67,11 +76,20 @@ struct Printer {
 
 impl Printer {
     fn new(format: Format, schema: SchemaRef) -> Printer {
-        Printer { format, schema, held: Vec::new(), printed: 0 }
+        Printer {
+            format,
+            schema,
+            held: Vec::new(),
+            printed: 0,
+        }
     }
 
     fn names(&self) -> Vec<&str> {
-        self.schema.fields().iter().map(|field| field.name().as_str()).collect()
+        self.schema
+            .fields()
+            .iter()
+            .map(|field| field.name().as_str())
+            .collect()
     }
 
     fn rows(&mut self, batch: &RecordBatch) -> Result<()> {
@@ -81,7 +99,8 @@ impl Printer {
             out.extend(csv_line(self.names().into_iter().map(str::to_string))?);
         }
         for row in 0..batch.num_rows() {
-            let texts = (0..cells.width()).map(|column| cells.text(row, column).unwrap_or_default());
+            let texts =
+                (0..cells.width()).map(|column| cells.text(row, column).unwrap_or_default());
             match self.format {
                 Format::Table => self.held.push(texts.collect()),
                 Format::Csv => out.extend(csv_line(texts)?),
@@ -118,8 +137,10 @@ impl Printer {
         match self.format {
             Format::Table => {
                 let fields = self.schema.fields();
-                let right: Vec<bool> =
-                    fields.iter().map(|field| field.data_type().is_numeric()).collect();
+                let right: Vec<bool> = fields
+                    .iter()
+                    .map(|field| field.data_type().is_numeric())
+                    .collect();
                 let names = self.names();
                 let held = self.held.clone();
                 print(table(&names, &right, held.into_iter()).as_bytes())
@@ -138,5 +159,7 @@ fn csv_line(texts: impl Iterator<Item = String>) -> Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let written = writer.write_record(texts.map(String::into_bytes));
     written.map_err(|e| Error::bug(format!("output: {e}")))?;
-    writer.into_inner().map_err(|e| Error::bug(format!("output: {e}")))
+    writer
+        .into_inner()
+        .map_err(|e| Error::bug(format!("output: {e}")))
 }

@@ -11,6 +11,11 @@ use tokio::net::TcpListener;
 
 /// Arguments of `billstream sandbox`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  billstream sandbox
+  billstream sandbox --port 0 --costs-per-day 10000 --gzip
+  billstream sandbox --fault 429:2:retry_after=3 --fault cut")]
 pub struct SandboxArgs {
     /// Port on 127.0.0.1; 0 takes any free one
     #[arg(long, default_value_t = 8900)]

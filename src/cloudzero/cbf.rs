@@ -65,13 +65,18 @@ pub struct Conformed {
     pub schema: SchemaRef,
 }
 
-/// Brings the result of a mapping to CBF's columns and types.
+/// Brings the result of a mapping to CBF's columns and types. `published` are the columns that
+/// line items had so far.
 ///
 /// # Errors
 /// Class data: a column that CBF needs is missing, one is there that CBF does not know, a tag key
 /// is illegal, or a number is a float.
-pub fn conform(mapping: &DFSchema) -> Result<Conformed> {
-    let names: Vec<&str> = mapping.fields().iter().map(|field| field.name().as_str()).collect();
+pub fn conform(mapping: &DFSchema, published: &[String]) -> Result<Conformed> {
+    let names: Vec<&str> = mapping
+        .fields()
+        .iter()
+        .map(|field| field.name().as_str())
+        .collect();
     let mut expressions = Vec::new();
     let mut fields = Vec::new();
     for (name, kind) in COLUMNS {
@@ -81,8 +86,10 @@ pub fn conform(mapping: &DFSchema) -> Result<Conformed> {
         let given = mapping.field(at).data_type();
         let exact = given.is_decimal() || given.is_integer() || given.is_null();
         if kind == Kind::Number && !exact {
-            return Err(Error::data(format!("the mapping's column \"{name}\" is {given}, not a decimal"))
-                .with_hint("cast it to decimal(38, 24); floats lose digits"));
+            return Err(Error::data(format!(
+                "the mapping's column \"{name}\" is {given}, not a decimal"
+            ))
+            .with_hint("cast it to decimal(38, 24); floats lose digits"));
         }
         fields.push(Field::new(name, data_type(kind), true));
     }
@@ -92,15 +99,32 @@ pub fn conform(mapping: &DFSchema) -> Result<Conformed> {
         .filter(|name| !COLUMNS.iter().any(|(column, _)| column == name))
         .collect();
     tags.sort_unstable();
-    for tag in tags {
+    for (at, tag) in tags.iter().copied().enumerate() {
+        let known = tags[..at]
+            .iter()
+            .copied()
+            .chain(published.iter().map(String::as_str));
+        if let Some(other) = known
+            .into_iter()
+            .find(|k| *k != tag && k.eq_ignore_ascii_case(tag))
+        {
+            return Err(Error::data(format!(
+                "the mapping's column \"{tag}\" and \"{other}\" differ in case only"
+            ))
+            .with_hint("tables of other tools could not tell them apart: choose one spelling"));
+        }
         let Some(key) = tag.strip_prefix(TAG_PREFIX) else {
-            return Err(Error::data(format!("the mapping's column \"{tag}\" is not one of CloudZero's"))
-                .with_hint("custom data must be a column named \"resource/tag:<key>\""));
+            return Err(Error::data(format!(
+                "the mapping's column \"{tag}\" is not one of CloudZero's"
+            ))
+            .with_hint("custom data must be a column named \"resource/tag:<key>\""));
         };
         let legal = |c: char| c.is_ascii_alphanumeric() || "_.:/=+-@".contains(c);
         if key.is_empty() || !key.chars().all(legal) {
-            return Err(Error::data(format!("the tag key `{key}` is not legal in CloudZero"))
-                .with_hint("use letters, digits and _ . : / = + - @"));
+            return Err(
+                Error::data(format!("the tag key `{key}` is not legal in CloudZero"))
+                    .with_hint("use letters, digits and _ . : / = + - @"),
+            );
         }
         fields.push(Field::new(tag, DataType::Utf8View, true));
     }
@@ -108,7 +132,10 @@ pub fn conform(mapping: &DFSchema) -> Result<Conformed> {
         let column = Expr::Column(Column::new_unqualified(field.name()));
         expressions.push(cast(column, field.data_type().clone()).alias(field.name()));
     }
-    Ok(Conformed { expressions, schema: Arc::new(Schema::new(fields)) })
+    Ok(Conformed {
+        expressions,
+        schema: Arc::new(Schema::new(fields)),
+    })
 }
 
 /// Columns of a table as CBF orders them: the fixed ones, then the tags by key.
@@ -120,5 +147,9 @@ pub fn ordered(table: &SchemaRef) -> Vec<String> {
         .filter(|name| name.starts_with(TAG_PREFIX))
         .collect();
     tags.sort_unstable();
-    COLUMNS.iter().map(|(name, _)| name.to_string()).chain(tags).collect()
+    COLUMNS
+        .iter()
+        .map(|(name, _)| name.to_string())
+        .chain(tags)
+        .collect()
 }

@@ -1,6 +1,8 @@
 //! Line items as CSV text: UTF-8, plain decimals, hours in ISO 8601, quotes only where needed.
 
-use arrow::array::{Array, AsArray, Decimal128Array, RecordBatch, StringViewArray, TimestampMicrosecondArray};
+use arrow::array::{
+    Array, AsArray, Decimal128Array, RecordBatch, StringViewArray, TimestampMicrosecondArray,
+};
 use arrow::datatypes::{DataType, Decimal128Type, TimestampMicrosecondType};
 use chrono::DateTime;
 
@@ -42,7 +44,10 @@ pub fn write_rows(out: &mut Vec<u8>, batch: &RecordBatch, from: usize, to: usize
                 .as_primitive_opt::<TimestampMicrosecondType>()
                 .map(Column::Time)
                 .ok_or_else(|| Error::bug(format!("CSV column `{}`", field.name()))),
-            other => Err(Error::bug(format!("CSV column `{}` is {other}", field.name()))),
+            other => Err(Error::bug(format!(
+                "CSV column `{}` is {other}",
+                field.name()
+            ))),
         })
         .collect::<Result<Vec<_>>>()?;
     let mut hour = Hour::default();
@@ -74,7 +79,11 @@ struct Hour {
 
 impl Hour {
     fn write(&mut self, out: &mut Vec<u8>, micros: i64) {
-        let known = self.recent.iter().flatten().find(|(value, _)| *value == micros);
+        let known = self
+            .recent
+            .iter()
+            .flatten()
+            .find(|(value, _)| *value == micros);
         if let Some((_, text)) = known {
             out.extend_from_slice(text.as_bytes());
             return;
@@ -90,7 +99,10 @@ impl Hour {
 
 fn write_text(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
-    if !bytes.iter().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r')) {
+    if !bytes
+        .iter()
+        .any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r'))
+    {
         out.extend_from_slice(bytes);
         return;
     }

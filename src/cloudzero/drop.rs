@@ -17,8 +17,8 @@ use flate2::Compression;
 use flate2::GzBuilder;
 use flate2::write::GzEncoder;
 use futures::StreamExt;
-use object_store::ObjectStoreExt;
 use object_store::buffered::BufWriter;
+use object_store::{GetResult, GetResultPayload, ObjectStoreExt};
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt;
 
@@ -29,10 +29,11 @@ use crate::engine::{self, Limits};
 use crate::error::{Error, Result};
 use crate::store::Store;
 
-/// CloudZero's limit for one CSV file.
-const MAX_ROWS: usize = 1_000_000;
+/// CloudZero takes a million rows a file. Smaller ones are read back from the bucket in one piece
+/// without holding much.
+const MAX_ROWS: usize = 250_000;
 /// Favours speed: the files live until the next drop.
-const GZIP_LEVEL: u32 = 2;
+const GZIP_LEVEL: u32 = 1;
 
 /// `manifest.json` of a billing period.
 #[derive(Debug, Serialize, Deserialize)]
@@ -85,7 +86,9 @@ pub async fn write_drop(
         .iter()
         .map(|name| datafusion::prelude::ident(name.as_str()))
         .collect();
-    let rows = table.select(columns).map_err(|e| engine::failed(&what, &e))?;
+    let rows = table
+        .select(columns)
+        .map_err(|e| engine::failed(&what, &e))?;
     let streams = engine::within(limits, &what, rows.execute_stream_partitioned()).await?;
 
     let mut tasks = tokio::task::JoinSet::new();
@@ -97,28 +100,39 @@ pub async fn write_drop(
     while let Some(done) = tasks.join_next().await {
         let (totals, count) = done.map_err(|e| Error::bug(format!("{what}: {e}")))??;
         files += count;
-        for (key, sums) in totals {
-            let sum = found.entry(key).or_default();
-            sum.rows += sums.rows;
-            sum.cost += sums.cost;
-            sum.discounted += sums.discounted;
-            sum.on_demand += sums.on_demand;
-        }
+        read_back::merge(&mut found, totals)
+            .ok_or_else(|| Error::reconcile(format!("{what}: a sum is too large")))?;
     }
     let expected = published_totals(context, limits).await?;
     read_back::compare(&expected, &found)?;
 
-    let manifest = Manifest { version: "1.3.0".into(), current_drop_id: drop_id.clone() };
-    let json = serde_json::to_vec_pretty(&manifest).map_err(|e| Error::bug(format!("manifest: {e}")))?;
-    store.put_if_unchanged(&manifest_name, json.into(), seen.as_ref()).await?;
+    let manifest = Manifest {
+        version: "1.3.0".into(),
+        current_drop_id: drop_id.clone(),
+    };
+    let json =
+        serde_json::to_vec_pretty(&manifest).map_err(|e| Error::bug(format!("manifest: {e}")))?;
+    store
+        .put_if_unchanged(&manifest_name, json.into(), seen.as_ref())
+        .await?;
     let rows = found.values().map(|sums| sums.rows).sum();
-    Ok(Drop { drop_id, files, rows })
+    Ok(Drop {
+        drop_id,
+        files,
+        rows,
+    })
 }
 
 /// The manifest in force, or `None` when the month was never delivered.
-pub async fn manifest(store: &Store, connection: &str, period: BillingPeriod) -> Result<Option<Manifest>> {
+pub async fn manifest(
+    store: &Store,
+    connection: &str,
+    period: BillingPeriod,
+) -> Result<Option<Manifest>> {
     let name = format!("{}/manifest.json", period_folder(connection, period));
-    let Some(bytes) = store.get(&name).await? else { return Ok(None) };
+    let Some(bytes) = store.get(&name).await? else {
+        return Ok(None);
+    };
     serde_json::from_slice(&bytes)
         .map(Some)
         .map_err(|e| Error::data(format!("{} cannot be read: {e}", store.display(&name))))
@@ -143,7 +157,7 @@ struct OpenFile {
     rows: usize,
 }
 
-/// Writes one stream into files of at most a million rows, and reads each back.
+/// Writes one stream into files of at most [`MAX_ROWS`], and reads each back.
 async fn write_stream(
     store: Store,
     mut stream: SendableRecordBatchStream,
@@ -156,7 +170,9 @@ async fn write_stream(
         let batch = batch.map_err(|e| engine::failed("reading published line items", &e))?;
         let mut from = 0;
         while from < batch.num_rows() {
-            if open.as_ref().is_some_and(|file| file.rows == MAX_ROWS) && let Some(full) = open.take() {
+            if open.as_ref().is_some_and(|file| file.rows == MAX_ROWS)
+                && let Some(full) = open.take()
+            {
                 finish(&store, full, &mut totals).await?;
             }
             let file = match &mut open {
@@ -192,7 +208,12 @@ fn create(store: &Store, name: String) -> OpenFile {
     // No time and no file name in the gzip header: the same content gives the same bytes.
     let gzip = GzBuilder::new().write(Vec::new(), Compression::new(GZIP_LEVEL));
     let upload = BufWriter::with_capacity(store.root(), store.path(&name), 5 << 20);
-    OpenFile { gzip, upload, name, rows: 0 }
+    OpenFile {
+        gzip,
+        upload,
+        name,
+        rows: 0,
+    }
 }
 
 fn compress(file: &mut OpenFile, text: &[u8]) -> Result<()> {
@@ -219,9 +240,19 @@ async fn finish(store: &Store, mut file: OpenFile, totals: &mut LineTotals) -> R
             .with_hint("check that the store is reachable and has free space, then run it again")
     })?;
     let failed = |e| store.failed("read back", &file.name, e);
-    let written = store.root().get(&store.path(&file.name)).await.map_err(failed)?;
-    let bytes = written.bytes().await.map_err(failed)?;
-    read_back::add_file(totals, bytes.as_ref(), &file.name)
+    let written = store
+        .root()
+        .get(&store.path(&file.name))
+        .await
+        .map_err(failed)?;
+    match written.payload {
+        GetResultPayload::File(written, _) => read_back::add_file(totals, written, &file.name),
+        payload => {
+            let written = GetResult { payload, ..written };
+            let bytes = written.bytes().await.map_err(failed)?;
+            read_back::add_file(totals, bytes.as_ref(), &file.name)
+        }
+    }
 }
 
 /// What the drop must add up to: the published line items, by the groups of read-back.
@@ -244,7 +275,10 @@ async fn published_totals(context: &SessionContext, limits: Limits) -> Result<Li
                 .map_err(|e| Error::bug(format!("{what}: {e}")))
         };
         let sum = |column: usize, row: usize| {
-            batch.column(column).as_primitive::<Decimal128Type>().value(row)
+            batch
+                .column(column)
+                .as_primitive::<Decimal128Type>()
+                .value(row)
         };
         for row in 0..batch.num_rows() {
             let sums = read_back::LineSums {

@@ -1,6 +1,6 @@
 //! Reading written drop files back: decompressed, counted and summed, before a manifest names them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
@@ -19,6 +19,16 @@ pub struct LineSums {
     pub discounted: i128,
     /// Sum of `cost/on_demand_cost`.
     pub on_demand: i128,
+}
+
+impl LineSums {
+    fn add(&mut self, other: &LineSums) -> Option<()> {
+        self.rows += other.rows;
+        self.cost = self.cost.checked_add(other.cost)?;
+        self.discounted = self.discounted.checked_add(other.discounted)?;
+        self.on_demand = self.on_demand.checked_add(other.on_demand)?;
+        Some(())
+    }
 }
 
 /// Sums by day, `lineitem/type` and `action/usage_type`.
@@ -40,7 +50,9 @@ const NEEDED: [&str; 6] = [
 /// Class reconcile, when the file is not whole or not readable.
 pub fn add_file(totals: &mut LineTotals, gzipped: impl Read, name: &str) -> Result<()> {
     let bad = |why: &dyn std::fmt::Display| {
-        Error::reconcile(format!("the written drop file {name} does not read back: {why}"))
+        Error::reconcile(format!(
+            "the written drop file {name} does not read back: {why}"
+        ))
     };
     let mut reader = csv::ReaderBuilder::new()
         .buffer_capacity(1 << 18)
@@ -54,7 +66,8 @@ pub fn add_file(totals: &mut LineTotals, gzipped: impl Read, name: &str) -> Resu
             .ok_or_else(|| bad(&format_args!("no column {name}")))?;
     }
     let mut record = csv::ByteRecord::new();
-    let mut group: (Vec<u8>, LineSums) = Default::default();
+    // By the bytes of the key, so that a row of a known group allocates nothing.
+    let mut groups: HashMap<Vec<u8>, LineSums> = HashMap::new();
     let mut key = Vec::new();
     while reader.read_byte_record(&mut record).map_err(|e| bad(&e))? {
         let field = |at: usize| record.get(places[at]).unwrap_or_default();
@@ -64,37 +77,45 @@ pub fn add_file(totals: &mut LineTotals, gzipped: impl Read, name: &str) -> Resu
             key.push(0);
             key.extend_from_slice(field(at));
         }
-        if key != group.0 {
-            flush(totals, &group);
-            group = (key.clone(), LineSums::default());
-        }
-        let sums = &mut group.1;
-        sums.rows += 1;
-        for (at, sum) in [(3, &mut sums.cost), (4, &mut sums.discounted), (5, &mut sums.on_demand)] {
+        let number = |at: usize| {
             let text = std::str::from_utf8(field(at)).map_err(|e| bad(&e))?;
-            let number = decimal::parse(text)
-                .map_err(|e| bad(&format_args!("a value of {} {e}", NEEDED[at])))?;
-            *sum = sum
-                .checked_add(number.units)
-                .ok_or_else(|| bad(&"a sum is too large"))?;
-        }
+            decimal::parse(text)
+                .map(|number| number.units)
+                .map_err(|e| bad(&format_args!("a value of {} {e}", NEEDED[at])))
+        };
+        let row = LineSums {
+            rows: 1,
+            cost: number(3)?,
+            discounted: number(4)?,
+            on_demand: number(5)?,
+        };
+        let added = match groups.get_mut(key.as_slice()) {
+            Some(sums) => sums.add(&row),
+            None => {
+                groups.insert(key.clone(), row);
+                Some(())
+            }
+        };
+        added.ok_or_else(|| bad(&"a sum is too large"))?;
     }
-    flush(totals, &group);
-    Ok(())
+    let parts = groups.into_iter().map(|(key, sums)| {
+        let text = String::from_utf8_lossy(&key).into_owned();
+        let mut parts = text.split('\0').map(str::to_string);
+        let mut part = || parts.next().unwrap_or_default();
+        ((part(), part(), part()), sums)
+    });
+    merge(totals, parts).ok_or_else(|| bad(&"a sum is too large"))
 }
 
-fn flush(totals: &mut LineTotals, (key, sums): &(Vec<u8>, LineSums)) {
-    if sums.rows == 0 {
-        return;
+/// Adds groups to totals; `None` when a sum gets too large.
+pub fn merge(
+    totals: &mut LineTotals,
+    groups: impl IntoIterator<Item = ((String, String, String), LineSums)>,
+) -> Option<()> {
+    for (key, sums) in groups {
+        totals.entry(key).or_default().add(&sums)?;
     }
-    let text = String::from_utf8_lossy(key);
-    let mut parts = text.split('\0').map(str::to_string);
-    let mut part = || parts.next().unwrap_or_default();
-    let sum = totals.entry((part(), part(), part())).or_default();
-    sum.rows += sums.rows;
-    sum.cost += sums.cost;
-    sum.discounted += sums.discounted;
-    sum.on_demand += sums.on_demand;
+    Some(())
 }
 
 /// Compares what was written with what was meant.

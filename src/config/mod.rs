@@ -34,7 +34,10 @@ impl Environment {
 
     /// A set value; an empty one counts as not set.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+        self.0
+            .get(name)
+            .map(|value| value.trim())
+            .filter(|value| !value.is_empty())
     }
 
     fn parsed<T: FromStr>(&self, name: &str, wanted: &str, default: T) -> Result<T> {
@@ -137,10 +140,14 @@ impl Settings {
 
 /// The computer's clock, or the fixed time of `BILLSTREAM_NOW`, which tests set.
 fn clock(environment: &Environment) -> Result<Clock> {
-    let Some(text) = environment.get("BILLSTREAM_NOW") else { return Ok(Arc::new(Utc::now)) };
-    let now: DateTime<Utc> = text
-        .parse()
-        .map_err(|_| Error::config(format!("BILLSTREAM_NOW=`{text}` is not a time such as 2026-11-23T06:00:00Z")))?;
+    let Some(text) = environment.get("BILLSTREAM_NOW") else {
+        return Ok(Arc::new(Utc::now));
+    };
+    let now: DateTime<Utc> = text.parse().map_err(|_| {
+        Error::config(format!(
+            "BILLSTREAM_NOW=`{text}` is not a time such as 2026-11-23T06:00:00Z"
+        ))
+    })?;
     Ok(Arc::new(move || now))
 }
 
@@ -168,29 +175,57 @@ pub fn confluent(environment: &Environment) -> Result<client::Settings> {
             )
         })
     };
-    let endpoint = environment.get("CONFLUENT_CLOUD_REST_ENDPOINT").unwrap_or(ENDPOINT);
-    let endpoint = Url::parse(endpoint).map_err(|e| {
-        Error::config(format!("CONFLUENT_CLOUD_REST_ENDPOINT is not a URL: {e}"))
-    })?;
+    let endpoint = environment
+        .get("CONFLUENT_CLOUD_REST_ENDPOINT")
+        .unwrap_or(ENDPOINT);
+    let endpoint = Url::parse(endpoint)
+        .map_err(|e| Error::config(format!("CONFLUENT_CLOUD_REST_ENDPOINT is not a URL: {e}")))?;
     let key = needed("CONFLUENT_CLOUD_API_KEY")?;
     let secret = needed("CONFLUENT_CLOUD_API_SECRET")?;
     let mut settings = client::Settings::new(endpoint, key, secret.to_string().into());
     settings.connect_timeout =
         environment.seconds("BILLSTREAM_CONNECT_TIMEOUT_SECS", settings.connect_timeout)?;
-    settings.read_timeout = environment.seconds("BILLSTREAM_READ_TIMEOUT_SECS", settings.read_timeout)?;
+    settings.read_timeout =
+        environment.seconds("BILLSTREAM_READ_TIMEOUT_SECS", settings.read_timeout)?;
     settings.total_timeout =
         environment.seconds("BILLSTREAM_TOTAL_TIMEOUT_SECS", settings.total_timeout)?;
     settings.retry_elapsed =
         environment.seconds("BILLSTREAM_RETRY_ELAPSED_SECS", settings.retry_elapsed)?;
-    settings.max_attempts =
-        environment.parsed("BILLSTREAM_RETRY_ATTEMPTS", "a number of attempts", settings.max_attempts)?;
+    settings.max_attempts = environment.parsed(
+        "BILLSTREAM_RETRY_ATTEMPTS",
+        "a number of attempts",
+        settings.max_attempts,
+    )?;
     settings.requests_per_second = environment.parsed(
         "BILLSTREAM_REQUESTS_PER_SECOND",
         "a number of requests",
         settings.requests_per_second,
     )?;
-    settings.page_size =
-        environment.parsed("BILLSTREAM_PAGE_SIZE", "a number of costs", settings.page_size)?;
+    settings.page_size = environment.parsed(
+        "BILLSTREAM_PAGE_SIZE",
+        "a number of costs",
+        settings.page_size,
+    )?;
+    let limits = [
+        ("BILLSTREAM_RETRY_ATTEMPTS", settings.max_attempts, 1000),
+        (
+            "BILLSTREAM_REQUESTS_PER_SECOND",
+            settings.requests_per_second,
+            100_000,
+        ),
+        (
+            "BILLSTREAM_PAGE_SIZE",
+            settings.page_size,
+            client::PAGE_SIZE,
+        ),
+    ];
+    for (name, value, most) in limits {
+        if !(1..=most).contains(&value) {
+            return Err(Error::config(format!(
+                "{name}=`{value}` is not from 1 to {most}"
+            )));
+        }
+    }
     Ok(settings)
 }
 
@@ -199,20 +234,37 @@ mod tests {
     use super::*;
 
     fn environment(pairs: &[(&str, &str)]) -> Environment {
-        Environment(pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect())
+        Environment(
+            pairs
+                .iter()
+                .map(|(k, v)| (k.to_string(), v.to_string()))
+                .collect(),
+        )
     }
 
     #[test]
     fn flags_win_over_the_environment_and_it_over_defaults() {
         let none = Settings::resolve(&Flags::default(), &Environment::default()).unwrap();
-        assert_eq!((none.store.as_str(), none.connection.as_str()), (DEFAULT_STORE, "confluent"));
-        let env = environment(&[("BILLSTREAM_STORE", "s3://a/b"), ("BILLSTREAM_CONNECTION", "acme")]);
+        assert_eq!(
+            (none.store.as_str(), none.connection.as_str()),
+            (DEFAULT_STORE, "confluent")
+        );
+        let env = environment(&[
+            ("BILLSTREAM_STORE", "s3://a/b"),
+            ("BILLSTREAM_CONNECTION", "acme"),
+        ]);
         let both = Settings::resolve(
-            &Flags { store: Some("/tmp/x".into()), ..Flags::default() },
+            &Flags {
+                store: Some("/tmp/x".into()),
+                ..Flags::default()
+            },
             &env,
         )
         .unwrap();
-        assert_eq!((both.store.as_str(), both.connection.as_str()), ("/tmp/x", "acme"));
+        assert_eq!(
+            (both.store.as_str(), both.connection.as_str()),
+            ("/tmp/x", "acme")
+        );
     }
 
     #[test]
@@ -223,7 +275,9 @@ mod tests {
             ("BILLSTREAM_MEMORY_MB", "12"),
             ("BILLSTREAM_NOW", "yesterday"),
         ] {
-            let error = Settings::resolve(&Flags::default(), &environment(&[(name, value)])).err().unwrap();
+            let error = Settings::resolve(&Flags::default(), &environment(&[(name, value)]))
+                .err()
+                .unwrap();
             assert!(error.to_string().contains(name), "{error}");
         }
         let error = confluent(&Environment::default()).err().unwrap();

@@ -122,7 +122,7 @@ impl Answer {
         let (class, meaning, hint) = match self.status {
             // Some services refuse a key of the wrong kind with 403.
             StatusCode::UNAUTHORIZED => key_refused(&detail),
-            StatusCode::FORBIDDEN if detail.contains("api key") => key_refused(&detail),
+            StatusCode::FORBIDDEN if names_the_key(&detail) => key_refused(&detail),
             StatusCode::FORBIDDEN => (
                 Class::Config,
                 "the API key may not read costs".to_owned(),
@@ -165,6 +165,13 @@ impl Answer {
         };
         error.with_hint(hint)
     }
+}
+
+/// Whether a 403 is about the kind of key, and not about what its owner may do.
+fn names_the_key(detail: &str) -> bool {
+    ["invalid api key", "cloud api key", "cluster api key"]
+        .iter()
+        .any(|words| detail.contains(words))
 }
 
 /// ` (request id …)`, or nothing.

@@ -24,11 +24,27 @@ use crate::totals::{Sums, Totals};
 
 /// Text columns of a stored cost, in order, after `start_date` and `end_date`.
 const TEXTS: [&str; 12] = [
-    "id", "granularity", "network_access_type", "product", "line_type", "unit", "description",
-    "tier_dimensions", "resource_id", "resource_name", "environment_id", "extra",
+    "id",
+    "granularity",
+    "network_access_type",
+    "product",
+    "line_type",
+    "unit",
+    "description",
+    "tier_dimensions",
+    "resource_id",
+    "resource_name",
+    "environment_id",
+    "extra",
 ];
 /// Decimal columns of a stored cost, in order, after the texts.
-const DECIMALS: [&str; 5] = ["price", "quantity", "original_amount", "discount_amount", "amount"];
+const DECIMALS: [&str; 5] = [
+    "price",
+    "quantity",
+    "original_amount",
+    "discount_amount",
+    "amount",
+];
 
 /// Columns of a stored cost, without the partition columns `connection` and `billing_period`.
 ///
@@ -126,32 +142,57 @@ impl Builder {
         }
     }
 
-    fn push(&mut self, mut record: Record<'_>, window: Window) -> std::result::Result<(), FieldError> {
+    fn push(
+        &mut self,
+        mut record: Record<'_>,
+        window: Window,
+    ) -> std::result::Result<(), FieldError> {
         let start = date("start_date", record.start_date.as_deref())?;
         let end = date("end_date", record.end_date.as_deref())?;
         if !window.contains(start) {
-            return Err(("start_date", format!("{start} is outside the window asked for, {window}")));
+            return Err((
+                "start_date",
+                format!("{start} is outside the window asked for, {window}"),
+            ));
         }
         if end <= start {
-            return Err(("end_date", format!("{end} is not after the start date {start}")));
+            return Err((
+                "end_date",
+                format!("{end} is not after the start date {start}"),
+            ));
         }
-        let raw = [record.price, record.quantity, record.original_amount, record.discount_amount, record.amount];
+        let raw = [
+            record.price,
+            record.quantity,
+            record.original_amount,
+            record.discount_amount,
+            record.amount,
+        ];
         let mut numbers = [None; 5];
         for ((slot, raw), name) in numbers.iter_mut().zip(raw).zip(DECIMALS) {
             *slot = raw.map(|raw| self.number(name, raw)).transpose()?;
         }
         let [_, _, original, discount, amount] = numbers;
         let Some(original) = original else {
-            return Err(("original_amount", "is missing; a cost without it cannot be counted".into()));
+            return Err((
+                "original_amount",
+                "is missing; a cost without it cannot be counted".into(),
+            ));
         };
         let less_discount = original.checked_sub(discount.unwrap_or(0));
         let Some(net) = amount.or(less_discount) else {
-            return Err(("discount_amount", "original less discount is too large".into()));
+            return Err((
+                "discount_amount",
+                "original less discount is too large".into(),
+            ));
         };
         self.oddities.discount_differs +=
             u64::from(amount.is_some() && discount.is_some() && less_discount != amount);
 
-        let tiers = record.tier_dimensions.as_mut().map(|members| json_object(members));
+        let tiers = record
+            .tier_dimensions
+            .as_mut()
+            .map(|members| json_object(members));
         let extra = (!record.extra.is_empty()).then(|| json_object(&mut record.extra));
         let texts: [Option<&str>; 12] = [
             record.id.as_deref(),
@@ -178,7 +219,12 @@ impl Builder {
             credit_original: if credit { original } else { 0 },
         };
         self.totals
-            .add(days[0], record.product.as_deref(), record.line_type.as_deref(), &sums)
+            .add(
+                days[0],
+                record.product.as_deref(),
+                record.line_type.as_deref(),
+                &sums,
+            )
             .map_err(|e| ("original_amount", e.to_string()))?;
         for (builder, day) in self.dates.iter_mut().zip(days) {
             builder.append_value(day);
@@ -192,7 +238,11 @@ impl Builder {
         Ok(())
     }
 
-    fn number(&mut self, name: &'static str, raw: &RawValue) -> std::result::Result<i128, FieldError> {
+    fn number(
+        &mut self,
+        name: &'static str,
+        raw: &RawValue,
+    ) -> std::result::Result<i128, FieldError> {
         let parsed = decimal::parse(raw.get()).map_err(|e| (name, format!("the value {e}")))?;
         self.oddities.rounded += u64::from(parsed.rounded);
         Ok(parsed.units)
@@ -239,7 +289,10 @@ fn date(field: &'static str, text: Option<&str>) -> std::result::Result<NaiveDat
     };
     let day = text.get(..10).filter(|_| {
         let rest = &text[10..];
-        let rest = rest.strip_suffix('Z').or_else(|| rest.strip_suffix("+00:00")).unwrap_or(rest);
+        let rest = rest
+            .strip_suffix('Z')
+            .or_else(|| rest.strip_suffix("+00:00"))
+            .unwrap_or(rest);
         rest.is_empty()
             || rest.strip_prefix([' ', 'T']).is_some_and(|time| {
                 chrono::NaiveTime::parse_from_str(time, "%H:%M:%S%.f").is_ok()

@@ -8,7 +8,9 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::value::RawValue;
 
 use super::client::BodyError;
@@ -81,7 +83,10 @@ pub fn read_page<'a>(
 ) -> std::result::Result<Option<String>, BodyError> {
     let place = RefCell::new(Position::default());
     let mut json = serde_json::Deserializer::from_str(text);
-    let envelope = Envelope { place: &place, each };
+    let envelope = Envelope {
+        place: &place,
+        each,
+    };
     let result = envelope
         .deserialize(&mut json)
         .and_then(|next| json.end().map(|()| next));
@@ -104,7 +109,9 @@ pub fn read_page<'a>(
         let Position { row, field, .. } = position;
         match field.as_str() {
             "" => Error::data(format!("row {row}: a cost must be a JSON object")),
-            _ => Error::data(format!("row {row}, field `{field}`: unexpected type of value")),
+            _ => Error::data(format!(
+                "row {row}, field `{field}`: unexpected type of value"
+            )),
         }
     } else {
         Error::data("the answer is JSON, but not a list of costs (`data` is missing or no list)")
@@ -118,7 +125,10 @@ struct Envelope<'p, 'e, 'a> {
 
 impl<'a> DeserializeSeed<'a> for Envelope<'_, '_, 'a> {
     type Value = Option<String>;
-    fn deserialize<D: Deserializer<'a>>(self, json: D) -> std::result::Result<Self::Value, D::Error> {
+    fn deserialize<D: Deserializer<'a>>(
+        self,
+        json: D,
+    ) -> std::result::Result<Self::Value, D::Error> {
         json.deserialize_map(self)
     }
 }
@@ -140,10 +150,16 @@ impl<'a> Visitor<'a> for Envelope<'_, '_, 'a> {
             match key.as_ref() {
                 "data" => {
                     seen = true;
-                    map.next_value_seed(Rows { place: self.place, each: self.each })?;
+                    map.next_value_seed(Rows {
+                        place: self.place,
+                        each: self.each,
+                    })?;
                 }
                 "metadata" | "meta" => {
-                    next = map.next_value::<Option<Metadata>>()?.and_then(|m| m.next).or(next);
+                    next = map
+                        .next_value::<Option<Metadata>>()?
+                        .and_then(|m| m.next)
+                        .or(next);
                 }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
@@ -208,9 +224,16 @@ struct Row<'p>(Place<'p>);
 
 impl<'a> DeserializeSeed<'a> for Row<'_> {
     type Value = Record<'a>;
-    fn deserialize<D: Deserializer<'a>>(self, json: D) -> std::result::Result<Record<'a>, D::Error> {
+    fn deserialize<D: Deserializer<'a>>(
+        self,
+        json: D,
+    ) -> std::result::Result<Record<'a>, D::Error> {
         let mut record = Record::default();
-        json.deserialize_map(Fields { place: self.0, level: Level::Record, record: &mut record })?;
+        json.deserialize_map(Fields {
+            place: self.0,
+            level: Level::Record,
+            record: &mut record,
+        })?;
         if let Some(legacy) = record.legacy_environment_id.take() {
             record.environment_id.get_or_insert(legacy);
         }
@@ -266,7 +289,11 @@ impl<'a> Visitor<'a> for Fields<'_, '_, 'a> {
         json.deserialize_map(self)
     }
     fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> std::result::Result<(), M::Error> {
-        let Fields { place, level, record } = self;
+        let Fields {
+            place,
+            level,
+            record,
+        } = self;
         while let Some(Text(key)) = map.next_key()? {
             {
                 let mut position = place.borrow_mut();
@@ -301,7 +328,11 @@ impl<'a> Visitor<'a> for Fields<'_, '_, 'a> {
                     once(&mut r.tier_dimensions, members.map(|m| m.0))?;
                 }
                 (Level::Record, "resource") => {
-                    map.next_value_seed(Fields { place, level: Level::Resource, record: r })?;
+                    map.next_value_seed(Fields {
+                        place,
+                        level: Level::Resource,
+                        record: r,
+                    })?;
                 }
                 (Level::Record, "environment") => {
                     map.next_value_seed(Fields {
@@ -313,7 +344,11 @@ impl<'a> Visitor<'a> for Fields<'_, '_, 'a> {
                 (Level::Resource, "id") => once(&mut r.resource_id, text(&mut map)?)?,
                 (Level::Resource, "display_name") => once(&mut r.resource_name, text(&mut map)?)?,
                 (Level::Resource, "environment") => {
-                    map.next_value_seed(Fields { place, level: Level::Environment, record: r })?;
+                    map.next_value_seed(Fields {
+                        place,
+                        level: Level::Environment,
+                        record: r,
+                    })?;
                 }
                 (Level::Environment, "id") => once(&mut r.environment_id, text(&mut map)?)?,
                 (Level::LegacyEnvironment, "id") => {
@@ -335,7 +370,10 @@ impl<'a> Visitor<'a> for Fields<'_, '_, 'a> {
 }
 
 /// A field that comes twice in one record is refused: either value could be the wrong one.
-fn once<T, E: serde::de::Error>(slot: &mut Option<T>, value: Option<T>) -> std::result::Result<(), E> {
+fn once<T, E: serde::de::Error>(
+    slot: &mut Option<T>,
+    value: Option<T>,
+) -> std::result::Result<(), E> {
     if slot.is_some() {
         return Err(E::custom("twice in one record"));
     }
@@ -419,7 +457,11 @@ fn compact(json: &str, out: &mut String) {
             continue;
         }
         out.push(c);
-        quoted = if c == '"' && !escaped { !quoted } else { quoted };
+        quoted = if c == '"' && !escaped {
+            !quoted
+        } else {
+            quoted
+        };
         escaped = quoted && c == '\\' && !escaped;
     }
 }

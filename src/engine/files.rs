@@ -9,12 +9,15 @@ use datafusion::common::stats::Precision;
 use datafusion::common::{Result, ScalarValue, Statistics};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use object_store::ObjectStore;
 
 use crate::confluent::windows::BillingPeriod;
 use crate::error::Error;
@@ -26,6 +29,7 @@ use crate::store::writer::DataFile;
 #[derive(Debug)]
 pub struct FilesTable {
     url: ObjectStoreUrl,
+    root: Arc<dyn ObjectStore>,
     schema: TableSchema,
     files: Vec<PartitionedFile>,
     rows: u64,
@@ -56,14 +60,22 @@ impl FilesTable {
                 let path = store.path(&format!("{name}/{}", file.path));
                 let mut part = PartitionedFile::new(path.to_string(), file.size);
                 part.object_meta.location = path;
-                part.partition_values =
-                    vec![ScalarValue::from(connection), ScalarValue::from(period.to_string())];
+                part.partition_values = vec![
+                    ScalarValue::from(connection),
+                    ScalarValue::from(period.to_string()),
+                ];
                 let mut statistics = Statistics::new_unknown(schema.file_schema());
                 statistics.num_rows = Precision::Exact(file.rows as usize);
                 part.with_statistics(Arc::new(statistics))
             })
             .collect();
-        Ok(FilesTable { url, schema, files, rows })
+        Ok(FilesTable {
+            url,
+            root: store.root(),
+            schema,
+            files,
+            rows,
+        })
     }
 
     /// Contiguous groups of about equal bytes, one a stream, so that the files keep their order.
@@ -92,7 +104,9 @@ fn views(columns: &SchemaRef) -> SchemaRef {
         DataType::Utf8 => Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8View)),
         _ => field.clone(),
     };
-    Arc::new(Schema::new(columns.fields().iter().map(view).collect::<Fields>()))
+    Arc::new(Schema::new(
+        columns.fields().iter().map(view).collect::<Fields>(),
+    ))
 }
 
 #[async_trait]
@@ -114,7 +128,20 @@ impl TableProvider for FilesTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let mut statistics = Statistics::new_unknown(self.schema.table_schema());
         statistics.num_rows = Precision::Exact(self.rows as usize);
-        let source = Arc::new(ParquetSource::new(self.schema.clone()));
+        if self.files.is_empty() {
+            let schema = self.schema.table_schema();
+            let schema = match projection {
+                Some(columns) => Arc::new(schema.project(columns)?),
+                None => schema.clone(),
+            };
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        }
+        // Checks read the same files one after the other: their footers are read once.
+        let footers = state.runtime_env().cache_manager.get_file_metadata_cache();
+        let reader = CachedParquetFileReaderFactory::new(self.root.clone(), footers);
+        let source = ParquetSource::new(self.schema.clone())
+            .with_parquet_file_reader_factory(Arc::new(reader));
+        let source = Arc::new(source);
         let config = FileScanConfigBuilder::new(self.url.clone(), source)
             .with_file_groups(self.groups(state.config().target_partitions()))
             .with_statistics(statistics)

@@ -40,7 +40,8 @@ fn json_text(objects: &ArrayRef, keys: &ArrayRef) -> ArrayRef {
     let mut out = StringViewBuilder::with_capacity(objects.len());
     for (object, key) in objects.iter().zip(keys) {
         let value = object.zip(key).and_then(|(object, key)| {
-            let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(object).ok()?;
+            let object: serde_json::Map<String, serde_json::Value> =
+                serde_json::from_str(object).ok()?;
             object.get(key)?.as_str().map(str::to_string)
         });
         out.append_option(value);
@@ -50,10 +51,13 @@ fn json_text(objects: &ArrayRef, keys: &ArrayRef) -> ArrayRef {
 
 fn bucket(texts: &ArrayRef, counts: &ArrayRef) -> ArrayRef {
     let counts = counts.as_primitive::<Int64Type>();
-    let buckets = texts.as_string_view().iter().zip(counts).map(|(text, count)| {
-        let count = count.filter(|count| *count > 0)? as u64;
-        Some((XxHash64::oneshot(0, text.unwrap_or_default().as_bytes()) % count) as i64)
-    });
+    let buckets = texts
+        .as_string_view()
+        .iter()
+        .zip(counts)
+        .map(|(text, count)| {
+            let count = count.filter(|count| *count > 0)? as u64;
+            Some((XxHash64::oneshot(0, text?.as_bytes()) % count) as i64)
+        });
     Arc::new(buckets.collect::<Int64Array>())
 }
-

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use datafusion::common::{DataFusionError, ParamValues, ScalarValue};
 use datafusion::dataframe::DataFrame;
 use datafusion::prelude::SessionContext;
-use twox_hash::XxHash3_128;
 
 use crate::error::{Error, Result};
 
@@ -56,28 +55,50 @@ impl SqlFiles {
         let mut files: BTreeMap<String, SqlFile> = SHIPPED
             .iter()
             .map(|(name, text)| {
-                let file = SqlFile { name: name.to_string(), path: None, text: text.to_string() };
+                let file = SqlFile {
+                    name: name.to_string(),
+                    path: None,
+                    text: text.to_string(),
+                };
                 (name.to_string(), file)
             })
             .collect();
-        let Some(folder) = folder else { return Ok(SqlFiles { files }) };
+        let Some(folder) = folder else {
+            return Ok(SqlFiles { files });
+        };
         if !folder.is_dir() {
-            return Err(Error::config(format!("SQL folder `{}` is not there", folder.display()))
-                .with_hint("it should hold models/line_items.sql or checks/NAME.sql"));
+            return Err(
+                Error::config(format!("SQL folder `{}` is not there", folder.display()))
+                    .with_hint("it should hold models/line_items.sql or checks/NAME.sql"),
+            );
         }
         let mut overrides = 0;
         for kind in ["models", "checks"] {
             for path in sql_files_in(&folder.join(kind))? {
-                let stem = path.file_stem().unwrap_or_default().to_string_lossy().to_string();
+                let stem = path
+                    .file_stem()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .to_string();
                 let name = format!("{kind}/{stem}");
                 if kind == "models" && !files.contains_key(&name) {
-                    return Err(Error::config(format!("`{}` overrides no shipped model", path.display()))
-                        .with_hint("the shipped model is models/line_items.sql"));
+                    return Err(Error::config(format!(
+                        "`{}` overrides no shipped model",
+                        path.display()
+                    ))
+                    .with_hint("the shipped model is models/line_items.sql"));
                 }
                 let text = std::fs::read_to_string(&path)
                     .map_err(|e| Error::config(format!("cannot read `{}`: {e}", path.display())))?;
                 overrides += 1;
-                files.insert(name.clone(), SqlFile { name, path: Some(path), text });
+                files.insert(
+                    name.clone(),
+                    SqlFile {
+                        name,
+                        path: Some(path),
+                        text,
+                    },
+                );
             }
         }
         if overrides == 0 {
@@ -95,7 +116,9 @@ impl SqlFiles {
 
     /// All checks, by name.
     pub fn checks(&self) -> impl Iterator<Item = &SqlFile> {
-        self.files.values().filter(|file| file.name.starts_with("checks/"))
+        self.files
+            .values()
+            .filter(|file| file.name.starts_with("checks/"))
     }
 }
 
@@ -103,7 +126,8 @@ fn sql_files_in(folder: &Path) -> Result<Vec<PathBuf>> {
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
-    let failed = |e: std::io::Error| Error::config(format!("cannot list `{}`: {e}", folder.display()));
+    let failed =
+        |e: std::io::Error| Error::config(format!("cannot list `{}`: {e}", folder.display()));
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
@@ -141,16 +165,15 @@ impl SqlFile {
         self.text.contains(&format!("${name}"))
     }
 
-    /// A hash of the text: a mapping has another version when its SQL changes.
-    pub fn version(&self) -> String {
-        format!("{:032x}", XxHash3_128::oneshot(self.text.as_bytes()))[..12].to_string()
-    }
-
     /// Plans the file's single statement with its parameters.
     ///
     /// # Errors
     /// Names file and line, with the engine's message.
-    pub async fn plan(&self, context: &SessionContext, parameters: Parameters) -> Result<DataFrame> {
+    pub async fn plan(
+        &self,
+        context: &SessionContext,
+        parameters: Parameters,
+    ) -> Result<DataFrame> {
         let used: Vec<(String, ScalarValue)> = parameters
             .into_iter()
             .filter(|(name, _)| self.uses(name))
@@ -202,5 +225,8 @@ fn line_of(error: &DataFusionError, message: &str) -> Option<usize> {
         return usize::try_from(span.start.line).ok();
     }
     let (_, rest) = message.split_once("Line: ")?;
-    rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+    rest.split(|c: char| !c.is_ascii_digit())
+        .next()?
+        .parse()
+        .ok()
 }

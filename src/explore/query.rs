@@ -19,18 +19,24 @@ pub async fn session(store: &Store, limits: Limits) -> Result<SessionContext> {
     let context = engine::session(store, limits)?;
     let mut found = false;
     for name in ["costs", "line_items"] {
-        let Some(table) = Table::open(store, name).await? else { continue };
+        let Some(table) = Table::open(store, name).await? else {
+            continue;
+        };
         found = true;
         let files = table.files().await?;
-        let files = files.into_iter().map(|file| (file.connection, file.period, file.file));
+        let files = files
+            .into_iter()
+            .map(|file| (file.connection, file.period, file.file));
         let table = FilesTable::new(store, name, &table.columns()?, files)?;
         context
             .register_table(name, Arc::new(table))
             .map_err(|e| engine::failed(&format!("table {name}"), &e))?;
     }
     if !found {
-        return Err(Error::config(format!("nothing is imported in {} yet", store.display("")))
-            .with_hint("run `billstream import --demo`, or name another --store"));
+        return Err(
+            Error::config(format!("nothing is imported in {} yet", store.display("")))
+                .with_hint("run `billstream import --demo`, or name another --store"),
+        );
     }
     Ok(context)
 }
@@ -49,7 +55,9 @@ pub async fn start(
         .with_allow_dml(false)
         .with_allow_statements(false);
     let query = async {
-        let frame = context.sql_with_options(sql.trim().trim_end_matches(';'), options).await?;
+        let frame = context
+            .sql_with_options(sql.trim().trim_end_matches(';'), options)
+            .await?;
         frame.execute_stream().await
     };
     engine::within(limits, "query", query).await

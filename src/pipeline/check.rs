@@ -7,9 +7,12 @@ use arrow::record_batch::RecordBatch;
 use arrow::util::pretty::pretty_format_batches;
 use datafusion::common::ScalarValue;
 use datafusion::prelude::SessionContext;
+use futures::{StreamExt, TryStreamExt, stream};
 
-use super::Job;
-use super::transform::{LineItems, parameters, register};
+use super::publish::Tables;
+use super::pull::Pulled;
+use super::transform::{self, LineItems, parameters, register};
+use super::{Job, Stage};
 use crate::cloudzero::cbf;
 use crate::confluent::decode;
 use crate::confluent::windows::BillingPeriod;
@@ -22,6 +25,8 @@ use crate::totals::Totals;
 const COSTS_MATCH_WIRE: &str = "checks/costs_match_wire";
 /// Line items in one bucket of a check that uses `$bucket`.
 const BUCKET_ROWS: u64 = 500_000;
+/// Checks that run at the same time.
+const AT_ONCE: usize = 2;
 const SHOWN_ROWS: usize = 20;
 
 /// Compares costs files, as written, with the totals of the wire.
@@ -37,7 +42,31 @@ pub async fn check_costs(
     let context = session(job, period, costs, totals)?;
     let check = job.sql.get(COSTS_MATCH_WIRE)?;
     let offending = run(job, &context, check, period, 1).await?;
-    verdict(job, period, offending.map(|rows| (check, rows)).into_iter().collect())
+    verdict(
+        job,
+        period,
+        offending.map(|rows| (check, rows)).into_iter().collect(),
+    )
+}
+
+/// Maps a month's costs to staged line items that have passed every check.
+///
+/// # Errors
+/// As [`transform::transform`] and [`check_all`].
+pub async fn checked_line_items(
+    job: &Job,
+    tables: &Tables,
+    period: BillingPeriod,
+    source: &Pulled,
+) -> Result<LineItems> {
+    (job.progress)(format!("{period}: mapping {} costs", source.digest.count()));
+    let stage = Stage::begin("transform");
+    let published = tables.line_item_names()?;
+    let line_items = transform::transform(job, period, &source.files, &published).await?;
+    drop(stage);
+    let _stage = Stage::begin("checks");
+    check_all(job, period, &source.files, &source.totals, &line_items).await?;
+    Ok(line_items)
 }
 
 /// Runs every check over a month that is about to be published.
@@ -52,19 +81,31 @@ pub async fn check_all(
     line_items: &LineItems,
 ) -> Result<()> {
     let context = session(job, period, costs, totals)?;
-    register(job, &context, "line_items", &line_items.columns, period, &line_items.files)?;
+    register(
+        job,
+        &context,
+        "line_items",
+        &line_items.columns,
+        period,
+        &line_items.files,
+    )?;
     let tags = tags_view(&line_items.columns);
     let what = "view line_item_tags";
     engine::within(job.limits, what, context.sql(&tags)).await?;
     let buckets = line_items.rows().div_ceil(BUCKET_ROWS).max(1);
-    let mut failed = Vec::new();
-    for check in job.sql.checks() {
-        (job.progress)(format!("{period}: {}", check.name));
-        if let Some(rows) = run(job, &context, check, period, buckets).await? {
-            failed.push((check, rows));
-        }
-    }
-    verdict(job, period, failed)
+    (job.progress)(format!(
+        "{period}: checking {} line items",
+        line_items.rows()
+    ));
+    // A few at once: planning is one thread's work.
+    let answers = stream::iter(job.sql.checks())
+        .map(|check| {
+            let answer = run(job, &context, check, period, buckets);
+            async move { answer.await.map(|rows| rows.map(|rows| (check, rows))) }
+        })
+        .buffered(AT_ONCE);
+    let answers: Vec<_> = answers.try_collect().await?;
+    verdict(job, period, answers.into_iter().flatten().collect())
 }
 
 fn session(
@@ -103,7 +144,10 @@ fn tags_view(columns: &arrow::datatypes::SchemaRef) -> String {
                 .to_string(),
         );
     }
-    format!("create view line_item_tags as select distinct * from ({})", parts.join(" union all "))
+    format!(
+        "create view line_item_tags as select distinct * from ({})",
+        parts.join(" union all ")
+    )
 }
 
 /// The offending rows of a check, or `None`.
@@ -120,12 +164,17 @@ async fn run(
         values.push(("bucket", ScalarValue::Int64(Some(bucket as i64))));
         values.push(("buckets", ScalarValue::Int64(Some(buckets as i64))));
         let frame = check.plan(context, values).await?;
-        let limited = frame.limit(0, Some(SHOWN_ROWS)).map_err(|e| check.failed(&e))?;
+        let limited = frame
+            .limit(0, Some(SHOWN_ROWS))
+            .map_err(|e| check.failed(&e))?;
         let rows = tokio::time::timeout(job.limits.timeout, limited.collect())
             .await
             .map_err(|_| {
                 let limit = job.limits.timeout.as_secs();
-                Error::data(format!("check {} gave no answer after {limit} seconds", check.name))
+                Error::data(format!(
+                    "check {} gave no answer after {limit} seconds",
+                    check.name
+                ))
             })?
             .map_err(|e| check.failed(&e))?;
         if rows.iter().any(|batch| batch.num_rows() > 0) {
@@ -137,19 +186,33 @@ async fn run(
 
 fn reconciles(check: &SqlFile) -> bool {
     let head = check.text.lines().take_while(|line| line.starts_with("--"));
-    head.filter_map(|line| line.strip_prefix("--")).any(|line| line.trim() == "exit 5")
+    head.filter_map(|line| line.strip_prefix("--"))
+        .any(|line| line.trim() == "exit 5")
 }
 
-fn verdict(job: &Job, period: BillingPeriod, failed: Vec<(&SqlFile, Vec<RecordBatch>)>) -> Result<()> {
+fn verdict(
+    job: &Job,
+    period: BillingPeriod,
+    failed: Vec<(&SqlFile, Vec<RecordBatch>)>,
+) -> Result<()> {
     if failed.is_empty() {
         return Ok(());
     }
     let mut message = format!("{period} of `{}` was not published: ", job.connection);
-    let names: Vec<&str> = failed.iter().map(|(check, _)| check.name.as_str()).collect();
+    let names: Vec<&str> = failed
+        .iter()
+        .map(|(check, _)| check.name.as_str())
+        .collect();
     message.push_str(&format!("{} failed", names.join(", ")));
     for (check, rows) in &failed {
-        let table = pretty_format_batches(rows).map(|table| table.to_string()).unwrap_or_default();
-        message.push_str(&format!("\n{}: this does not hold: {}\n{table}", check.display(), check.title()));
+        let table = pretty_format_batches(rows)
+            .map(|table| table.to_string())
+            .unwrap_or_default();
+        message.push_str(&format!(
+            "\n{}: this does not hold: {}\n{table}",
+            check.display(),
+            check.title()
+        ));
     }
     let hint = "what was published before is untouched; the rows above show where it differs";
     Err(if failed.iter().any(|(check, _)| reconciles(check)) {

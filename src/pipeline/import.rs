@@ -5,16 +5,16 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use reqwest::StatusCode;
 
-use super::Job;
 use super::months::{self, Selection};
 use super::publish::{self, Tables};
 use super::pull::{self, Pulled};
 use super::summary::{PeriodSummary, Status, Summary};
+use super::window::plain;
+use super::{Job, Stage};
 use super::{check, transform};
 use crate::confluent::client::{Client, Failure};
 use crate::confluent::windows::BillingPeriod;
-use crate::error::{Class, Error, Result};
-use crate::store::runs;
+use crate::error::{Class, Result};
 
 /// What an import may and should do.
 #[derive(Debug, Clone)]
@@ -35,9 +35,13 @@ pub struct Options {
 /// Only what concerns the whole run; a month's own error is in the summary.
 pub async fn import(job: &Job, client: &Arc<Client>, options: &Options) -> Result<Summary> {
     let today = (job.clock)().date_naive();
-    let selected = select(job, &options.months, today).await?;
     let mut tables = Tables::open(job).await?;
-    let mut summary = Summary { run: job.run.clone(), periods: Vec::new(), errors: Vec::new() };
+    let selected = select(job, &tables, options, today).await?;
+    let mut summary = Summary {
+        run: job.run.clone(),
+        periods: Vec::new(),
+        errors: Vec::new(),
+    };
     let oldest = months::pullable(today).first().copied();
     let mut stopped = false;
     for period in selected {
@@ -68,30 +72,28 @@ pub async fn import(job: &Job, client: &Arc<Client>, options: &Options) -> Resul
 
 /// Errors that every later month would meet too.
 fn stops_the_run(class: Class) -> bool {
-    matches!(class, Class::Config | Class::Remote | Class::Locked | Class::Bug)
+    matches!(
+        class,
+        Class::Config | Class::Remote | Class::Locked | Class::Bug
+    )
 }
 
-async fn select(job: &Job, selection: &Selection, today: NaiveDate) -> Result<Vec<BillingPeriod>> {
-    match selection {
+async fn select(
+    job: &Job,
+    tables: &Tables,
+    options: &Options,
+    today: NaiveDate,
+) -> Result<Vec<BillingPeriod>> {
+    match &options.months {
         Selection::Named(named) => {
             months::refuse_unpullable(named, today)?;
             Ok(named.clone())
         }
         Selection::All => Ok(months::pullable(today)),
         Selection::Due => {
-            let mut due = Vec::new();
-            for period in months::pullable(today) {
-                if !runs::month_state(&job.store, &job.connection, period).await?.settled {
-                    due.push(period);
-                }
-            }
-            Ok(due)
+            publish::due(job, tables, months::pullable(today), options.pull_only).await
         }
     }
-}
-
-fn plain(error: Error) -> Failure {
-    Failure { error, status: None }
 }
 
 async fn one_month(
@@ -102,8 +104,15 @@ async fn one_month(
     period: BillingPeriod,
 ) -> std::result::Result<PeriodSummary, Failure> {
     let published = tables.month(job, period).await.map_err(plain)?;
+    let stage = Stage::begin("pull");
     let pulled = pull::pull(job, client, period, &published.costs).await?;
-    month_pulled(job, options, tables, period, &published, pulled).await.map_err(plain)
+    drop(stage);
+    let result = month_pulled(job, options, tables, period, &published, pulled).await;
+    // While the store does not answer, a commit may have gone through or not: the next run sees.
+    if !result.as_ref().is_err_and(|e| e.class() == Class::Remote) {
+        publish::sweep(job, tables, period).await.map_err(plain)?;
+    }
+    result.map_err(plain)
 }
 
 /// Goes on with a pulled month: publishes it, or leaves everything as it was.
@@ -118,164 +127,89 @@ async fn month_pulled(
     let mut summary = PeriodSummary::new(&job.connection, period, Status::Published)
         .with_sums(&pulled.totals.sum()?);
     summary.covered_until = months::covered_until(period, pulled.pulled_at);
-    summary.notes = notes(&pulled);
+    summary.oddities = pulled.oddities;
+    summary.resumed = pulled.resumed as u64;
 
     let lost = publish::lost_days(job, period, &published.costs, &pulled).await?;
     if !lost.is_empty() && (!options.allow_shrink || pulled.files.is_empty()) {
-        pull::discard(job, period, &pulled.files).await?;
         let mut held = PeriodSummary::new(&job.connection, period, Status::Held);
-        held.notes.push(held_note(&lost, pulled.files.is_empty()));
+        held.held = Some(held_note(&lost, pulled.files.is_empty()));
         return Ok(publish::summarize(held, published));
     }
+    let pulled_at = pulled.pulled_at;
     if pulled.files.is_empty() {
-        if !options.dry_run {
-            publish::remember_pull(job, period, pulled.pulled_at).await?;
-        }
         summary.status = Status::Empty;
-        return Ok(summary);
+    } else {
+        summary.digest = Some(pulled.digest.to_string());
+        summary = replace_month(job, options, tables, published, pulled, summary).await?;
     }
-
-    let digest = pulled.digest.to_string();
-    let mapping = transform::mapping_version(job)?;
-    let same_costs = published.costs_record.as_ref().is_some_and(|record| record.digest == digest);
-    let mut source = pulled;
-    if same_costs {
-        pull::discard(job, period, &source.files).await?;
-        source.files.clone_from(&published.costs);
-    }
-    if same_costs && (options.pull_only || published.is_current(&digest, &mapping)) {
-        summary = publish::summarize(summary, published);
-        summary.status = Status::Unchanged;
-        if !options.dry_run {
-            publish::remember_pull(job, period, source.pulled_at).await?;
-            deliver(job, options, tables, &mut summary).await?;
-        }
-        return Ok(summary);
-    }
-
-    let result = stage_and_publish(job, options, tables, period, &source, same_costs, &mapping).await;
-    match result {
-        Ok(Some(record)) => {
-            summary.line_items = record.line_items;
-            summary.version = Some(record.version);
-        }
-        Ok(None) if options.dry_run => {
-            summary.status = Status::DryRun;
-        }
-        Ok(None) => {}
-        Err(error) => {
-            // Unless its commit may have gone through, nothing of a failed month stays behind.
-            if !same_costs && !matches!(error.class(), Class::Remote | Class::Locked) {
-                pull::discard(job, period, &unpublished(job, tables, period, &source).await?).await?;
-            }
-            return Err(error);
-        }
-    }
-    summary.digest = Some(digest);
     if !options.dry_run {
-        publish::remember_pull(job, period, source.pulled_at).await?;
-        deliver(job, options, tables, &mut summary).await?;
+        publish::remember_pull(job, period, pulled_at).await?;
+        if !options.pull_only {
+            publish::deliver(job, tables, period).await?;
+        }
     }
     Ok(summary)
 }
 
-async fn deliver(job: &Job, options: &Options, tables: &Tables, summary: &mut PeriodSummary) -> Result<()> {
-    if options.pull_only {
-        return Ok(());
-    }
-    if let Some(drop) = publish::deliver(job, tables, summary.billing_period).await? {
-        tracing::info!(
-            period = %summary.billing_period, drop = %drop.drop_id, files = drop.files, rows = drop.rows,
-            "The CloudZero drop is written and read back."
-        );
-    }
-    Ok(())
-}
-
-/// Pulled files that the table does not name.
-async fn unpublished(
-    job: &Job,
-    tables: &Tables,
-    period: BillingPeriod,
-    pulled: &Pulled,
-) -> Result<Vec<crate::store::writer::DataFile>> {
-    let published = tables.month(job, period).await?.costs;
-    Ok(pulled.files.iter().filter(|file| !published.contains(file)).cloned().collect())
-}
-
-/// Transforms and checks a month, and commits it unless it is a dry run.
-async fn stage_and_publish(
+/// Transforms, checks and commits a month, unless it is unchanged or a dry run.
+async fn replace_month(
     job: &Job,
     options: &Options,
     tables: &mut Tables,
-    period: BillingPeriod,
-    source: &Pulled,
-    same_costs: bool,
-    mapping: &str,
-) -> Result<Option<crate::store::tables::PeriodRecord>> {
+    published: &publish::PublishedMonth,
+    mut source: Pulled,
+    mut summary: PeriodSummary,
+) -> Result<PeriodSummary> {
+    let period = summary.billing_period;
+    let digest = source.digest.to_string();
+    let mapping = transform::mapping_version(job)?;
+    let record = published.costs_record.as_ref();
+    let same_costs = record.is_some_and(|record| record.digest == digest);
+    if same_costs && (options.pull_only || published.is_current(&digest, &mapping)) {
+        summary = publish::summarize(summary, published);
+        summary.status = Status::Unchanged;
+        return Ok(summary);
+    }
+    if same_costs {
+        source.files.clone_from(&published.costs);
+    }
+    if options.dry_run {
+        summary.status = Status::DryRun;
+    }
     if options.pull_only {
         check::check_costs(job, period, &source.files, &source.totals).await?;
-        if options.dry_run {
-            pull::discard(job, period, &source.files).await?;
-        } else {
-            tables.publish_costs(job, period, source).await?;
+        if !options.dry_run {
+            tables.publish_costs(job, period, &source).await?;
         }
-        return Ok(None);
+        return Ok(summary);
     }
-    (job.progress)(format!("{period}: mapping {} costs", source.digest.count()));
-    let line_items = transform::transform(job, period, &source.files).await?;
-    let checked =
-        check::check_all(job, period, &source.files, &source.totals, &line_items).await;
-    if checked.is_err() || options.dry_run {
-        transform::discard(job, &line_items.files).await?;
-        checked?;
-        if !same_costs {
-            pull::discard(job, period, &source.files).await?;
-        }
-        return Ok(None);
+    let line_items = check::checked_line_items(job, tables, period, &source).await?;
+    summary.line_items = line_items.rows();
+    if options.dry_run {
+        return Ok(summary);
     }
     (job.progress)(format!("{period}: publishing"));
-    let publish = async {
-        if !same_costs {
-            tables.publish_costs(job, period, source).await?;
-        }
-        tables.publish_line_items(job, period, source, &line_items, mapping).await
-    };
-    match publish.await {
-        Ok(record) => Ok(Some(record)),
-        Err(error) => {
-            if error.class() == Class::Locked {
-                transform::discard(job, &line_items.files).await?;
-            }
-            Err(error)
-        }
+    if !same_costs {
+        tables.publish_costs(job, period, &source).await?;
     }
-}
-
-fn notes(pulled: &Pulled) -> Vec<String> {
-    let mut notes = Vec::new();
-    if pulled.oddities.rounded > 0 {
-        notes.push(format!("{} numbers had more than 24 decimals and were rounded half-even", pulled.oddities.rounded));
-    }
-    if pulled.oddities.discount_differs > 0 {
-        notes.push(format!(
-            "{} costs have a discount that is not original - net; the net amount counts",
-            pulled.oddities.discount_differs
-        ));
-    }
-    if pulled.resumed > 0 {
-        notes.push(format!("{} windows were taken over from a pull that was cut off", pulled.resumed));
-    }
-    notes
+    let record = tables
+        .publish_line_items(job, period, &source, &line_items, &mapping)
+        .await?;
+    summary.version = Some(record.version);
+    Ok(summary)
 }
 
 fn held_note(lost: &[NaiveDate], nothing: bool) -> String {
     let days: Vec<String> = lost.iter().take(5).map(|day| day.to_string()).collect();
     let more = if lost.len() > 5 { ", …" } else { "" };
     let next = if nothing {
-        "Confluent gave no costs at all; what is published stays"
+        "Confluent gave none for the whole month"
     } else {
-        "what is published stays; check with Confluent, or accept it with --allow-shrink"
+        "check with Confluent, or accept it with --allow-shrink"
     };
-    format!("published days came back without costs ({}{more}): {next}", days.join(", "))
+    format!(
+        "stays as published: days came back without costs ({}{more}); {next}",
+        days.join(", ")
+    )
 }

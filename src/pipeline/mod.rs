@@ -11,6 +11,7 @@ pub mod pull;
 pub mod stored;
 pub mod summary;
 pub mod transform;
+pub mod window;
 
 use std::sync::Arc;
 
@@ -19,6 +20,22 @@ use chrono::{DateTime, Utc};
 use crate::engine::Limits;
 use crate::engine::sql_files::SqlFiles;
 use crate::store::Store;
+
+/// Logs how long a stage took when it ends.
+pub(crate) struct Stage(&'static str, std::time::Instant);
+
+impl Stage {
+    pub(crate) fn begin(name: &'static str) -> Stage {
+        Stage(name, std::time::Instant::now())
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        let millis = self.1.elapsed().as_millis() as u64;
+        tracing::debug!(stage = self.0, millis, "A stage ended.");
+    }
+}
 
 /// Tells the time: the computer's, or a fixed one in tests.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;

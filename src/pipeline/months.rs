@@ -40,7 +40,9 @@ pub fn refuse_unpullable(months: &[BillingPeriod], today: NaiveDate) -> Result<(
             .with_hint("`billstream transform` maps it anew from the stored costs"));
         }
         if month.first_day() > today {
-            return Err(Error::usage(format!("{month} has not begun (today is {today}, UTC)")));
+            return Err(Error::usage(format!(
+                "{month} has not begun (today is {today}, UTC)"
+            )));
         }
     }
     Ok(())
@@ -92,11 +94,23 @@ mod tests {
     fn coverage_lags_72_hours_and_ends_with_the_month() {
         let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
         let november = month("2026-11");
-        assert_eq!(covered_until(november, at("2026-11-23T04:00:00Z")), Some(day("2026-11-19")));
-        assert_eq!(covered_until(november, at("2026-11-23T00:00:00Z")), Some(day("2026-11-19")));
-        assert_eq!(covered_until(november, at("2026-11-22T23:59:59Z")), Some(day("2026-11-18")));
+        assert_eq!(
+            covered_until(november, at("2026-11-23T04:00:00Z")),
+            Some(day("2026-11-19"))
+        );
+        assert_eq!(
+            covered_until(november, at("2026-11-23T00:00:00Z")),
+            Some(day("2026-11-19"))
+        );
+        assert_eq!(
+            covered_until(november, at("2026-11-22T23:59:59Z")),
+            Some(day("2026-11-18"))
+        );
         assert_eq!(covered_until(november, at("2026-11-03T12:00:00Z")), None);
-        assert_eq!(covered_until(month("2026-10"), at("2026-11-23T04:00:00Z")), Some(day("2026-10-31")));
+        assert_eq!(
+            covered_until(month("2026-10"), at("2026-11-23T04:00:00Z")),
+            Some(day("2026-10-31"))
+        );
     }
 
     #[test]

@@ -9,12 +9,12 @@ use arrow::array::AsArray;
 use arrow::datatypes::{Date32Type, SchemaRef};
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::Job;
 use super::months;
-use super::pull::Pulled;
+use super::pull::{self, Pulled};
 use super::summary::PeriodSummary;
-use super::transform::{LineItems, register};
-use crate::cloudzero::{self, drop};
+use super::transform::{self, LineItems, register};
+use super::{Job, Stage};
+use crate::cloudzero::drop;
 use crate::confluent::decode;
 use crate::confluent::windows::BillingPeriod;
 use crate::engine;
@@ -76,11 +76,18 @@ impl Tables {
     }
 
     /// Commits pulled costs as the month.
-    pub async fn publish_costs(&mut self, job: &Job, period: BillingPeriod, pulled: &Pulled) -> Result<()> {
+    pub async fn publish_costs(
+        &mut self,
+        job: &Job,
+        period: BillingPeriod,
+        pulled: &Pulled,
+    ) -> Result<()> {
         let table = open_or_create(&mut self.costs, job, "costs", &decode::SCHEMA).await?;
         let mut record = record(job, pulled)?;
-        table.replace(&job.connection, period, &pulled.files, &mut record).await?;
-        runs::clear_staged(&job.store, &job.connection, period).await
+        table
+            .replace(&job.connection, period, &pulled.files, &mut record)
+            .await
+            .map(|_| ())
     }
 
     /// Commits line items as the month, and returns what the commit says.
@@ -92,13 +99,29 @@ impl Tables {
         line_items: &LineItems,
         mapping: &str,
     ) -> Result<PeriodRecord> {
-        let table = open_or_create(&mut self.line_items, job, "line_items", &line_items.columns).await?;
+        let table =
+            open_or_create(&mut self.line_items, job, "line_items", &line_items.columns).await?;
         table.add_columns(&line_items.columns).await?;
         let mut record = record(job, pulled)?;
         record.line_items = line_items.rows();
         record.mapping = mapping.to_string();
-        table.replace(&job.connection, period, &line_items.files, &mut record).await?;
+        table
+            .replace(&job.connection, period, &line_items.files, &mut record)
+            .await?;
         Ok(record)
+    }
+
+    /// Names of the published line items' columns; none before the first commit.
+    pub fn line_item_names(&self) -> Result<Vec<String>> {
+        let Some(table) = &self.line_items else {
+            return Ok(Vec::new());
+        };
+        let columns = table.columns()?;
+        Ok(columns
+            .fields()
+            .iter()
+            .map(|field| field.name().clone())
+            .collect())
     }
 
     /// Columns of the published line items.
@@ -137,6 +160,54 @@ fn record(job: &Job, pulled: &Pulled) -> Result<PeriodRecord> {
     })
 }
 
+/// The months that a run takes when none is named: those that may still change, and those where a
+/// run that died left line items or drop behind the costs (unless only costs matter).
+pub async fn due(
+    job: &Job,
+    tables: &Tables,
+    periods: Vec<BillingPeriod>,
+    costs_only: bool,
+) -> Result<Vec<BillingPeriod>> {
+    let mut due = Vec::new();
+    for period in periods {
+        if is_due(job, tables, period, costs_only).await? {
+            due.push(period);
+        }
+    }
+    Ok(due)
+}
+
+async fn is_due(
+    job: &Job,
+    tables: &Tables,
+    period: BillingPeriod,
+    costs_only: bool,
+) -> Result<bool> {
+    let state = runs::month_state(&job.store, &job.connection, period).await?;
+    if !state.settled || costs_only {
+        return Ok(!state.settled);
+    }
+    let month = tables.month(job, period).await?;
+    let Some(costs) = month.costs_record else {
+        return Ok(false);
+    };
+    let Some(line_items) = month.line_items_record else {
+        return Ok(true);
+    };
+    let delivered = state.drop.map(|drop| drop.line_items_version);
+    let drop_behind = job.currency == "USD" && delivered != Some(line_items.version);
+    Ok(line_items.digest != costs.digest || drop_behind)
+}
+
+/// Clears away what was staged for a month and is not published, by this run or one that died.
+pub async fn sweep(job: &Job, tables: &Tables, period: BillingPeriod) -> Result<()> {
+    let published = tables.month(job, period).await?;
+    pull::staging(job, period).sweep(&published.costs).await?;
+    transform::staging(job, period)
+        .sweep(&published.line_items)
+        .await
+}
+
 /// The published days that the pull came back without.
 pub async fn lost_days(
     job: &Job,
@@ -153,26 +224,35 @@ pub async fn lost_days(
     let query = context.sql("select distinct start_date from costs order by 1");
     let frame = engine::within(job.limits, &what, query).await?;
     let batches = engine::within(job.limits, &what, frame.collect()).await?;
-    let now: BTreeSet<i32> = pulled.totals.groups().iter().map(|group| group.day).collect();
+    let now: BTreeSet<i32> = pulled
+        .totals
+        .groups()
+        .iter()
+        .map(|group| group.day)
+        .collect();
     let published = batches.iter().flat_map(|batch| {
-        batch.column(0).as_primitive::<Date32Type>().values().iter().copied().collect::<Vec<_>>()
+        batch
+            .column(0)
+            .as_primitive::<Date32Type>()
+            .values()
+            .iter()
+            .copied()
+            .collect::<Vec<_>>()
     });
     Ok(published
         .filter(|day| !now.contains(day))
-        .filter_map(|day| NaiveDate::default().checked_add_signed(chrono::TimeDelta::days(day.into())))
+        .filter_map(|day| {
+            NaiveDate::default().checked_add_signed(chrono::TimeDelta::days(day.into()))
+        })
         .collect())
 }
 
 /// Brings CloudZero's drop of a month up to the published line items, if it is behind.
-///
-/// Returns the drop that was written, or `None` when the one in force is current.
-pub async fn deliver(
-    job: &Job,
-    tables: &Tables,
-    period: BillingPeriod,
-) -> Result<Option<cloudzero::drop::Drop>> {
+pub async fn deliver(job: &Job, tables: &Tables, period: BillingPeriod) -> Result<()> {
     let month = tables.month(job, period).await?;
-    let Some(record) = month.line_items_record else { return Ok(None) };
+    let Some(record) = month.line_items_record else {
+        return Ok(());
+    };
     let mut state = runs::month_state(&job.store, &job.connection, period).await?;
     let manifest = drop::manifest(&job.store, &job.connection, period).await?;
     let in_force = manifest.map(|manifest| manifest.current_drop_id);
@@ -180,28 +260,51 @@ pub async fn deliver(
         drop.line_items_version == record.version && Some(&drop.drop_id) == in_force.as_ref()
     });
     if current {
-        return Ok(None);
+        return Ok(());
     }
     if job.currency != "USD" {
         tracing::warn!(currency = %job.currency, "No drop was written: CloudZero takes US dollars only.");
-        return Ok(None);
+        return Ok(());
     }
     (job.progress)(format!("{period}: writing the CloudZero drop"));
+    let _stage = Stage::begin("drop");
     let context = engine::session(&job.store, job.limits)?;
     let columns = tables.line_item_columns()?;
-    register(job, &context, "line_items", &columns, period, &month.line_items)?;
-    let written =
-        drop::write_drop(&job.store, &context, job.limits, &job.connection, period, (job.clock)()).await?;
+    register(
+        job,
+        &context,
+        "line_items",
+        &columns,
+        period,
+        &month.line_items,
+    )?;
+    let written = drop::write_drop(
+        &job.store,
+        &context,
+        job.limits,
+        &job.connection,
+        period,
+        (job.clock)(),
+    )
+    .await?;
     state.drop = Some(DropState {
         drop_id: written.drop_id.clone(),
         line_items_version: record.version,
     });
     runs::save_month_state(&job.store, &job.connection, period, &state).await?;
-    Ok(Some(written))
+    tracing::info!(
+        %period, drop = %written.drop_id, files = written.files, rows = written.rows,
+        "The CloudZero drop is written and read back."
+    );
+    Ok(())
 }
 
 /// Remembers a successful pull: coverage, and whether it settles the month.
-pub async fn remember_pull(job: &Job, period: BillingPeriod, pulled_at: DateTime<Utc>) -> Result<()> {
+pub async fn remember_pull(
+    job: &Job,
+    period: BillingPeriod,
+    pulled_at: DateTime<Utc>,
+) -> Result<()> {
     let mut state = runs::month_state(&job.store, &job.connection, period).await?;
     state.pulled_at = Some(pulled_at);
     state.covered_until = months::covered_until(period, pulled_at);
@@ -211,7 +314,11 @@ pub async fn remember_pull(job: &Job, period: BillingPeriod, pulled_at: DateTime
 
 /// Fills a summary from what is published.
 pub fn summarize(mut summary: PeriodSummary, month: &PublishedMonth) -> PeriodSummary {
-    if let Some(record) = month.costs_record.as_ref().or(month.line_items_record.as_ref()) {
+    if let Some(record) = month
+        .costs_record
+        .as_ref()
+        .or(month.line_items_record.as_ref())
+    {
         summary.costs = record.costs;
         summary.original_amount.clone_from(&record.original_amount);
         summary.discount_amount.clone_from(&record.discount_amount);

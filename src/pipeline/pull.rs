@@ -3,24 +3,25 @@
 //! A file a window. Its footer says what the window held, so that a pull that was cut off goes on
 //! from its finished windows, and a stored month can be checked again without the network.
 
-use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
+use chrono::{DateTime, Days, TimeDelta, Utc};
 use tokio::task::JoinSet;
 
 use super::Job;
-use crate::confluent::client::{Client, Failure, TokenGuard, next_token};
-use crate::confluent::decode::{DecodedPage, Digest, Identities, Oddities, SCHEMA, decode_page};
+use super::window::{Finished, WindowRecord, page, plain, read_window, window_record};
+use crate::confluent::client::{Client, Failure, PAGE_SIZE, TokenGuard};
+use crate::confluent::decode::{DecodedPage, Digest, Oddities};
 use crate::confluent::windows::{BillingPeriod, Window};
 use crate::error::{Error, Result};
+use crate::store::Store;
+use crate::store::staging::Staging;
 use crate::store::tables::Published;
-use crate::store::writer::{DataFile, FileWriter, footer_entry};
-use crate::store::{Store, runs};
+use crate::store::writer::DataFile;
 use crate::totals::Totals;
 
 /// Finished windows of a cut-off pull are taken over for this long.
 const RESUME_FOR: TimeDelta = TimeDelta::hours(6);
-/// The footer entry of a costs file.
-const FOOTER: &str = "billstream.window";
+/// A month that is split has windows of at most so many days, so that several are read at once.
+const MOST_DAYS: u32 = 8;
 
 /// A pulled month: staged files, and what the wire held.
 #[derive(Debug, Clone)]
@@ -39,32 +40,9 @@ pub struct Pulled {
     pub resumed: usize,
 }
 
-/// What one window held; kept in its file's footer.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct WindowRecord {
-    start: NaiveDate,
-    end: NaiveDate,
-    pulled_at: DateTime<Utc>,
-    digest: String,
-    totals: Totals,
-    oddities: Oddities,
-}
-
-/// A finished window.
-struct Finished {
-    /// `None` when the window held no costs.
-    file: Option<DataFile>,
-    record: WindowRecord,
-}
-
-/// The folder of a month's costs files, relative to the store.
-fn folder(connection: &str, period: BillingPeriod) -> String {
-    format!("costs/{}", partition(connection, period))
-}
-
-/// The partition's folder, relative to its table.
-pub fn partition(connection: &str, period: BillingPeriod) -> String {
-    format!("connection={connection}/billing_period={period}")
+/// The staged costs of a month.
+pub fn staging(job: &Job, period: BillingPeriod) -> Staging {
+    Staging::new(&job.store, "costs", &job.connection, period)
 }
 
 /// Pulls a month. `published` are the files that the `costs` table holds of it now.
@@ -83,7 +61,9 @@ pub async fn pull(
         // Days that have not begun hold nothing yet.
         end: period.window().end.min(now.date_naive() + Days::new(1)),
     };
-    let mut finished = resume(job, period, whole, published, now).await.map_err(plain)?;
+    let mut finished = resume(job, period, whole, published, now)
+        .await
+        .map_err(plain)?;
     let resumed = finished.len();
     for gap in gaps(whole, &finished) {
         pull_gap(job, client, period, gap, published, &mut finished).await?;
@@ -101,10 +81,6 @@ pub async fn pull(
         add(&mut pulled, window.file, &window.record).map_err(plain)?;
     }
     Ok(pulled)
-}
-
-fn plain(error: Error) -> Failure {
-    Failure { error, status: None }
 }
 
 fn add(pulled: &mut Pulled, file: Option<DataFile>, record: &WindowRecord) -> Result<()> {
@@ -125,34 +101,44 @@ async fn resume(
     now: DateTime<Utc>,
 ) -> Result<Vec<Finished>> {
     let mut finished = Vec::new();
-    for (mark, file) in runs::staged(&job.store, &job.connection, period).await? {
-        if published.contains(&file) {
-            job.store.delete(&mark).await?;
+    let staging = staging(job, period);
+    for name in staging.marked().await? {
+        let path = staging.path(&name);
+        if published.iter().any(|file| file.path == path) {
             continue;
         }
-        let record = window_record(&job.store, &file).await.ok();
-        let usable = record.filter(|record| {
-            now - record.pulled_at < RESUME_FOR && whole.start <= record.start && record.end <= whole.end
-        });
-        match usable {
-            Some(record) => finished.push(Finished { file: Some(file), record }),
-            None => {
-                job.store.delete(&format!("costs/{}", file.path)).await?;
-                job.store.delete(&mark).await?;
+        match staged_window(job, &staging, &name).await? {
+            Some(window)
+                if now - window.record.pulled_at < RESUME_FOR
+                    && whole.start <= window.record.start
+                    && window.record.end <= whole.end =>
+            {
+                finished.push(window);
             }
+            _ => staging.remove(&name).await?,
         }
     }
     Ok(finished)
 }
 
-async fn window_record(store: &Store, file: &DataFile) -> Result<WindowRecord> {
-    let name = format!("costs/{}", file.path);
-    let entry = footer_entry(store, &name, file.size, FOOTER).await?;
-    let entry = entry.ok_or_else(|| {
-        Error::data(format!("{} does not say what it holds", store.display(&name)))
-    })?;
-    serde_json::from_str(&entry)
-        .map_err(|e| Error::data(format!("the footer of {}: {e}", store.display(&name))))
+/// A staged window, or `None` when its file was never finished.
+async fn staged_window(job: &Job, staging: &Staging, name: &str) -> Result<Option<Finished>> {
+    let Some(meta) = job.store.head(&staging.store_path(name)).await? else {
+        return Ok(None);
+    };
+    let mut file = DataFile {
+        path: staging.path(name),
+        size: meta.size,
+        rows: 0,
+    };
+    let Ok(record) = window_record(&job.store, &file).await else {
+        return Ok(None);
+    };
+    file.rows = record.totals.sum()?.costs;
+    Ok(Some(Finished {
+        file: Some(file),
+        record,
+    }))
 }
 
 /// A stored month as it was pulled: files of the `costs` table with the totals from their footers.
@@ -176,19 +162,28 @@ pub async fn stored(store: &Store, files: Vec<Published>) -> Result<Pulled> {
 fn gaps(whole: Window, finished: &[Finished]) -> Vec<Window> {
     let mut covered: Vec<Window> = finished
         .iter()
-        .map(|window| Window { start: window.record.start, end: window.record.end })
+        .map(|window| Window {
+            start: window.record.start,
+            end: window.record.end,
+        })
         .collect();
     covered.sort();
     let mut gaps = Vec::new();
     let mut start = whole.start;
     for window in covered {
         if start < window.start {
-            gaps.push(Window { start, end: window.start });
+            gaps.push(Window {
+                start,
+                end: window.start,
+            });
         }
         start = start.max(window.end);
     }
     if start < whole.end {
-        gaps.push(Window { start, end: whole.end });
+        gaps.push(Window {
+            start,
+            end: whole.end,
+        });
     }
     gaps
 }
@@ -202,16 +197,17 @@ async fn pull_gap(
     published: &[DataFile],
     finished: &mut Vec<Finished>,
 ) -> std::result::Result<(), Failure> {
-    // A month that took several files before is large: its first page need not tell.
     let mut first = None;
-    let days_each = if published.len() > 1 {
-        1
-    } else {
-        let page = page(job, client, period, gap, None, 1).await?;
-        let more = next_token(page.next.as_deref()).map_err(plain)?.is_some();
-        let days = days_of(&page);
-        first = Some(page);
-        if more { days.div_ceil(2).clamp(1, 8) } else { gap.days() }
+    let days_each = match pages_before(period, published) {
+        Some(days_each) => days_each,
+        None => {
+            let guard = TokenGuard::default();
+            let page = page(job, client, period, gap, None, &guard, 1).await?;
+            let days = days_of(&page.decoded).div_ceil(2).clamp(1, MOST_DAYS);
+            let more = page.token.is_some();
+            first = Some(page);
+            if more { days } else { gap.days() }
+        }
     };
     let windows = gap.split(days_each);
     if windows.len() > 1 {
@@ -223,10 +219,20 @@ async fn pull_gap(
     let mut rows: u64 = 0;
     let mut done = 0;
     loop {
-        while running.len() < job.concurrency.max(1) && let Some(window) = waiting.next() {
-            running.spawn(pull_window(job.clone(), client.clone(), period, window, first.take()));
+        while running.len() < job.concurrency.max(1)
+            && let Some(window) = waiting.next()
+        {
+            running.spawn(read_window(
+                job.clone(),
+                client.clone(),
+                period,
+                window,
+                first.take(),
+            ));
         }
-        let Some(window) = running.join_next().await else { return Ok(()) };
+        let Some(window) = running.join_next().await else {
+            return Ok(());
+        };
         let window = window.map_err(|e| plain(Error::bug(format!("pull of {period}: {e}"))))??;
         rows += window.file.as_ref().map_or(0, |file| file.rows);
         done += 1;
@@ -235,103 +241,17 @@ async fn pull_gap(
     }
 }
 
+/// The days that filled a page when the month was pulled before; `None` when it was one query.
+fn pages_before(period: BillingPeriod, published: &[DataFile]) -> Option<u32> {
+    let rows: u64 = published.iter().map(|file| file.rows).sum();
+    let a_day = (rows / u64::from(period.window().days())).max(1);
+    let days = (u64::from(PAGE_SIZE) / a_day).clamp(1, MOST_DAYS.into());
+    (published.len() > 1).then_some(days as u32)
+}
+
 /// How many days a page's costs are of.
 fn days_of(page: &DecodedPage) -> u32 {
     let mut days: Vec<i32> = page.totals.groups().iter().map(|group| group.day).collect();
     days.dedup();
     days.len() as u32
-}
-
-async fn page(
-    job: &Job,
-    client: &Client,
-    period: BillingPeriod,
-    window: Window,
-    token: Option<&str>,
-    number: usize,
-) -> std::result::Result<DecodedPage, Failure> {
-    let read = client.try_costs_page(window, token, move |text| decode_page(text, window)).await;
-    read.map_err(|failure| {
-        let place = format!("pulling {period} of `{}`, window {window}, page {number}", job.connection);
-        Failure { error: failure.error.context(place), status: failure.status }
-    })
-}
-
-/// Reads one window to its end, into one staged file.
-async fn pull_window(
-    job: Job,
-    client: std::sync::Arc<Client>,
-    period: BillingPeriod,
-    window: Window,
-    mut first: Option<DecodedPage>,
-) -> std::result::Result<Finished, Failure> {
-    let pulled_at = (job.clock)();
-    let name = format!("{}/{window}-{}.parquet", folder(&job.connection, period), job.run);
-    let mut identities = Identities::new(&job.connection);
-    let mut totals = Totals::default();
-    let mut oddities = Oddities::default();
-    let mut guard = TokenGuard::default();
-    let mut writer: Option<FileWriter> = None;
-    let mut token: Option<String> = None;
-    for number in 1.. {
-        let decoded = match first.take() {
-            Some(decoded) => decoded,
-            None => page(&job, &client, period, window, token.as_deref(), number).await?,
-        };
-        token = next_token(decoded.next.as_deref()).map_err(plain)?;
-        if let Some(token) = &token {
-            let place = || format!("pulling {period} of `{}`, window {window}", job.connection);
-            guard.check(token).map_err(|e| plain(e.context(place())))?;
-        }
-        totals.merge(&decoded.totals).map_err(plain)?;
-        oddities.merge(decoded.oddities);
-        if decoded.rows() > 0 {
-            let batch = identities.identify(decoded).map_err(plain)?;
-            let file = match &mut writer {
-                Some(file) => file,
-                closed => closed.insert(FileWriter::new(&job.store, &name, SCHEMA.clone()).map_err(plain)?),
-            };
-            file.write(&batch).await.map_err(plain)?;
-        }
-        if token.is_none() {
-            break;
-        }
-    }
-    let record = WindowRecord {
-        start: window.start,
-        end: window.end,
-        pulled_at,
-        digest: identities.digest().to_string(),
-        totals,
-        oddities,
-    };
-    let file = match writer {
-        None => None,
-        Some(writer) => Some(stage(&job, period, &name, writer, &record).await.map_err(plain)?),
-    };
-    Ok(Finished { file, record })
-}
-
-async fn stage(
-    job: &Job,
-    period: BillingPeriod,
-    name: &str,
-    writer: FileWriter,
-    record: &WindowRecord,
-) -> Result<DataFile> {
-    let rows = writer.rows();
-    let entry = serde_json::to_string(record).map_err(|e| Error::bug(format!("footer: {e}")))?;
-    let size = writer.finish(&[(FOOTER, entry)]).await?;
-    let path = name.trim_start_matches("costs/").to_string();
-    let file = DataFile { path, size, rows };
-    runs::mark_staged(&job.store, &job.connection, period, &file).await?;
-    Ok(file)
-}
-
-/// Removes the staged files of a month that will not be published.
-pub async fn discard(job: &Job, period: BillingPeriod, files: &[DataFile]) -> Result<()> {
-    for file in files {
-        job.store.delete(&format!("costs/{}", file.path)).await?;
-    }
-    runs::clear_staged(&job.store, &job.connection, period).await
 }

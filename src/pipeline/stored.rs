@@ -7,7 +7,7 @@ use super::pull;
 use super::summary::{PeriodSummary, Status, Summary};
 use super::{check, transform};
 use crate::confluent::windows::BillingPeriod;
-use crate::error::{Error, Result};
+use crate::error::{Class, Error, Result};
 use crate::store::runs;
 use crate::store::tables::Published;
 
@@ -21,8 +21,10 @@ pub async fn transform_stored(job: &Job, months: &Selection, dry_run: bool) -> R
         Some(costs) => costs.files().await?,
         None => Vec::new(),
     };
-    let stored: Vec<Published> =
-        stored.into_iter().filter(|file| file.connection == job.connection).collect();
+    let stored: Vec<Published> = stored
+        .into_iter()
+        .filter(|file| file.connection == job.connection)
+        .collect();
     let mut periods: Vec<BillingPeriod> = stored.iter().map(|file| file.period).collect();
     periods.dedup();
     if periods.is_empty() {
@@ -37,24 +39,31 @@ pub async fn transform_stored(job: &Job, months: &Selection, dry_run: bool) -> R
         Selection::All => periods,
         Selection::Named(named) => {
             if let Some(missing) = named.iter().find(|month| !periods.contains(month)) {
-                return Err(Error::usage(format!("no costs of {missing} are stored for `{}`", job.connection)));
+                return Err(Error::usage(format!(
+                    "no costs of {missing} are stored for `{}`",
+                    job.connection
+                )));
             }
             named.clone()
         }
-        Selection::Due => {
-            let mut due = Vec::new();
-            for period in periods {
-                if !runs::month_state(&job.store, &job.connection, period).await?.settled {
-                    due.push(period);
-                }
-            }
-            due
-        }
+        Selection::Due => publish::due(job, &tables, periods, false).await?,
     };
-    let mut summary = Summary { run: job.run.clone(), periods: Vec::new(), errors: Vec::new() };
+    let mut summary = Summary {
+        run: job.run.clone(),
+        periods: Vec::new(),
+        errors: Vec::new(),
+    };
     for period in selected {
-        let files = stored.iter().filter(|file| file.period == period).cloned().collect();
-        match one_month(job, &mut tables, period, files, dry_run).await {
+        let files = stored
+            .iter()
+            .filter(|file| file.period == period)
+            .cloned()
+            .collect();
+        let result = one_month(job, &mut tables, period, files, dry_run).await;
+        if !result.as_ref().is_err_and(|e| e.class() == Class::Remote) {
+            publish::sweep(job, &tables, period).await?;
+        }
+        match result {
             Ok(month) => summary.periods.push(month),
             Err(error) => {
                 let failed = PeriodSummary::new(&job.connection, period, Status::Failed);
@@ -82,16 +91,22 @@ async fn one_month(
     summary.covered_until = state.covered_until;
 
     if !published.is_current(&digest, &mapping) {
-        (job.progress)(format!("{period}: mapping {} costs", costs.digest.count()));
-        let line_items = transform::transform(job, period, &costs.files).await?;
-        let checked = check::check_all(job, period, &costs.files, &costs.totals, &line_items).await;
-        if checked.is_err() || dry_run {
-            transform::discard(job, &line_items.files).await?;
-            checked?;
+        let line_items = check::checked_line_items(job, tables, period, &costs).await?;
+        if dry_run {
             summary.status = Status::DryRun;
-            return Ok(publish::summarize(summary, &PublishedMonth { line_items_record: None, ..published }));
+            summary = publish::summarize(
+                summary,
+                &PublishedMonth {
+                    line_items_record: None,
+                    ..published
+                },
+            );
+            summary.line_items = line_items.rows();
+            return Ok(summary);
         }
-        tables.publish_line_items(job, period, &costs, &line_items, &mapping).await?;
+        tables
+            .publish_line_items(job, period, &costs, &line_items, &mapping)
+            .await?;
         summary.status = Status::Published;
     }
     let published = tables.month(job, period).await?;

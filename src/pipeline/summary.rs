@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
+use crate::confluent::decode::Oddities;
 use crate::confluent::windows::BillingPeriod;
 use crate::decimal;
 use crate::error::{Class, Error};
@@ -51,9 +52,15 @@ pub struct PeriodSummary {
     pub digest: Option<String>,
     /// The last day whose costs were complete.
     pub covered_until: Option<NaiveDate>,
-    /// What a person should know of it.
+    /// What was tolerated in it.
     #[serde(skip)]
-    pub notes: Vec<String>,
+    pub oddities: Oddities,
+    /// Windows taken over from a pull that was cut off.
+    #[serde(skip)]
+    pub resumed: u64,
+    /// Why it is held.
+    #[serde(skip)]
+    pub held: Option<String>,
 }
 
 impl PeriodSummary {
@@ -71,7 +78,9 @@ impl PeriodSummary {
             version: None,
             digest: None,
             covered_until: None,
-            notes: Vec::new(),
+            oddities: Oddities::default(),
+            resumed: 0,
+            held: None,
         }
     }
 
@@ -114,7 +123,11 @@ impl Summary {
         match classes().next() {
             Some(class) if !self.periods.iter().any(through) => Some(class),
             Some(_) => Some(Class::Partial),
-            None => self.periods.iter().any(|p| p.status == Status::Held).then_some(Class::Partial),
+            None => self
+                .periods
+                .iter()
+                .any(|p| p.status == Status::Held)
+                .then_some(Class::Partial),
         }
     }
 }

@@ -11,14 +11,14 @@ use tokio::task::JoinSet;
 use twox_hash::XxHash3_128;
 
 use super::Job;
-use super::pull::partition;
 use crate::cloudzero::cbf;
 use crate::confluent::decode;
 use crate::confluent::windows::BillingPeriod;
-use crate::engine::sql_files::Parameters;
+use crate::engine::sql_files::{Parameters, SqlFile};
 use crate::engine::{self, files::FilesTable};
 use crate::error::{Error, Result};
 use crate::store::Store;
+use crate::store::staging::Staging;
 use crate::store::writer::{DataFile, FileWriter};
 
 /// The mapping's file.
@@ -40,6 +40,11 @@ impl LineItems {
     }
 }
 
+/// The staged line items of a month.
+pub fn staging(job: &Job, period: BillingPeriod) -> Staging {
+    Staging::new(&job.store, "line_items", &job.connection, period)
+}
+
 /// The version of the mapping: another SQL text or provider label gives another one.
 pub fn mapping_version(job: &Job) -> Result<String> {
     let model = job.sql.get(MODEL)?;
@@ -52,7 +57,10 @@ pub fn parameters(job: &Job, period: BillingPeriod) -> Parameters {
     vec![
         ("connection", ScalarValue::from(job.connection.as_str())),
         ("billing_period", ScalarValue::from(period.to_string())),
-        ("cloud_provider", ScalarValue::from(job.cloud_provider.as_str())),
+        (
+            "cloud_provider",
+            ScalarValue::from(job.cloud_provider.as_str()),
+        ),
     ]
 }
 
@@ -65,7 +73,9 @@ pub fn register(
     period: BillingPeriod,
     files: &[DataFile],
 ) -> Result<()> {
-    let files = files.iter().map(|file| (job.connection.clone(), period, file.clone()));
+    let files = files
+        .iter()
+        .map(|file| (job.connection.clone(), period, file.clone()));
     let table = FilesTable::new(&job.store, name, columns, files)?;
     context
         .register_table(name, std::sync::Arc::new(table))
@@ -76,31 +86,41 @@ pub fn register(
 /// Maps the costs in `costs` (files of the `costs` table, committed or not) to line items.
 ///
 /// # Errors
-/// Class data, for a mapping that does not plan, does not give CBF, or fails on a row; the files
-/// written so far are removed.
-pub async fn transform(job: &Job, period: BillingPeriod, costs: &[DataFile]) -> Result<LineItems> {
+/// Class data, for a mapping that does not plan, does not give CBF, or fails on a row.
+///
+/// `published` are the columns that the `line_items` table has already.
+pub async fn transform(
+    job: &Job,
+    period: BillingPeriod,
+    costs: &[DataFile],
+    published: &[String],
+) -> Result<LineItems> {
     let model = job.sql.get(MODEL)?;
     let context = engine::session(&job.store, job.limits)?;
     register(job, &context, "costs", &decode::SCHEMA, period, costs)?;
     let mapped = model.plan(&context, parameters(job, period)).await?;
-    let in_model = |e: Error| match &model.path {
-        Some(path) => e.context(path.display()),
-        None => e.context(model.display()),
-    };
-    let conformed = cbf::conform(mapped.schema()).map_err(in_model)?;
-    let frame = mapped.select(conformed.expressions).map_err(|e| model.failed(&e))?;
+    let conformed =
+        cbf::conform(mapped.schema(), published).map_err(|e| e.context(model.display()))?;
+    let frame = mapped
+        .select(conformed.expressions)
+        .map_err(|e| model.failed(&e))?;
     let what = format!("mapping {period}");
     let streams = tokio::time::timeout(job.limits.timeout, frame.execute_stream_partitioned())
         .await
         .map_err(|_| Error::data(format!("{what}: planning took too long")))?
         .map_err(|e| model.failed(&e))?;
 
-    let folder = format!("line_items/{}", partition(&job.connection, period));
+    let staging = staging(job, period);
     let mut tasks = JoinSet::new();
     for (at, stream) in streams.into_iter().enumerate() {
-        let name = format!("{folder}/{}-{at:03}.parquet", job.run);
-        let model = model.clone();
-        tasks.spawn(write_stream(job.store.clone(), stream, name, conformed.schema.clone(), model));
+        let output = Output {
+            store: job.store.clone(),
+            staging: staging.clone(),
+            name: format!("{}-{at:03}.parquet", job.run),
+            columns: conformed.schema.clone(),
+            model: model.clone(),
+        };
+        tasks.spawn(write_stream(output, stream));
     }
     let mut files: Vec<DataFile> = Vec::new();
     let mut failure = None;
@@ -114,7 +134,9 @@ pub async fn transform(job: &Job, period: BillingPeriod, costs: &[DataFile]) -> 
             Ok(Some(Err(e))) => failure = Some(Error::bug(format!("{what}: {e}"))),
             Err(_) => {
                 let limit = job.limits.timeout.as_secs();
-                failure = Some(Error::data(format!("{what}: not done after {limit} seconds")));
+                failure = Some(Error::data(format!(
+                    "{what}: not done after {limit} seconds"
+                )));
             }
         }
         if failure.is_some() {
@@ -123,42 +145,51 @@ pub async fn transform(job: &Job, period: BillingPeriod, costs: &[DataFile]) -> 
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
     if let Some(error) = failure {
-        discard(job, &files).await?;
         return Err(error);
     }
-    Ok(LineItems { files, columns: conformed.schema })
+    Ok(LineItems {
+        files,
+        columns: conformed.schema,
+    })
 }
 
-/// Removes staged line items that will not be published.
-pub async fn discard(job: &Job, files: &[DataFile]) -> Result<()> {
-    for file in files {
-        job.store.delete(&format!("line_items/{}", file.path)).await?;
-    }
-    Ok(())
+/// Where one stream of line items goes.
+struct Output {
+    store: Store,
+    staging: Staging,
+    name: String,
+    columns: SchemaRef,
+    model: SqlFile,
 }
 
 async fn write_stream(
-    store: Store,
+    output: Output,
     mut stream: SendableRecordBatchStream,
-    name: String,
-    columns: SchemaRef,
-    model: crate::engine::sql_files::SqlFile,
 ) -> Result<Option<DataFile>> {
     let mut writer: Option<FileWriter> = None;
     while let Some(batch) = stream.next().await {
-        let batch = batch.map_err(|e| model.failed(&e))?;
+        let batch = batch.map_err(|e| output.model.failed(&e))?;
         if batch.num_rows() == 0 {
             continue;
         }
         let file = match &mut writer {
             Some(file) => file,
-            closed => closed.insert(FileWriter::new(&store, &name, columns.clone())?),
+            closed => {
+                let name = output.staging.mark(&output.name).await?;
+                closed.insert(FileWriter::new(
+                    &output.store,
+                    &name,
+                    output.columns.clone(),
+                )?)
+            }
         };
         file.write(&batch).await?;
     }
-    let Some(writer) = writer else { return Ok(None) };
+    let Some(writer) = writer else {
+        return Ok(None);
+    };
     let rows = writer.rows();
     let size = writer.finish(&[]).await?;
-    let path = name.trim_start_matches("line_items/").to_string();
+    let path = output.staging.path(&output.name);
     Ok(Some(DataFile { path, size, rows }))
 }

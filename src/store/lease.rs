@@ -28,7 +28,12 @@ pub struct Lease {
 
 enum Held {
     Local(#[allow(dead_code, reason = "the lock lives as long as the file is open")] File),
-    Remote { store: Store, name: String, renewal: JoinHandle<()> },
+    Remote {
+        store: Store,
+        name: String,
+        run: Arc<str>,
+        renewal: JoinHandle<()>,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -38,8 +43,10 @@ struct Claim {
 }
 
 fn taken(connection: &str, holder: &str) -> Error {
-    Error::locked(format!("another run holds the lease of connection `{connection}`{holder}"))
-        .with_hint("wait until it ends and run the command again")
+    Error::locked(format!(
+        "another run holds the lease of connection `{connection}`{holder}"
+    ))
+    .with_hint("wait until it ends and run the command again")
 }
 
 impl Lease {
@@ -58,11 +65,24 @@ impl Lease {
 
     /// Gives the lease back.
     pub async fn release(mut self) -> Result<()> {
-        if let Held::Remote { store, name, renewal } = &mut self.held {
+        if let Held::Remote {
+            store,
+            name,
+            run,
+            renewal,
+        } = &mut self.held
+        {
             renewal.abort();
             // Waits for a renewal on its way, which would write the lease again.
             let _ = renewal.await;
-            store.delete(name).await?;
+            let ours = store
+                .get(name)
+                .await?
+                .and_then(|bytes| serde_json::from_slice::<Claim>(&bytes).ok())
+                .is_some_and(|claim| *claim.run == **run);
+            if ours {
+                store.delete(name).await?;
+            }
         }
         Ok(())
     }
@@ -103,12 +123,19 @@ async fn remote(store: &Store, name: String, connection: &str, run: &str) -> Res
                 e_tag: found.meta.e_tag.clone(),
                 version: found.meta.version.clone(),
             };
-            let bytes = found.bytes().await.map_err(|e| store.failed("read", &name, e))?;
+            let bytes = found
+                .bytes()
+                .await
+                .map_err(|e| store.failed("read", &name, e))?;
             // A claim that cannot be read was cut off: nobody renews it.
             if let Ok(claim) = serde_json::from_slice::<Claim>(&bytes)
                 && claim.expires_at > Utc::now()
             {
-                let holder = format!(" (run {}, until {})", claim.run, claim.expires_at.format("%H:%M:%SZ"));
+                let holder = format!(
+                    " (run {}, until {})",
+                    claim.run,
+                    claim.expires_at.format("%H:%M:%SZ")
+                );
                 return Err(taken(connection, &holder));
             }
             PutMode::Update(seen)
@@ -116,22 +143,37 @@ async fn remote(store: &Store, name: String, connection: &str, run: &str) -> Res
     };
     let mut version = match claim(store, &name, run, mode).await {
         Ok(version) => version,
-        Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
+        Err(
+            object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. },
+        ) => {
             return Err(taken(connection, ""));
         }
         Err(e) => return Err(store.failed("write", &name, e)),
     };
-    let (renewed, lease, run) = (store.clone(), name.clone(), Arc::<str>::from(run));
+    let run = Arc::<str>::from(run);
+    let (renewed, lease, renewer) = (store.clone(), name.clone(), run.clone());
     let renewal = tokio::spawn(async move {
         loop {
             tokio::time::sleep(RENEWAL).await;
-            match claim(&renewed, &lease, &run, PutMode::Update(version.clone())).await {
+            match claim(&renewed, &lease, &renewer, PutMode::Update(version.clone())).await {
                 Ok(next) => version = next,
+                // Taken over by another run: its commits win, ours are refused.
+                Err(
+                    object_store::Error::Precondition { .. } | object_store::Error::NotFound { .. },
+                ) => {
+                    tracing::warn!("The lease was lost to another run.");
+                    return;
+                }
                 Err(error) => tracing::warn!(%error, "The lease could not be renewed."),
             }
         }
     });
-    Ok(Held::Remote { store: store.clone(), name, renewal })
+    Ok(Held::Remote {
+        store: store.clone(),
+        name,
+        run,
+        renewal,
+    })
 }
 
 async fn claim(
@@ -140,13 +182,23 @@ async fn claim(
     run: &str,
     mode: PutMode,
 ) -> object_store::Result<UpdateVersion> {
-    let claim = Claim { run: run.to_string(), expires_at: Utc::now() + LIFETIME };
+    let claim = Claim {
+        run: run.to_string(),
+        expires_at: Utc::now() + LIFETIME,
+    };
     let bytes = serde_json::to_vec(&claim).unwrap_or_default();
     let put = store
         .root()
-        .put_opts(&store.path(name), Bytes::from(bytes).into(), PutOptions::from(mode))
+        .put_opts(
+            &store.path(name),
+            Bytes::from(bytes).into(),
+            PutOptions::from(mode),
+        )
         .await?;
-    Ok(UpdateVersion { e_tag: put.e_tag, version: put.version })
+    Ok(UpdateVersion {
+        e_tag: put.e_tag,
+        version: put.version,
+    })
 }
 
 #[cfg(test)]

@@ -4,27 +4,36 @@
 //! costs/        Delta table, as received          tables.rs
 //! line_items/   Delta table, CBF columns          tables.rs
 //! cloudzero/    drops                             crate::cloudzero
-//! runs/         run records, month states, leases runs.rs, lease.rs
+//! runs/         records, states, leases, marks    runs.rs, lease.rs, staging.rs
 //! ```
 //! The Delta log decides which Parquet files are current; the files themselves are written and
 //! scanned by this crate, because delta-rs' own scan and decimal statistics return wrong rows.
 
 pub mod lease;
 pub mod runs;
+pub mod staging;
 pub mod tables;
 pub mod writer;
 
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::TryStreamExt;
-use object_store::aws::AmazonS3Builder;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, UpdateVersion};
+use object_store::{
+    ClientConfigKey, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
+    RetryConfig, UpdateVersion,
+};
 use url::Url;
 
 use crate::error::{Error, Result};
+
+const CREDENTIALS: &str = "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION (and, for \
+                           another endpoint, AWS_ENDPOINT_URL), with leave to read, write, list and \
+                           delete there";
 
 /// An opened store.
 #[derive(Clone)]
@@ -82,17 +91,36 @@ impl Store {
             url.set_path(&format!("{}/", url.path()));
         }
         let failed = |e: &dyn std::fmt::Display| {
-            Error::config(format!("store `{url}`: {e}")).with_hint(
-                "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION (and, for another \
-                 endpoint, AWS_ENDPOINT_URL)",
-            )
+            Error::config(format!("store `{url}`: {e}")).with_hint(CREDENTIALS)
         };
-        let s3 = AmazonS3Builder::from_env()
+        let builder = AmazonS3Builder::from_env()
             .with_url(url.as_str())
-            .build()
-            .map_err(|e| failed(&e))?;
+            .with_retry(RetryConfig {
+                max_retries: 5,
+                retry_timeout: Duration::from_secs(30),
+                ..RetryConfig::default()
+            });
+        let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint);
+        let plain = endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"));
+        let allow_http = AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp);
+        if plain
+            && builder
+                .get_config_value(&allow_http)
+                .is_none_or(|allow| allow != "true")
+        {
+            return Err(
+                Error::config(format!("store `{url}`: the endpoint is plain http"))
+                    .with_hint("use https, or set AWS_ALLOW_HTTP=true"),
+            );
+        }
+        let s3 = builder.build().map_err(|e| failed(&e))?;
         let prefix = Path::from_url_path(url.path()).map_err(|e| failed(&e))?;
-        Ok(Store { root: Arc::new(s3), prefix, local: None, url })
+        Ok(Store {
+            root: Arc::new(s3),
+            prefix,
+            local: None,
+            url,
+        })
     }
 
     /// The store's URL, ending in `/`.
@@ -127,7 +155,12 @@ impl Store {
     /// Reads an object, or `None` where there is none.
     pub async fn get(&self, relative: &str) -> Result<Option<bytes::Bytes>> {
         match self.root.get(&self.path(relative)).await {
-            Ok(found) => Ok(Some(found.bytes().await.map_err(|e| self.failed("read", relative, e))?)),
+            Ok(found) => Ok(Some(
+                found
+                    .bytes()
+                    .await
+                    .map_err(|e| self.failed("read", relative, e))?,
+            )),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(e) => Err(self.failed("read", relative, e)),
         }
@@ -165,15 +198,20 @@ impl Store {
             }),
         };
         let options = PutOptions::from(mode);
-        match self.root.put_opts(&self.path(relative), bytes.into(), options).await {
+        match self
+            .root
+            .put_opts(&self.path(relative), bytes.into(), options)
+            .await
+        {
             Ok(_) => Ok(()),
-            Err(object_store::Error::Precondition { .. } | object_store::Error::AlreadyExists { .. }) => {
-                Err(Error::locked(format!(
-                    "{} was changed by another writer meanwhile",
-                    self.display(relative)
-                ))
-                .with_hint("run the command again"))
-            }
+            Err(
+                object_store::Error::Precondition { .. }
+                | object_store::Error::AlreadyExists { .. },
+            ) => Err(Error::locked(format!(
+                "{} was changed by another writer meanwhile",
+                self.display(relative)
+            ))
+            .with_hint("run the command again")),
             Err(e) => Err(self.failed("write", relative, e)),
         }
     }
@@ -229,18 +267,60 @@ impl Store {
     /// An object-store error in our words and class.
     pub fn failed(&self, verb: &str, relative: &str, error: object_store::Error) -> Error {
         let what = format!("cannot {verb} {}", self.display(relative));
-        match &error {
-            object_store::Error::PermissionDenied { .. }
-            | object_store::Error::Unauthenticated { .. } => {
-                Error::config(format!("{what}: {error}"))
-                    .with_hint("check the credentials and that they may read, write and list there")
-            }
-            object_store::Error::NotFound { .. } => Error::data(format!("{what}: it is not there")),
-            _ if self.local.is_some() => Error::config(format!("{what}: {error}"))
-                .with_hint("check the folder, its permissions and the free space"),
-            _ => Error::remote(format!("{what}: {error}"))
-                .with_hint("check endpoint, region, bucket and network, then run it again"),
+        let said = error.to_string();
+        if self.local.is_some() {
+            return Error::config(format!("{what}: {said}"))
+                .with_hint("check the folder, its permissions and the free space");
         }
+        let missing = matches!(error, object_store::Error::NotFound { .. });
+        let refused = matches!(
+            error,
+            object_store::Error::PermissionDenied { .. }
+                | object_store::Error::Unauthenticated { .. }
+        );
+        if said.contains("NoSuchBucket") || (missing && verb != "read") {
+            return Error::config(format!("{what}: there is no such bucket"))
+                .with_hint("check the bucket's name, AWS_REGION and AWS_ENDPOINT_URL");
+        }
+        if missing {
+            return Error::data(format!("{what}: it is not there"));
+        }
+        // Without keys in the environment the machine's own role is asked for, at 169.254.169.254.
+        let marks = [
+            "/latest/api/token",
+            "169.254.169.254",
+            "InvalidAccessKeyId",
+            "SignatureDoesNotMatch",
+            "AccessDenied",
+        ];
+        if refused || marks.iter().any(|mark| said.contains(mark)) {
+            return Error::config(format!(
+                "{what}: the credentials are missing or refused ({})",
+                brief(&said)
+            ))
+            .with_hint(CREDENTIALS);
+        }
+        Error::remote(format!("{what}: {}", brief(&said)))
+            .with_hint("check endpoint, region, bucket and network, then run it again")
+    }
+}
+
+/// What an answer says, without the rest of its XML.
+fn brief(said: &str) -> String {
+    let element = |name: &str| {
+        let (_, rest) = said.split_once(&format!("<{name}>"))?;
+        rest.split_once('<').map(|(text, _)| text.to_string())
+    };
+    match (element("Code"), element("Message")) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(code), None) => code,
+        _ => said
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .take(300)
+            .collect(),
     }
 }
 
@@ -266,7 +346,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().display().to_string()).unwrap();
         store.put_if_unchanged("m", "1".into(), None).await.unwrap();
-        let error = store.put_if_unchanged("m", "2".into(), None).await.unwrap_err();
+        let error = store
+            .put_if_unchanged("m", "2".into(), None)
+            .await
+            .unwrap_err();
         assert_eq!(error.class(), crate::error::Class::Locked);
     }
 

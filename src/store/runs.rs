@@ -1,4 +1,4 @@
-//! Small JSON objects beside the tables: run records, month states, staged windows.
+//! Small JSON objects beside the tables: run records and month states.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -37,7 +37,11 @@ fn state_name(connection: &str, period: BillingPeriod) -> String {
 }
 
 /// Reads the state of a month; a month never seen has the default one.
-pub async fn month_state(store: &Store, connection: &str, period: BillingPeriod) -> Result<MonthState> {
+pub async fn month_state(
+    store: &Store,
+    connection: &str,
+    period: BillingPeriod,
+) -> Result<MonthState> {
     let name = state_name(connection, period);
     match store.get(&name).await? {
         None => Ok(MonthState::default()),
@@ -55,7 +59,9 @@ pub async fn save_month_state(
     period: BillingPeriod,
     state: &MonthState,
 ) -> Result<()> {
-    store.put(&state_name(connection, period), json(state)?).await
+    store
+        .put(&state_name(connection, period), json(state)?)
+        .await
 }
 
 /// The name of a run: its start, and four hex digits so that two in a second differ.
@@ -72,40 +78,4 @@ pub async fn save_run(store: &Store, run: &str, record: &impl Serialize) -> Resu
 
 fn json(value: &impl Serialize) -> Result<Vec<u8>> {
     serde_json::to_vec_pretty(value).map_err(|e| Error::bug(format!("JSON: {e}")))
-}
-
-/// The folder of marks for files of a month that are written but not yet in a commit.
-fn staging(connection: &str, period: BillingPeriod) -> String {
-    format!("runs/staging/{connection}/{period}")
-}
-
-/// Marks `file` (relative to its table) as staged.
-pub async fn mark_staged(store: &Store, connection: &str, period: BillingPeriod, file: &super::writer::DataFile) -> Result<()> {
-    let name = file.path.rsplit('/').next().unwrap_or_default();
-    store.put(&format!("{}/{name}.json", staging(connection, period)), json(file)?).await
-}
-
-/// The staged files of a month, with the names of their marks.
-pub async fn staged(
-    store: &Store,
-    connection: &str,
-    period: BillingPeriod,
-) -> Result<Vec<(String, super::writer::DataFile)>> {
-    let mut found = Vec::new();
-    for mark in store.list(&staging(connection, period)).await? {
-        let Some(bytes) = store.get(&mark).await? else { continue };
-        // A mark that was cut off is no mark.
-        if let Ok(file) = serde_json::from_slice(&bytes) {
-            found.push((mark, file));
-        }
-    }
-    Ok(found)
-}
-
-/// Removes the marks of a month: its files are committed, or gone.
-pub async fn clear_staged(store: &Store, connection: &str, period: BillingPeriod) -> Result<()> {
-    for mark in store.list(&staging(connection, period)).await? {
-        store.delete(&mark).await?;
-    }
-    Ok(())
 }

@@ -31,6 +31,11 @@ pub const PARTITIONS: [&str; 2] = ["connection", "billing_period"];
 const TAG: &str = "billstream";
 const COMMIT_ATTEMPTS: usize = 20;
 
+/// The folder of a month, relative to its table.
+pub fn partition(connection: &str, period: BillingPeriod) -> String {
+    format!("connection={connection}/billing_period={period}")
+}
+
 /// What a commit says of the month it published.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeriodRecord {
@@ -80,7 +85,12 @@ fn log_store(store: &Store, name: &str) -> Result<LogStoreRef> {
         .join(&format!("{name}/"))
         .map_err(|e| Error::config(format!("store {}: {e}", store.url())))?;
     let prefixed = PrefixStore::new(store.root(), store.path(name));
-    Ok(default_logstore(Arc::new(prefixed), store.root(), &url, &StorageConfig::default()))
+    Ok(default_logstore(
+        Arc::new(prefixed),
+        store.root(),
+        &url,
+        &StorageConfig::default(),
+    ))
 }
 
 impl Table {
@@ -90,8 +100,15 @@ impl Table {
             return Ok(None);
         }
         let mut delta = DeltaTable::new(log_store(store, name)?);
-        delta.load().await.map_err(|e| delta_failed(store, name, "open", e))?;
-        Ok(Some(Table { store: store.clone(), name, delta }))
+        delta
+            .load()
+            .await
+            .map_err(|e| delta_failed(store, name, "open", e))?;
+        Ok(Some(Table {
+            store: store.clone(),
+            name,
+            delta,
+        }))
     }
 
     /// Opens a table, creating it with `columns` (partition columns excluded) if it is not there.
@@ -110,20 +127,44 @@ impl Table {
         let stats: Vec<&str> = columns
             .fields()
             .iter()
-            .filter(|field| matches!(field.data_type(), DataType::Date32 | DataType::Timestamp(..)))
+            .filter(|field| {
+                matches!(
+                    field.data_type(),
+                    DataType::Date32 | DataType::Timestamp(..)
+                )
+            })
             .map(|field| field.name().as_str())
             .collect();
         let properties = [
-            ("delta.dataSkippingStatsColumns", stats.iter().map(|s| format!("`{s}`")).collect::<Vec<_>>().join(",")),
+            (
+                "delta.dataSkippingStatsColumns",
+                stats
+                    .iter()
+                    .map(|s| format!("`{s}`"))
+                    .collect::<Vec<_>>()
+                    .join(","),
+            ),
             ("delta.enableExpiredLogCleanup", "false".to_string()),
-            ("delta.deletedFileRetentionDuration", "interval 3650 days".to_string()),
-            ("delta.logRetentionDuration", "interval 3650 days".to_string()),
+            (
+                "delta.deletedFileRetentionDuration",
+                "interval 3650 days".to_string(),
+            ),
+            (
+                "delta.logRetentionDuration",
+                "interval 3650 days".to_string(),
+            ),
         ];
         let partitions = PARTITIONS.map(|name| StructField::new(name, DeltaType::STRING, true));
         let created = CreateBuilder::new()
             .with_log_store(log_store(store, name)?)
             .with_table_name(name)
-            .with_columns(columns.fields().iter().map(|f| delta_field(f)).collect::<Result<Vec<_>>>()?)
+            .with_columns(
+                columns
+                    .fields()
+                    .iter()
+                    .map(|f| delta_field(f))
+                    .collect::<Result<Vec<_>>>()?,
+            )
             .with_columns(partitions)
             .with_partition_columns(PARTITIONS)
             .with_configuration(properties.map(|(key, value)| (key, Some(value))))
@@ -131,12 +172,16 @@ impl Table {
             .await;
         match created {
             Ok(_)
-            | Err(DeltaTableError::VersionAlreadyExists(_) | DeltaTableError::Transaction { .. }) => {}
+            | Err(DeltaTableError::VersionAlreadyExists(_) | DeltaTableError::Transaction { .. }) =>
+                {}
             Err(e) => return Err(delta_failed(store, name, "create", e)),
         }
-        Table::open(store, name)
-            .await?
-            .ok_or_else(|| Error::remote(format!("{} is not there after creating it", store.display(name))))
+        Table::open(store, name).await?.ok_or_else(|| {
+            Error::remote(format!(
+                "{} is not there after creating it",
+                store.display(name)
+            ))
+        })
     }
 
     /// The version that was read.
@@ -170,13 +215,18 @@ impl Table {
             #[expect(deprecated, reason = "the only public way to a file's tags")]
             let add = view.add_action();
             let value = |key: &str| add.partition_values.get(key).cloned().flatten();
-            let (Some(connection), Some(period)) = (value("connection"), value("billing_period")) else {
+            let (Some(connection), Some(period)) = (value("connection"), value("billing_period"))
+            else {
                 return Err(Error::data(format!(
                     "{}: the file {} has no connection or billing period",
-                    self.store.display(self.name), add.path
+                    self.store.display(self.name),
+                    add.path
                 )));
             };
-            let tag = add.tags.as_ref().and_then(|tags| tags.get(TAG).cloned().flatten());
+            let tag = add
+                .tags
+                .as_ref()
+                .and_then(|tags| tags.get(TAG).cloned().flatten());
             files.push(Published {
                 connection,
                 period: period.parse()?,
@@ -245,7 +295,9 @@ impl Table {
         record: &mut PeriodRecord,
     ) -> Result<u64> {
         if files.is_empty() {
-            return Err(Error::bug(format!("replacing {period} of {connection} by nothing")));
+            return Err(Error::bug(format!(
+                "replacing {period} of {connection} by nothing"
+            )));
         }
         let (base, _) = self.month(connection, period).await?;
         for _ in 0..COMMIT_ATTEMPTS {
@@ -255,7 +307,10 @@ impl Table {
                 Err(e) if lost_race(&e) => {}
                 Err(e) => return Err(self.failed("commit to", e)),
             }
-            self.delta.load().await.map_err(|e| self.failed("read", e))?;
+            self.delta
+                .load()
+                .await
+                .map_err(|e| self.failed("read", e))?;
             let (now, _) = self.month(connection, period).await?;
             if now != base {
                 break;
@@ -277,9 +332,10 @@ impl Table {
     ) -> std::result::Result<(), DeltaTableError> {
         let month = period.to_string();
         let tag = serde_json::to_string(record)?;
-        let values: HashMap<String, Option<String>> = [("connection", connection), ("billing_period", &month)]
-            .map(|(key, value)| (key.to_string(), Some(value.to_string())))
-            .into();
+        let values: HashMap<String, Option<String>> =
+            [("connection", connection), ("billing_period", &month)]
+                .map(|(key, value)| (key.to_string(), Some(value.to_string())))
+                .into();
         let mut actions: Vec<Action> = files
             .iter()
             .map(|file| {
@@ -295,7 +351,11 @@ impl Table {
                 })
             })
             .collect();
-        let old: Vec<_> = self.delta.get_active_add_actions_by_predicate(None).try_collect().await?;
+        let old: Vec<_> = self
+            .delta
+            .get_active_add_actions_by_predicate(None)
+            .try_collect()
+            .await?;
         actions.extend(
             old.iter()
                 .filter(|file| file.partition_values_map() == values)
@@ -305,14 +365,18 @@ impl Table {
             serde_json::Value::Object(fields) => fields,
             _ => Default::default(),
         };
-        let metadata = metadata.into_iter().map(|(key, value)| (format!("{TAG}.{key}"), value));
+        let metadata = metadata
+            .into_iter()
+            .map(|(key, value)| (format!("{TAG}.{key}"), value));
         let properties = CommitProperties::default()
             .with_metadata(metadata)
             .with_max_retries(0);
         let operation = DeltaOperation::Write {
             mode: SaveMode::Overwrite,
             partition_by: Some(PARTITIONS.map(str::to_string).to_vec()),
-            predicate: Some(format!("connection = '{connection}' AND billing_period = '{month}'")),
+            predicate: Some(format!(
+                "connection = '{connection}' AND billing_period = '{month}'"
+            )),
         };
         let snapshot = self.delta.snapshot()?.clone();
         CommitBuilder::from(properties)
@@ -342,7 +406,10 @@ fn lost_race(error: &DeltaTableError) -> bool {
 fn delta_failed(store: &Store, name: &str, verb: &str, error: DeltaTableError) -> Error {
     match error {
         DeltaTableError::ObjectStore { source } => store.failed(verb, name, source),
-        error => Error::data(format!("cannot {verb} the table {}: {error}", store.display(name))),
+        error => Error::data(format!(
+            "cannot {verb} the table {}: {error}",
+            store.display(name)
+        )),
     }
 }
 

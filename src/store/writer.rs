@@ -11,7 +11,8 @@ use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{KeyValue, ParquetMetaDataReader};
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
 use tokio::io::AsyncWriteExt;
 
 use super::Store;
@@ -49,17 +50,34 @@ impl FileWriter {
     /// Starts the file `name` (relative to the store).
     pub fn new(store: &Store, name: &str, schema: SchemaRef) -> Result<FileWriter> {
         let zstd = ZstdLevel::try_new(1).map_err(|e| Error::bug(format!("zstd: {e}")))?;
-        let properties = WriterProperties::builder()
+        let mut properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(zstd))
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-            .build();
+            .set_statistics_enabled(EnabledStatistics::Chunk);
+        for field in schema.fields() {
+            // Every row has another id: a dictionary of them is built in vain.
+            if matches!(field.name().as_str(), "record_id" | "lineitem/id") {
+                let column = ColumnPath::new(vec![field.name().clone()]);
+                properties = properties
+                    .set_column_dictionary_enabled(column.clone(), false)
+                    .set_column_statistics_enabled(column, EnabledStatistics::None);
+            }
+        }
+        let properties = properties.build();
         let options = ArrowWriterOptions::new()
             .with_properties(properties)
             .with_skip_arrow_metadata(true);
         let arrow = ArrowWriter::try_new_with_options(Vec::new(), schema, options)
             .map_err(|e| Error::bug(format!("parquet writer for {name}: {e}")))?;
         let upload = BufWriter::with_capacity(store.root(), store.path(name), PART_BYTES);
-        Ok(FileWriter { store: store.clone(), name: name.to_string(), arrow, upload, size: 0, rows: 0 })
+        Ok(FileWriter {
+            store: store.clone(),
+            name: name.to_string(),
+            arrow,
+            upload,
+            size: 0,
+            rows: 0,
+        })
     }
 
     /// Appends a batch.
@@ -80,11 +98,15 @@ impl FileWriter {
     /// Closes the file with footer entries and makes it visible. Gives its size in bytes.
     pub async fn finish(mut self, footer: &[(&str, String)]) -> Result<u64> {
         for (key, value) in footer {
-            self.arrow.append_key_value_metadata(KeyValue::new(key.to_string(), value.clone()));
+            self.arrow
+                .append_key_value_metadata(KeyValue::new(key.to_string(), value.clone()));
         }
         self.arrow.finish().map_err(|e| self.bad(e))?;
         self.drain().await?;
-        self.upload.shutdown().await.map_err(|e| self.unwritten(&e))?;
+        self.upload
+            .shutdown()
+            .await
+            .map_err(|e| self.unwritten(&e))?;
         Ok(self.size)
     }
 
@@ -102,15 +124,26 @@ impl FileWriter {
     }
 
     fn unwritten(&self, error: &std::io::Error) -> Error {
-        Error::remote(format!("cannot write {}: {error}", self.store.display(&self.name)))
-            .with_hint("check that the store is reachable and has free space, then run it again")
+        Error::remote(format!(
+            "cannot write {}: {error}",
+            self.store.display(&self.name)
+        ))
+        .with_hint("check that the store is reachable and has free space, then run it again")
     }
 }
 
 /// Reads one footer entry of a Parquet file (`name` relative to the store).
-pub async fn footer_entry(store: &Store, name: &str, size: u64, key: &str) -> Result<Option<String>> {
+pub async fn footer_entry(
+    store: &Store,
+    name: &str,
+    size: u64,
+    key: &str,
+) -> Result<Option<String>> {
     let bad = |e: &dyn std::fmt::Display| {
-        Error::data(format!("cannot read the footer of {}: {e}", store.display(name)))
+        Error::data(format!(
+            "cannot read the footer of {}: {e}",
+            store.display(name)
+        ))
     };
     let mut tail = size.min(FOOTER_BYTES);
     loop {

@@ -424,7 +424,7 @@ async fn a_retry_is_logged_without_secrets_and_bodies() {
     let subscriber = tracing_subscriber::fmt()
         .with_writer(move || writer.clone())
         .with_ansi(false)
-        .with_env_filter("trace")
+        .with_max_level(tracing::Level::TRACE)
         .finish();
     let guard = tracing::subscriber::set_default(subscriber);
     let echo = format!(r#"{{"message":"slow down {KEY} {SECRET}"}}"#);

@@ -29,7 +29,7 @@ pub fn next_token(next: Option<&str>) -> Result<Option<String>> {
 }
 
 /// Remembers the tokens of one window, so that pages that point back at each other end the pull.
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 pub struct TokenGuard {
     seen: HashSet<String>,
 }

@@ -1,0 +1,201 @@
+//! The stages of an import, one by one: `cargo bench --bench stages`.
+//!
+//! Input is a month of 100,000 costs from the sandbox. `benches/import.py` measures whole imports.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs,
+    reason = "a bench may panic"
+)]
+
+use std::hint::black_box;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use billstream::cloudzero::{csv, drop};
+use billstream::confluent::client::{Client, Settings, next_token};
+use billstream::confluent::decode::{Identities, decode_page};
+use billstream::confluent::windows::{BillingPeriod, Window};
+use billstream::engine::{self, Limits, sql_files::SqlFiles};
+use billstream::pipeline::{Job, check, pull, transform};
+use billstream::sandbox;
+use billstream::store::Store;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use flate2::{Compression, write::GzEncoder};
+use tokio::runtime::Runtime;
+
+const COSTS_PER_DAY: usize = 100_000 / 31;
+
+fn october() -> BillingPeriod {
+    "2026-10".parse().unwrap()
+}
+
+/// A client of a sandbox in this process.
+async fn client() -> Arc<Client> {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .unwrap();
+    let endpoint = sandbox::base_url(&listener.local_addr().unwrap())
+        .parse()
+        .unwrap();
+    let options = sandbox::Options {
+        today: "2026-11-23".parse().unwrap(),
+        costs_per_day: COSTS_PER_DAY,
+        ..sandbox::Options::default()
+    };
+    let mut settings = Settings::new(endpoint, options.key.clone(), options.secret.clone());
+    settings.requests_per_second = 1000;
+    tokio::spawn(sandbox::serve(listener, options));
+    Arc::new(Client::new(settings).unwrap())
+}
+
+fn job(folder: &Path) -> Job {
+    Job {
+        run: "bench".into(),
+        store: Store::open(&folder.display().to_string()).unwrap(),
+        connection: "bench".into(),
+        cloud_provider: "Confluent".into(),
+        currency: "USD".into(),
+        sql: SqlFiles::load(None).unwrap(),
+        limits: Limits::default(),
+        concurrency: 4,
+        settle_days: 17,
+        clock: Arc::new(|| "2026-11-23T06:00:00Z".parse().unwrap()),
+        progress: Arc::new(|_| {}),
+    }
+}
+
+/// The texts of all pages of a window.
+async fn pages(client: &Client, window: Window) -> Vec<String> {
+    let mut texts = Vec::new();
+    let mut token: Option<String> = None;
+    loop {
+        let read =
+            move |text: &str| decode_page(text, window).map(|page| (text.to_string(), page.next));
+        let (text, next) = client
+            .costs_page(window, token.as_deref(), read)
+            .await
+            .unwrap();
+        texts.push(text);
+        token = next_token(next.as_deref()).unwrap();
+        if token.is_none() {
+            return texts;
+        }
+    }
+}
+
+fn stages(criterion: &mut Criterion) {
+    let runtime = Runtime::new().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let job = job(folder.path());
+    let client = runtime.block_on(client());
+    let window = october().window();
+    let texts = runtime.block_on(pages(&client, window));
+    let bytes: usize = texts.iter().map(String::len).sum();
+
+    let mut group = criterion.benchmark_group("decode");
+    group
+        .sample_size(10)
+        .throughput(Throughput::Bytes(bytes as u64));
+    group.bench_function("pages to batches, one thread", |bencher| {
+        bencher.iter(|| {
+            let mut identities = Identities::new("bench");
+            for text in &texts {
+                let page = decode_page(text, window).ok().unwrap();
+                black_box(identities.identify(page).unwrap());
+            }
+        });
+    });
+    group.finish();
+
+    let pulled = runtime.block_on(async {
+        pull::pull(&job, &client, october(), &[])
+            .await
+            .ok()
+            .unwrap()
+    });
+    let costs = pulled.digest.count();
+    let mut group = criterion.benchmark_group("month");
+    group
+        .sample_size(10)
+        .throughput(Throughput::Elements(costs));
+    group.bench_function("transform to Parquet", |bencher| {
+        bencher
+            .to_async(&runtime)
+            .iter(|| transform::transform(&job, october(), &pulled.files, &[]));
+    });
+    let items = runtime
+        .block_on(transform::transform(&job, october(), &pulled.files, &[]))
+        .unwrap();
+    group.bench_function("checks", |bencher| {
+        bencher.to_async(&runtime).iter(|| async {
+            check::check_all(&job, october(), &pulled.files, &pulled.totals, &items)
+                .await
+                .unwrap();
+        });
+    });
+    let context = engine::session(&job.store, job.limits).unwrap();
+    transform::register(
+        &job,
+        &context,
+        "line_items",
+        &items.columns,
+        october(),
+        &items.files,
+    )
+    .unwrap();
+    let store = job.store.clone();
+    group.bench_function("drop, read back", |bencher| {
+        bencher.to_async(&runtime).iter(|| async {
+            let now = (job.clock)();
+            drop::write_drop(&store, &context, job.limits, "bench", october(), now)
+                .await
+                .unwrap()
+        });
+    });
+    group.finish();
+
+    let batches: Vec<RecordBatch> = runtime.block_on(async {
+        context
+            .table("line_items")
+            .await
+            .unwrap()
+            .drop_columns(&["connection", "billing_period"])
+            .unwrap()
+            .collect()
+            .await
+            .unwrap()
+    });
+    let mut text = Vec::new();
+    for batch in &batches {
+        csv::write_rows(&mut text, batch, 0, batch.num_rows()).unwrap();
+    }
+    let mut group = criterion.benchmark_group("csv");
+    group
+        .sample_size(10)
+        .throughput(Throughput::Bytes(text.len() as u64));
+    group.bench_function("rows to text, one thread", |bencher| {
+        let mut out = Vec::with_capacity(text.len());
+        bencher.iter(|| {
+            out.clear();
+            for batch in &batches {
+                csv::write_rows(&mut out, batch, 0, batch.num_rows()).unwrap();
+            }
+        });
+    });
+    for level in [1, 2, 4, 6] {
+        group.bench_function(format!("gzip level {level}, one thread"), |bencher| {
+            bencher.iter(|| {
+                let mut gzip = GzEncoder::new(Vec::new(), Compression::new(level));
+                std::io::Write::write_all(&mut gzip, &text).unwrap();
+                black_box(gzip.finish().unwrap().len())
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, stages);
+criterion_main!(benches);

@@ -1,0 +1,235 @@
+//! What can go wrong on the wire: faults that pass are survived with exact totals, and no secret gets
+//! into messages or files.
+
+#[path = "faults/refused.rs"]
+mod refused;
+
+use tempfile::tempdir;
+
+use crate::support::{
+    Billstream, MONTH, Sandbox, assert_costs_are, assert_summary_is, csv_gz_rows, files_below,
+    orphans,
+};
+
+/// A pull (or an import) through faults that pass; asserts that all of them fired and every digit
+/// came.
+fn survives(command: &str, faults: &[&str], settings: &[(&str, &str)]) {
+    let options: Vec<&str> = faults.iter().flat_map(|fault| ["--fault", fault]).collect();
+    let (sandbox, store) = (Sandbox::start(&options), tempdir().unwrap());
+    let billstream = settings.iter().fold(
+        Billstream::on(store.path()).from(&sandbox),
+        |run, (name, value)| run.env(name, value),
+    );
+    let output = billstream
+        .run(&[command, "--month", MONTH, "--format", "json"])
+        .ok();
+    assert_summary_is(&output.status("published"), &sandbox.totals(MONTH));
+    for fault in faults {
+        let mut parts = fault.split(':');
+        let kind = parts.next().unwrap();
+        let times = parts
+            .next()
+            .and_then(|times| times.parse().ok())
+            .unwrap_or(1);
+        assert_eq!(sandbox.fired(kind), times, "{fault}");
+    }
+    match command {
+        "pull" => assert_costs_are(&billstream.costs(MONTH), &sandbox.totals(MONTH)),
+        _ => billstream.assert_month_is(MONTH, &sandbox.totals(MONTH)),
+    }
+    assert_eq!(orphans(store.path()), Vec::<String>::new());
+}
+
+/// One test for each fault that passes.
+macro_rules! survived {
+    ($($name:ident: $faults:expr, $settings:expr;)*) => {
+        $(#[test] fn $name() { survives("pull", &$faults, &$settings); })*
+    };
+}
+
+survived! {
+    a_429_with_seconds_is_survived: ["429:2"], [];
+    a_429_with_a_date_is_survived: ["429-date"], [];
+    a_429_with_a_reset_is_survived: ["429-reset"], [];
+    a_500_is_survived: ["500:2"], [];
+    a_502_with_html_is_survived: ["502-html"], [];
+    a_503_is_survived: ["503"], [];
+    html_with_200_is_survived: ["html-200"], [];
+    a_cut_body_is_survived: ["cut"], [];
+    truncated_json_is_survived: ["truncated-json:2"], [];
+    a_reset_is_survived: ["reset:2"], [];
+    a_slow_body_is_survived: ["slow:1:secs=20"], [("BILLSTREAM_READ_TIMEOUT_SECS", "0.3")];
+    a_slow_body_in_time_is_read: ["slow:1:secs=1"], [];
+    a_body_slower_than_the_total_timeout_is_survived: ["slow:1:secs=20"], [("BILLSTREAM_TOTAL_TIMEOUT_SECS", "2")];
+}
+
+#[test]
+fn faults_one_after_the_other_are_survived() {
+    let faults = [
+        "429:1:retry_after=0",
+        "500",
+        "502-html",
+        "html-200",
+        "cut",
+        "truncated-json",
+        "reset",
+    ];
+    survives("import", &faults, &[("BILLSTREAM_RETRY_ATTEMPTS", "9")]);
+}
+
+#[test]
+fn faults_among_many_pages_are_survived() {
+    let faults = [
+        "429:2:retry_after=0:after=3",
+        "500:2:after=6",
+        "cut:2:after=9",
+        "reset:2:after=12",
+        "truncated-json:2:after=15",
+        "slow:1:secs=1:after=18",
+        "502-html:1:after=21",
+    ];
+    survives("import", &faults, &[("BILLSTREAM_PAGE_SIZE", "40")]);
+}
+
+#[test]
+fn pages_windows_and_concurrency_do_not_change_the_totals() {
+    for (page_size, concurrency) in [
+        ("7", "1"),
+        ("56", "3"),
+        ("57", "4"),
+        ("400", "2"),
+        ("1735", "2"),
+        ("1736", "2"),
+    ] {
+        let (sandbox, store) = (Sandbox::start(&["--gzip"]), tempdir().unwrap());
+        let billstream = Billstream::on(store.path())
+            .from(&sandbox)
+            .env("BILLSTREAM_PAGE_SIZE", page_size)
+            .env("BILLSTREAM_CONCURRENCY", concurrency);
+        billstream.run(&["pull", "--month", MONTH]).ok();
+        assert_costs_are(&billstream.costs(MONTH), &sandbox.totals(MONTH));
+        let most = sandbox.get("/sandbox/status")["in_flight_max"]
+            .as_u64()
+            .unwrap();
+        assert!(
+            most <= concurrency.parse().unwrap(),
+            "{most} requests at once"
+        );
+    }
+}
+
+#[test]
+fn a_rate_limit_is_kept_by_the_client_and_survived_otherwise() {
+    let (sandbox, store) = (Sandbox::start(&["--rate-limit", "8"]), tempdir().unwrap());
+    let billstream = Billstream::on(store.path())
+        .from(&sandbox)
+        .env("BILLSTREAM_PAGE_SIZE", "300")
+        .env("BILLSTREAM_REQUESTS_PER_SECOND", "100")
+        .env("BILLSTREAM_RETRY_ATTEMPTS", "20");
+    billstream.import(MONTH).ok().status("published");
+    billstream.assert_month_is(MONTH, &sandbox.totals(MONTH));
+}
+
+#[test]
+fn gzip_is_understood() {
+    let (sandbox, store) = (
+        Sandbox::start(&["--gzip", "--fault", "cut"]),
+        tempdir().unwrap(),
+    );
+    let billstream = Billstream::on(store.path()).from(&sandbox);
+    billstream.import(MONTH).ok();
+    assert_eq!(sandbox.fired("cut"), 1);
+    billstream.assert_month_is(MONTH, &sandbox.totals(MONTH));
+}
+
+/// Words of invented records, none of which belongs into messages.
+const PAYLOAD: [&str; 5] = [
+    "orders-prod",
+    "lkc-7aa01x",
+    "env-k2m9d",
+    "lake-sink",
+    "\"abc\"",
+];
+
+fn assert_no_secret(what: &str, text: &[u8], secrets: &[&str]) {
+    for secret in secrets {
+        let found = text
+            .windows(secret.len())
+            .any(|window| window == secret.as_bytes());
+        assert!(!found, "{what} holds `{secret}`");
+    }
+}
+
+#[test]
+fn secrets_and_payload_stay_out_of_messages_and_files() {
+    // The last is `key-for-tests:hush-hush-hush` in base64, as the header has it.
+    let secrets = [
+        "hush-hush-hush",
+        "key-for-tests",
+        "a2V5LWZvci10ZXN0czpodXNoLWh1c2gtaHVzaA==",
+    ];
+    let options = ["--key", secrets[1], "--secret", secrets[0]];
+    for fault in [
+        "500:1",
+        "500:99",
+        "401",
+        "403",
+        "404",
+        "bad-record",
+        "missing-amount",
+        "outside-window",
+        "html-200:99",
+        "truncated-json:99",
+        "repeat-token",
+        "slow:1:secs=1",
+    ] {
+        let with_fault: Vec<&str> = options.iter().copied().chain(["--fault", fault]).collect();
+        let (sandbox, store) = (Sandbox::start(&with_fault), tempdir().unwrap());
+        let billstream = Billstream::on(store.path())
+            .from(&sandbox)
+            .env("CONFLUENT_CLOUD_API_KEY", secrets[1])
+            .env("CONFLUENT_CLOUD_API_SECRET", secrets[0])
+            .env("BILLSTREAM_PAGE_SIZE", "400")
+            .env("BILLSTREAM_RETRY_ATTEMPTS", "2")
+            .env("RUST_LOG", "trace")
+            .env("RUST_BACKTRACE", "1");
+        for arguments in [
+            &["import", "--month", MONTH, "-vv"][..],
+            &["import", "--month", MONTH, "--format", "json"],
+        ] {
+            let output = billstream.run(arguments);
+            for (what, text) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
+                assert_no_secret(&format!("{what} ({fault})"), text.as_bytes(), &secrets);
+                assert_no_secret(&format!("{what} ({fault})"), text.as_bytes(), &PAYLOAD);
+            }
+        }
+        assert_ne!(
+            sandbox.fired(fault.split(':').next().unwrap()),
+            0,
+            "{fault}"
+        );
+        for (name, bytes) in files_below(store.path()) {
+            assert_no_secret(&name, &bytes, &secrets);
+            if name.ends_with(".csv.gz") {
+                let text = format!("{:?}", csv_gz_rows(&bytes));
+                assert_no_secret(&name, text.as_bytes(), &secrets);
+            } else if name.starts_with("runs/") {
+                assert_no_secret(&name, &bytes, &PAYLOAD);
+            }
+        }
+    }
+}
+
+#[test]
+fn credentials_go_to_the_configured_host_and_nowhere_else() {
+    // `metadata.next` is a full URL; only its token is used. Here the endpoint has a path of its own,
+    // so a client that followed the URL would miss it.
+    let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
+    let with_path = format!("{}/", sandbox.url());
+    let billstream = Billstream::on(store.path())
+        .from(&sandbox)
+        .env("CONFLUENT_CLOUD_REST_ENDPOINT", &with_path)
+        .env("BILLSTREAM_PAGE_SIZE", "500");
+    billstream.import(MONTH).ok();
+    billstream.assert_month_is(MONTH, &sandbox.totals(MONTH));
+}

@@ -1,0 +1,252 @@
+//! Faults that do not pass: the pull stops at once, in words that help, and nothing is published.
+
+use std::path::Path;
+
+use tempfile::tempdir;
+
+use crate::support::{Billstream, MONTH, Output, Sandbox, orphans, published_files};
+
+/// Imports into an empty store through a fault that does not pass. It is met once, and nothing is
+/// published.
+fn stops(fault: &str, code: i32, settings: &[(&str, &str)]) -> Output {
+    let (sandbox, store) = (Sandbox::start(&["--fault", fault]), tempdir().unwrap());
+    let billstream = settings.iter().fold(
+        Billstream::on(store.path()).from(&sandbox),
+        |run, (name, value)| run.env(name, value),
+    );
+    let output = billstream.import(MONTH).code(code);
+    output.status("failed");
+    assert_eq!(
+        sandbox.fired(fault.split(':').next().unwrap()),
+        1,
+        "{fault} is met once"
+    );
+    assert_nothing_published(store.path());
+    output
+}
+
+fn assert_nothing_published(store: &Path) {
+    assert!(!store.join("line_items").exists() && !store.join("cloudzero").exists());
+    assert_eq!(orphans(store), Vec::<String>::new());
+    assert_eq!(
+        Billstream::on(store)
+            .run(&["query", "select * from costs"])
+            .code,
+        3
+    );
+}
+
+#[test]
+fn a_401_stops_at_once() {
+    stops("401:9", 3, &[]).says(&[
+        "401",
+        "API key",
+        "request id req-00000001",
+        "hint:",
+        "Cloud resource management",
+    ]);
+}
+
+#[test]
+fn a_403_stops_at_once() {
+    stops("403:9", 3, &[]).says(&["403", "request id req-00000001", "hint:"]);
+}
+
+#[test]
+fn a_404_is_an_error_and_no_empty_page() {
+    stops("404:9", 1, &[]).says(&[
+        "404",
+        "request id req-00000001",
+        "hint:",
+        "nothing was taken for empty",
+    ]);
+}
+
+#[test]
+fn an_amount_that_is_no_number_stops_the_pull() {
+    // A peer took it for 0.
+    stops("bad-record:9", 1, &[]).says(&[
+        "2026-10-01..2026-11-01",
+        "page 1",
+        "row ",
+        "`original_amount`",
+        "not a number",
+        "request id req-00000001",
+    ]);
+}
+
+#[test]
+fn a_missing_amount_stops_the_pull() {
+    // A peer took the unit price instead.
+    stops("missing-amount:9", 1, &[]).says(&[
+        "2026-10-01..2026-11-01",
+        "page 1",
+        "row ",
+        "`original_amount`",
+        "missing",
+    ]);
+}
+
+#[test]
+fn a_cost_outside_its_window_stops_the_pull() {
+    stops("outside-window:9", 1, &[]).says(&[
+        "page 1",
+        "row ",
+        "`start_date`",
+        "outside the window",
+        "2026-10-01..2026-11-01",
+    ]);
+}
+
+#[test]
+fn a_wrong_record_of_a_later_page_is_named() {
+    // Pages of 40 of 56 costs make windows of a day with two pages each.
+    let settings = [
+        ("BILLSTREAM_PAGE_SIZE", "40"),
+        ("BILLSTREAM_CONCURRENCY", "1"),
+    ];
+    stops("bad-record:1:after=4", 1, &settings).says(&[
+        "2026-10-02..2026-10-03",
+        "page 2",
+        "`original_amount`",
+    ]);
+}
+
+#[test]
+fn a_repeated_page_token_stops_the_pull() {
+    stops("repeat-token:1", 1, &[("BILLSTREAM_PAGE_SIZE", "20")]).says(&[
+        "page_token",
+        "2026-10-",
+        "page 2",
+    ]);
+}
+
+#[test]
+fn a_refused_window_says_why() {
+    // The sandbox is a few days ahead of the run, so that the oldest month begins too far back.
+    let (sandbox, store) = (
+        Sandbox::start(&["--today", "2026-12-05"]),
+        tempdir().unwrap(),
+    );
+    let output = Billstream::on(store.path())
+        .from(&sandbox)
+        .import("2025-12")
+        .code(1);
+    output.status("failed");
+    output.says(&["400", "too far back", "one year", "request id req-00000001"]);
+    assert_eq!(sandbox.requests(), 1, "a 400 is not tried again");
+    assert_nothing_published(store.path());
+}
+
+#[test]
+fn a_key_of_the_wrong_kind_is_told_so() {
+    let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
+    let billstream = Billstream::on(store.path())
+        .from(&sandbox)
+        .env("CONFLUENT_CLOUD_API_KEY", "cluster-key");
+    billstream.import(MONTH).code(3).says(&[
+        "not a Cloud API key",
+        "Cloud resource management",
+        "request id",
+    ]);
+    assert_eq!(sandbox.requests(), 1);
+    assert_nothing_published(store.path());
+}
+
+#[test]
+fn a_key_without_the_role_is_told_about_the_role() {
+    let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
+    let billstream = Billstream::on(store.path())
+        .from(&sandbox)
+        .env("CONFLUENT_CLOUD_API_KEY", "no-role");
+    billstream.import(MONTH).code(3).says(&[
+        "403",
+        "may not read costs",
+        "BillingAdmin",
+        "request id",
+    ]);
+    assert_eq!(sandbox.requests(), 1);
+    assert_nothing_published(store.path());
+}
+
+#[test]
+fn a_wrong_secret_is_refused() {
+    let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
+    let billstream = Billstream::on(store.path())
+        .from(&sandbox)
+        .env("CONFLUENT_CLOUD_API_SECRET", "wrong-5ecret");
+    let output = billstream
+        .import(MONTH)
+        .code(3)
+        .says(&["401", "request id"]);
+    assert!(!output.stderr.contains("wrong-5ecret"));
+}
+
+#[test]
+fn giving_up_says_how_often_and_why() {
+    let (sandbox, store) = (
+        Sandbox::start(&["--fault", "503:99:retry_after=0"]),
+        tempdir().unwrap(),
+    );
+    let billstream = Billstream::on(store.path())
+        .from(&sandbox)
+        .env("BILLSTREAM_RETRY_ATTEMPTS", "3");
+    let output = billstream.import(MONTH).code(7);
+    output.status("failed");
+    output.says(&[
+        "gave up after 3 attempts",
+        "503",
+        "request id req-00000003",
+        "BILLSTREAM_RETRY_ELAPSED_SECS",
+    ]);
+    assert_eq!(sandbox.fired("503"), 3);
+    assert_nothing_published(store.path());
+}
+
+#[test]
+fn a_server_that_asks_for_more_patience_than_allowed_is_not_waited_for() {
+    let (sandbox, store) = (
+        Sandbox::start(&["--fault", "429:99:retry_after=3600"]),
+        tempdir().unwrap(),
+    );
+    let billstream = Billstream::on(store.path())
+        .from(&sandbox)
+        .env("BILLSTREAM_RETRY_ELAPSED_SECS", "5");
+    billstream.import(MONTH).code(7).says(&["429", "gave up"]);
+    assert_eq!(
+        sandbox.fired("429"),
+        1,
+        "it would come back sooner than asked"
+    );
+}
+
+#[test]
+fn a_refused_refresh_of_several_months_leaves_them_all() {
+    let store = tempdir().unwrap();
+    let good = Sandbox::start(&[]);
+    let months = [
+        "import", "--from", "2026-09", "--to", MONTH, "--format", "json",
+    ];
+    Billstream::on(store.path()).from(&good).run(&months).ok();
+    let before = published_files(store.path());
+    for (fault, code) in [
+        ("401:9", 3),
+        ("404:9", 1),
+        ("missing-amount:9", 1),
+        ("reset:99", 7),
+    ] {
+        let broken = Sandbox::start(&["--revision", "1", "--fault", fault]);
+        let billstream = Billstream::on(store.path())
+            .from(&broken)
+            .env("BILLSTREAM_RETRY_ATTEMPTS", "2");
+        let output = billstream.run(&months).code(code);
+        assert!(
+            output
+                .statuses()
+                .iter()
+                .all(|(_, status)| status == "failed"),
+            "{fault}"
+        );
+        assert!(published_files(store.path()) == before, "{fault}");
+    }
+}

@@ -1,0 +1,427 @@
+//! Import of a month, end to end: what it says, what it stores, what changes when it runs again.
+
+#[path = "import/caught.rs"]
+mod caught;
+#[path = "import/crash.rs"]
+mod crash;
+#[path = "import/demo.rs"]
+mod demo;
+#[path = "import/exact.rs"]
+mod exact;
+#[path = "import/nothing_lost.rs"]
+mod nothing_lost;
+#[path = "import/oddities.rs"]
+mod oddities;
+#[path = "import/outage.rs"]
+mod outage;
+#[path = "import/overrides.rs"]
+mod overrides;
+#[path = "import/resume.rs"]
+mod resume;
+
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use tempfile::{TempDir, tempdir};
+
+use crate::support::{
+    Billstream, CONNECTION, Exact, Files, MONTH, NOW, Sandbox, Totals, assert_costs_are,
+    assert_line_items_are, assert_summary_is, current_drop_id, drop_in_force, files_below, net_of,
+    orphans, published_files, sum, write_files,
+};
+
+/// A store in which [`MONTH`] is published, and the month's totals. It is imported once a test run.
+pub fn published_month() -> (TempDir, Totals) {
+    static ONCE: OnceLock<(Files, Totals)> = OnceLock::new();
+    let (files, totals) = ONCE.get_or_init(|| {
+        let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
+        Billstream::on(store.path())
+            .from(&sandbox)
+            .import(MONTH)
+            .ok();
+        (files_below(store.path()), sandbox.totals(MONTH))
+    });
+    let store = tempdir().unwrap();
+    write_files(store.path(), files);
+    (store, totals.clone())
+}
+
+#[test]
+fn a_month_is_imported_to_the_last_digit() {
+    let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
+    let billstream = Billstream::on(store.path()).from(&sandbox);
+    let totals = sandbox.totals(MONTH);
+
+    let output = billstream.import(MONTH).ok();
+    let period = output.status("published");
+    assert_summary_is(&period, &totals);
+    assert_eq!(period["connection"], CONNECTION);
+    assert_eq!(period["covered_until"], "2026-10-31");
+    assert!(
+        period["digest"].is_string() && period["version"].is_u64(),
+        "{period}"
+    );
+    assert!(output.json()["run"].is_string());
+
+    billstream.assert_month_is(MONTH, &totals);
+    let items = billstream.line_items(MONTH);
+    assert_eq!(period["line_items"].as_u64().unwrap(), items.len() as u64);
+    assert_eq!(sandbox.fired("500"), 0);
+    assert_eq!(orphans(store.path()), Vec::<String>::new());
+}
+
+#[test]
+fn the_summary_has_the_documented_keys_and_no_others() {
+    let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
+    let json = Billstream::on(store.path())
+        .from(&sandbox)
+        .import(MONTH)
+        .ok()
+        .json();
+    let keys = |value: &Value| {
+        value
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(keys(&json), ["periods", "run"]);
+    let mut expected = [
+        "connection",
+        "billing_period",
+        "costs",
+        "line_items",
+        "original_amount",
+        "discount_amount",
+        "net_amount",
+        "status",
+        "version",
+        "digest",
+        "covered_until",
+    ];
+    expected.sort_unstable();
+    let mut found = keys(&json["periods"][0]);
+    found.sort_unstable();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn running_again_is_unchanged_and_writes_nothing() {
+    let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
+    let billstream = Billstream::on(store.path()).from(&sandbox);
+    let first = billstream.import(MONTH).ok().status("published");
+    let before = published_files(store.path());
+
+    let output = billstream.import(MONTH).ok();
+    let second = output.status("unchanged");
+    for key in [
+        "digest",
+        "version",
+        "costs",
+        "line_items",
+        "original_amount",
+        "net_amount",
+    ] {
+        assert_eq!(first[key], second[key], "{key}");
+    }
+    assert!(
+        published_files(store.path()) == before,
+        "an unchanged month writes no file"
+    );
+    output.says(&["nothing changed"]);
+}
+
+#[test]
+fn the_order_of_costs_does_not_matter() {
+    let store = tempdir().unwrap();
+    let billstream = Billstream::on(store.path());
+    let first = billstream
+        .from(&Sandbox::start(&[]))
+        .import(MONTH)
+        .ok()
+        .status("published");
+    let before = published_files(store.path());
+
+    let reordered = Sandbox::start(&["--reorder"]);
+    let billstream = Billstream::on(store.path()).from(&reordered);
+    let second = billstream.import(MONTH).ok().status("unchanged");
+    assert_eq!(first["digest"], second["digest"]);
+    assert!(published_files(store.path()) == before);
+    // Nor does it where the month comes in other windows and pages.
+    let paged = Billstream::on(store.path())
+        .from(&reordered)
+        .env("BILLSTREAM_PAGE_SIZE", "500");
+    assert_eq!(
+        first["digest"],
+        paged.import(MONTH).ok().status("unchanged")["digest"]
+    );
+    assert_eq!(orphans(store.path()), Vec::<String>::new());
+}
+
+#[test]
+fn another_run_on_another_store_makes_the_same_ids_and_drop() {
+    let rows = |options: &[&str]| {
+        let (sandbox, store) = (Sandbox::start(options), tempdir().unwrap());
+        Billstream::on(store.path())
+            .from(&sandbox)
+            .import(MONTH)
+            .ok();
+        let mut rows: Vec<Vec<(String, String)>> = drop_in_force(store.path(), CONNECTION, MONTH)
+            .into_iter()
+            .map(|row| {
+                let mut cells: Vec<_> = row.into_iter().collect();
+                cells.sort();
+                cells
+            })
+            .collect();
+        rows.sort();
+        rows
+    };
+    assert!(
+        rows(&[]) == rows(&["--reorder", "--gzip"]),
+        "ids follow from the content alone"
+    );
+}
+
+#[test]
+fn a_restatement_is_published_as_a_new_version_and_a_new_drop() {
+    let store = tempdir().unwrap();
+    let original = Sandbox::start(&[]);
+    let billstream = Billstream::on(store.path()).from(&original);
+    let first = billstream.import(MONTH).ok().status("published");
+    let first_drop = current_drop_id(store.path(), CONNECTION, MONTH);
+    let before = published_files(store.path());
+
+    let restated = Sandbox::start(&["--revision", "1"]);
+    let (old, new) = (original.totals(MONTH), restated.totals(MONTH));
+    assert_ne!(old.net, new.net);
+    let billstream = billstream.from(&restated).at("2026-11-24T06:00:00Z");
+    let second = billstream.import(MONTH).ok().status("published");
+    assert_summary_is(&second, &new);
+    assert_ne!(first["digest"], second["digest"]);
+    assert!(second["version"].as_u64() > first["version"].as_u64());
+    billstream.assert_month_is(MONTH, &new);
+
+    assert_ne!(first_drop, current_drop_id(store.path(), CONNECTION, MONTH));
+    let after = published_files(store.path());
+    for (name, bytes) in before
+        .iter()
+        .filter(|(name, _)| !name.ends_with("manifest.json"))
+    {
+        assert!(
+            after.get(name) == Some(bytes),
+            "{name} is part of an earlier version"
+        );
+    }
+}
+
+#[test]
+fn two_drops_in_the_same_second_have_different_names() {
+    let store = tempdir().unwrap();
+    let mut drops = Vec::new();
+    for revision in ["0", "1", "2"] {
+        let sandbox = Sandbox::start(&["--revision", revision]);
+        let billstream = Billstream::on(store.path()).from(&sandbox);
+        billstream.import(MONTH).ok().status("published");
+        billstream.assert_month_is(MONTH, &sandbox.totals(MONTH));
+        drops.push(current_drop_id(store.path(), CONNECTION, MONTH));
+    }
+    drops.dedup();
+    assert_eq!(drops.len(), 3, "{drops:?}");
+}
+
+#[test]
+fn pull_then_transform_without_network_equals_import() {
+    let (mut sandbox, store, other) = (Sandbox::start(&[]), tempdir().unwrap(), tempdir().unwrap());
+    let totals = sandbox.totals(MONTH);
+    let imported = Billstream::on(other.path())
+        .from(&sandbox)
+        .import(MONTH)
+        .ok()
+        .status("published");
+
+    let billstream = Billstream::on(store.path()).from(&sandbox);
+    let pulled = billstream
+        .run(&["pull", "--month", MONTH, "--format", "json"])
+        .ok()
+        .status("published");
+    assert_eq!(pulled["digest"], imported["digest"]);
+    assert_summary_is(&pulled, &totals);
+    assert_costs_are(&billstream.costs(MONTH), &totals);
+    assert!(
+        !store.path().join("line_items").exists(),
+        "a pull does not transform"
+    );
+    assert!(!store.path().join("cloudzero").exists());
+
+    sandbox.stop();
+    // Nor does it need credentials.
+    let offline = Billstream::on(store.path());
+    let transform = ["transform", "--month", MONTH, "--format", "json"];
+    let transformed = offline.run(&transform).ok().status("published");
+    for key in [
+        "digest",
+        "costs",
+        "line_items",
+        "net_amount",
+        "original_amount",
+        "covered_until",
+    ] {
+        assert_eq!(transformed[key], imported[key], "{key}");
+    }
+    offline.assert_month_is(MONTH, &totals);
+    let drop_rows = |folder: &std::path::Path| {
+        let mut ids: Vec<String> = drop_in_force(folder, CONNECTION, MONTH)
+            .into_iter()
+            .map(|row| format!("{} {}", row["lineitem/id"], row["cost/cost"]))
+            .collect();
+        ids.sort();
+        ids
+    };
+    assert!(drop_rows(store.path()) == drop_rows(other.path()));
+
+    let before = published_files(store.path());
+    offline.run(&transform).ok().status("unchanged");
+    assert!(published_files(store.path()) == before);
+}
+
+#[test]
+fn an_import_after_a_pull_publishes_the_line_items() {
+    let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
+    let billstream = Billstream::on(store.path()).from(&sandbox);
+    billstream.run(&["pull", "--month", MONTH]).ok();
+    billstream.import(MONTH).ok().status("published");
+    billstream.assert_month_is(MONTH, &sandbox.totals(MONTH));
+    assert_eq!(orphans(store.path()), Vec::<String>::new());
+}
+
+#[test]
+fn a_deleted_manifest_or_drop_is_written_again() {
+    let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
+    let billstream = Billstream::on(store.path()).from(&sandbox);
+    billstream.import(MONTH).ok();
+    let folder = store
+        .path()
+        .join("cloudzero")
+        .join(CONNECTION)
+        .join("20261001-20261101");
+    std::fs::remove_file(folder.join("manifest.json")).unwrap();
+    billstream.import(MONTH).ok().status("unchanged");
+    billstream.assert_month_is(MONTH, &sandbox.totals(MONTH));
+}
+
+#[test]
+fn the_table_of_an_import_is_for_people() {
+    let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
+    let output = Billstream::on(store.path())
+        .from(&sandbox)
+        .run(&["import", "--month", MONTH])
+        .ok();
+    let totals = sandbox.totals(MONTH);
+    for words in [
+        MONTH,
+        &totals.net,
+        &totals.original,
+        &totals.discount,
+        "published",
+        "2026-10-31",
+    ] {
+        assert!(
+            output.stdout.contains(words),
+            "{words} is missing:\n{}",
+            output.stdout
+        );
+    }
+    output.says(&["1 month published"]);
+}
+
+#[test]
+fn every_run_leaves_a_record() {
+    let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
+    let billstream = Billstream::on(store.path()).from(&sandbox);
+    let good = billstream.import(MONTH).ok().json();
+    let refused = Sandbox::start(&["--fault", "404:9"]);
+    let bad = Billstream::on(store.path())
+        .from(&refused)
+        .import(MONTH)
+        .code(1)
+        .json();
+    assert_eq!(refused.fired("404"), 1);
+    for (run, code) in [(good, 0), (bad, 1)] {
+        let path = store
+            .path()
+            .join(format!("runs/{}.json", run["run"].as_str().unwrap()));
+        let record: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        assert_eq!(record["exit_code"], code);
+        assert_eq!(
+            (&record["command"], &record["connection"]),
+            (&"import".into(), &CONNECTION.into())
+        );
+        assert_eq!(record["periods"][0]["billing_period"], MONTH);
+        assert_eq!(record["started_at"], NOW);
+        assert_eq!(
+            record["errors"].as_array().unwrap().len(),
+            usize::from(code > 0)
+        );
+    }
+}
+
+#[test]
+fn line_items_have_the_connections_label_and_other_currencies_no_drop() {
+    let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
+    let billstream = Billstream::on(store.path())
+        .from(&sandbox)
+        .env("BILLSTREAM_CLOUD_PROVIDER", "Streams & Co")
+        .env("BILLSTREAM_CURRENCY", "EUR");
+    let output = billstream.import(MONTH).ok().says(&["EUR"]);
+    assert_summary_is(&output.status("published"), &sandbox.totals(MONTH));
+    let (costs, items) = (billstream.costs(MONTH), billstream.line_items(MONTH));
+    assert_costs_are(&costs, &sandbox.totals(MONTH));
+    assert_line_items_are(&items, &costs, &sandbox.totals(MONTH));
+    assert!(
+        items
+            .iter()
+            .all(|item| item["lineitem/cloud_provider"] == "Streams & Co")
+    );
+    assert!(
+        !store.path().join("cloudzero").exists(),
+        "CloudZero takes US dollars only"
+    );
+
+    // Another label is another mapping.
+    let billstream = billstream
+        .env("BILLSTREAM_CLOUD_PROVIDER", "Confluent")
+        .env("BILLSTREAM_CURRENCY", "USD");
+    billstream.import(MONTH).ok().status("published");
+    assert!(
+        billstream
+            .line_items(MONTH)
+            .iter()
+            .all(|item| item["lineitem/cloud_provider"] == "Confluent")
+    );
+    billstream.assert_month_is(MONTH, &sandbox.totals(MONTH));
+}
+
+#[test]
+fn a_store_may_have_an_odd_name() {
+    let (sandbox, folder) = (Sandbox::start(&[]), tempdir().unwrap());
+    let store = folder.path().join("größe 1% #2 'x'");
+    let billstream = Billstream::on(&store).from(&sandbox);
+    billstream.import(MONTH).ok().status("published");
+    billstream.assert_month_is(MONTH, &sandbox.totals(MONTH));
+    assert_eq!(
+        sum(&billstream.line_items(MONTH), "cost/cost").to_string(),
+        sandbox.totals(MONTH).net
+    );
+    assert_eq!(
+        billstream
+            .costs(MONTH)
+            .iter()
+            .map(net_of)
+            .sum::<Exact>()
+            .to_string(),
+        sandbox.totals(MONTH).net
+    );
+    billstream.import(MONTH).ok().status("unchanged");
+}

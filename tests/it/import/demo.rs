@@ -1,0 +1,220 @@
+//! `import --demo`: the main job, with no account. It runs on the computer's own date.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tempfile::tempdir;
+
+use crate::support::{Billstream, MONTH, Sandbox, assert_summary_is, published_files};
+
+/// The demo takes the real day, which may end during a test.
+fn days_since_1970() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
+        / 86_400
+}
+
+/// Year, month and day of a number of days since 1970.
+fn date(days: u64) -> (u64, u64, u64) {
+    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let (mut year, mut left) = (1970, days);
+    while left >= if leap(year) { 366 } else { 365 } {
+        left -= if leap(year) { 366 } else { 365 };
+        year += 1;
+    }
+    let february = if leap(year) { 29 } else { 28 };
+    let mut month = 1;
+    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+        if left < length {
+            break;
+        }
+        left -= length;
+        month += 1;
+    }
+    (year, month, left + 1)
+}
+
+/// The month before the computer's, which has all its days.
+fn last_month() -> String {
+    match date(days_since_1970()) {
+        (year, 1, _) => format!("{}-12", year - 1),
+        (year, month, _) => format!("{year}-{:02}", month - 1),
+    }
+}
+
+/// A demo on its own store, with every setting of the environment set to nonsense.
+fn demo() -> Billstream {
+    let store = "not-a-store://x";
+    [
+        "BILLSTREAM_NOW",
+        "BILLSTREAM_CONNECTION",
+        "BILLSTREAM_SQL_DIR",
+        "BILLSTREAM_CURRENCY",
+        "BILLSTREAM_SETTLE_DAYS",
+        "BILLSTREAM_MEMORY_MB",
+        "BILLSTREAM_CONFIG",
+        "BILLSTREAM_CONCURRENCY",
+        "BILLSTREAM_RETRY_ELAPSED_SECS",
+        "BILLSTREAM_PAGE_SIZE",
+        "BILLSTREAM_REQUESTS_PER_SECOND",
+        "BILLSTREAM_CLOUD_PROVIDER",
+        "BILLSTREAM_QUERY_TIMEOUT_SECS",
+        "CONFLUENT_CLOUD_API_KEY",
+        "CONFLUENT_CLOUD_API_SECRET",
+        "CONFLUENT_CLOUD_REST_ENDPOINT",
+        "CLOUDZERO_API_KEY",
+        "CLOUDZERO_CONNECTION_ID",
+        "CLOUDZERO_API_URL",
+    ]
+    .into_iter()
+    .fold(Billstream::new(store), |billstream, name| {
+        billstream.env(name, "!nonsense! /")
+    })
+}
+
+#[test]
+fn twelve_months_come_up_and_the_second_run_publishes_nothing() {
+    let today = days_since_1970();
+    let demo = demo();
+    let store = demo.home().join("billstream-data");
+
+    let first = demo.run(&["import", "--demo"]).ok();
+    first.clone().says(&[
+        "12 months published",
+        "billstream query",
+        "billstream import --demo",
+    ]);
+    let rows: Vec<&str> = first
+        .stdout
+        .lines()
+        .filter(|line| line.contains("published"))
+        .collect();
+    assert_eq!(rows.len(), 12, "{}", first.stdout);
+    for heading in [
+        "costs",
+        "line items",
+        "original",
+        "discount",
+        "net",
+        "status",
+    ] {
+        assert!(first.stdout.contains(heading), "no column `{heading}`");
+    }
+    let before = published_files(&store);
+
+    // A restatement of its last two days, if midnight passes, is no defect.
+    let second = demo.run(&["import", "--demo", "--format", "json"]).ok();
+    if days_since_1970() != today {
+        return;
+    }
+    let statuses = second.statuses();
+    assert_eq!(statuses.len(), 12);
+    assert!(
+        statuses.iter().all(|(_, status)| status == "unchanged"),
+        "{statuses:?}"
+    );
+    assert!(
+        published_files(&store) == before,
+        "the second run writes nothing"
+    );
+    second.clone().says(&["nothing changed"]);
+
+    // Its amounts are those of another sandbox of the same day.
+    let (year, month, day) = date(today);
+    let sandbox = Sandbox::start(&[
+        "--today",
+        &format!("{year}-{month:02}-{day:02}"),
+        "--costs-per-day",
+        "60",
+    ]);
+    for period in second.json()["periods"].as_array().unwrap() {
+        assert_eq!(period["connection"], "demo");
+        assert_summary_is(
+            period,
+            &sandbox.totals(period["billing_period"].as_str().unwrap()),
+        );
+    }
+    let plain = Billstream::on(&store)
+        .without("BILLSTREAM_NOW")
+        .connection("demo");
+    plain.assert_month_is(&last_month(), &sandbox.totals(&last_month()));
+}
+
+#[test]
+fn the_commands_it_names_work() {
+    let (store, demo) = (tempdir().unwrap(), demo());
+    let folder = store.path().display().to_string();
+    let month = last_month();
+    let output = demo
+        .run(&["import", "--demo", "--store", &folder, "--month", &month])
+        .ok();
+    let steps: Vec<&str> = output
+        .stderr
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with("billstream "))
+        .collect();
+    assert_eq!(steps.len(), 3, "{}", output.stderr);
+    let bin = crate::support::binary();
+    let folder_of_binary = bin.parent().unwrap().display().to_string();
+    for step in steps {
+        let step = step
+            .replacen("billstream", bin.to_str().unwrap(), 1)
+            .replace("--demo", &format!("--demo --month {month}"));
+        let mut shell = std::process::Command::new("sh");
+        shell
+            .env_clear()
+            .env("PATH", folder_of_binary.clone() + ":/usr/bin:/bin")
+            .env("HOME", demo.home());
+        let ran = shell
+            .args(["-c", &step])
+            .current_dir(demo.home())
+            .output()
+            .unwrap();
+        assert!(
+            ran.status.success(),
+            "{step}: {}",
+            String::from_utf8_lossy(&ran.stderr)
+        );
+        assert!(!ran.stdout.is_empty(), "{step}");
+    }
+}
+
+#[test]
+fn invented_costs_do_not_go_beside_real_ones() {
+    let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
+    let billstream = Billstream::on(store.path())
+        .from(&sandbox)
+        .connection("acme");
+    billstream.run(&["pull", "--month", MONTH]).ok();
+    let before = published_files(store.path());
+
+    let folder = store.path().display().to_string();
+    let refused = demo()
+        .run(&["import", "--demo", "--store", &folder])
+        .code(3);
+    refused.says(&["acme", "--store"]);
+    assert!(published_files(store.path()) == before);
+}
+
+#[test]
+fn a_proxy_of_the_environment_is_not_asked_for_loopback() {
+    let store = tempdir().unwrap();
+    let folder = store.path().display().to_string();
+    let proxies = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"];
+    let demo = proxies
+        .into_iter()
+        .fold(demo(), |demo, name| demo.env(name, "http://127.0.0.1:9"));
+    let arguments = [
+        "import",
+        "--demo",
+        "--store",
+        &folder,
+        "--month",
+        &last_month(),
+        "--format",
+        "json",
+    ];
+    demo.run(&arguments).ok().status("published");
+}

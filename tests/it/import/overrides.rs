@@ -1,0 +1,347 @@
+//! SQL of the user's own in place of the shipped one: it works, and it is told where it is broken.
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+use tempfile::{TempDir, tempdir};
+
+use super::published_month;
+use crate::support::{
+    Billstream, CONNECTION, Files, MONTH, Output, Sandbox, Totals, current_drop_id, drop_in_force,
+    files_below, orphans, published_files, write_files,
+};
+
+/// The shipped model.
+pub const MODEL: &str = include_str!("../../../sql/models/line_items.sql");
+
+/// The shipped model with one change.
+#[track_caller]
+pub fn model(from: &str, to: &str) -> String {
+    assert!(MODEL.contains(from), "the model has no `{from}`");
+    MODEL.replace(from, to)
+}
+
+/// The shipped model with one more column.
+pub fn with_column(column: &str) -> String {
+    model("\nfrom typed", &format!(",\n  {column}\nfrom typed"))
+}
+
+/// The number of the first line with a text.
+fn line_of(sql: &str, text: &str) -> usize {
+    sql.lines().position(|line| line.contains(text)).unwrap() + 1
+}
+
+/// A folder of SQL.
+pub struct SqlFolder(TempDir);
+
+impl SqlFolder {
+    pub fn new(name: &str, sql: &str) -> SqlFolder {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, sql).unwrap();
+        SqlFolder(folder)
+    }
+
+    pub fn path(&self) -> &str {
+        self.0.path().to_str().unwrap()
+    }
+}
+
+/// A store with pulled costs of [`MONTH`]; no network is needed after that.
+pub struct Pulled {
+    store: TempDir,
+    pub totals: Totals,
+}
+
+impl Pulled {
+    pub fn new() -> Pulled {
+        static ONCE: OnceLock<(Files, Totals)> = OnceLock::new();
+        let (files, totals) = ONCE.get_or_init(|| {
+            let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
+            Billstream::on(store.path())
+                .from(&sandbox)
+                .run(&["pull", "--month", MONTH])
+                .ok();
+            (files_below(store.path()), sandbox.totals(MONTH))
+        });
+        let store = tempdir().unwrap();
+        write_files(store.path(), files);
+        Pulled {
+            store,
+            totals: totals.clone(),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.store.path()
+    }
+
+    pub fn billstream(&self) -> Billstream {
+        Billstream::on(self.path())
+    }
+
+    pub fn transform(&self, sql: &SqlFolder) -> Output {
+        let arguments = [
+            "transform",
+            "--month",
+            MONTH,
+            "--format",
+            "json",
+            "--sql-dir",
+            sql.path(),
+        ];
+        self.billstream().run(&arguments)
+    }
+
+    /// Asserts that a model does not come through, and that nothing is published.
+    #[track_caller]
+    pub fn refuses(&self, sql: &str, code: i32, words: &[&str]) {
+        let before = published_files(self.path());
+        let output = self
+            .transform(&SqlFolder::new("models/line_items.sql", sql))
+            .code(code)
+            .says(words);
+        output.status("failed");
+        assert!(
+            published_files(self.path()) == before,
+            "a refused model changes nothing"
+        );
+    }
+}
+
+#[test]
+fn a_column_for_a_tag_is_published() {
+    let pulled = Pulled::new();
+    let plain = Billstream::on(pulled.path())
+        .run(&["transform", "--month", MONTH])
+        .ok();
+    plain.says(&["1 month published"]);
+    let first = current_drop_id(pulled.path(), CONNECTION, MONTH);
+
+    let tag = "case when resource_id like 'lkc%' then 'streams' when resource_id is not null then 'data' end \
+               as \"resource/tag:team\"";
+    let sql = SqlFolder::new("models/line_items.sql", &with_column(tag));
+    pulled.transform(&sql).ok().status("published");
+    let billstream = pulled.billstream();
+    let totals = &pulled.totals;
+    billstream.assert_month_is(MONTH, totals);
+    assert_ne!(first, current_drop_id(pulled.path(), CONNECTION, MONTH));
+    for rows in [
+        billstream.line_items(MONTH),
+        drop_in_force(pulled.path(), CONNECTION, MONTH),
+    ] {
+        for row in &rows {
+            let id = row["resource/id"].as_str();
+            let team = match id {
+                "" => "",
+                id if id.starts_with("kafka-cluster/") => "streams",
+                _ => "data",
+            };
+            assert_eq!(row["resource/tag:team"], team, "{id}");
+        }
+    }
+    // The same again is unchanged; the shipped model afterwards is another mapping.
+    pulled.transform(&sql).ok().status("unchanged");
+    let variable = pulled.billstream().env("BILLSTREAM_SQL_DIR", sql.path());
+    variable
+        .run(&["transform", "--month", MONTH, "--format", "json"])
+        .ok()
+        .status("unchanged");
+    let shipped = pulled
+        .billstream()
+        .run(&["transform", "--month", MONTH, "--format", "json"])
+        .ok();
+    shipped.status("published");
+    assert!(
+        pulled
+            .billstream()
+            .line_items(MONTH)
+            .iter()
+            .all(|row| row["resource/tag:team"].is_empty())
+    );
+    pulled.billstream().assert_month_is(MONTH, totals);
+    assert_eq!(orphans(pulled.path()), Vec::<String>::new());
+}
+
+#[test]
+fn months_with_and_without_a_tag_lie_in_one_table() {
+    let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
+    let billstream = Billstream::on(store.path()).from(&sandbox);
+    billstream.import("2026-09").ok();
+    let sql = SqlFolder::new(
+        "models/line_items.sql",
+        &with_column("case when resource_id is not null then 'x' end as \"resource/tag:team\""),
+    );
+    let tagged = [
+        "import",
+        "--month",
+        MONTH,
+        "--format",
+        "json",
+        "--sql-dir",
+        sql.path(),
+    ];
+    billstream.run(&tagged).ok().status("published");
+    billstream.assert_month_is("2026-09", &sandbox.totals("2026-09"));
+    billstream.assert_month_is(MONTH, &sandbox.totals(MONTH));
+    assert!(
+        billstream
+            .line_items("2026-09")
+            .iter()
+            .all(|row| row["resource/tag:team"].is_empty())
+    );
+    assert!(
+        billstream
+            .line_items(MONTH)
+            .iter()
+            .any(|row| row["resource/tag:team"] == "x")
+    );
+}
+
+#[test]
+fn a_syntax_error_names_file_and_line() {
+    let sql = model(
+        "service as \"resource/service\",",
+        "service as as \"resource/service\",",
+    );
+    let line = line_of(&sql, "service as as");
+    Pulled::new().refuses(&sql, 1, &["models/line_items.sql", &format!("line {line}")]);
+}
+
+#[test]
+fn an_unknown_column_names_file_and_line() {
+    let sql = model(
+        "network_access_type as \"action/operation\"",
+        "networks as \"action/operation\"",
+    );
+    let line = line_of(&sql, "networks as");
+    Pulled::new().refuses(
+        &sql,
+        1,
+        &["models/line_items.sql", &format!("line {line}"), "networks"],
+    );
+}
+
+#[test]
+fn an_unknown_function_names_the_file() {
+    let sql = model("initcap(replace(product, '_', ' '))", "titlecase(product)");
+    Pulled::new().refuses(&sql, 1, &["models/line_items.sql", "titlecase"]);
+}
+
+#[test]
+fn a_missing_column_is_named() {
+    let sql = model("  network_access_type as \"action/operation\",\n", "");
+    Pulled::new().refuses(
+        &sql,
+        1,
+        &["models/line_items.sql", "no column \"action/operation\""],
+    );
+}
+
+#[test]
+fn a_column_that_cloudzero_does_not_know_is_named() {
+    let pulled = Pulled::new();
+    pulled.refuses(
+        &with_column("service as \"my/column\""),
+        1,
+        &["models/line_items.sql", "my/column", "resource/tag:"],
+    );
+    pulled.refuses(
+        &with_column("service as \"resource/tag:my team\""),
+        1,
+        &["my team"],
+    );
+}
+
+#[test]
+fn money_in_floats_is_refused() {
+    let sql = model(
+        "else net_amount\n  end as \"cost/cost\"",
+        "else net_amount\n  end * cast(1 as double) as \"cost/cost\"",
+    );
+    Pulled::new().refuses(&sql, 1, &["models/line_items.sql", "cost/cost", "decimal"]);
+}
+
+#[test]
+fn an_error_in_a_row_names_the_file() {
+    let sql =
+        with_column("case when cast(line_type as int) > 0 then 'x' end as \"resource/tag:team\"");
+    Pulled::new().refuses(&sql, 1, &["models/line_items.sql"]);
+}
+
+#[test]
+fn statements_that_are_no_query_are_refused() {
+    let pulled = Pulled::new();
+    for sql in [
+        "create table x as select 1",
+        "copy (select 1) to '/tmp/billstream-should-not-exist.csv'",
+        "set datafusion.execution.batch_size = 1",
+        "select 1; select 2",
+        "",
+    ] {
+        pulled.refuses(sql, 1, &["models/line_items.sql"]);
+    }
+}
+
+#[test]
+fn a_folder_that_is_not_there_or_overrides_nothing_is_told() {
+    let pulled = Pulled::new();
+    let arguments =
+        |folder: &str| ["transform", "--month", MONTH, "--sql-dir", folder].map(str::to_string);
+    pulled
+        .billstream()
+        .run(&arguments("/nowhere/at/all"))
+        .code(3)
+        .says(&["/nowhere/at/all"]);
+    let misnamed = SqlFolder::new("models/line_item.sql", MODEL);
+    pulled
+        .transform(&misnamed)
+        .code(3)
+        .says(&["line_item.sql", "models/line_items.sql"]);
+    let empty = SqlFolder::new("README.md", "nothing");
+    pulled.transform(&empty).ok().says(&["no models/*.sql"]);
+}
+
+#[test]
+fn tags_that_differ_only_in_case_are_refused_before_anything_is_published() {
+    // Columns of a Delta table differ in more than their case.
+    let tag = |key: &str| {
+        let column =
+            format!("case when resource_id is not null then 'x' end as \"resource/tag:{key}\"");
+        SqlFolder::new("models/line_items.sql", &with_column(&column))
+    };
+    let (store, _) = published_month();
+    let restated = Sandbox::start(&["--revision", "1"]);
+    let billstream = Billstream::on(store.path()).from(&restated);
+    let (lower, upper) = (tag("team"), tag("Team"));
+    billstream
+        .run(&["transform", "--month", MONTH, "--sql-dir", lower.path()])
+        .ok();
+    let before = published_files(store.path());
+    let arguments = [
+        "import",
+        "--month",
+        MONTH,
+        "--format",
+        "json",
+        "--sql-dir",
+        upper.path(),
+    ];
+    let output = billstream
+        .run(&arguments)
+        .code(1)
+        .says(&["resource/tag:Team", "resource/tag:team"]);
+    output.status("failed");
+    assert!(
+        published_files(store.path()) == before,
+        "costs are not published without their line items"
+    );
+
+    let both = "service as \"resource/tag:Team\", service as \"resource/tag:team\"";
+    Pulled::new().refuses(
+        &with_column(both),
+        1,
+        &["models/line_items.sql", "resource/tag:Team"],
+    );
+}

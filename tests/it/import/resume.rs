@@ -1,0 +1,174 @@
+//! A pull that was cut off goes on from its finished windows.
+
+use std::path::Path;
+
+use tempfile::tempdir;
+
+use crate::support::{Billstream, MONTH, Sandbox, names_below, orphans};
+
+/// Pages of 500 of 56 costs a day make windows of five days: seven in October, and one request
+/// before that tells that the month is large.
+fn one_at_a_time(store: &Path, sandbox: &Sandbox) -> Billstream {
+    Billstream::on(store)
+        .from(sandbox)
+        .env("BILLSTREAM_PAGE_SIZE", "500")
+        .env("BILLSTREAM_CONCURRENCY", "1")
+        .env("BILLSTREAM_RETRY_ATTEMPTS", "1")
+}
+
+/// Requests of a pull that nothing disturbs.
+fn undisturbed() -> u64 {
+    let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
+    one_at_a_time(store.path(), &sandbox)
+        .run(&["pull", "--month", MONTH])
+        .ok();
+    sandbox.requests()
+}
+
+/// A store in which a pull broke off after some requests.
+fn broken_off(after: u32) -> tempfile::TempDir {
+    let store = tempdir().unwrap();
+    let broken = Sandbox::start(&["--fault", &format!("500:1000:after={after}")]);
+    one_at_a_time(store.path(), &broken)
+        .import(MONTH)
+        .code(7)
+        .status("failed");
+    assert_eq!(broken.fired("500"), 1);
+    assert_eq!(orphans(store.path()), Vec::<String>::new());
+    store
+}
+
+fn staged(store: &Path) -> usize {
+    names_below(&store.join("runs/staging")).len()
+}
+
+#[test]
+fn the_next_run_takes_over_finished_windows() {
+    let all = undisturbed();
+    let store = broken_off(4);
+    let finished = staged(store.path()) as u64;
+    assert!(finished >= 2, "{finished} windows were finished");
+
+    let sandbox = Sandbox::start(&[]);
+    let billstream = one_at_a_time(store.path(), &sandbox);
+    let output = billstream.import(MONTH).ok().says(&["taken over"]);
+    output.status("published");
+    assert!(
+        sandbox.requests() < all,
+        "{} of {all} requests",
+        sandbox.requests()
+    );
+    billstream.assert_month_is(MONTH, &sandbox.totals(MONTH));
+    assert_eq!(staged(store.path()), 0);
+    assert_eq!(orphans(store.path()), Vec::<String>::new());
+
+    // Nothing is pulled short of the month the next time.
+    billstream.import(MONTH).ok().status("unchanged");
+}
+
+#[test]
+fn after_seven_hours_they_are_pulled_again() {
+    let all = undisturbed();
+    let store = broken_off(4);
+    let sandbox = Sandbox::start(&[]);
+    let billstream = one_at_a_time(store.path(), &sandbox).at("2026-11-23T13:00:01Z");
+    let output = billstream.import(MONTH).ok();
+    assert!(!output.stderr.contains("taken over"), "{}", output.stderr);
+    assert_eq!(sandbox.requests(), all);
+    billstream.assert_month_is(MONTH, &sandbox.totals(MONTH));
+    assert_eq!(staged(store.path()), 0);
+    assert_eq!(orphans(store.path()), Vec::<String>::new());
+}
+
+#[test]
+fn a_pull_may_break_off_again_and_again() {
+    let store = tempdir().unwrap();
+    let mut finished = 0;
+    for _ in 0..20 {
+        let flaky = Sandbox::start(&["--fault", "reset:1000:after=2"]);
+        let output = one_at_a_time(store.path(), &flaky).import(MONTH);
+        assert_eq!(orphans(store.path()), Vec::<String>::new());
+        if output.code == 0 {
+            let totals = Sandbox::start(&[]).totals(MONTH);
+            return one_at_a_time(store.path(), &flaky).assert_month_is(MONTH, &totals);
+        }
+        let now = staged(store.path());
+        assert!(now > finished, "a run went no further: {}", output.stderr);
+        finished = now;
+    }
+    panic!("the month never came through");
+}
+
+#[test]
+fn windows_of_another_connection_or_month_are_not_taken_over() {
+    let store = broken_off(4);
+    let left = staged(store.path());
+    let sandbox = Sandbox::start(&["--seed", "5"]);
+    let other = one_at_a_time(store.path(), &sandbox).connection("acme");
+    assert!(!other.import(MONTH).ok().stderr.contains("taken over"));
+    other.assert_month_is(MONTH, &sandbox.totals(MONTH));
+    let same = one_at_a_time(store.path(), &sandbox);
+    assert!(!same.import("2026-09").ok().stderr.contains("taken over"));
+    same.assert_month_is("2026-09", &sandbox.totals("2026-09"));
+    assert_eq!(staged(store.path()), left);
+}
+
+#[test]
+fn a_damaged_staged_window_is_pulled_again() {
+    let store = broken_off(4);
+    let costs = store.path().join("costs");
+    let window = names_below(&costs)
+        .into_iter()
+        .find(|name| name.ends_with(".parquet"))
+        .unwrap();
+    let path = costs.join(window);
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+
+    let sandbox = Sandbox::start(&[]);
+    let billstream = one_at_a_time(store.path(), &sandbox);
+    billstream.import(MONTH).ok().status("published");
+    billstream.assert_month_is(MONTH, &sandbox.totals(MONTH));
+    assert_eq!(orphans(store.path()), Vec::<String>::new());
+}
+
+#[test]
+fn a_large_month_of_full_pages_resumes_too() {
+    // 21,700 costs: more than two pages of 10,000.
+    let store = tempdir().unwrap();
+    let options = ["--costs-per-day", "700", "--fault", "500:1000:after=3"];
+    let broken = Sandbox::start(&options);
+    let large = |sandbox: &Sandbox| {
+        Billstream::on(store.path())
+            .from(sandbox)
+            .env("BILLSTREAM_CONCURRENCY", "1")
+            .env("BILLSTREAM_RETRY_ATTEMPTS", "1")
+    };
+    large(&broken).run(&["pull", "--month", MONTH]).code(7);
+    assert!(staged(store.path()) > 0);
+
+    let sandbox = Sandbox::start(&options[..2]);
+    large(&sandbox)
+        .import(MONTH)
+        .ok()
+        .says(&["taken over"])
+        .status("published");
+    let totals = sandbox.totals(MONTH);
+    assert_eq!(totals.costs, 21_700);
+    large(&sandbox).assert_month_is(MONTH, &totals);
+    assert_eq!(orphans(store.path()), Vec::<String>::new());
+
+    // The finished windows were not asked for again.
+    let fresh = Sandbox::start(&options[..2]);
+    let other = tempdir().unwrap();
+    Billstream::on(other.path())
+        .from(&fresh)
+        .run(&["pull", "--month", MONTH])
+        .ok();
+    assert!(
+        sandbox.requests() < fresh.requests(),
+        "{} and {}",
+        sandbox.requests(),
+        fresh.requests()
+    );
+}

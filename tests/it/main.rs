@@ -1,0 +1,22 @@
+//! Integration tests, in one binary so that the engine is linked once.
+//!
+//! They run the real `billstream` binary against the sandbox in another process, on stores in
+//! temporary folders or on a local S3 server, with a fixed clock.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests may panic"
+)]
+
+mod support;
+
+mod cli;
+mod faults;
+mod import;
+mod months;
+mod runs_at_once;
+mod s3;
+mod slt;
+mod traps;

@@ -1,0 +1,202 @@
+//! Runs at once on one S3 store. Held puts make each race happen.
+
+use serde_json::{Value, json};
+
+use super::server::Bucket;
+use super::{CREATED, LEASE, REPLACED, assert_month_is, import, log_entry};
+use crate::support::*;
+
+const MONTH_OF_COSTS: &str = "costs/connection=confluent/billing_period=2026-10/";
+/// A put that found that another was first.
+const TOO_LATE: &str = "412 if-none-match=*";
+
+/// A claim of another run that ends at a time.
+fn claim(expires_at: &str) -> String {
+    json!({ "run": "20201120T000000Z-dead", "expires_at": expires_at }).to_string()
+}
+
+#[test]
+fn of_two_imports_that_reach_for_the_lease_at_once_one_is_told() {
+    let sandbox = Sandbox::start(&[]);
+    let bucket = Bucket::new("lease-race", "store");
+    let billstream = bucket.billstream().from(&sandbox);
+    let both_have_seen_no_lease = bucket.hold(2, LEASE);
+    let (one, other) = (billstream.spawn(&import()), billstream.spawn(&import()));
+    both_have_seen_no_lease.arrived();
+    both_have_seen_no_lease.release();
+
+    let (one, other) = (one.wait(), other.wait());
+    let (winner, loser) = if one.code == 0 {
+        (one, other)
+    } else {
+        (other, one)
+    };
+    winner.ok().status("published");
+    loser.code(6).says(&[
+        "another run holds the lease of connection `confluent`",
+        "hint: ",
+    ]);
+    assert_eq!(
+        (bucket.puts(LEASE, CREATED), bucket.puts(LEASE, TOO_LATE)),
+        (1, 1)
+    );
+    assert_month_is(&bucket, &billstream, &sandbox.totals(MONTH));
+}
+
+#[test]
+fn two_connections_that_create_the_tables_at_once_both_come_through() {
+    let sandboxes = [Sandbox::start(&[]), Sandbox::start(&["--seed", "2"])];
+    let bucket = Bucket::new("table-race", "store");
+    let connections = [("acme", &sandboxes[0]), ("other", &sandboxes[1])]
+        .map(|(name, sandbox)| bucket.billstream().from(sandbox).connection(name));
+    let races = [
+        log_entry("costs", 0),
+        log_entry("costs", 1),
+        log_entry("line_items", 0),
+    ];
+    let holds = races.clone().map(|entry| bucket.hold(2, &entry));
+    let running = [
+        connections[0].spawn(&import()),
+        connections[1].spawn(&import()),
+    ];
+    for hold in holds {
+        hold.arrived();
+        hold.release();
+    }
+    for run in running {
+        run.wait().ok().status("published");
+    }
+    for entry in races {
+        let puts = (bucket.puts(&entry, CREATED), bucket.puts(&entry, TOO_LATE));
+        assert_eq!(puts, (1, 1), "{entry}");
+    }
+    for (connection, sandbox) in connections.iter().zip(&sandboxes) {
+        assert_month_is(&bucket, connection, &sandbox.totals(MONTH));
+    }
+}
+
+#[test]
+fn a_killed_runs_lease_is_reported_and_taken_over_once_expired() {
+    let sandbox = Sandbox::start(&[]);
+    let bucket = Bucket::new("killed", "store");
+    let billstream = bucket.billstream().from(&sandbox);
+    let writing = bucket.hold(1, MONTH_OF_COSTS);
+    let killed = billstream.spawn(&import());
+    writing.arrived();
+    assert!(killed.kill());
+    writing.release();
+
+    let lease: Value = serde_json::from_slice(&bucket.get(LEASE).unwrap()).unwrap();
+    let run = lease["run"].as_str().unwrap();
+    let told = billstream.import(MONTH).code(6);
+    told.says(&["another run holds the lease", run, "until", "hint: wait"]);
+    assert!(
+        !bucket
+            .objects("")
+            .keys()
+            .any(|name| name.contains("_delta_log"))
+    );
+
+    bucket.put(LEASE, &claim("2020-11-20T00:05:00Z"));
+    billstream.import(MONTH).ok().status("published");
+    assert_eq!(
+        bucket.puts(LEASE, REPLACED),
+        1,
+        "taken over by a conditional put"
+    );
+    assert!(bucket.get(LEASE).is_none());
+    assert_month_is(&bucket, &billstream, &sandbox.totals(MONTH));
+}
+
+#[test]
+fn a_lease_that_was_cut_off_while_it_was_written_is_taken_over() {
+    let sandbox = Sandbox::start(&[]);
+    let bucket = Bucket::new("torn", "store");
+    bucket.put(LEASE, "{\"run\":\"2026");
+    bucket
+        .billstream()
+        .from(&sandbox)
+        .import(MONTH)
+        .ok()
+        .status("published");
+    assert_eq!(bucket.puts(LEASE, REPLACED), 1);
+}
+
+#[test]
+fn of_two_runs_that_find_an_expired_lease_one_is_told() {
+    let sandbox = Sandbox::start(&[]);
+    let bucket = Bucket::new("expired-race", "store");
+    bucket.put(LEASE, &claim("2020-11-20T00:05:00Z"));
+    let billstream = bucket.billstream().from(&sandbox);
+    let both_have_seen_it = bucket.hold(2, LEASE);
+    let (one, other) = (billstream.spawn(&import()), billstream.spawn(&import()));
+    both_have_seen_it.arrived();
+    both_have_seen_it.release();
+    let mut codes = [one.wait().code, other.wait().code];
+    codes.sort();
+    assert_eq!(codes, [0, 6]);
+    assert_eq!(
+        (
+            bucket.puts(LEASE, REPLACED),
+            bucket.puts(LEASE, "412 if-match=")
+        ),
+        (1, 1)
+    );
+    assert_month_is(&bucket, &billstream, &sandbox.totals(MONTH));
+}
+
+/// A run slept so long that its lease expired; another took over and published meanwhile.
+#[test]
+fn a_run_that_lost_its_lease_does_not_undo_what_was_published_meanwhile() {
+    let [old, stale, fresh] = ["0", "1", "2"].map(|number| Sandbox::start(&["--revision", number]));
+    let bucket = Bucket::new("overtaken", "store");
+    bucket.billstream().from(&old).import(MONTH).ok();
+
+    let writing = bucket.hold(1, MONTH_OF_COSTS);
+    let sleeper = bucket.billstream().from(&stale).spawn(&import());
+    writing.arrived();
+    bucket.put(LEASE, &claim("2020-11-20T00:05:00Z"));
+    let awake = bucket.billstream().from(&fresh).at("2026-11-23T12:00:00Z");
+    awake.import(MONTH).ok().status("published");
+
+    writing.release();
+    let told = sleeper.wait().code(6);
+    told.says(&[
+        "another run published 2026-10 of `confluent`",
+        "hint: nothing of this run was published",
+    ]);
+    assert_month_is(&bucket, &awake, &fresh.totals(MONTH));
+}
+
+/// As before, but the sleeper ends while the other still runs.
+#[test]
+fn a_run_that_lost_its_lease_does_not_give_back_the_other_runs() {
+    let [old, stale, fresh] = ["0", "1", "2"].map(|number| Sandbox::start(&["--revision", number]));
+    let bucket = Bucket::new("not-mine", "store");
+    bucket.billstream().from(&old).import(MONTH).ok();
+
+    let writing = bucket.hold(1, MONTH_OF_COSTS);
+    let sleeper = bucket.billstream().from(&stale).spawn(&import());
+    writing.arrived();
+    bucket.put(LEASE, &claim("2020-11-20T00:05:00Z"));
+    let awake = bucket.billstream().from(&fresh).at("2026-11-23T12:00:00Z");
+    let marking = bucket.hold(1, "runs/staging/confluent/2026-10/");
+    let holder = awake.spawn(&import());
+    marking.arrived();
+    let lease = bucket.get(LEASE).unwrap();
+
+    writing.release();
+    sleeper.wait().ok().status("published");
+    assert!(
+        bucket.get(LEASE) == Some(lease),
+        "the lease of the run that took over is gone"
+    );
+
+    marking.release();
+    holder
+        .wait()
+        .code(6)
+        .says(&["another run published 2026-10 of `confluent`"]);
+    assert_month_is(&bucket, &awake, &stale.totals(MONTH));
+    assert!(bucket.get(LEASE).is_none());
+}
