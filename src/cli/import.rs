@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use url::Url;
 
 use super::args::{MonthArgs, RunArgs, SummaryFormat};
+use super::demo::demo;
 use super::output::summary_table;
 use super::{print, show_error};
 use crate::config::{self, Environment, Settings};
@@ -23,9 +24,6 @@ use crate::sandbox;
 use crate::store::lease::Lease;
 use crate::store::tables::Table;
 use crate::store::{Store, runs};
-
-/// The demo's connection.
-const DEMO: &str = "demo";
 
 /// Arguments of `import`.
 #[derive(Debug, clap::Args)]
@@ -131,87 +129,8 @@ pub async fn transform(args: TransformArgs) -> Result<u8> {
     report(&job, summary?, args.run.format)
 }
 
-/// The demo: a sandbox in this process, reached through the real HTTP client.
-async fn demo(args: &RunArgs, mut options: Options) -> Result<u8> {
-    if options.months == Selection::Due {
-        options.months = Selection::All;
-    }
-    let mut flags = args.flags();
-    flags.connection = Some(DEMO.to_string());
-    let settings = Settings::resolve(&flags, &Environment::default())?;
-    let store = Store::open(&settings.store)?;
-    refuse_other_connections(&store).await?;
-
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await;
-    let listener =
-        listener.map_err(|e| Error::config(format!("cannot listen on 127.0.0.1: {e}")))?;
-    let address = listener
-        .local_addr()
-        .map_err(|e| Error::config(format!("cannot listen on 127.0.0.1: {e}")))?;
-    let organization = sandbox::Options {
-        today: (settings.clock)().date_naive(),
-        ..sandbox::Options::default()
-    };
-    let (key, secret) = (organization.key.clone(), organization.secret.clone());
-    let server = tokio::spawn(sandbox::serve(listener, organization));
-    let endpoint = Url::parse(&sandbox::base_url(&address))
-        .map_err(|e| Error::bug(format!("the sandbox's address: {e}")))?;
-    let mut confluent = client::Settings::new(endpoint, key, secret);
-    confluent.requests_per_second = 1000;
-    let code = from_confluent("import", settings, confluent, options, args.format).await;
-    server.abort();
-    if code.is_ok() && args.format == SummaryFormat::Table {
-        next_steps(&store);
-    }
-    code
-}
-
-/// Invented costs must not come to lie beside real ones.
-async fn refuse_other_connections(store: &Store) -> Result<()> {
-    for name in ["costs", "line_items"] {
-        let Some(table) = Table::open(store, name).await? else {
-            continue;
-        };
-        if let Some(other) = table
-            .files()
-            .await?
-            .into_iter()
-            .find(|file| file.connection != DEMO)
-        {
-            return Err(Error::config(format!(
-                "{} holds costs of `{}`: the demo's invented costs do not go beside them",
-                store.display(""),
-                other.connection
-            ))
-            .with_hint("choose another folder with --store"));
-        }
-    }
-    Ok(())
-}
-
-fn next_steps(store: &Store) {
-    let flag = match store.local() {
-        Some(folder)
-            if std::path::Path::new(config::DEFAULT_STORE)
-                .canonicalize()
-                .ok()
-                .as_deref()
-                == Some(folder) =>
-        {
-            String::new()
-        }
-        _ => format!(" --store {}", store.display("").trim_end_matches('/')),
-    };
-    let _ = writeln!(
-        std::io::stderr(),
-        "\nTry next:\n  \
-         billstream query{flag} 'select \"resource/service\", sum(\"cost/cost\") as cost from line_items group by 1 order by 2 desc'\n  \
-         billstream query{flag} 'select start_date, sum(amount) as net from costs group by 1 order by 1 desc limit 7'\n  \
-         billstream import --demo{flag}    # again: nothing changed, so nothing is published"
-    );
-}
-
-async fn from_confluent(
+/// Imports from Confluent, or whoever plays it, and reports.
+pub(super) async fn from_confluent(
     command: &'static str,
     settings: Settings,
     confluent: client::Settings,

@@ -2,6 +2,7 @@
 
 mod args;
 mod completions;
+mod demo;
 mod import;
 mod output;
 mod query;

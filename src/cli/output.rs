@@ -1,38 +1,7 @@
-//! Tables, CSV and JSON for people and programs.
+//! The summary of a run as a table for people.
 
-use arrow::array::{Array, ArrayRef};
-use arrow::datatypes::DataType;
-use arrow::record_batch::RecordBatch;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
-
-use crate::error::{Error, Result};
+use crate::engine::text::table;
 use crate::pipeline::summary::{PeriodSummary, Status, Summary};
-
-/// A table whose numbers stand to the right.
-pub fn table(header: &[&str], right: &[bool], rows: impl Iterator<Item = Vec<String>>) -> String {
-    let mut table = Table::new();
-    table.load_preset(presets::UTF8_FULL_CONDENSED);
-    table.set_content_arrangement(ContentArrangement::Disabled);
-    let cell = |text: String, at: usize| {
-        let side = if right.get(at) == Some(&true) {
-            CellAlignment::Right
-        } else {
-            CellAlignment::Left
-        };
-        Cell::new(text).set_alignment(side)
-    };
-    table.set_header(
-        header
-            .iter()
-            .enumerate()
-            .map(|(at, name)| cell(name.to_string(), at)),
-    );
-    for row in rows {
-        table.add_row(row.into_iter().enumerate().map(|(at, text)| cell(text, at)));
-    }
-    format!("{table}\n")
-}
 
 /// The summary of a run for people.
 pub fn summary_table(summary: &Summary) -> String {
@@ -75,63 +44,4 @@ fn summary_row(period: &PeriodSummary) -> Vec<String> {
             .covered_until
             .map_or("-".to_string(), |day| day.to_string()),
     ]
-}
-
-/// Writes the rows of batches as text cells.
-pub struct Cells<'a> {
-    columns: Vec<(ArrayFormatter<'a>, &'a ArrayRef)>,
-}
-
-impl<'a> Cells<'a> {
-    /// The cells of a batch. Decimals are plain, times ISO 8601.
-    pub fn new(batch: &'a RecordBatch) -> Result<Cells<'a>> {
-        let options = FormatOptions::new()
-            .with_timestamp_tz_format(Some("%Y-%m-%dT%H:%M:%SZ"))
-            .with_timestamp_format(Some("%Y-%m-%dT%H:%M:%S%.f"));
-        let columns = batch
-            .columns()
-            .iter()
-            .map(|column| {
-                let formatter = ArrayFormatter::try_new(column.as_ref(), &options);
-                formatter
-                    .map(|formatter| (formatter, column))
-                    .map_err(|e| Error::bug(format!("output: {e}")))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        Ok(Cells { columns })
-    }
-
-    /// The text of a cell, `None` for NULL.
-    pub fn text(&self, row: usize, column: usize) -> Option<String> {
-        let (formatter, array) = &self.columns[column];
-        if array.is_null(row) {
-            return None;
-        }
-        let text = formatter.value(row).to_string();
-        Some(match array.data_type() {
-            data_type if data_type.is_decimal() && text.contains('.') => {
-                text.trim_end_matches('0').trim_end_matches('.').to_string()
-            }
-            _ => text,
-        })
-    }
-
-    /// A cell as JSON. Decimals are strings, because readers of JSON make floats of numbers.
-    pub fn json(&self, row: usize, column: usize) -> serde_json::Value {
-        let Some(text) = self.text(row, column) else {
-            return serde_json::Value::Null;
-        };
-        match self.columns[column].1.data_type() {
-            DataType::Boolean => serde_json::Value::Bool(text == "true"),
-            data_type if data_type.is_integer() || data_type.is_floating() => {
-                serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text))
-            }
-            _ => serde_json::Value::String(text),
-        }
-    }
-
-    /// Number of columns.
-    pub fn width(&self) -> usize {
-        self.columns.len()
-    }
 }

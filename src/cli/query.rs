@@ -5,10 +5,10 @@ use arrow::record_batch::RecordBatch;
 use futures::StreamExt;
 
 use super::args::StoreArgs;
-use super::output::{Cells, table};
 use super::print;
 use crate::config::{Environment, Settings};
 use crate::engine;
+use crate::engine::text::{Cells, batches_table};
 use crate::error::{Error, Result};
 use crate::explore::query;
 use crate::store::Store;
@@ -70,7 +70,7 @@ struct Printer {
     format: Format,
     schema: SchemaRef,
     /// Rows of a table, which needs all of them for its widths.
-    held: Vec<Vec<String>>,
+    held: Vec<RecordBatch>,
     printed: u64,
 }
 
@@ -93,25 +93,26 @@ impl Printer {
     }
 
     fn rows(&mut self, batch: &RecordBatch) -> Result<()> {
+        if self.format == Format::Table {
+            self.held.push(batch.clone());
+            return Ok(());
+        }
         let cells = Cells::new(batch)?;
         let mut out = Vec::new();
         if self.printed == 0 && self.format == Format::Csv {
             out.extend(csv_line(self.names().into_iter().map(str::to_string))?);
         }
         for row in 0..batch.num_rows() {
-            let texts =
-                (0..cells.width()).map(|column| cells.text(row, column).unwrap_or_default());
-            match self.format {
-                Format::Table => self.held.push(texts.collect()),
-                Format::Csv => out.extend(csv_line(texts)?),
-                Format::Json | Format::Ndjson => {
-                    if self.format == Format::Json {
-                        out.extend(if self.printed == 0 { b"[\n" } else { b",\n" });
-                    }
-                    self.object(&cells, row, &mut out);
-                    if self.format == Format::Ndjson {
-                        out.push(b'\n');
-                    }
+            if self.format == Format::Csv {
+                let text = |column| cells.text(row, column).unwrap_or_default();
+                out.extend(csv_line((0..cells.width()).map(text))?);
+            } else {
+                if self.format == Format::Json {
+                    out.extend(if self.printed == 0 { b"[\n" } else { b",\n" });
+                }
+                self.object(&cells, row, &mut out);
+                if self.format == Format::Ndjson {
+                    out.push(b'\n');
                 }
             }
             self.printed += 1;
@@ -135,16 +136,7 @@ impl Printer {
 
     fn end(self) -> Result<()> {
         match self.format {
-            Format::Table => {
-                let fields = self.schema.fields();
-                let right: Vec<bool> = fields
-                    .iter()
-                    .map(|field| field.data_type().is_numeric())
-                    .collect();
-                let names = self.names();
-                let held = self.held.clone();
-                print(table(&names, &right, held.into_iter()).as_bytes())
-            }
+            Format::Table => print(batches_table(&self.schema, &self.held)?.as_bytes()),
             Format::Csv if self.printed == 0 => {
                 print(&csv_line(self.names().into_iter().map(str::to_string))?)
             }

@@ -4,6 +4,7 @@
 pub mod files;
 pub mod functions;
 pub mod sql_files;
+pub mod text;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,7 +4,6 @@
 //! reconciles (`-- exit 5` in its second line), else 1.
 
 use arrow::record_batch::RecordBatch;
-use arrow::util::pretty::pretty_format_batches;
 use datafusion::common::ScalarValue;
 use datafusion::prelude::SessionContext;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -16,7 +15,7 @@ use super::{Job, Stage};
 use crate::cloudzero::cbf;
 use crate::confluent::decode;
 use crate::confluent::windows::BillingPeriod;
-use crate::engine::{self, sql_files::SqlFile};
+use crate::engine::{self, sql_files::SqlFile, text::batches_table};
 use crate::error::{Error, Result};
 use crate::store::writer::DataFile;
 use crate::totals::Totals;
@@ -205,13 +204,15 @@ fn verdict(
         .collect();
     message.push_str(&format!("{} failed", names.join(", ")));
     for (check, rows) in &failed {
-        let table = pretty_format_batches(rows)
-            .map(|table| table.to_string())
-            .unwrap_or_default();
+        let table = match rows.first() {
+            Some(batch) => batches_table(&batch.schema(), rows)?,
+            None => String::new(),
+        };
         message.push_str(&format!(
-            "\n{}: this does not hold: {}\n{table}",
+            "\n{}: this does not hold: {}\n{}",
             check.display(),
-            check.title()
+            check.title(),
+            table.trim_end()
         ));
     }
     let hint = "what was published before is untouched; the rows above show where it differs";

@@ -10,9 +10,10 @@ use arrow::datatypes::{Date32Type, SchemaRef};
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::months;
-use super::pull::{self, Pulled};
+use super::pull::Pulled;
 use super::summary::PeriodSummary;
 use super::transform::{self, LineItems, register};
+use super::window;
 use super::{Job, Stage};
 use crate::cloudzero::drop;
 use crate::confluent::decode;
@@ -202,7 +203,7 @@ async fn is_due(
 /// Clears away what was staged for a month and is not published, by this run or one that died.
 pub async fn sweep(job: &Job, tables: &Tables, period: BillingPeriod) -> Result<()> {
     let published = tables.month(job, period).await?;
-    pull::staging(job, period).sweep(&published.costs).await?;
+    window::staging(job, period).sweep(&published.costs).await?;
     transform::staging(job, period)
         .sweep(&published.line_items)
         .await

@@ -7,7 +7,7 @@ use chrono::{DateTime, Days, TimeDelta, Utc};
 use tokio::task::JoinSet;
 
 use super::Job;
-use super::window::{Finished, WindowRecord, page, plain, read_window, window_record};
+use super::window::{Finished, WindowRecord, page, plain, read_window, staging, window_record};
 use crate::confluent::client::{Client, Failure, PAGE_SIZE, TokenGuard};
 use crate::confluent::decode::{DecodedPage, Digest, Oddities};
 use crate::confluent::windows::{BillingPeriod, Window};
@@ -38,11 +38,6 @@ pub struct Pulled {
     pub pulled_at: DateTime<Utc>,
     /// How many windows came from a pull that was cut off.
     pub resumed: usize,
-}
-
-/// The staged costs of a month.
-pub fn staging(job: &Job, period: BillingPeriod) -> Staging {
-    Staging::new(&job.store, "costs", &job.connection, period)
 }
 
 /// Pulls a month. `published` are the files that the `costs` table holds of it now.

@@ -7,12 +7,12 @@ use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::Job;
-use super::pull::staging;
 use crate::confluent::client::{BodyError, Client, Failure, TokenGuard, next_token};
 use crate::confluent::decode::{DecodedPage, Identities, Oddities, SCHEMA, decode_page};
 use crate::confluent::windows::{BillingPeriod, Window};
 use crate::error::{Error, Result};
 use crate::store::Store;
+use crate::store::staging::Staging;
 use crate::store::writer::{DataFile, FileWriter, footer_entry};
 use crate::totals::Totals;
 
@@ -42,6 +42,11 @@ pub struct Finished {
     pub file: Option<DataFile>,
     /// What it held.
     pub record: WindowRecord,
+}
+
+/// The staged costs of a month.
+pub fn staging(job: &Job, period: BillingPeriod) -> Staging {
+    Staging::new(&job.store, "costs", &job.connection, period)
 }
 
 /// Reads what a costs file's footer says of its window.

@@ -186,7 +186,7 @@ impl Table {
 
     /// The version that was read.
     pub fn version(&self) -> u64 {
-        self.delta.version().unwrap_or_default() as u64
+        self.delta.version().unwrap_or_default()
     }
 
     /// Columns of the table without the partition columns.

@@ -13,6 +13,7 @@
 mod support;
 
 mod cli;
+mod exact;
 mod faults;
 mod import;
 mod months;

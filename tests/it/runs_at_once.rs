@@ -68,10 +68,10 @@ fn two_connections_may_import_at_once_into_a_new_store() {
 }
 
 #[test]
-fn many_months_of_several_connections_at_once_all_come_right() {
+fn many_months_of_two_connections_at_once_all_come_right() {
     let store = tempdir().unwrap();
-    let names = ["acme", "globex", "initech"];
-    let sandboxes = ["1", "2", "3"].map(|seed| Sandbox::start(&["--seed", seed]));
+    let names = ["acme", "globex"];
+    let sandboxes = ["1", "2"].map(|seed| Sandbox::start(&["--seed", seed]));
     let programs: Vec<Billstream> = names
         .iter()
         .zip(&sandboxes)

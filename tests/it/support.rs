@@ -280,13 +280,6 @@ impl Billstream {
         ))
     }
 
-    /// Asserts that stored costs and line items of a month equal the totals, to the last digit.
-    pub fn assert_tables_are(&self, month: &str, totals: &Totals) {
-        let costs = self.costs(month);
-        assert_costs_are(&costs, totals);
-        assert_line_items_are(&self.line_items(month), &costs, totals);
-    }
-
     /// Asserts that costs, line items and, on a local folder, the drop in force equal the totals.
     pub fn assert_month_is(&self, month: &str, totals: &Totals) {
         let costs = self.costs(month);

@@ -139,7 +139,7 @@ fn a_check_of_the_users_is_run() {
     let output = pulled.transform(&sql).code(1).says(&[
         "no_kafka",
         "No service is called Kafka.",
-        "| Kafka",
+        "│ Kafka",
     ]);
     output.status("failed");
     assert!(published_files(pulled.path()) == before);

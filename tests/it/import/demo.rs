@@ -153,19 +153,16 @@ fn the_commands_it_names_work() {
         .stderr
         .lines()
         .map(str::trim)
-        .filter(|line| line.starts_with("billstream "))
+        // As it was called, because with `cargo run` it is not in the PATH.
+        .filter(|line| line.starts_with(crate::support::binary().to_str().unwrap()))
         .collect();
     assert_eq!(steps.len(), 3, "{}", output.stderr);
-    let bin = crate::support::binary();
-    let folder_of_binary = bin.parent().unwrap().display().to_string();
     for step in steps {
-        let step = step
-            .replacen("billstream", bin.to_str().unwrap(), 1)
-            .replace("--demo", &format!("--demo --month {month}"));
+        let step = step.replace("--demo", &format!("--demo --month {month}"));
         let mut shell = std::process::Command::new("sh");
         shell
             .env_clear()
-            .env("PATH", folder_of_binary.clone() + ":/usr/bin:/bin")
+            .env("PATH", "/usr/bin:/bin")
             .env("HOME", demo.home());
         let ran = shell
             .args(["-c", &step])

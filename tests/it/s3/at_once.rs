@@ -180,7 +180,7 @@ fn a_run_that_lost_its_lease_does_not_give_back_the_other_runs() {
     writing.arrived();
     bucket.put(LEASE, &claim("2020-11-20T00:05:00Z"));
     let awake = bucket.billstream().from(&fresh).at("2026-11-23T12:00:00Z");
-    let marking = bucket.hold(1, "runs/staging/confluent/2026-10/");
+    let marking = bucket.hold(1, "runs/staging/costs/confluent/2026-10/");
     let holder = awake.spawn(&import());
     marking.arrived();
     let lease = bucket.get(LEASE).unwrap();
