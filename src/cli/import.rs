@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use url::Url;
 
 use super::args::{MonthArgs, RunArgs, SummaryFormat};
 use super::demo::demo;
@@ -17,12 +16,9 @@ use crate::confluent::retry::Timing;
 use crate::engine::sql_files::SqlFiles;
 use crate::error::{Class, Error, Result};
 use crate::pipeline::import::Options;
-use crate::pipeline::months::Selection;
 use crate::pipeline::summary::{PeriodSummary, RunRecord, Status, Summary};
 use crate::pipeline::{self, Job};
-use crate::sandbox;
 use crate::store::lease::Lease;
-use crate::store::tables::Table;
 use crate::store::{Store, runs};
 
 /// Arguments of `import`.
@@ -215,6 +211,10 @@ async fn under_lease(
         }
         Err(error) => (&[][..], vec![error.to_string()], error.class().exit_code()),
     };
+    let drops = periods
+        .iter()
+        .filter_map(|period| Some((period.billing_period, period.drop.as_deref()?)))
+        .collect();
     let record = RunRecord {
         run: &job.run,
         command,
@@ -224,6 +224,7 @@ async fn under_lease(
         ended_at: (job.clock)(),
         exit_code,
         periods,
+        drops,
         errors,
     };
     let saved = runs::save_run(&job.store, &job.run, &record).await;

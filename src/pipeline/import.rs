@@ -146,7 +146,7 @@ async fn month_pulled(
     if !options.dry_run {
         publish::remember_pull(job, period, pulled_at).await?;
         if !options.pull_only {
-            publish::deliver(job, tables, period).await?;
+            summary.drop = publish::deliver(job, tables, period).await?;
         }
     }
     Ok(summary)

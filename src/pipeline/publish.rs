@@ -248,11 +248,12 @@ pub async fn lost_days(
         .collect())
 }
 
-/// Brings CloudZero's drop of a month up to the published line items, if it is behind.
-pub async fn deliver(job: &Job, tables: &Tables, period: BillingPeriod) -> Result<()> {
+/// Brings CloudZero's drop of a month up to the published line items, if it is behind. Returns the
+/// id of the drop that was written.
+pub async fn deliver(job: &Job, tables: &Tables, period: BillingPeriod) -> Result<Option<String>> {
     let month = tables.month(job, period).await?;
     let Some(record) = month.line_items_record else {
-        return Ok(());
+        return Ok(None);
     };
     let mut state = runs::month_state(&job.store, &job.connection, period).await?;
     let manifest = drop::manifest(&job.store, &job.connection, period).await?;
@@ -261,11 +262,11 @@ pub async fn deliver(job: &Job, tables: &Tables, period: BillingPeriod) -> Resul
         drop.line_items_version == record.version && Some(&drop.drop_id) == in_force.as_ref()
     });
     if current {
-        return Ok(());
+        return Ok(None);
     }
     if job.currency != "USD" {
         tracing::warn!(currency = %job.currency, "No drop was written: CloudZero takes US dollars only.");
-        return Ok(());
+        return Ok(None);
     }
     (job.progress)(format!("{period}: writing the CloudZero drop"));
     let _stage = Stage::begin("drop");
@@ -297,7 +298,7 @@ pub async fn deliver(job: &Job, tables: &Tables, period: BillingPeriod) -> Resul
         %period, drop = %written.drop_id, files = written.files, rows = written.rows,
         "The CloudZero drop is written and read back."
     );
-    Ok(())
+    Ok(Some(written.drop_id))
 }
 
 /// Remembers a successful pull: coverage, and whether it settles the month.

@@ -111,7 +111,7 @@ async fn one_month(
     }
     let published = tables.month(job, period).await?;
     if !dry_run {
-        publish::deliver(job, tables, period).await?;
+        summary.drop = publish::deliver(job, tables, period).await?;
     }
     Ok(publish::summarize(summary, &published))
 }

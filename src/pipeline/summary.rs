@@ -52,6 +52,9 @@ pub struct PeriodSummary {
     pub digest: Option<String>,
     /// The last day whose costs were complete.
     pub covered_until: Option<NaiveDate>,
+    /// The CloudZero drop that was written.
+    #[serde(skip)]
+    pub drop: Option<String>,
     /// What was tolerated in it.
     #[serde(skip)]
     pub oddities: Oddities,
@@ -78,6 +81,7 @@ impl PeriodSummary {
             version: None,
             digest: None,
             covered_until: None,
+            drop: None,
             oddities: Oddities::default(),
             resumed: 0,
             held: None,
@@ -151,6 +155,8 @@ pub struct RunRecord<'a> {
     pub exit_code: u8,
     /// Its months.
     pub periods: &'a [PeriodSummary],
+    /// Months and the CloudZero drops that were written for them.
+    pub drops: Vec<(BillingPeriod, &'a str)>,
     /// Errors, as they were shown.
     pub errors: Vec<String>,
 }

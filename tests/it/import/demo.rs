@@ -1,46 +1,18 @@
 //! `import --demo`: the main job, with no account. It runs on the computer's own date.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
+use chrono::{Months, NaiveDate, Utc};
 use tempfile::tempdir;
 
 use crate::support::{Billstream, MONTH, Sandbox, assert_summary_is, published_files};
 
 /// The demo takes the real day, which may end during a test.
-fn days_since_1970() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs()
-        / 86_400
-}
-
-/// Year, month and day of a number of days since 1970.
-fn date(days: u64) -> (u64, u64, u64) {
-    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let (mut year, mut left) = (1970, days);
-    while left >= if leap(year) { 366 } else { 365 } {
-        left -= if leap(year) { 366 } else { 365 };
-        year += 1;
-    }
-    let february = if leap(year) { 29 } else { 28 };
-    let mut month = 1;
-    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
-        if left < length {
-            break;
-        }
-        left -= length;
-        month += 1;
-    }
-    (year, month, left + 1)
+fn today() -> NaiveDate {
+    Utc::now().date_naive()
 }
 
 /// The month before the computer's, which has all its days.
 fn last_month() -> String {
-    match date(days_since_1970()) {
-        (year, 1, _) => format!("{}-12", year - 1),
-        (year, month, _) => format!("{year}-{:02}", month - 1),
-    }
+    (today() - Months::new(1)).format("%Y-%m").to_string()
 }
 
 /// A demo on its own store, with every setting of the environment set to nonsense.
@@ -75,7 +47,7 @@ fn demo() -> Billstream {
 
 #[test]
 fn twelve_months_come_up_and_the_second_run_publishes_nothing() {
-    let today = days_since_1970();
+    let day = today();
     let demo = demo();
     let store = demo.home().join("billstream-data");
 
@@ -105,7 +77,7 @@ fn twelve_months_come_up_and_the_second_run_publishes_nothing() {
 
     // A restatement of its last two days, if midnight passes, is no defect.
     let second = demo.run(&["import", "--demo", "--format", "json"]).ok();
-    if days_since_1970() != today {
+    if today() != day {
         return;
     }
     let statuses = second.statuses();
@@ -121,13 +93,7 @@ fn twelve_months_come_up_and_the_second_run_publishes_nothing() {
     second.clone().says(&["nothing changed"]);
 
     // Its amounts are those of another sandbox of the same day.
-    let (year, month, day) = date(today);
-    let sandbox = Sandbox::start(&[
-        "--today",
-        &format!("{year}-{month:02}-{day:02}"),
-        "--costs-per-day",
-        "60",
-    ]);
+    let sandbox = Sandbox::start(&["--today", &day.to_string(), "--costs-per-day", "60"]);
     for period in second.json()["periods"].as_array().unwrap() {
         assert_eq!(period["connection"], "demo");
         assert_summary_is(
