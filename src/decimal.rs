@@ -15,6 +15,16 @@ pub const TYPE: DataType = DataType::Decimal128(PRECISION, SCALE);
 
 const LIMIT: u128 = 10u128.pow(PRECISION as u32);
 const DIGITS: i64 = SCALE as i64;
+/// Powers of ten up to 1e38.
+const POWERS: [u128; 39] = {
+    let mut powers = [1; 39];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
 
 /// A parsed literal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +93,7 @@ pub fn parse(text: &str) -> Result<Parsed, ParseError> {
         (0, false)
     } else if significant <= 19 && (0..=38).contains(&shift) {
         let units = u128::from(mantissa)
-            .checked_mul(10u128.pow(shift as u32))
+            .checked_mul(POWERS[shift as usize])
             .ok_or(ParseError::TooLarge)?;
         (units, false)
     } else {
@@ -157,11 +167,16 @@ pub fn write_plain(out: &mut Vec<u8>, units: i128) {
     if units < 0 {
         out.push(b'-');
     }
+    // Three parts of twelve digits each, because divisions of 128 bits are slow.
+    const PART: u128 = 10u128.pow(SCALE as u32 / 2);
     let magnitude = units.unsigned_abs();
-    let one = 10u128.pow(SCALE as u32);
+    let rest = magnitude / PART;
+    let low_part = (magnitude - rest * PART) as u64;
+    let whole = rest / PART;
+    let high_part = (rest - whole * PART) as u64;
+    let mut whole = whole as u64; // below 1e14 by the type's precision
     let mut buffer = [0u8; 20];
     let mut at = buffer.len();
-    let mut whole = (magnitude / one) as u64; // below 1e14 by the type's precision
     loop {
         at -= 1;
         buffer[at] = b'0' + (whole % 10) as u8;
@@ -171,18 +186,12 @@ pub fn write_plain(out: &mut Vec<u8>, units: i128) {
         }
     }
     out.extend_from_slice(&buffer[at..]);
-    let fraction = magnitude % one;
-    if fraction == 0 {
+    if low_part == 0 && high_part == 0 {
         return;
     }
-    // Two halves of 12 digits each keep the divisions in 64 bits.
-    let half = 10u128.pow(SCALE as u32 / 2);
     let mut text = [0u8; SCALE as usize];
     let (high, low) = text.split_at_mut(SCALE as usize / 2);
-    for (part, mut value) in [
-        (high, (fraction / half) as u64),
-        (low, (fraction % half) as u64),
-    ] {
+    for (part, mut value) in [(high, high_part), (low, low_part)] {
         for slot in part.iter_mut().rev() {
             *slot = b'0' + (value % 10) as u8;
             value /= 10;

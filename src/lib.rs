@@ -17,7 +17,8 @@
 //! - [`cloudzero`] is the Common Bill Format and the drop that CloudZero picks up.
 //! - [`explore`] answers SQL over what was imported.
 //! - [`sandbox`] plays Confluent on loopback, for the demo, the tests and the benches.
-//! - [`decimal`] and [`totals`] keep money exact; [`error`] holds classes, hints and exit codes.
+//! - [`decimal`] and [`totals`] keep money exact; [`error`] holds classes, hints and exit codes;
+//!   [`memory`] says what the C library may keep.
 
 #![cfg_attr(
     test,
@@ -37,6 +38,7 @@ pub mod decimal;
 pub mod engine;
 pub mod error;
 pub mod explore;
+pub mod memory;
 pub mod pipeline;
 pub mod sandbox;
 pub mod store;

@@ -23,7 +23,7 @@ use crate::totals::Totals;
 /// The check that a pull alone must pass.
 const COSTS_MATCH_WIRE: &str = "checks/costs_match_wire";
 /// Line items in one bucket of a check that uses `$bucket`.
-const BUCKET_ROWS: u64 = 500_000;
+const BUCKET_ROWS: u64 = 1_500_000;
 /// Checks that run at the same time.
 const AT_ONCE: usize = 2;
 const SHOWN_ROWS: usize = 20;

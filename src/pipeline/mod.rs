@@ -21,7 +21,7 @@ use crate::engine::Limits;
 use crate::engine::sql_files::SqlFiles;
 use crate::store::Store;
 
-/// Logs how long a stage took when it ends.
+/// Logs how long a stage took when it ends, and gives back the memory that it freed.
 pub(crate) struct Stage(&'static str, std::time::Instant);
 
 impl Stage {
@@ -34,6 +34,7 @@ impl Drop for Stage {
     fn drop(&mut self) {
         let millis = self.1.elapsed().as_millis() as u64;
         tracing::debug!(stage = self.0, millis, "A stage ended.");
+        crate::memory::give_back();
     }
 }
 
