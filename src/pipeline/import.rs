@@ -108,11 +108,9 @@ async fn one_month(
     let pulled = pull::pull(job, client, period, &published.costs).await?;
     drop(stage);
     let result = month_pulled(job, options, tables, period, &published, pulled).await;
-    // While the store does not answer, a commit may have gone through or not: the next run sees.
-    if !result.as_ref().is_err_and(|e| e.class() == Class::Remote) {
-        publish::sweep(job, tables, period).await.map_err(plain)?;
-    }
-    result.map_err(plain)
+    publish::swept(job, tables, period, result)
+        .await
+        .map_err(plain)
 }
 
 /// Goes on with a pulled month: publishes it, or leaves everything as it was.

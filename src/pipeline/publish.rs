@@ -19,7 +19,7 @@ use crate::cloudzero::drop;
 use crate::confluent::decode;
 use crate::confluent::windows::BillingPeriod;
 use crate::engine;
-use crate::error::{Error, Result};
+use crate::error::{Class, Error, Result};
 use crate::store::runs::{self, DropState};
 use crate::store::tables::{PeriodRecord, Table};
 use crate::store::writer::DataFile;
@@ -200,8 +200,22 @@ async fn is_due(
     Ok(line_items.digest != costs.digest || drop_behind)
 }
 
-/// Clears away what was staged for a month and is not published, by this run or one that died.
-pub async fn sweep(job: &Job, tables: &Tables, period: BillingPeriod) -> Result<()> {
+/// Passes a month's result on, and clears away what was staged for it and is not published, by this
+/// run or one that died.
+pub async fn swept<T>(
+    job: &Job,
+    tables: &Tables,
+    period: BillingPeriod,
+    result: Result<T>,
+) -> Result<T> {
+    // While the store does not answer, a commit may have gone through or not: the next run sees.
+    if !result.as_ref().is_err_and(|e| e.class() == Class::Remote) {
+        sweep(job, tables, period).await?;
+    }
+    result
+}
+
+async fn sweep(job: &Job, tables: &Tables, period: BillingPeriod) -> Result<()> {
     let published = tables.month(job, period).await?;
     window::staging(job, period).sweep(&published.costs).await?;
     transform::staging(job, period)

@@ -14,7 +14,6 @@ use crate::confluent::windows::{BillingPeriod, Window};
 use crate::error::{Error, Result};
 use crate::store::Store;
 use crate::store::staging::Staging;
-use crate::store::tables::Published;
 use crate::store::writer::DataFile;
 use crate::totals::Totals;
 
@@ -137,7 +136,7 @@ async fn staged_window(job: &Job, staging: &Staging, name: &str) -> Result<Optio
 }
 
 /// A stored month as it was pulled: files of the `costs` table with the totals from their footers.
-pub async fn stored(store: &Store, files: Vec<Published>) -> Result<Pulled> {
+pub async fn stored(store: &Store, files: &[DataFile]) -> Result<Pulled> {
     let mut pulled = Pulled {
         files: Vec::new(),
         totals: Totals::default(),
@@ -146,9 +145,9 @@ pub async fn stored(store: &Store, files: Vec<Published>) -> Result<Pulled> {
         pulled_at: DateTime::<Utc>::MAX_UTC,
         resumed: 0,
     };
-    for published in files {
-        let record = window_record(store, &published.file).await?;
-        add(&mut pulled, Some(published.file), &record)?;
+    for file in files {
+        let record = window_record(store, file).await?;
+        add(&mut pulled, Some(file.clone()), &record)?;
     }
     Ok(pulled)
 }

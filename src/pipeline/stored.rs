@@ -7,7 +7,7 @@ use super::pull;
 use super::summary::{PeriodSummary, Status, Summary};
 use super::{check, transform};
 use crate::confluent::windows::BillingPeriod;
-use crate::error::{Class, Error, Result};
+use crate::error::{Error, Result};
 use crate::store::runs;
 use crate::store::tables::Published;
 
@@ -54,15 +54,8 @@ pub async fn transform_stored(job: &Job, months: &Selection, dry_run: bool) -> R
         errors: Vec::new(),
     };
     for period in selected {
-        let files = stored
-            .iter()
-            .filter(|file| file.period == period)
-            .cloned()
-            .collect();
-        let result = one_month(job, &mut tables, period, files, dry_run).await;
-        if !result.as_ref().is_err_and(|e| e.class() == Class::Remote) {
-            publish::sweep(job, &tables, period).await?;
-        }
+        let result = one_month(job, &mut tables, period, dry_run).await;
+        let result = publish::swept(job, &tables, period, result).await;
         match result {
             Ok(month) => summary.periods.push(month),
             Err(error) => {
@@ -79,11 +72,10 @@ async fn one_month(
     job: &Job,
     tables: &mut Tables,
     period: BillingPeriod,
-    files: Vec<Published>,
     dry_run: bool,
 ) -> Result<PeriodSummary> {
     let published = tables.month(job, period).await?;
-    let costs = pull::stored(&job.store, files).await?;
+    let costs = pull::stored(&job.store, &published.costs).await?;
     let mapping = transform::mapping_version(job)?;
     let digest = costs.digest.to_string();
     let state = runs::month_state(&job.store, &job.connection, period).await?;

@@ -25,7 +25,7 @@ const FOOTER_BYTES: u64 = 64 * 1024;
 const PART_BYTES: usize = 5 * 1024 * 1024;
 
 /// A file that lies in the store, whether a commit names it yet or not.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataFile {
     /// Path relative to the table's folder, as the Delta log has it.
     pub path: String,
