@@ -2,7 +2,7 @@
 -- exit 5
 -- Each side is added up in columns of its own, because a join would lose what only one side has.
 select
-  usage_day,
+  cast(day as date) as usage_day,
   line_type,
   sum(wire_net) as wire_net,
   sum(cost) as cost,
@@ -14,7 +14,7 @@ select
   sum(on_demand_cost) - sum(wire_on_demand) as on_demand_difference
 from (
   select
-    start_date as usage_day,
+    cast(start_date as timestamp) as day,
     nullif(line_type, '') as line_type,
     net_amount as wire_net,
     original_amount - coalesce(credit_original_amount, cast(0 as decimal(38, 24))) as wire_on_demand,
@@ -24,7 +24,7 @@ from (
   from wire_totals
   union all
   select
-    cast("time/usage_start" as date) as usage_day,
+    date_trunc('day', cast("time/usage_start" as timestamp)) as day,
     nullif("action/usage_type", '') as line_type,
     cast(0 as decimal(38, 24)) as wire_net,
     cast(0 as decimal(38, 24)) as wire_on_demand,
@@ -33,8 +33,8 @@ from (
     "cost/on_demand_cost" as on_demand_cost
   from line_items
 ) as sides
-group by usage_day, line_type
+group by day, line_type
 having sum(cost) <> sum(wire_net)
   or sum(discounted_cost) <> sum(wire_net)
   or sum(on_demand_cost) <> sum(wire_on_demand)
-order by usage_day, line_type
+order by day, line_type

@@ -4,10 +4,10 @@ select
   "lineitem/id",
   "time/usage_start"
 from line_items
--- Without its zone, which is always UTC, an hour is found ten times as fast.
+-- Without its zone, which is always UTC, a time is compared ten times as fast.
 where date_trunc('hour', cast("time/usage_start" as timestamp)) <> cast("time/usage_start" as timestamp)
-  or cast("time/usage_start" as date) < cast(concat(cast($billing_period as varchar), '-01') as date)
-  or cast("time/usage_start" as date)
-    >= cast(concat(cast($billing_period as varchar), '-01') as date) + interval '1 month'
+  or cast("time/usage_start" as timestamp) < cast(concat(cast($billing_period as varchar), '-01') as timestamp)
+  or cast("time/usage_start" as timestamp)
+    >= cast(concat(cast($billing_period as varchar), '-01') as timestamp) + interval '1 month'
 order by "lineitem/id"
 limit 20

@@ -129,8 +129,16 @@ pub fn conform(mapping: &DFSchema, published: &[String]) -> Result<Conformed> {
         fields.push(Field::new(tag, DataType::Utf8View, true));
     }
     for field in &fields {
-        let column = Expr::Column(Column::new_unqualified(field.name()));
-        expressions.push(cast(column, field.data_type().clone()).alias(field.name()));
+        let mut value = Expr::Column(Column::new_unqualified(field.name()));
+        let given = mapping.field_with_unqualified_name(field.name());
+        let zoneless = |given: &Field| matches!(given.data_type(), DataType::Timestamp(_, None));
+        if field.data_type() == &*TIME && given.is_ok_and(|given| zoneless(given)) {
+            // A zone is given by way of the number, which costs nothing; the engine would look up
+            // the offset of every row.
+            value = cast(value, DataType::Timestamp(TimeUnit::Microsecond, None));
+            value = cast(value, DataType::Int64);
+        }
+        expressions.push(cast(value, field.data_type().clone()).alias(field.name()));
     }
     Ok(Conformed {
         expressions,

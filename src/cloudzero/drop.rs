@@ -261,7 +261,7 @@ async fn published_totals(context: &SessionContext, limits: Limits) -> Result<Li
     use arrow::datatypes::{Decimal128Type, Int64Type};
 
     const SQL: &str = r#"
-        select substr(cast(cast("time/usage_start" as date) as varchar), 1, 10),
+        select cast(date_trunc('day', cast("time/usage_start" as timestamp)) as date),
                coalesce("lineitem/type", ''), coalesce("action/usage_type", ''),
                count(*), sum("cost/cost"), sum("cost/discounted_cost"), sum("cost/on_demand_cost")
         from line_items group by 1, 2, 3"#;

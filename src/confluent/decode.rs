@@ -299,13 +299,26 @@ fn date(field: &'static str, text: Option<&str>) -> std::result::Result<NaiveDat
                     || chrono::NaiveTime::parse_from_str(time, "%H:%M").is_ok()
             })
     });
-    day.and_then(|day| NaiveDate::parse_from_str(day, "%Y-%m-%d").ok())
+    day.and_then(calendar_day)
         .ok_or_else(|| (field, "is not a UTC date such as 2026-10-01".into()))
+}
+
+/// `2026-10-01`, and nothing else: two of them stand in every record.
+fn calendar_day(text: &str) -> Option<NaiveDate> {
+    let digits = |from: usize, to: usize| {
+        text.as_bytes()[from..to].iter().try_fold(0u32, |sum, c| {
+            c.is_ascii_digit().then(|| sum * 10 + u32::from(c - b'0'))
+        })
+    };
+    let [.., b'-', _, _, b'-', _, _] = text.as_bytes() else {
+        return None;
+    };
+    NaiveDate::from_ymd_opt(digits(0, 4)? as i32, digits(5, 7)?, digits(8, 10)?)
 }
 
 /// Days since 1970-01-01, as `Date32` counts them.
 pub fn days_since_epoch(date: NaiveDate) -> i32 {
-    (date - NaiveDate::default()).num_days() as i32
+    date.to_epoch_days()
 }
 
 /// Gives the records of one window their identity, page by page.

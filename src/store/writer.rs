@@ -56,7 +56,7 @@ impl FileWriter {
             .set_statistics_enabled(EnabledStatistics::Chunk);
         for field in schema.fields() {
             // Every row has another id: a dictionary of them is built in vain.
-            if matches!(field.name().as_str(), "record_id" | "lineitem/id") {
+            if matches!(field.name().as_str(), "record_id" | "id" | "lineitem/id") {
                 let column = ColumnPath::new(vec![field.name().clone()]);
                 properties = properties
                     .set_column_dictionary_enabled(column.clone(), false)
