@@ -38,7 +38,7 @@ pub struct SandboxArgs {
     /// Let something go wrong: kind[:times][:option=value], such as 429:2:retry_after=3 or reset
     ///
     /// Kinds: 429, 429-date, 429-reset, 500, 502-html, 503, html-200, 404, 401, 403, reset, cut,
-    /// truncated-json, slow, repeat-token, bad-record, missing-amount, outside-window.
+    /// truncated-json, slow, repeat-token, expired-token, bad-record, missing-amount, outside-window.
     /// Options: retry_after (seconds), secs (pause of slow), after (requests to leave alone first).
     #[arg(long = "fault", value_name = "FAULT")]
     faults: Vec<Fault>,

@@ -51,6 +51,16 @@ pub async fn costs(
             return refusal(&ticket, status, "invalid_parameter", &detail, Some(name));
         }
     };
+    if query.token.is_some()
+        && sandbox
+            .faults
+            .take(ticket.number, |kind| kind == Kind::ExpiredToken)
+            .is_some()
+    {
+        let (status, name) = (StatusCode::BAD_REQUEST, "page_token");
+        let detail = "page_token has expired";
+        return refusal(&ticket, status, "invalid_parameter", detail, Some(name));
+    }
     let host = header(&headers, HOST.as_str())
         .unwrap_or("localhost")
         .to_owned();

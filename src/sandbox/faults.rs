@@ -39,6 +39,8 @@ pub enum Kind {
     Slow,
     /// `metadata.next` repeats the token just used. Waits for a request with a token.
     RepeatToken,
+    /// 400 for the token of a page, which is too old. Waits for a request with a token.
+    ExpiredToken,
     /// One cost's `original_amount` is a word. Waits for a page with costs, as the next two do.
     BadRecord,
     /// One cost has no `original_amount`.
@@ -47,7 +49,7 @@ pub enum Kind {
     OutsideWindow,
 }
 
-const KINDS: [(&str, Kind); 18] = [
+const KINDS: [(&str, Kind); 19] = [
     ("429", Kind::Limited),
     ("429-date", Kind::LimitedDate),
     ("429-reset", Kind::LimitedReset),
@@ -63,6 +65,7 @@ const KINDS: [(&str, Kind); 18] = [
     ("truncated-json", Kind::TruncatedJson),
     ("slow", Kind::Slow),
     ("repeat-token", Kind::RepeatToken),
+    ("expired-token", Kind::ExpiredToken),
     ("bad-record", Kind::BadRecord),
     ("missing-amount", Kind::MissingAmount),
     ("outside-window", Kind::OutsideWindow),
@@ -72,8 +75,8 @@ const KINDS: [(&str, Kind); 18] = [
 ///
 /// Written `kind[:times][:option=value]…`, such as `429:2:retry_after=3` or `cut:1:after=4`. Kinds:
 /// `429`, `429-date`, `429-reset`, `500`, `502-html`, `503`, `html-200`, `404`, `401`, `403`,
-/// `reset`, `cut`, `truncated-json`, `slow`, `repeat-token`, `bad-record`, `missing-amount`,
-/// `outside-window`. Options: `retry_after` (seconds, default 1), `secs` (pause of `slow`, default
+/// `reset`, `cut`, `truncated-json`, `slow`, `repeat-token`, `expired-token`, `bad-record`,
+/// `missing-amount`, `outside-window`. Options: `retry_after` (seconds, default 1), `secs` (pause of `slow`, default
 /// 5), `after` (requests to leave alone first).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {

@@ -57,6 +57,7 @@ survived! {
     html_with_200_is_survived: ["html-200"], [];
     a_cut_body_is_survived: ["cut"], [];
     truncated_json_is_survived: ["truncated-json:2"], [];
+    an_expired_page_token_is_survived: ["expired-token"], [("BILLSTREAM_PAGE_SIZE", "20")];
     a_reset_is_survived: ["reset:2"], [];
     a_slow_body_is_survived: ["slow:1:secs=20"], [("BILLSTREAM_READ_TIMEOUT_SECS", "0.3")];
     a_slow_body_in_time_is_read: ["slow:1:secs=1"], [];

@@ -114,6 +114,18 @@ async fn a_token_can_be_repeated() {
     assert_ne!(ask_json(&app, &path).await["metadata"]["next"], next);
 }
 
+#[tokio::test]
+async fn a_token_can_expire() {
+    let app = with_faults(&["expired-token"]);
+    let first = ask_json(&app, &format!("{OCTOBER}&page_size=1000")).await;
+    let path = text(&first["metadata"], "next").replace("http://127.0.0.1:8900", "");
+    let (status, _, body) = ask(&app, &path).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    let refused: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(refused["errors"][0]["source"]["parameter"], "page_token");
+    assert!(ask_json(&app, &path).await["data"].is_array());
+}
+
 /// A served sandbox, which ends with its runtime.
 async fn served(faults: &[&str]) -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -9,6 +9,10 @@ use crate::support::{Billstream, MONTH, Output, Sandbox, orphans, published_file
 /// Imports into an empty store through a fault that does not pass. It is met once, and nothing is
 /// published.
 fn stops(fault: &str, code: i32, settings: &[(&str, &str)]) -> Output {
+    stops_when_met(1, fault, code, settings)
+}
+
+fn stops_when_met(times: u64, fault: &str, code: i32, settings: &[(&str, &str)]) -> Output {
     let (sandbox, store) = (Sandbox::start(&["--fault", fault]), tempdir().unwrap());
     let billstream = settings.iter().fold(
         Billstream::on(store.path()).from(&sandbox),
@@ -18,8 +22,8 @@ fn stops(fault: &str, code: i32, settings: &[(&str, &str)]) -> Output {
     output.status("failed");
     assert_eq!(
         sandbox.fired(fault.split(':').next().unwrap()),
-        1,
-        "{fault} is met once"
+        times,
+        "how often {fault} is met"
     );
     assert_nothing_published(store.path());
     output
@@ -118,6 +122,19 @@ fn a_repeated_page_token_stops_the_pull() {
         "page_token",
         "2026-10-",
         "page 2",
+    ]);
+}
+
+#[test]
+fn page_tokens_that_expire_again_stop_the_pull() {
+    let settings = [
+        ("BILLSTREAM_PAGE_SIZE", "20"),
+        ("BILLSTREAM_CONCURRENCY", "1"),
+    ];
+    stops_when_met(2, "expired-token:2", 1, &settings).says(&[
+        "reading the window again",
+        "the page token is no longer valid",
+        "run the command again",
     ]);
 }
 
