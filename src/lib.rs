@@ -17,6 +17,7 @@
 //! - [`cloudzero`] is the Common Bill Format and the drop that CloudZero picks up.
 //! - [`explore`] answers SQL over what was imported.
 //! - [`sandbox`] plays Confluent on loopback, for the demo, the tests and the benches.
+//! - [`http`] is what both HTTP clients share.
 //! - [`decimal`] and [`totals`] keep money exact; [`error`] holds classes, hints and exit codes;
 //!   [`memory`] says what the C library may keep.
 
@@ -38,6 +39,7 @@ pub mod decimal;
 pub mod engine;
 pub mod error;
 pub mod explore;
+pub mod http;
 pub mod memory;
 pub mod pipeline;
 pub mod sandbox;

@@ -10,30 +10,31 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chrono::{DateTime, Utc};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, LOCATION};
-use reqwest::{Response, StatusCode, redirect};
+use reqwest::{Response, StatusCode};
 use secrecy::ExposeSecret;
 use url::Url;
 
-use super::answer::{self, Answer, Cleaner, with_request_id};
-use super::retry::{self, Next, Policy, Timing};
+use super::answer::{self, Answer};
 use super::windows::Window;
 use crate::error::{Error, Result};
+use crate::http::Endpoint;
+use crate::http::failure::{Failed, Fault, exhausted};
+use crate::http::retry::{self, Next, Policy, Timing};
+use crate::http::words::{Cleaner, detail, with_request_id};
 
-mod failure;
 mod settings;
 #[cfg(test)]
 mod tests;
 mod tokens;
 
-pub use failure::Failure;
+pub use crate::http::failure::Failure;
 pub use settings::{
     CONNECT_TIMEOUT, MAX_ATTEMPTS, PAGE_SIZE, READ_TIMEOUT, REQUESTS_PER_SECOND, RETRY_ELAPSED,
     Settings, TOTAL_TIMEOUT,
 };
 pub use tokens::{TokenGuard, next_token};
 
-use failure::{Failed, Fault, exhausted, root};
-use settings::{basic, check_endpoint, place};
+use settings::basic;
 
 /// The largest body that is taken, in bytes, decompressed: some fifty times a full page.
 pub const MAX_BODY_BYTES: usize = 256 << 20;
@@ -84,29 +85,14 @@ impl Client {
 
     /// As [`Client::new`], with other clocks: for tests.
     pub fn with_timing(settings: Settings, timing: Timing) -> Result<Client> {
-        let plain = check_endpoint(&settings.endpoint)?;
-        let (authorization, encoded) = basic(&settings.key, &settings.secret)?;
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("billstream/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .gzip(true)
-            .connect_timeout(settings.connect_timeout)
-            .read_timeout(settings.read_timeout)
-            .timeout(settings.total_timeout);
-        builder = if plain {
-            // A proxy would be another host that gets the credentials in the clear.
-            builder.no_proxy().tls_built_in_root_certs(false)
-        } else {
-            builder.https_only(true)
+        let endpoint = Endpoint {
+            url: &settings.endpoint,
+            service: "Confluent",
+            variable: "CONFLUENT_CLOUD_REST_ENDPOINT",
+            usual: "https://api.confluent.cloud",
         };
-        let http = builder.build().map_err(|error| {
-            Error::config(format!(
-                "setting up https for {}: {}",
-                place(&settings.endpoint),
-                root(&error)
-            ))
-            .with_hint("check the certificates of this computer (SSL_CERT_FILE, SSL_CERT_DIR)")
-        })?;
+        let http = endpoint.client(settings.timeouts())?;
+        let (authorization, encoded) = basic(&settings.key, &settings.secret)?;
         // No bursts: at most so many requests in any second.
         let rate = NonZeroU32::new(settings.requests_per_second).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_second(rate).allow_burst(NonZeroU32::MIN);
@@ -339,7 +325,7 @@ impl Client {
             status: response.status(),
             request_id: request_id
                 .or_else(|| answer::request_id(&body).and_then(|id| self.cleaner.clean(&id))),
-            detail: answer::detail(&body).and_then(|detail| self.cleaner.clean(&detail)),
+            detail: detail(&body).and_then(|detail| self.cleaner.clean(&detail)),
             redirect_host: target.and_then(|url| self.cleaner.clean(url.host_str()?)),
         }
     }
@@ -366,26 +352,9 @@ impl Client {
 
     /// What broke a request, without its address.
     fn cause(&self, error: &reqwest::Error) -> String {
-        let root = self.cleaner.clean(&root(error)).unwrap_or_default();
-        if error.is_timeout() && error.is_connect() {
-            format!("no connection within {:?}", self.settings.connect_timeout)
-        } else if error.is_timeout() {
-            let Settings {
-                read_timeout,
-                total_timeout,
-                ..
-            } = &self.settings;
-            format!("no byte within {read_timeout:?}, or no whole answer within {total_timeout:?}")
-        } else if error.is_connect() {
-            format!(
-                "no connection to {}: {root}",
-                place(&self.settings.endpoint)
-            )
-        } else if error.is_body() || error.is_decode() {
-            format!("the answer was cut short: {root}")
-        } else {
-            format!("the connection broke: {root}")
-        }
+        self.settings
+            .timeouts()
+            .cause(error, &self.settings.endpoint, &self.cleaner)
     }
 
     fn request_id(&self, headers: &HeaderMap) -> Option<String> {

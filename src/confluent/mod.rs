@@ -4,5 +4,4 @@ pub mod answer;
 pub mod client;
 pub mod decode;
 pub mod page;
-pub mod retry;
 pub mod windows;

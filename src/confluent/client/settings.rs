@@ -7,9 +7,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
-use url::{Host, Url};
+use url::Url;
 
 use crate::error::{Error, Result};
+use crate::http::{Timeouts, place};
 
 /// Records a page; the most that the API gives.
 pub const PAGE_SIZE: u32 = 10_000;
@@ -67,6 +68,14 @@ impl Settings {
             requests_per_second: REQUESTS_PER_SECOND,
         }
     }
+
+    pub(super) fn timeouts(&self) -> Timeouts {
+        Timeouts {
+            connect: self.connect_timeout,
+            read: self.read_timeout,
+            total: self.total_timeout,
+        }
+    }
 }
 
 impl fmt::Debug for Settings {
@@ -81,35 +90,6 @@ impl fmt::Debug for Settings {
             .field("retry_elapsed", &self.retry_elapsed)
             .field("requests_per_second", &self.requests_per_second)
             .finish_non_exhaustive()
-    }
-}
-
-/// Whether the endpoint is plain http, which only this computer may be.
-pub(super) fn check_endpoint(endpoint: &Url) -> Result<bool> {
-    let wrong = |why: &str| {
-        Err(
-            Error::config(format!("the Confluent endpoint {} {why}", place(endpoint))).with_hint(
-                "CONFLUENT_CLOUD_REST_ENDPOINT is an address such as https://api.confluent.cloud",
-            ),
-        )
-    };
-    if !endpoint.username().is_empty() || endpoint.password().is_some() {
-        return wrong("holds credentials: give them as key and secret");
-    }
-    if endpoint.query().is_some() || endpoint.fragment().is_some() {
-        return wrong("has a query or a fragment");
-    }
-    let loopback = match endpoint.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        None => return wrong("names no host"),
-    };
-    match endpoint.scheme() {
-        "https" => Ok(false),
-        "http" if loopback => Ok(true),
-        "http" => wrong("is plain http, over which credentials are not sent to another computer"),
-        _ => wrong("is not https"),
     }
 }
 
@@ -136,18 +116,4 @@ pub(super) fn basic(key: &str, secret: &SecretString) -> Result<(HeaderValue, St
         .map_err(|_| Error::bug("the credentials do not fit into a header"))?;
     header.set_sensitive(true);
     Ok((header, encoded))
-}
-
-/// An address without credentials and query.
-pub(super) fn place(url: &Url) -> String {
-    let port = url
-        .port()
-        .map(|port| format!(":{port}"))
-        .unwrap_or_default();
-    format!(
-        "{}://{}{port}{}",
-        url.scheme(),
-        url.host_str().unwrap_or_default(),
-        url.path()
-    )
 }

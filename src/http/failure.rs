@@ -1,15 +1,15 @@
-//! Ways in which a page can fail to come.
+//! Ways in which an answer can fail to come.
 
 use std::time::Duration;
 
 use reqwest::StatusCode;
 
-use super::super::answer::with_request_id;
-use super::super::retry::Stop;
+use super::retry::Stop;
+use super::words::with_request_id;
 use crate::error::Error;
 
-/// A page that could not be had, with the status by which the caller may tell a refused oldest month
-/// (400) from other errors. Turns into its [`Error`] with `?`.
+/// An answer that could not be had, with the status by which callers may tell refusals apart. Turns
+/// into its [`Error`] with `?`.
 #[derive(Debug)]
 pub struct Failure {
     /// The error to show.
@@ -25,21 +25,29 @@ impl From<Failure> for Error {
 }
 
 /// A failure that may pass.
-pub(super) struct Fault {
+#[derive(Debug)]
+pub struct Fault {
+    /// What went wrong.
     pub cause: String,
+    /// The HTTP status, if there was an answer.
     pub status: Option<StatusCode>,
+    /// The server's name for the request.
     pub request_id: Option<String>,
+    /// The wait that the server asks for.
     pub asked: Option<Duration>,
 }
 
 /// How an attempt failed.
-pub(super) enum Failed {
+#[derive(Debug)]
+pub enum Failed {
+    /// Asking again may help.
     Passing(Fault),
+    /// Asking again doesn't help.
     Final(Failure),
 }
 
 /// The error after the last attempt.
-pub(super) fn exhausted(
+pub fn exhausted(
     asked: &str,
     attempts: u32,
     elapsed: Duration,
@@ -60,18 +68,5 @@ pub(super) fn exhausted(
     Failure {
         error,
         status: fault.status,
-    }
-}
-
-/// The innermost cause, which says most and holds no address.
-pub(super) fn root(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    if std::ptr::addr_eq(cause, error) {
-        "unknown cause".to_owned()
-    } else {
-        cause.to_string()
     }
 }
