@@ -1,12 +1,16 @@
-//! `billstream sandbox`: Confluent's Costs API on loopback, with invented data.
+//! `billstream sandbox`: Confluent's Costs API and CloudZero's API on loopback, with invented data.
 
 use crate::error::{Error, Result};
 use crate::sandbox::{
-    DEFAULT_COSTS_PER_DAY, DEFAULT_KEY, DEFAULT_SECRET, Fault, Options, base_url, serve,
+    Bucket, DEFAULT_CLOUDZERO_KEY, DEFAULT_COSTS_PER_DAY, DEFAULT_KEY, DEFAULT_SECRET,
+    DEFAULT_STREAM_ID, Fault, Options, base_url, serve,
 };
 use chrono::{NaiveDate, Utc};
+use object_store::local::LocalFileSystem;
 use std::io::Write as _;
 use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tokio::net::TcpListener;
 
 /// Arguments of `billstream sandbox`.
@@ -15,7 +19,8 @@ use tokio::net::TcpListener;
 Examples:
   billstream sandbox
   billstream sandbox --port 0 --costs-per-day 10000 --gzip
-  billstream sandbox --fault 429:2:retry_after=3 --fault cut")]
+  billstream sandbox --fault 429:2:retry_after=3 --fault cut
+  billstream sandbox --bucket ./store/drops --fault cz-lost-reply")]
 pub struct SandboxArgs {
     /// Port on 127.0.0.1; 0 takes any free one
     #[arg(long, default_value_t = 8900)]
@@ -39,6 +44,8 @@ pub struct SandboxArgs {
     ///
     /// Kinds: 429, 429-date, 429-reset, 500, 502-html, 503, html-200, 404, 401, 403, reset, cut,
     /// truncated-json, slow, repeat-token, expired-token, bad-record, missing-amount, outside-window.
+    /// In CloudZero's API: cz-429, cz-500, cz-503, cz-400, cz-403, cz-404, cz-413, cz-409, cz-reset,
+    /// cz-lost-reply, cz-late, cz-invalid, cz-corrupt.
     /// Options: retry_after (seconds), secs (pause of slow), after (requests to leave alone first).
     #[arg(long = "fault", value_name = "FAULT")]
     faults: Vec<Fault>,
@@ -57,10 +64,20 @@ pub struct SandboxArgs {
     /// Serve the same costs in another order
     #[arg(long)]
     reorder: bool,
+    /// CloudZero API key that requests have to carry (a made-up one as well)
+    #[arg(long, value_name = "KEY", default_value = DEFAULT_CLOUDZERO_KEY, hide_default_value = true)]
+    cloudzero_key: secrecy::SecretString,
+    /// Local folder that CloudZero polls as a bucket, at each GET /sandbox/cloudzero/poll
+    #[arg(long, value_name = "PATH")]
+    bucket: Option<PathBuf>,
+    /// Let CloudZero also have its own Confluent connection
+    #[arg(long)]
+    native_confluent: bool,
 }
 
 /// Listens on 127.0.0.1, prints where, and serves until Ctrl-C.
 pub async fn run(args: SandboxArgs) -> Result<()> {
+    let bucket = args.bucket.as_deref().map(open_bucket).transpose()?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port))
         .await
         .map_err(|error| {
@@ -84,12 +101,34 @@ pub async fn run(args: SandboxArgs) -> Result<()> {
         revision: args.revision,
         drop_days: args.drop_days,
         reorder: args.reorder,
+        cloudzero_key: args.cloudzero_key,
+        bucket,
+        native_confluent: args.native_confluent,
         ..Options::default()
     };
     tokio::select! {
         served = serve(listener, options) => served,
         _ = tokio::signal::ctrl_c() => Ok(()),
     }
+}
+
+/// The bucket that CloudZero polls; its folder is made if it is not there yet.
+fn open_bucket(path: &Path) -> Result<Bucket> {
+    let shown = path.display();
+    let failed = |error: &dyn std::fmt::Display| {
+        Error::usage(format!(
+            "cannot open the folder {shown} as a bucket: {error}"
+        ))
+        .with_hint("give a folder that can be read and written with --bucket")
+    };
+    std::fs::create_dir_all(path).map_err(|error| failed(&error))?;
+    let root = LocalFileSystem::new_with_prefix(path).map_err(|error| failed(&error))?;
+    Ok(Bucket {
+        root: Arc::new(root),
+        prefix: object_store::path::Path::default(),
+        name: "local".to_owned(),
+        path: shown.to_string().trim_matches('/').to_owned(),
+    })
 }
 
 /// Says where the sandbox is, and what to export to use it. Whoever started it may have closed
@@ -102,8 +141,12 @@ fn announce(url: &str, args: &SandboxArgs) {
         std::io::stderr(),
         "export CONFLUENT_CLOUD_REST_ENDPOINT={url}\n\
          export CONFLUENT_CLOUD_API_KEY={}\n\
-         export CONFLUENT_CLOUD_API_SECRET={}",
+         export CONFLUENT_CLOUD_API_SECRET={}\n\
+         export CLOUDZERO_API_URL={url}\n\
+         export CLOUDZERO_API_KEY={}\n\
+         export CLOUDZERO_CONNECTION_ID={DEFAULT_STREAM_ID}",
         args.key,
-        args.secret.expose_secret()
+        args.secret.expose_secret(),
+        args.cloudzero_key.expose_secret()
     );
 }

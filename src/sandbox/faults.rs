@@ -1,5 +1,6 @@
 //! Faults: what is to go wrong, how often, and how often it did.
 
+use super::cloudzero::trouble::Trouble;
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -47,9 +48,11 @@ pub enum Kind {
     MissingAmount,
     /// One cost is dated after the window.
     OutsideWindow,
+    /// Something in CloudZero's API. All others are in Confluent's.
+    CloudZero(Trouble),
 }
 
-const KINDS: [(&str, Kind); 19] = [
+const KINDS: [(&str, Kind); 32] = [
     ("429", Kind::Limited),
     ("429-date", Kind::LimitedDate),
     ("429-reset", Kind::LimitedReset),
@@ -69,6 +72,19 @@ const KINDS: [(&str, Kind); 19] = [
     ("bad-record", Kind::BadRecord),
     ("missing-amount", Kind::MissingAmount),
     ("outside-window", Kind::OutsideWindow),
+    ("cz-429", Kind::CloudZero(Trouble::Limited)),
+    ("cz-500", Kind::CloudZero(Trouble::Internal)),
+    ("cz-503", Kind::CloudZero(Trouble::Unavailable)),
+    ("cz-400", Kind::CloudZero(Trouble::Refused)),
+    ("cz-403", Kind::CloudZero(Trouble::Forbidden)),
+    ("cz-404", Kind::CloudZero(Trouble::NotFound)),
+    ("cz-413", Kind::CloudZero(Trouble::TooLarge)),
+    ("cz-409", Kind::CloudZero(Trouble::Conflict)),
+    ("cz-reset", Kind::CloudZero(Trouble::Reset)),
+    ("cz-lost-reply", Kind::CloudZero(Trouble::LostReply)),
+    ("cz-late", Kind::CloudZero(Trouble::Late)),
+    ("cz-invalid", Kind::CloudZero(Trouble::Invalid)),
+    ("cz-corrupt", Kind::CloudZero(Trouble::Corrupt)),
 ];
 
 /// Something that is to go wrong a number of times.
@@ -76,8 +92,10 @@ const KINDS: [(&str, Kind); 19] = [
 /// Written `kind[:times][:option=value]…`, such as `429:2:retry_after=3` or `cut:1:after=4`. Kinds:
 /// `429`, `429-date`, `429-reset`, `500`, `502-html`, `503`, `html-200`, `404`, `401`, `403`,
 /// `reset`, `cut`, `truncated-json`, `slow`, `repeat-token`, `expired-token`, `bad-record`,
-/// `missing-amount`, `outside-window`. Options: `retry_after` (seconds, default 1), `secs` (pause of `slow`, default
-/// 5), `after` (requests to leave alone first).
+/// `missing-amount`, `outside-window`; in CloudZero's API `cz-429`, `cz-500`, `cz-503`, `cz-400`,
+/// `cz-403`, `cz-404`, `cz-413`, `cz-409`, `cz-reset`, `cz-lost-reply`, `cz-late`, `cz-invalid`,
+/// `cz-corrupt`. Options: `retry_after` (seconds, default 1), `secs` (pause of `slow`, default 5),
+/// `after` (requests to the same API to leave alone first).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     kind: Kind,

@@ -1,5 +1,5 @@
-//! Confluent's Costs API on loopback, over a synthetic organization: to try billstream with, for
-//! the demo, the integration tests and the benches.
+//! Confluent's Costs API on loopback, over a synthetic organization, and CloudZero's API on the same
+//! port: to try billstream with, for the demo, the integration tests and the benches.
 //!
 //! Everything it serves follows from a seed and a day, so two runs give the same costs. It breaks
 //! on demand ([`Fault`]), and it knows its own exact totals (`/sandbox/totals`), made in integers
@@ -8,6 +8,10 @@
 //! | path | answer |
 //! |---|---|
 //! | `GET /billing/v1/costs` | pages of costs, as Confluent's specification has them |
+//! | `/v2/connections/billing…`, `GET /v2/billing/costs` | CloudZero's connections, streams and costs |
+//! | `GET /sandbox/cloudzero/holds?month=YYYY-MM&connection=ID` | exact totals of what CloudZero holds |
+//! | `GET /sandbox/cloudzero/requests` | every request to CloudZero's API, in order |
+//! | `GET /sandbox/cloudzero/poll` | lets CloudZero look at the bucket once |
 //! | `GET /sandbox/totals?month=YYYY-MM` | exact totals of a month, per day, product and line type |
 //! | `GET /sandbox/warm?month=YYYY-MM` | makes a month's records beforehand |
 //! | `GET /sandbox/status` | requests, concurrency, and which faults fired |
@@ -16,11 +20,12 @@
 //!
 //! Data: `catalogue` and `organization` say who is billed for what, `meter` and `oddities` make
 //! records, `day` and `history` keep them. Service: `window` and `costs` answer queries, `faults`
-//! and `sabotage` break answers, `server` holds the connections.
+//! and `sabotage` break answers, `server` holds the connections. `cloudzero` is the other API.
 
 mod answers;
 mod body;
 mod catalogue;
+mod cloudzero;
 mod control;
 mod costs;
 mod day;
@@ -38,6 +43,7 @@ mod state;
 mod tests;
 mod window;
 
+pub use cloudzero::{Bucket, DEFAULT_BUCKET_ID, DEFAULT_CLOUDZERO_KEY, DEFAULT_STREAM_ID};
 pub use faults::Fault;
 pub use server::serve;
 
@@ -83,6 +89,13 @@ pub struct Options {
     pub reorder: bool,
     /// Bytes of made records to keep in memory; older days are made anew when they are asked for.
     pub cache_bytes: usize,
+    /// API key that requests to CloudZero's API have to carry. The key `no-scope-connections` is
+    /// taken as well, whatever this is, but not for listing, creating and reading connections.
+    pub cloudzero_key: SecretString,
+    /// The bucket that CloudZero polls when it is told to; with it there is a bucket connection.
+    pub bucket: Option<Bucket>,
+    /// Whether CloudZero also has its own connection to Confluent.
+    pub native_confluent: bool,
 }
 
 impl Default for Options {
@@ -100,6 +113,9 @@ impl Default for Options {
             drop_days: Vec::new(),
             reorder: false,
             cache_bytes: 2 << 30,
+            cloudzero_key: DEFAULT_CLOUDZERO_KEY.into(),
+            bucket: None,
+            native_confluent: false,
         }
     }
 }

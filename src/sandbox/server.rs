@@ -5,7 +5,7 @@
 use super::answers::{not_found, refusal, set};
 use super::sabotage::{ResetConnection, limited, replacement, replaces_answer};
 use super::state::{Allowance, InFlight, Sandbox, Ticket};
-use super::{Options, control, costs};
+use super::{Options, cloudzero, control, costs};
 use crate::error::{Error, Result};
 use axum::body::Body;
 use axum::http::header::AUTHORIZATION;
@@ -107,6 +107,12 @@ impl App {
             .route("/sandbox/status", get(control::status))
             .route("/sandbox/totals", get(control::totals))
             .route("/sandbox/warm", get(control::warm))
+            .route("/sandbox/cloudzero/holds", get(cloudzero::inspect::holds))
+            .route(
+                "/sandbox/cloudzero/requests",
+                get(cloudzero::inspect::requests),
+            )
+            .route("/sandbox/cloudzero/poll", get(cloudzero::inspect::poll))
             .fallback(|Extension(ticket): Extension<Ticket>| async move { not_found(&ticket) })
             .method_not_allowed_fallback(|Extension(ticket): Extension<Ticket>| async move {
                 let status = StatusCode::METHOD_NOT_ALLOWED;
@@ -128,6 +134,10 @@ impl App {
             };
             return Ok(self.route(request, ticket).await);
         }
+        if cloudzero::owns(request.uri().path()) {
+            let response = cloudzero::answer(self.sandbox.clone(), request).await;
+            return unless_reset(response);
+        }
         let authorized = request.headers().contains_key(AUTHORIZATION);
         let (ticket, in_flight) = self.sandbox.admit(authorized);
         let allowance = self.sandbox.allow();
@@ -139,9 +149,7 @@ impl App {
         } else {
             self.route(request, ticket).await
         };
-        if response.extensions().get::<ResetConnection>().is_some() {
-            return Err(Reset);
-        }
+        response = unless_reset(response)?;
         add_common_headers(&mut response, &id, allowance);
         Ok(response.map(|body| {
             Body::new(Counted {
@@ -156,6 +164,13 @@ impl App {
         let answered: std::result::Result<_, Infallible> = self.router.clone().call(request).await;
         let Ok(response) = answered;
         response
+    }
+}
+
+fn unless_reset(response: Response<Body>) -> std::result::Result<Response<Body>, Reset> {
+    match response.extensions().get::<ResetConnection>() {
+        Some(_) => Err(Reset),
+        None => Ok(response),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What all requests to one sandbox share: its data, its counters, its limits.
 
 use super::Options;
+use super::cloudzero::CloudZero;
 use super::faults::Faults;
 use super::history::History;
 use serde::Serialize;
@@ -15,6 +16,8 @@ pub struct Sandbox {
     pub options: Options,
     /// Its costs.
     pub history: History,
+    /// CloudZero's half.
+    pub cloudzero: CloudZero,
     /// What is still to go wrong.
     pub faults: Faults,
     requests: AtomicU64,
@@ -48,10 +51,12 @@ pub struct Allowance {
 /// Answer of `/sandbox/status`.
 #[derive(Debug, Serialize)]
 pub struct Status {
+    /// Those to Confluent's API.
     requests: u64,
     in_flight_max: usize,
     fired: BTreeMap<&'static str, u32>,
     authorization_seen: bool,
+    cloudzero_requests: u64,
 }
 
 /// What is announced as the limit when there is none.
@@ -62,6 +67,7 @@ impl Sandbox {
     pub fn new(options: Options) -> Sandbox {
         Sandbox {
             history: History::new(&options),
+            cloudzero: CloudZero::new(&options),
             faults: Faults::new(&options.faults),
             options,
             requests: AtomicU64::new(0),
@@ -118,6 +124,7 @@ impl Sandbox {
             in_flight_max: self.in_flight_max.load(Ordering::Acquire),
             fired: self.faults.fired(),
             authorization_seen: self.authorization_seen.load(Ordering::Acquire),
+            cloudzero_requests: self.cloudzero.requests(),
         }
     }
 }

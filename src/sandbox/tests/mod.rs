@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod breakage;
+mod cloudzero;
 mod data;
 mod service;
 
