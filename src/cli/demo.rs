@@ -6,11 +6,13 @@ use url::Url;
 
 use super::args::{RunArgs, SummaryFormat};
 use super::import::from_confluent;
+use super::run::job;
 use crate::config::{self, Environment, Settings};
 use crate::confluent::client;
 use crate::error::{Error, Result};
 use crate::pipeline::import::Options;
 use crate::pipeline::months::Selection;
+use crate::pipeline::targets::Targets;
 use crate::sandbox;
 use crate::store::Store;
 use crate::store::tables::Table;
@@ -45,7 +47,9 @@ pub async fn demo(args: &RunArgs, mut options: Options) -> Result<u8> {
         .map_err(|e| Error::bug(format!("the sandbox's address: {e}")))?;
     let mut confluent = client::Settings::new(endpoint, key, secret);
     confluent.requests_per_second = 1000;
-    let code = from_confluent("import", settings, confluent, options, args.format).await;
+    let targets = Targets::in_store(&store, DEMO);
+    let job = job(&settings, store.clone(), targets)?;
+    let code = from_confluent("import", &settings, job, confluent, options, args.format).await;
     server.abort();
     if code.is_ok() && args.format == SummaryFormat::Table {
         next_steps(&store);

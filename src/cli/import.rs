@@ -1,25 +1,23 @@
 //! `billstream import`, `pull` and `transform`.
 
-use std::io::{IsTerminal, Write};
+use std::collections::BTreeMap;
+use std::io::Write;
 use std::sync::Arc;
-use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::args::{MonthArgs, RunArgs, SummaryFormat};
 use super::demo::demo;
 use super::output::summary_table;
+use super::run::{Outcome, job, month_errors, targets, timing, under_lease, without_network};
 use super::{print, show_error};
 use crate::config::{self, Environment, Settings};
 use crate::confluent::client::{self, Client};
-use crate::engine::sql_files::SqlFiles;
 use crate::error::{Class, Error, Result};
-use crate::http::retry::Timing;
 use crate::pipeline::import::Options;
-use crate::pipeline::summary::{PeriodSummary, RunRecord, Status, Summary};
-use crate::pipeline::{self, Job};
-use crate::store::lease::Lease;
-use crate::store::{Store, runs};
+use crate::pipeline::summary::{PeriodSummary, Status, Summary};
+use crate::pipeline::{self, Job, deliver};
+use crate::store::Store;
 
 /// Arguments of `import`.
 #[derive(Debug, clap::Args)]
@@ -29,7 +27,8 @@ Without months it takes the open month, those that may still change, and those n
 Examples:
   billstream import --demo
   billstream import
-  billstream import --from 2026-08 --to 2026-10 --format json")]
+  billstream import --from 2026-08 --to 2026-10 --format json
+  billstream import --no-deliver")]
 pub struct ImportArgs {
     /// Import twelve invented months from a sandbox in this process, ignoring the environment's settings
     #[arg(long, conflicts_with_all = ["connection"])]
@@ -42,6 +41,12 @@ pub struct ImportArgs {
     /// Publish a month although published days came back without costs
     #[arg(long)]
     allow_shrink: bool,
+    /// Publish, and deliver nothing to CloudZero
+    #[arg(long)]
+    no_deliver: bool,
+    /// Send to CloudZero's stream without having it validate each request first
+    #[arg(long)]
+    no_validate: bool,
     #[command(flatten)]
     run: RunArgs,
 }
@@ -90,6 +95,8 @@ pub async fn import(args: ImportArgs) -> Result<u8> {
         dry_run: args.dry_run,
         allow_shrink: args.allow_shrink,
         pull_only: false,
+        no_deliver: args.no_deliver,
+        unvalidated: args.no_validate,
     };
     if args.demo {
         return demo(&args.run, options).await;
@@ -97,7 +104,21 @@ pub async fn import(args: ImportArgs) -> Result<u8> {
     let environment = Environment::process();
     let settings = Settings::resolve(&args.run.flags(), &environment)?;
     let confluent = config::confluent(&environment)?;
-    from_confluent("import", settings, confluent, options, args.run.format).await
+    let store = Store::open(&settings.store)?;
+    let targets = match args.no_deliver {
+        true => without_network(&settings, &environment, &store).await?,
+        false => targets(&settings, &environment, &store).await?,
+    };
+    let job = job(&settings, store, targets)?;
+    from_confluent(
+        "import",
+        &settings,
+        job,
+        confluent,
+        options,
+        args.run.format,
+    )
+    .await
 }
 
 /// Runs `pull`.
@@ -110,17 +131,25 @@ pub async fn pull(args: PullArgs) -> Result<u8> {
         dry_run: args.dry_run,
         allow_shrink: args.allow_shrink,
         pull_only: true,
+        no_deliver: true,
+        unvalidated: false,
     };
-    from_confluent("pull", settings, confluent, options, args.run.format).await
+    let store = Store::open(&settings.store)?;
+    let targets = without_network(&settings, &environment, &store).await?;
+    let job = job(&settings, store, targets)?;
+    from_confluent("pull", &settings, job, confluent, options, args.run.format).await
 }
 
 /// Runs `transform`.
 pub async fn transform(args: TransformArgs) -> Result<u8> {
-    let settings = Settings::resolve(&args.run.flags(), &Environment::process())?;
+    let environment = Environment::process();
+    let settings = Settings::resolve(&args.run.flags(), &environment)?;
     let months = args.months.selection()?;
-    let (job, bar) = job(&settings)?;
+    let store = Store::open(&settings.store)?;
+    let targets = without_network(&settings, &environment, &store).await?;
+    let (job, bar) = job(&settings, store, targets)?;
     let work = pipeline::stored::transform_stored(&job, &months, args.dry_run);
-    let summary = under_lease("transform", &job, work).await;
+    let summary = under_lease("transform", &job, work, outcome_of).await;
     bar.finish_and_clear();
     report(&job, summary?, args.run.format)
 }
@@ -128,20 +157,15 @@ pub async fn transform(args: TransformArgs) -> Result<u8> {
 /// Imports from Confluent, or whoever plays it, and reports.
 pub(super) async fn from_confluent(
     command: &'static str,
-    settings: Settings,
+    settings: &Settings,
+    (job, bar): (Job, ProgressBar),
     confluent: client::Settings,
     options: Options,
     format: SummaryFormat,
 ) -> Result<u8> {
-    let clock = settings.clock.clone();
-    let timing = Timing {
-        now: Arc::new(move || clock().into()),
-        ..Timing::real()
-    };
-    let client = Arc::new(Client::with_timing(confluent, timing)?);
-    let (job, bar) = job(&settings)?;
+    let client = Arc::new(Client::with_timing(confluent, timing(settings))?);
     let work = pipeline::import::import(&job, &client, &options);
-    let summary = under_lease(command, &job, work).await;
+    let summary = under_lease(command, &job, work, outcome_of).await;
     bar.finish_and_clear();
     let stats = client.stats();
     tracing::info!(
@@ -152,101 +176,15 @@ pub(super) async fn from_confluent(
     report(&job, summary?, format)
 }
 
-fn job(settings: &Settings) -> Result<(Job, ProgressBar)> {
-    let bar = progress_bar();
-    let shown = bar.clone();
-    let job = Job {
-        run: runs::new_run_id((settings.clock)()),
-        store: Store::open(&settings.store)?,
-        connection: settings.connection.clone(),
-        cloud_provider: settings.cloud_provider.clone(),
-        currency: settings.currency.clone(),
-        sql: SqlFiles::load(settings.sql_dir.as_deref())?,
-        limits: settings.limits,
-        concurrency: settings.concurrency,
-        settle_days: settings.settle_days,
-        clock: settings.clock.clone(),
-        progress: Arc::new(move |message| shown.set_message(message)),
-    };
-    Ok((job, bar))
-}
-
-fn progress_bar() -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(100));
-    bar
-}
-
-/// Runs the work with the connection's lease, keeps a record of the run, and ends on a signal.
-async fn under_lease(
-    command: &'static str,
-    job: &Job,
-    work: impl Future<Output = Result<Summary>>,
-) -> Result<Summary> {
-    let lease = Lease::take(&job.store, &job.connection, &job.run).await?;
-    let started_at = (job.clock)();
-    let result = tokio::select! {
-        result = work => result,
-        signal = stop_signal() => Err(Error::partial(format!("stopped by {signal}"))
-            .with_hint("what was published is whole; run it again to go on from the finished windows")),
-    };
-    let (periods, errors, exit_code) = match &result {
-        Ok(summary) => {
-            let errors = summary
-                .errors
-                .iter()
-                .map(|(month, e)| format!("{month}: {e}"))
-                .collect();
-            (
-                summary.periods.as_slice(),
-                errors,
-                summary.class().map_or(0, Class::exit_code),
-            )
-        }
-        Err(error) => (&[][..], vec![error.to_string()], error.class().exit_code()),
-    };
-    let drops = periods
-        .iter()
-        .filter_map(|period| Some((period.billing_period, period.drop.as_deref()?)))
-        .collect();
-    let record = RunRecord {
-        run: &job.run,
-        command,
-        billstream: env!("CARGO_PKG_VERSION"),
-        connection: &job.connection,
-        started_at,
-        ended_at: (job.clock)(),
-        exit_code,
+/// What the record of a run says of a summary.
+fn outcome_of(summary: &Summary) -> Outcome<'_> {
+    let periods = summary.periods.as_slice();
+    Outcome {
         periods,
-        drops,
-        errors,
-    };
-    let saved = runs::save_run(&job.store, &job.run, &record).await;
-    lease.release().await?;
-    let summary = result?;
-    saved?;
-    Ok(summary)
-}
-
-async fn stop_signal() -> &'static str {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            return tokio::select! {
-                _ = tokio::signal::ctrl_c() => "Ctrl-C",
-                _ = terminate.recv() => "SIGTERM",
-            };
-        }
+        deliveries: periods.iter().flat_map(|p| &p.deliveries).collect(),
+        errors: month_errors(&summary.errors),
+        exit_code: summary.class().map_or(0, Class::exit_code),
     }
-    let _ = tokio::signal::ctrl_c().await;
-    "Ctrl-C"
 }
 
 /// Prints the summary and the errors of single months, and gives the exit code.
@@ -270,6 +208,9 @@ fn report(job: &Job, summary: Summary, format: SummaryFormat) -> Result<u8> {
         );
     } else if summary.errors.is_empty() {
         let _ = writeln!(stderr, "{}", outcome(job, &summary));
+    }
+    for line in delivered(job, &summary) {
+        let _ = writeln!(stderr, "{line}");
     }
     drop(stderr);
     for (_, error) in &summary.errors {
@@ -308,6 +249,27 @@ fn notes(summary: &Summary) -> Vec<String> {
     counted.chain(held).collect()
 }
 
+/// What went to targets outside of the store.
+fn delivered(job: &Job, summary: &Summary) -> Vec<String> {
+    let deliveries = summary.periods.iter().flat_map(|p| &p.deliveries);
+    let inside = job.store.display("");
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    for delivery in deliveries.filter(|d| d.status == deliver::Status::Delivered) {
+        if !delivery.place.starts_with(&inside) {
+            *places.entry(&delivery.place).or_default() += 1;
+        }
+    }
+    let line = |(place, count): (&str, usize)| format!("{} delivered to {place}", months(count));
+    places.into_iter().map(line).collect()
+}
+
+fn months(count: usize) -> String {
+    match count {
+        1 => "1 month".to_string(),
+        count => format!("{count} months"),
+    }
+}
+
 fn outcome(job: &Job, summary: &Summary) -> String {
     let count = |status| {
         summary
@@ -315,13 +277,6 @@ fn outcome(job: &Job, summary: &Summary) -> String {
             .iter()
             .filter(|p| p.status == status)
             .count()
-    };
-    let months = |n: usize| {
-        if n == 1 {
-            "1 month".to_string()
-        } else {
-            format!("{n} months")
-        }
     };
     let published = count(Status::Published);
     let place = job.store.display("");

@@ -2,11 +2,15 @@
 
 mod args;
 mod completions;
+mod deliver;
 mod demo;
 mod import;
 mod output;
 mod query;
+mod run;
 mod sandbox;
+mod targets;
+mod verify;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -27,6 +31,7 @@ Examples:
 
 Environment:
   CONFLUENT_CLOUD_API_KEY, CONFLUENT_CLOUD_API_SECRET, CONFLUENT_CLOUD_REST_ENDPOINT
+  CLOUDZERO_API_KEY, CLOUDZERO_CONNECTION_ID, BILLSTREAM_BUCKET: where line items are delivered to
   BILLSTREAM_STORE, BILLSTREAM_CONNECTION, BILLSTREAM_SQL_DIR, and the settings named in the README
   AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL for s3:// stores
 
@@ -48,15 +53,21 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Pull, transform, check and publish billing months, and write CloudZero's drops
+    /// Pull, transform, check, publish and deliver billing months
     Import(import::ImportArgs),
     /// Pull costs and publish them as received, without the rest
     Pull(import::PullArgs),
     /// Map stored costs to line items anew, without network
     Transform(import::TransformArgs),
+    /// Bring CloudZero up to what is published, by its bucket or its stream
+    Deliver(deliver::DeliverArgs),
+    /// Compare Confluent, the store, the bucket, the stream and CloudZero's totals
+    Verify(verify::VerifyArgs),
+    /// Set up, show or forget where connections deliver to
+    Targets(targets::TargetsArgs),
     /// Ask SQL of `costs` and `line_items`
     Query(query::QueryArgs),
-    /// Play Confluent's Costs API on loopback, with invented costs
+    /// Play Confluent and CloudZero on loopback, with invented costs
     Sandbox(sandbox::SandboxArgs),
     /// Print a shell's completion script
     Completions(completions::CompletionsArgs),
@@ -97,6 +108,9 @@ async fn run(cli: Cli) -> Result<u8> {
         Command::Import(args) => import::import(args).await,
         Command::Pull(args) => import::pull(args).await,
         Command::Transform(args) => import::transform(args).await,
+        Command::Deliver(args) => deliver::run(args).await,
+        Command::Verify(args) => verify::run(args).await,
+        Command::Targets(args) => targets::run(args).await,
         Command::Query(args) => query::run(args).await,
         Command::Sandbox(args) => sandbox::run(args).await.map(|()| 0),
         Command::Completions(args) => completions::run(&args).map(|()| 0),

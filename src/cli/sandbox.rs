@@ -5,12 +5,10 @@ use crate::sandbox::{
     Bucket, DEFAULT_CLOUDZERO_KEY, DEFAULT_COSTS_PER_DAY, DEFAULT_KEY, DEFAULT_SECRET,
     DEFAULT_STREAM_ID, Fault, Options, base_url, serve,
 };
+use crate::store::Store;
 use chrono::{NaiveDate, Utc};
-use object_store::local::LocalFileSystem;
 use std::io::Write as _;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use tokio::net::TcpListener;
 
 /// Arguments of `billstream sandbox`.
@@ -67,9 +65,9 @@ pub struct SandboxArgs {
     /// CloudZero API key that requests have to carry (a made-up one as well)
     #[arg(long, value_name = "KEY", default_value = DEFAULT_CLOUDZERO_KEY, hide_default_value = true)]
     cloudzero_key: secrecy::SecretString,
-    /// Local folder that CloudZero polls as a bucket, at each GET /sandbox/cloudzero/poll
-    #[arg(long, value_name = "PATH")]
-    bucket: Option<PathBuf>,
+    /// Folder or s3:// URL that CloudZero polls as a bucket, at each GET /sandbox/cloudzero/poll
+    #[arg(long, value_name = "PATH|URL")]
+    bucket: Option<String>,
     /// Let CloudZero also have its own Confluent connection
     #[arg(long)]
     native_confluent: bool,
@@ -112,22 +110,14 @@ pub async fn run(args: SandboxArgs) -> Result<()> {
     }
 }
 
-/// The bucket that CloudZero polls; its folder is made if it is not there yet.
-fn open_bucket(path: &Path) -> Result<Bucket> {
-    let shown = path.display();
-    let failed = |error: &dyn std::fmt::Display| {
-        Error::usage(format!(
-            "cannot open the folder {shown} as a bucket: {error}"
-        ))
-        .with_hint("give a folder that can be read and written with --bucket")
-    };
-    std::fs::create_dir_all(path).map_err(|error| failed(&error))?;
-    let root = LocalFileSystem::new_with_prefix(path).map_err(|error| failed(&error))?;
+/// The bucket that CloudZero polls.
+fn open_bucket(location: &str) -> Result<Bucket> {
+    let store = Store::open(location)?;
     Ok(Bucket {
-        root: Arc::new(root),
-        prefix: object_store::path::Path::default(),
-        name: "local".to_owned(),
-        path: shown.to_string().trim_matches('/').to_owned(),
+        root: store.root(),
+        prefix: store.path(""),
+        name: store.url().host_str().unwrap_or("local").to_owned(),
+        path: store.url().path().trim_matches('/').to_owned(),
     })
 }
 

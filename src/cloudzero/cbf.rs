@@ -1,7 +1,7 @@
 //! The columns of CloudZero's Common Bill Format (CBF), and the types they have in the store.
 //!
 //! Source: CloudZero's documentation, "Common Bill Format". Custom data travels as
-//! `resource/tag:<key>` only, with letters, digits and `_ . : / = + - @` in the key.
+//! `resource/tag:<key>` only, with letters, digits and `_ . : / = + - @` in the delivered key.
 
 use std::sync::{Arc, LazyLock};
 
@@ -70,7 +70,7 @@ pub struct Conformed {
 ///
 /// # Errors
 /// Class data: a column that CBF needs is missing, one is there that CBF does not know, a tag key
-/// is illegal, or a number is a float.
+/// is empty, or a number is a float.
 pub fn conform(mapping: &DFSchema, published: &[String]) -> Result<Conformed> {
     let names: Vec<&str> = mapping
         .fields()
@@ -119,12 +119,8 @@ pub fn conform(mapping: &DFSchema, published: &[String]) -> Result<Conformed> {
             ))
             .with_hint("custom data must be a column named \"resource/tag:<key>\""));
         };
-        let legal = |c: char| c.is_ascii_alphanumeric() || "_.:/=+-@".contains(c);
-        if key.is_empty() || !key.chars().all(legal) {
-            return Err(
-                Error::data(format!("the tag key `{key}` is not legal in CloudZero"))
-                    .with_hint("use letters, digits and _ . : / = + - @"),
-            );
+        if key.is_empty() || key.chars().any(char::is_control) {
+            return Err(Error::data(format!("{tag:?} names no tag")));
         }
         fields.push(Field::new(tag, DataType::Utf8View, true));
     }
@@ -144,6 +140,19 @@ pub fn conform(mapping: &DFSchema, published: &[String]) -> Result<Conformed> {
         expressions,
         schema: Arc::new(Schema::new(fields)),
     })
+}
+
+/// The columns that every line item has.
+pub fn names() -> Vec<String> {
+    COLUMNS.iter().map(|(name, _)| name.to_string()).collect()
+}
+
+/// A tag key with the characters that CloudZero takes; others become `_`.
+pub fn legal_key(key: &str) -> String {
+    let legal = |c: char| c.is_ascii_alphanumeric() || "_.:/=+-@".contains(c);
+    key.chars()
+        .map(|c| if legal(c) { c } else { '_' })
+        .collect()
 }
 
 /// Columns of a table as CBF orders them: the fixed ones, then the tags by key.

@@ -22,7 +22,13 @@ pub struct LineSums {
 }
 
 impl LineSums {
-    fn add(&mut self, other: &LineSums) -> Option<()> {
+    /// Whether all three costs are zero.
+    pub fn costs_nothing(&self) -> bool {
+        (self.cost, self.discounted, self.on_demand) == (0, 0, 0)
+    }
+
+    /// Adds the sums of `other`; `None` when one gets too large.
+    pub fn add(&mut self, other: &LineSums) -> Option<()> {
         self.rows += other.rows;
         self.cost = self.cost.checked_add(other.cost)?;
         self.discounted = self.discounted.checked_add(other.discounted)?;
@@ -118,33 +124,39 @@ pub fn merge(
     Some(())
 }
 
-/// Compares what was written with what was meant.
+/// Compares what was written with what was meant; without `count_rows` the sums alone.
 ///
 /// # Errors
 /// Class reconcile, naming the first group that differs.
-pub fn compare(expected: &LineTotals, found: &LineTotals) -> Result<()> {
-    let keys = expected.keys().chain(found.keys());
-    for key in keys {
-        let (wanted, got) = (expected.get(key), found.get(key));
+pub fn compare(expected: &LineTotals, found: &LineTotals, count_rows: bool) -> Result<()> {
+    for key in expected.keys().chain(found.keys()) {
+        let of = |totals: &LineTotals| {
+            let mut sums = totals.get(key).copied().unwrap_or_default();
+            sums.rows *= u64::from(count_rows);
+            sums
+        };
+        let (wanted, got) = (of(expected), of(found));
         if wanted != got {
             let (day, kind, usage) = key;
-            let words = |sums: Option<&LineSums>| match sums {
-                None => "nothing".to_string(),
-                Some(s) => format!(
-                    "{} rows, cost {}, discounted {}, on demand {}",
-                    s.rows,
-                    decimal::plain(s.cost),
-                    decimal::plain(s.discounted),
-                    decimal::plain(s.on_demand)
-                ),
-            };
             return Err(Error::reconcile(format!(
-                "the written drop differs on {day}, {kind} {usage}: line items hold {}, the files {}",
-                words(wanted),
-                words(got)
+                "what was written differs on {day}, {kind} {usage}: line items hold {wanted}, the \
+                 delivery {got}"
             ))
-            .with_hint("the manifest still names the drop before; run it again"));
+            .with_hint("what was delivered before is in force; run it again"));
         }
     }
     Ok(())
+}
+
+impl std::fmt::Display for LineSums {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} rows, cost {}, discounted {}, on demand {}",
+            self.rows,
+            decimal::plain(self.cost),
+            decimal::plain(self.discounted),
+            decimal::plain(self.on_demand)
+        )
+    }
 }

@@ -3,6 +3,8 @@
 //! Environment variables are looked up through [`Environment`], so that the demo can leave them
 //! out and tests need no process-wide state.
 
+mod targets;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -16,6 +18,8 @@ use crate::confluent::client;
 use crate::engine::Limits;
 use crate::error::{Error, Result};
 use crate::pipeline::Clock;
+
+pub use targets::{TargetSettings, targets};
 
 /// Where Confluent's API is.
 const ENDPOINT: &str = "https://api.confluent.cloud";

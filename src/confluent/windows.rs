@@ -97,6 +97,13 @@ impl BillingPeriod {
         .take_while(move |period| *period <= to)
     }
 
+    /// The month of a folder in a CloudZero drop.
+    pub fn of_folder(name: &str) -> Option<Self> {
+        let start = NaiveDate::parse_from_str(name.get(..8)?, "%Y%m%d").ok()?;
+        let period = BillingPeriod::of(start);
+        (period.folder() == name).then_some(period)
+    }
+
     /// The name of the month's folder in a CloudZero drop, such as `20261001-20261101`
     /// (docs: CloudZero, custom drops).
     pub fn folder(self) -> String {

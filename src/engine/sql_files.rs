@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use datafusion::common::{DataFusionError, ParamValues, ScalarValue};
 use datafusion::dataframe::DataFrame;
 use datafusion::prelude::SessionContext;
+use twox_hash::XxHash3_128;
 
 use crate::error::{Error, Result};
 
@@ -17,6 +18,7 @@ macro_rules! shipped {
 
 /// Every file of `sql/`, by its name there.
 const SHIPPED: &[(&str, &str)] = shipped![
+    "models/hourly_line_items",
     "models/line_items",
     "checks/costs_match_wire",
     "checks/discount_rows_settle",
@@ -160,6 +162,11 @@ impl SqlFile {
             .map_or(self.name.as_str(), str::trim)
     }
 
+    /// Twelve hex digits that another text does not have.
+    pub fn digest(&self) -> String {
+        short_digest(&self.text)
+    }
+
     /// Whether the SQL uses `$name`.
     pub fn uses(&self, name: &str) -> bool {
         self.text.contains(&format!("${name}"))
@@ -218,6 +225,11 @@ impl SqlFile {
             .find_map(|name| self.text.lines().position(|line| line.contains(name)))
             .map(|line| line + 1)
     }
+}
+
+/// Twelve hex digits of the hash of a text.
+pub fn short_digest(text: &str) -> String {
+    format!("{:032x}", XxHash3_128::oneshot(text.as_bytes()))[..12].to_string()
 }
 
 fn line_of(error: &DataFusionError, message: &str) -> Option<usize> {

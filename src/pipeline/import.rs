@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use reqwest::StatusCode;
 
+use super::deliver::{self, Wish};
 use super::months::{self, Selection};
 use super::publish::{self, Tables};
 use super::pull::{self, Pulled};
@@ -14,7 +15,7 @@ use super::{Job, Stage};
 use super::{check, transform};
 use crate::confluent::client::{Client, Failure};
 use crate::confluent::windows::BillingPeriod;
-use crate::error::{Class, Result};
+use crate::error::{Class, Error, Result};
 
 /// What an import may and should do.
 #[derive(Debug, Clone)]
@@ -27,6 +28,10 @@ pub struct Options {
     pub allow_shrink: bool,
     /// Stop after the costs are published.
     pub pull_only: bool,
+    /// Stop after the line items are published.
+    pub no_deliver: bool,
+    /// Deliver without having CloudZero validate first.
+    pub unvalidated: bool,
 }
 
 /// Imports the months asked for, oldest first. Call it with the connection's lease.
@@ -43,6 +48,7 @@ pub async fn import(job: &Job, client: &Arc<Client>, options: &Options) -> Resul
         errors: Vec::new(),
     };
     let oldest = months::pullable(today).first().copied();
+    let mut options = options.clone();
     let mut stopped = false;
     for period in selected {
         if stopped {
@@ -51,8 +57,15 @@ pub async fn import(job: &Job, client: &Arc<Client>, options: &Options) -> Resul
             continue;
         }
         (job.progress)(format!("{period}: asking Confluent"));
-        match one_month(job, client, options, &mut tables, period).await {
-            Ok(month) => summary.periods.push(month),
+        match one_month(job, client, &options, &mut tables, period).await {
+            Ok((month, errors)) => {
+                // Each later month would wait for the same in vain; the next run delivers them.
+                options.no_deliver |= errors.iter().any(|e| stops_the_run(e.class()));
+                summary.periods.push(month);
+                summary
+                    .errors
+                    .extend(errors.into_iter().map(|e| (period, e)));
+            }
             Err(failure) => {
                 let named = matches!(options.months, Selection::Named(_));
                 let refused = failure.status == Some(StatusCode::BAD_REQUEST);
@@ -102,7 +115,7 @@ async fn one_month(
     options: &Options,
     tables: &mut Tables,
     period: BillingPeriod,
-) -> std::result::Result<PeriodSummary, Failure> {
+) -> std::result::Result<(PeriodSummary, Vec<Error>), Failure> {
     let published = tables.month(job, period).await.map_err(plain)?;
     let stage = Stage::begin("pull");
     let pulled = pull::pull(job, client, period, &published.costs).await?;
@@ -113,7 +126,8 @@ async fn one_month(
         .map_err(plain)
 }
 
-/// Goes on with a pulled month: publishes it, or leaves everything as it was.
+/// Goes on with a pulled month: publishes and delivers it, or leaves everything as it was. The errors
+/// are those of targets.
 async fn month_pulled(
     job: &Job,
     options: &Options,
@@ -121,7 +135,7 @@ async fn month_pulled(
     period: BillingPeriod,
     published: &publish::PublishedMonth,
     pulled: Pulled,
-) -> Result<PeriodSummary> {
+) -> Result<(PeriodSummary, Vec<Error>)> {
     let mut summary = PeriodSummary::new(&job.connection, period, Status::Published)
         .with_sums(&pulled.totals.sum()?);
     summary.covered_until = months::covered_until(period, pulled.pulled_at);
@@ -132,7 +146,7 @@ async fn month_pulled(
     if !lost.is_empty() && (!options.allow_shrink || pulled.files.is_empty()) {
         let mut held = PeriodSummary::new(&job.connection, period, Status::Held);
         held.held = Some(held_note(&lost, pulled.files.is_empty()));
-        return Ok(publish::summarize(held, published));
+        return Ok((publish::summarize(held, published), Vec::new()));
     }
     let pulled_at = pulled.pulled_at;
     if pulled.files.is_empty() {
@@ -141,13 +155,20 @@ async fn month_pulled(
         summary.digest = Some(pulled.digest.to_string());
         summary = replace_month(job, options, tables, published, pulled, summary).await?;
     }
+    let mut errors = Vec::new();
     if !options.dry_run {
         publish::remember_pull(job, period, pulled_at).await?;
-        if !options.pull_only {
-            summary.drop = publish::deliver(job, tables, period).await?;
+        if !options.pull_only && !options.no_deliver {
+            let wish = Wish {
+                unvalidated: options.unvalidated,
+                ..Wish::default()
+            };
+            let deliveries = deliver::deliver(job, tables, period, wish).await?;
+            summary.deliveries = deliveries.made;
+            errors = deliveries.errors;
         }
     }
-    Ok(summary)
+    Ok((summary, errors))
 }
 
 /// Transforms, checks and commits a month, unless it is unchanged or a dry run.

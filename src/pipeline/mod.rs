@@ -1,16 +1,20 @@
 //! The stages of a run, one file each, in the order in which data goes through them.
 //!
-//! [`pull`] → [`transform`] → [`check`] → [`publish`] (which ends with the CloudZero drop);
-//! [`months`] says which months a run takes, [`import`] is all of it for each of them.
+//! [`pull`] → [`transform`] → [`check`] → [`publish`] → [`deliver`]; [`months`] says which months a run
+//! takes, [`targets`] where it delivers to, [`import`] is all of it, and [`verify`] compares what came
+//! of it.
 
 pub mod check;
+pub mod deliver;
 pub mod import;
 pub mod months;
 pub mod publish;
 pub mod pull;
 pub mod stored;
 pub mod summary;
+pub mod targets;
 pub mod transform;
+pub mod verify;
 pub mod window;
 
 use std::sync::Arc;
@@ -65,6 +69,8 @@ pub struct Job {
     pub concurrency: usize,
     /// Days after a month's end from which a successful pull settles it.
     pub settle_days: u64,
+    /// Where it delivers to.
+    pub targets: targets::Targets,
     /// The time.
     pub clock: Clock,
     /// Who hears of progress.

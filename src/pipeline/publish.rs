@@ -1,4 +1,4 @@
-//! Publish: checked files become the month, in one commit a table, and then CloudZero's drop.
+//! Publish: checked files become the month, in one commit a table.
 //!
 //! `costs` comes before `line_items`. A run that dies between the two leaves the old line items in
 //! force; they name the digest of their costs, so the next run sees that they are behind.
@@ -9,18 +9,17 @@ use arrow::array::AsArray;
 use arrow::datatypes::{Date32Type, SchemaRef};
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::months;
+use super::Job;
 use super::pull::Pulled;
 use super::summary::PeriodSummary;
 use super::transform::{self, LineItems, register};
 use super::window;
-use super::{Job, Stage};
-use crate::cloudzero::drop;
+use super::{deliver, months};
 use crate::confluent::decode;
 use crate::confluent::windows::BillingPeriod;
 use crate::engine;
 use crate::error::{Class, Error, Result};
-use crate::store::runs::{self, DropState};
+use crate::store::runs;
 use crate::store::tables::{PeriodRecord, Table};
 use crate::store::writer::DataFile;
 
@@ -126,7 +125,7 @@ impl Tables {
     }
 
     /// Columns of the published line items.
-    fn line_item_columns(&self) -> Result<SchemaRef> {
+    pub fn line_item_columns(&self) -> Result<SchemaRef> {
         self.line_items
             .as_ref()
             .ok_or_else(|| Error::bug("no line_items table"))?
@@ -195,9 +194,8 @@ async fn is_due(
     let Some(line_items) = month.line_items_record else {
         return Ok(true);
     };
-    let delivered = state.drop.map(|drop| drop.line_items_version);
-    let drop_behind = job.currency == "USD" && delivered != Some(line_items.version);
-    Ok(line_items.digest != costs.digest || drop_behind)
+    let undelivered = job.currency == "USD" && deliver::is_behind(job, &state, line_items.version)?;
+    Ok(line_items.digest != costs.digest || undelivered)
 }
 
 /// Passes a month's result on, and clears away what was staged for it and is not published, by this
@@ -260,59 +258,6 @@ pub async fn lost_days(
             NaiveDate::default().checked_add_signed(chrono::TimeDelta::days(day.into()))
         })
         .collect())
-}
-
-/// Brings CloudZero's drop of a month up to the published line items, if it is behind. Returns the
-/// id of the drop that was written.
-pub async fn deliver(job: &Job, tables: &Tables, period: BillingPeriod) -> Result<Option<String>> {
-    let month = tables.month(job, period).await?;
-    let Some(record) = month.line_items_record else {
-        return Ok(None);
-    };
-    let mut state = runs::month_state(&job.store, &job.connection, period).await?;
-    let manifest = drop::manifest(&job.store, &job.connection, period).await?;
-    let in_force = manifest.map(|manifest| manifest.current_drop_id);
-    let current = state.drop.as_ref().is_some_and(|drop| {
-        drop.line_items_version == record.version && Some(&drop.drop_id) == in_force.as_ref()
-    });
-    if current {
-        return Ok(None);
-    }
-    if job.currency != "USD" {
-        tracing::warn!(currency = %job.currency, "No drop was written: CloudZero takes US dollars only.");
-        return Ok(None);
-    }
-    (job.progress)(format!("{period}: writing the CloudZero drop"));
-    let _stage = Stage::begin("drop");
-    let context = engine::session(&job.store, job.limits)?;
-    let columns = tables.line_item_columns()?;
-    register(
-        job,
-        &context,
-        "line_items",
-        &columns,
-        period,
-        &month.line_items,
-    )?;
-    let written = drop::write_drop(
-        &job.store,
-        &context,
-        job.limits,
-        &job.connection,
-        period,
-        (job.clock)(),
-    )
-    .await?;
-    state.drop = Some(DropState {
-        drop_id: written.drop_id.clone(),
-        line_items_version: record.version,
-    });
-    runs::save_month_state(&job.store, &job.connection, period, &state).await?;
-    tracing::info!(
-        %period, drop = %written.drop_id, files = written.files, rows = written.rows,
-        "The CloudZero drop is written and read back."
-    );
-    Ok(Some(written.drop_id))
 }
 
 /// Remembers a successful pull: coverage, and whether it settles the month.

@@ -1,6 +1,8 @@
-//! Transform of stored months: mapping, checks, publish and drop from the `costs` table alone.
+//! Transform of stored months: mapping, checks, publish, and the drop in the store, from the `costs`
+//! table alone.
 
 use super::Job;
+use super::deliver::{self, Wish};
 use super::months::Selection;
 use super::publish::{self, PublishedMonth, Tables};
 use super::pull;
@@ -57,7 +59,12 @@ pub async fn transform_stored(job: &Job, months: &Selection, dry_run: bool) -> R
         let result = one_month(job, &mut tables, period, dry_run).await;
         let result = publish::swept(job, &tables, period, result).await;
         match result {
-            Ok(month) => summary.periods.push(month),
+            Ok((month, errors)) => {
+                summary.periods.push(month);
+                summary
+                    .errors
+                    .extend(errors.into_iter().map(|e| (period, e)));
+            }
             Err(error) => {
                 let failed = PeriodSummary::new(&job.connection, period, Status::Failed);
                 summary.periods.push(failed);
@@ -73,7 +80,7 @@ async fn one_month(
     tables: &mut Tables,
     period: BillingPeriod,
     dry_run: bool,
-) -> Result<PeriodSummary> {
+) -> Result<(PeriodSummary, Vec<Error>)> {
     let published = tables.month(job, period).await?;
     let costs = pull::stored(&job.store, &published.costs).await?;
     let mapping = transform::mapping_version(job)?;
@@ -94,7 +101,7 @@ async fn one_month(
                 },
             );
             summary.line_items = line_items.rows();
-            return Ok(summary);
+            return Ok((summary, Vec::new()));
         }
         tables
             .publish_line_items(job, period, &costs, &line_items, &mapping)
@@ -102,8 +109,11 @@ async fn one_month(
         summary.status = Status::Published;
     }
     let published = tables.month(job, period).await?;
+    let mut errors = Vec::new();
     if !dry_run {
-        summary.drop = publish::deliver(job, tables, period).await?;
+        let deliveries = deliver::deliver(job, tables, period, Wish::default()).await?;
+        summary.deliveries = deliveries.made;
+        errors = deliveries.errors;
     }
-    Ok(publish::summarize(summary, &published))
+    Ok((publish::summarize(summary, &published), errors))
 }

@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
+use super::deliver::Delivery;
 use crate::confluent::decode::Oddities;
 use crate::confluent::windows::BillingPeriod;
 use crate::decimal;
@@ -52,9 +53,9 @@ pub struct PeriodSummary {
     pub digest: Option<String>,
     /// The last day whose costs were complete.
     pub covered_until: Option<NaiveDate>,
-    /// The CloudZero drop that was written.
+    /// What was delivered of it.
     #[serde(skip)]
-    pub drop: Option<String>,
+    pub deliveries: Vec<Delivery>,
     /// What was tolerated in it.
     #[serde(skip)]
     pub oddities: Oddities,
@@ -81,7 +82,7 @@ impl PeriodSummary {
             version: None,
             digest: None,
             covered_until: None,
-            drop: None,
+            deliveries: Vec::new(),
             oddities: Oddities::default(),
             resumed: 0,
             held: None,
@@ -141,7 +142,7 @@ impl Summary {
 pub struct RunRecord<'a> {
     /// The run's name.
     pub run: &'a str,
-    /// `import`, `pull` or `transform`.
+    /// `import`, `pull`, `transform`, `deliver` or `verify`.
     pub command: &'a str,
     /// Version of billstream.
     pub billstream: &'static str,
@@ -155,8 +156,8 @@ pub struct RunRecord<'a> {
     pub exit_code: u8,
     /// Its months.
     pub periods: &'a [PeriodSummary],
-    /// Months and the CloudZero drops that were written for them.
-    pub drops: Vec<(BillingPeriod, &'a str)>,
+    /// What was delivered.
+    pub deliveries: Vec<&'a Delivery>,
     /// Errors, as they were shown.
     pub errors: Vec<String>,
 }

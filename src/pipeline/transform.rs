@@ -8,13 +8,12 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 use tokio::task::JoinSet;
-use twox_hash::XxHash3_128;
 
 use super::Job;
 use crate::cloudzero::cbf;
 use crate::confluent::decode;
 use crate::confluent::windows::BillingPeriod;
-use crate::engine::sql_files::{Parameters, SqlFile};
+use crate::engine::sql_files::{Parameters, SqlFile, short_digest};
 use crate::engine::{self, files::FilesTable};
 use crate::error::{Error, Result};
 use crate::store::Store;
@@ -49,7 +48,7 @@ pub fn staging(job: &Job, period: BillingPeriod) -> Staging {
 pub fn mapping_version(job: &Job) -> Result<String> {
     let model = job.sql.get(MODEL)?;
     let text = format!("{}\0{}", model.text, job.cloud_provider);
-    Ok(format!("{:032x}", XxHash3_128::oneshot(text.as_bytes()))[..12].to_string())
+    Ok(short_digest(&text))
 }
 
 /// The parameters that SQL files may use.

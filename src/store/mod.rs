@@ -5,6 +5,7 @@
 //! line_items/   Delta table, CBF columns          tables.rs
 //! cloudzero/    drops                             crate::cloudzero
 //! runs/         records, states, leases, marks    runs.rs, lease.rs, staging.rs
+//! targets/      where connections deliver to      targets.rs
 //! ```
 //! The Delta log decides which Parquet files are current; the files themselves are written and
 //! scanned by this crate, because delta-rs' own scan and decimal statistics return wrong rows.
@@ -13,6 +14,7 @@ pub mod lease;
 pub mod runs;
 pub mod staging;
 pub mod tables;
+pub mod targets;
 pub mod writer;
 
 use std::path::{Path as FsPath, PathBuf};
@@ -121,6 +123,26 @@ impl Store {
             local: None,
             url,
         })
+    }
+
+    /// The part of the store below a folder, as a store of its own.
+    pub fn below(&self, folder: &str) -> Store {
+        let path = self.path(folder);
+        let mut url = self.url.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(folder.split('/')).push("");
+        }
+        Store {
+            url,
+            root: self.root.clone(),
+            prefix: path,
+            local: self.local.as_ref().map(|local| local.join(folder)),
+        }
+    }
+
+    /// Whether the store is the root of its bucket, or of the file system.
+    pub fn is_root(&self) -> bool {
+        self.prefix.as_ref().is_empty()
     }
 
     /// The store's URL, ending in `/`.

@@ -19,17 +19,90 @@ pub struct MonthState {
     pub settled: bool,
     /// Last day whose costs were complete at the last pull.
     pub covered_until: Option<NaiveDate>,
-    /// The CloudZero drop that is in force.
-    pub drop: Option<DropState>,
+    /// What the bucket was given.
+    #[serde(default)]
+    pub bucket: Option<BucketState>,
+    /// What the stream was given.
+    #[serde(default)]
+    pub stream: Option<StreamState>,
 }
 
-/// A drop and the content it was made from.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct DropState {
+/// The line items that a delivery was made from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Version of the `line_items` table.
+    pub version: u64,
+    /// Hours or days.
+    pub granularity: Granularity,
+    /// Digest of the SQL that made hours of days; empty for days.
+    #[serde(default)]
+    pub sql: String,
+}
+
+/// How fine the delivered line items are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Granularity {
+    /// As published: at the day's first hour.
+    #[default]
+    Daily,
+    /// Spread over the hours of the day.
+    Hourly,
+}
+
+/// A drop in a bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BucketState {
+    /// URL of the target, or its path in the store.
+    pub target: String,
     /// The drop's folder name.
     pub drop_id: String,
-    /// The version of `line_items` it holds.
-    pub line_items_version: u64,
+    /// What it holds; unknown for one that was pointed back to or emptied.
+    pub source: Option<Source>,
+    /// When the manifest was moved to it.
+    pub delivered_at: DateTime<Utc>,
+    /// Whether it stays until it is delivered again by name.
+    #[serde(default)]
+    pub pinned: bool,
+}
+
+/// A delivery to a stream. It is open from before the first request until CloudZero was seen to hold it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamState {
+    /// CloudZero's id of the billing connection.
+    pub target: String,
+    /// The name of the attempt, which its idempotency keys begin with.
+    pub attempt: String,
+    /// What was sent.
+    pub source: Source,
+    /// When the attempt began.
+    pub opened_at: DateTime<Utc>,
+    /// When CloudZero had taken the last request.
+    pub acknowledged_at: Option<DateTime<Utc>>,
+    /// When CloudZero was seen to hold all of it.
+    pub closed_at: Option<DateTime<Utc>>,
+    /// Number of rows.
+    pub rows: u64,
+    /// Rows and costs of each day, as sent.
+    pub days: Vec<DaySums>,
+    /// Whether it stays until it is delivered again by name.
+    #[serde(default)]
+    pub pinned: bool,
+}
+
+/// Rows and exact sums of one day of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DaySums {
+    /// The day, such as `2026-10-01`.
+    pub day: String,
+    /// Number of rows.
+    pub rows: u64,
+    /// Sum of `cost/cost`.
+    pub cost: String,
+    /// Sum of `cost/discounted_cost`.
+    pub discounted_cost: String,
+    /// Sum of `cost/on_demand_cost`.
+    pub on_demand_cost: String,
 }
 
 fn state_name(connection: &str, period: BillingPeriod) -> String {

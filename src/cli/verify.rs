@@ -1,0 +1,120 @@
+//! `billstream verify`.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use super::args::{MonthArgs, RunArgs, SummaryFormat};
+use super::run::{Outcome, job, month_errors, targets, timing, under_lease};
+use super::{print, show_error};
+use crate::config::{self, Environment, Settings};
+use crate::confluent::client::Client;
+use crate::engine::text::table;
+use crate::error::{Class, Error, Result};
+use crate::pipeline::verify::{self, Report, Side, Status};
+use crate::store::Store;
+
+/// Arguments of `verify`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Without months it takes every published month. Sides without credentials in the environment are not asked.
+
+Examples:
+  billstream verify
+  billstream verify --month 2026-10 --format json")]
+pub struct VerifyArgs {
+    #[command(flatten)]
+    months: MonthArgs,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+fn outcome_of(report: &Report) -> Outcome<'_> {
+    Outcome {
+        errors: month_errors(&report.errors),
+        exit_code: report.class().map_or(0, Class::exit_code),
+        ..Outcome::default()
+    }
+}
+
+/// Runs `verify`.
+pub async fn run(args: VerifyArgs) -> Result<u8> {
+    let environment = Environment::process();
+    let settings = Settings::resolve(&args.run.flags(), &environment)?;
+    let selection = args.months.selection()?;
+    let client = match environment.get("CONFLUENT_CLOUD_API_KEY") {
+        None => None,
+        Some(_) => {
+            let confluent = config::confluent(&environment)?;
+            Some(Arc::new(Client::with_timing(confluent, timing(&settings))?))
+        }
+    };
+    let store = Store::open(&settings.store)?;
+    let targets = targets(&settings, &environment, &store).await?;
+    let (job, bar) = job(&settings, store, targets)?;
+    let work = verify::verify(&job, client.as_ref(), &selection);
+    let report = under_lease("verify", &job, work, outcome_of).await;
+    bar.finish_and_clear();
+    show(&report?, args.run.format)
+}
+
+fn show(report: &Report, format: SummaryFormat) -> Result<u8> {
+    match format {
+        SummaryFormat::Json => {
+            let json =
+                serde_json::to_string(report).map_err(|e| Error::bug(format!("report: {e}")))?;
+            print(format!("{json}\n").as_bytes())?;
+        }
+        SummaryFormat::Table => print(sides_table(report).as_bytes())?,
+    }
+    let mut stderr = std::io::stderr().lock();
+    for month in &report.periods {
+        for note in &month.notes {
+            let _ = writeln!(stderr, "{}: {note}", month.billing_period);
+        }
+    }
+    if report.periods.is_empty() && report.errors.is_empty() {
+        let _ = writeln!(
+            stderr,
+            "nothing is published, so there is nothing to verify"
+        );
+    }
+    drop(stderr);
+    for (_, error) in &report.errors {
+        show_error(error);
+    }
+    Ok(report.class().map_or(0, Class::exit_code))
+}
+
+/// The net amount of each side.
+fn sides_table(report: &Report) -> String {
+    let header = [
+        "period",
+        "confluent",
+        "store",
+        "bucket",
+        "stream",
+        "cloudzero",
+        "status",
+    ];
+    let right = [false, true, true, true, true, true, false];
+    let net = |side: Option<&Side>| side.map_or("-".to_string(), |side| side.cost.clone());
+    let rows = report.periods.iter().map(|month| {
+        let status = match month.status {
+            Status::Equal => "equal",
+            Status::Pinned => "pinned",
+            Status::Pending => "pending",
+            Status::Behind => "behind",
+            Status::Differs => "differs",
+        };
+        vec![
+            month.billing_period.to_string(),
+            net(month.confluent.as_ref()),
+            month.store.cost.clone(),
+            net(month.bucket.as_ref()),
+            net(month.stream.as_ref()),
+            net(month.cloudzero.as_ref()),
+            status.to_string(),
+        ]
+    });
+    table(&header, &right, rows)
+}

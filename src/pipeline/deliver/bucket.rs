@@ -1,0 +1,291 @@
+//! The bucket: a new drop when the month changed, an earlier one, an empty one, and what is left over.
+
+use chrono::TimeDelta;
+use futures::{StreamExt, TryStreamExt};
+
+use super::super::Job;
+use super::super::targets::Bucket;
+use super::source::Published;
+use super::{Delivery, Status, Target, Wish};
+use crate::cloudzero::drop::{self, Files};
+use crate::cloudzero::{cbf, read_back};
+use crate::confluent::windows::BillingPeriod;
+use crate::error::{Error, Result};
+use crate::store::runs::{self, BucketState, Granularity, MonthState, Source};
+
+fn target(job: &Job) -> Result<&Bucket> {
+    job.targets
+        .bucket
+        .as_ref()
+        .ok_or_else(|| Error::bug("no bucket target"))
+}
+
+fn delivery(bucket: &Bucket, period: BillingPeriod, status: Status) -> Delivery {
+    Delivery {
+        billing_period: period,
+        target: Target::Bucket,
+        place: bucket.store.display(""),
+        status,
+        drop_id: None,
+        parts: 0,
+        rows: 0,
+        bytes: 0,
+    }
+}
+
+/// Writes the month as a new drop and puts it in force, unless it is there already.
+///
+/// # Errors
+/// Class reconcile when the files do not read back as what was published; class locked when the
+/// manifest was moved by another run. The drop before stays in force in both cases.
+pub async fn deliver(
+    published: &Published<'_>,
+    source: &Source,
+    state: &mut MonthState,
+    wish: Wish,
+) -> Result<Delivery> {
+    let (job, period) = (published.job, published.period);
+    let bucket = target(job)?;
+    let manifest = drop::manifest(&bucket.store, period).await?;
+    let (in_force, seen) = manifest.map_or((None, None), |(m, seen)| {
+        (Some(m.current_drop_id), Some(seen))
+    });
+    let held = state.bucket.as_ref().filter(|held| {
+        held.target == bucket.key(&job.store) && Some(&held.drop_id) == in_force.as_ref()
+    });
+    let standing = match held {
+        Some(held) if held.pinned && !wish.named => Some(Status::Pinned),
+        Some(held) if !held.pinned && held.source.as_ref() == Some(source) => {
+            Some(Status::Unchanged)
+        }
+        _ => None,
+    };
+    if let Some(status) = standing {
+        return Ok(Delivery {
+            drop_id: in_force,
+            ..delivery(bucket, period, status)
+        });
+    }
+    (job.progress)(format!("{period}: writing the CloudZero drop"));
+    let drop_id = drop::free_drop_id(&bucket.store, period, (job.clock)()).await?;
+    let files = write(published, bucket, &drop_id, !wish.dry_run).await?;
+    let mut made = Delivery {
+        drop_id: Some(drop_id.clone()),
+        parts: files.count,
+        rows: files.rows,
+        bytes: files.bytes,
+        ..delivery(bucket, period, Status::DryRun)
+    };
+    if wish.dry_run {
+        return Ok(made);
+    }
+    let daily = source.granularity == Granularity::Daily;
+    read_back::compare(&published.totals().await?, &files.totals, daily)?;
+    drop::put_in_force(&bucket.store, period, &drop_id, seen.as_ref()).await?;
+    made.status = Status::Delivered;
+    remember(
+        job,
+        bucket,
+        period,
+        state,
+        drop_id,
+        Some(source.clone()),
+        false,
+    )
+    .await?;
+    tracing::info!(
+        %period, drop = made.drop_id.as_deref(), files = made.parts, rows = made.rows,
+        "The CloudZero drop is written and read back."
+    );
+    Ok(made)
+}
+
+/// One file series for each file of the month, so that the same month gives the same bytes whatever
+/// machine delivers it.
+async fn write(
+    published: &Published<'_>,
+    bucket: &Bucket,
+    drop_id: &str,
+    keep: bool,
+) -> Result<Files> {
+    let mut streams = Vec::new();
+    for file in &published.files {
+        let frame = published.line_items(std::slice::from_ref(file), 1).await?;
+        let stream = frame.execute_stream().await;
+        streams.push(stream.map_err(|e| crate::engine::failed("reading line items", &e))?);
+    }
+    let folder = drop::folder(published.period, drop_id);
+    drop::write(&bucket.store, &folder, streams, keep).await
+}
+
+async fn remember(
+    job: &Job,
+    bucket: &Bucket,
+    period: BillingPeriod,
+    state: &mut MonthState,
+    drop_id: String,
+    source: Option<Source>,
+    pinned: bool,
+) -> Result<()> {
+    state.bucket = Some(BucketState {
+        target: bucket.key(&job.store),
+        drop_id,
+        source,
+        delivered_at: (job.clock)(),
+        pinned,
+    });
+    runs::save_month_state(&job.store, &job.connection, period, state).await
+}
+
+/// Puts an earlier drop back in force, and keeps it there until the month is delivered by name.
+///
+/// # Errors
+/// Class usage, when there is no such drop; class reconcile, when its files do not read.
+pub async fn point_back(
+    job: &Job,
+    period: BillingPeriod,
+    drop_id: &str,
+    dry_run: bool,
+) -> Result<Delivery> {
+    let bucket = target(job)?;
+    let files = drop::read(&bucket.store, period, drop_id).await?;
+    if files.count == 0 {
+        let known = drop_ids(bucket, period).await?;
+        return Err(Error::usage(format!(
+            "there is no drop {drop_id} of {period} in {}",
+            bucket.store.display(&period.folder())
+        ))
+        .with_hint(match known.as_slice() {
+            [] => "no drop of the month is there".to_string(),
+            known => format!("there are {}", known.join(", ")),
+        }));
+    }
+    let made = Delivery {
+        drop_id: Some(drop_id.to_string()),
+        parts: files.count,
+        rows: files.rows,
+        ..delivery(bucket, period, Status::PointedBack)
+    };
+    if !dry_run {
+        put_and_pin(job, bucket, period, drop_id).await?;
+    }
+    Ok(made)
+}
+
+/// Writes a drop without rows and puts it in force, which removes the month from CloudZero.
+///
+/// # Errors
+/// As [`deliver`].
+pub async fn clear(job: &Job, period: BillingPeriod, dry_run: bool) -> Result<Delivery> {
+    let bucket = target(job)?;
+    let drop_id = drop::free_drop_id(&bucket.store, period, (job.clock)()).await?;
+    if !dry_run {
+        let folder = drop::folder(period, &drop_id);
+        drop::write_empty(&bucket.store, &folder, &cbf::names()).await?;
+        put_and_pin(job, bucket, period, &drop_id).await?;
+    }
+    Ok(Delivery {
+        drop_id: Some(drop_id),
+        parts: 1,
+        ..delivery(bucket, period, Status::Cleared)
+    })
+}
+
+async fn put_and_pin(
+    job: &Job,
+    bucket: &Bucket,
+    period: BillingPeriod,
+    drop_id: &str,
+) -> Result<()> {
+    job.targets.claim(&job.store, &job.connection).await?;
+    let seen = drop::manifest(&bucket.store, period).await?;
+    let seen = seen.as_ref().map(|(_, seen)| seen);
+    drop::put_in_force(&bucket.store, period, drop_id, seen).await?;
+    let mut state = runs::month_state(&job.store, &job.connection, period).await?;
+    remember(
+        job,
+        bucket,
+        period,
+        &mut state,
+        drop_id.to_string(),
+        None,
+        true,
+    )
+    .await
+}
+
+/// Names of the drops of a month that are there, whether they are whole or not.
+async fn drop_ids(bucket: &Bucket, period: BillingPeriod) -> Result<Vec<String>> {
+    let folder = format!("{}/", period.folder());
+    let names = bucket.store.list(&period.folder()).await?;
+    let mut ids: Vec<String> = names
+        .iter()
+        .filter_map(|name| name.strip_prefix(&folder)?.split_once('/'))
+        .map(|(id, _)| id.to_string())
+        .collect();
+    ids.dedup();
+    Ok(ids)
+}
+
+/// Files that were collected.
+#[derive(Debug, Default, Clone, Copy, serde::Serialize)]
+pub struct Collected {
+    /// Drops that are gone.
+    pub drops: usize,
+    /// Files of them.
+    pub files: usize,
+    /// Bytes of them.
+    pub bytes: u64,
+}
+
+/// Removes the drops that are not in force and whose last file is older than `age`. With `dry_run` it
+/// counts them.
+///
+/// # Errors
+/// What the object store says, and a manifest that cannot be read.
+pub async fn collect(job: &Job, age: TimeDelta, dry_run: bool) -> Result<Collected> {
+    use object_store::ObjectStoreExt;
+
+    let store = &target(job)?.store;
+    let failed = |e| store.failed("list", "", e);
+    let top = store
+        .root()
+        .list_with_delimiter(Some(&store.path("")))
+        .await;
+    let mut collected = Collected::default();
+    for folder in top.map_err(failed)?.common_prefixes {
+        let Some(period) = folder.filename().and_then(BillingPeriod::of_folder) else {
+            continue;
+        };
+        let in_force = drop::manifest(store, period).await?;
+        let in_force = in_force.map(|(manifest, _)| manifest.current_drop_id);
+        let drops = store.root().list_with_delimiter(Some(&folder)).await;
+        for drop in drops.map_err(failed)?.common_prefixes {
+            if drop.filename() == in_force.as_deref() {
+                continue;
+            }
+            let files: Vec<_> = store
+                .root()
+                .list(Some(&drop))
+                .try_collect()
+                .await
+                .map_err(failed)?;
+            let before = (job.clock)() - age;
+            if files.iter().any(|file| file.last_modified > before) {
+                continue;
+            }
+            collected.drops += 1;
+            collected.files += files.len();
+            collected.bytes += files.iter().map(|file| file.size).sum::<u64>();
+            if !dry_run {
+                let gone = futures::stream::iter(files)
+                    .map(|file| async move { store.root().delete(&file.location).await })
+                    .buffer_unordered(8)
+                    .try_collect::<Vec<()>>()
+                    .await;
+                gone.map_err(|e| store.failed("delete", "an old drop", e))?;
+            }
+        }
+    }
+    Ok(collected)
+}

@@ -1,0 +1,241 @@
+//! Deliver: what is published goes to CloudZero, by its bucket or its stream, and is seen to be there.
+//!
+//! It reads published line items only. [`source`] has them as they are delivered, [`bucket`] and
+//! [`stream`] are the two doors.
+
+pub mod bucket;
+pub mod source;
+pub mod stream;
+
+use serde::Serialize;
+
+use super::months::Selection;
+use super::publish::Tables;
+use super::{Job, Stage};
+use crate::confluent::windows::BillingPeriod;
+use crate::error::{Error, Result};
+use crate::store::runs::{self, Granularity, MonthState, Source};
+use source::Published;
+
+/// A door into CloudZero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Target {
+    /// Drops in a bucket that CloudZero reads.
+    Bucket,
+    /// Requests to CloudZero's API.
+    Stream,
+}
+
+/// How a delivery of a month came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// It is there: written and read back, or held by CloudZero to the last digit.
+    Delivered,
+    /// It was there before.
+    Unchanged,
+    /// CloudZero took all of it, and does not show it yet.
+    Pending,
+    /// The month was pointed back or cleared, and stays so until it is delivered by name.
+    Pinned,
+    /// The month was pointed back to an earlier drop.
+    PointedBack,
+    /// The month was cleared.
+    Cleared,
+    /// All was done but to write or send.
+    DryRun,
+}
+
+/// A delivery of a month to a target.
+#[derive(Debug, Clone, Serialize)]
+pub struct Delivery {
+    /// The month.
+    pub billing_period: BillingPeriod,
+    /// Which door.
+    pub target: Target,
+    /// URL of the bucket's folder, or CloudZero's id of the stream.
+    pub place: String,
+    /// How it came out.
+    pub status: Status,
+    /// The drop that is in force.
+    pub drop_id: Option<String>,
+    /// Files of a bucket, requests of a stream.
+    pub parts: usize,
+    /// Line items.
+    pub rows: u64,
+    /// Compressed bytes of a bucket's files, bytes of a stream's requests.
+    pub bytes: u64,
+}
+
+/// What a delivery may and should do.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wish {
+    /// One of the targets; else all that are configured.
+    pub only: Option<Target>,
+    /// The months were named, so that pinned ones are delivered too.
+    pub named: bool,
+    /// Count what would go, and write or send nothing.
+    pub dry_run: bool,
+    /// Send without having CloudZero validate each body first.
+    pub unvalidated: bool,
+}
+
+/// What came of the targets of a month: each fails alone.
+#[derive(Debug, Default)]
+pub struct Deliveries {
+    /// What went well.
+    pub made: Vec<Delivery>,
+    /// What did not.
+    pub errors: Vec<Error>,
+}
+
+/// Brings the targets of a month up to its published line items. Call it with the connection's lease.
+///
+/// # Errors
+/// What keeps all targets from being delivered to; a target's own error is among the deliveries.
+pub async fn deliver(
+    job: &Job,
+    tables: &Tables,
+    period: BillingPeriod,
+    wish: Wish,
+) -> Result<Deliveries> {
+    let mut deliveries = Deliveries::default();
+    let month = tables.month(job, period).await?;
+    let Some(record) = month.line_items_record else {
+        return Ok(deliveries);
+    };
+    if job.currency != "USD" {
+        tracing::warn!(currency = %job.currency, "Nothing was delivered: CloudZero takes US dollars only.");
+        return Ok(deliveries);
+    }
+    if !wish.dry_run {
+        job.targets.claim(&job.store, &job.connection).await?;
+    }
+    let published = Published {
+        job,
+        period,
+        columns: tables.line_item_columns()?,
+        files: month.line_items,
+    };
+    let source = source_of(job, record.version)?;
+    let mut state = runs::month_state(&job.store, &job.connection, period).await?;
+    for target in wanted(job, wish.only)? {
+        let _stage = Stage::begin(match target {
+            Target::Bucket => "drop",
+            Target::Stream => "stream",
+        });
+        let result = match target {
+            Target::Bucket => bucket::deliver(&published, &source, &mut state, wish).await,
+            Target::Stream => stream::deliver(&published, &source, &mut state, wish).await,
+        };
+        match result {
+            Ok(delivery) => deliveries.made.push(delivery),
+            Err(error) => {
+                let place = format!("delivering {period} of `{}`", job.connection);
+                deliveries.errors.push(error.context(place));
+            }
+        }
+    }
+    Ok(deliveries)
+}
+
+/// The targets that are configured, or the one of them that is asked for.
+///
+/// # Errors
+/// Class configuration, when the one asked for is not configured.
+pub fn wanted(job: &Job, only: Option<Target>) -> Result<Vec<Target>> {
+    let configured = [
+        (job.targets.bucket.is_some(), Target::Bucket),
+        (job.targets.stream.is_some(), Target::Stream),
+    ];
+    let configured: Vec<Target> = configured
+        .into_iter()
+        .filter_map(|(is, target)| is.then_some(target))
+        .collect();
+    match only {
+        None => Ok(configured),
+        Some(target) if configured.contains(&target) => Ok(vec![target]),
+        Some(Target::Bucket) => Err(Error::config(format!(
+            "connection `{}` has no bucket target",
+            job.connection
+        ))
+        .with_hint("set BILLSTREAM_BUCKET, or add one with `billstream targets add cloudzero --bucket URL`")),
+        Some(Target::Stream) => Err(Error::config(format!(
+            "connection `{}` has no stream target",
+            job.connection
+        ))
+        .with_hint(
+            "set CLOUDZERO_CONNECTION_ID and CLOUDZERO_API_KEY, or add one with `billstream targets add \
+             cloudzero --stream`",
+        )),
+    }
+}
+
+/// The months that are published, of those asked for; without a selection all of them.
+///
+/// # Errors
+/// Class usage, for a month that is not published.
+pub async fn published_months(
+    job: &Job,
+    tables: &Tables,
+    selection: &Selection,
+) -> Result<Vec<BillingPeriod>> {
+    let files = match &tables.line_items {
+        Some(line_items) => line_items.files().await?,
+        None => Vec::new(),
+    };
+    let mut months: Vec<BillingPeriod> = files
+        .into_iter()
+        .filter(|file| file.connection == job.connection)
+        .map(|file| file.period)
+        .collect();
+    months.sort_unstable();
+    months.dedup();
+    let Selection::Named(named) = selection else {
+        return Ok(months);
+    };
+    if let Some(missing) = named.iter().find(|month| !months.contains(month)) {
+        return Err(Error::usage(format!(
+            "no line items of {missing} are published for `{}`",
+            job.connection
+        ))
+        .with_hint("run `billstream import` first, or name another --store or --connection"));
+    }
+    Ok(named.clone())
+}
+
+/// Whether any target of the month is behind its published line items.
+///
+/// # Errors
+/// Class bug, when the hourly SQL is missing.
+pub fn is_behind(job: &Job, state: &MonthState, version: u64) -> Result<bool> {
+    let source = source_of(job, version)?;
+    let bucket = job.targets.bucket.as_ref().is_some_and(|bucket| {
+        !state.bucket.as_ref().is_some_and(|held| {
+            let same = held.target == bucket.key(&job.store);
+            same && (held.pinned || held.source.as_ref() == Some(&source))
+        })
+    });
+    let stream = job.targets.stream.as_ref().is_some_and(|stream| {
+        !state.stream.as_ref().is_some_and(|sent| {
+            let done = sent.pinned || (sent.source == source && sent.closed_at.is_some());
+            sent.target == *stream && done
+        })
+    });
+    Ok(bucket || stream)
+}
+
+/// What a delivery of a version would be made from.
+fn source_of(job: &Job, version: u64) -> Result<Source> {
+    let granularity = job.targets.granularity;
+    let sql = match granularity {
+        Granularity::Daily => String::new(),
+        Granularity::Hourly => job.sql.get(source::HOURLY)?.digest(),
+    };
+    Ok(Source {
+        version,
+        granularity,
+        sql,
+    })
+}

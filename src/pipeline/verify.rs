@@ -1,0 +1,406 @@
+//! Verify: Confluent now, the store, the drop in force, the stream and CloudZero's totals, side by side.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+
+use super::deliver::source::Published;
+use super::deliver::{self, stream};
+use super::months::{self, Selection};
+use super::publish::{self, PublishedMonth, Tables};
+use super::{Job, pull};
+use crate::cloudzero::held::{self, Hours};
+use crate::cloudzero::read_back::{self, LineSums};
+use crate::cloudzero::stream::Stream;
+use crate::cloudzero::{costs, drop};
+use crate::confluent::client::Client;
+use crate::confluent::windows::BillingPeriod;
+use crate::decimal;
+use crate::error::{Class, Error, Result};
+use crate::store::runs::{self, Granularity, MonthState};
+
+/// CloudZero shows what it took within a day.
+const LATE_AFTER: TimeDelta = TimeDelta::days(1);
+/// Its totals are floats: they are compared to a cent.
+const CENT: i128 = 10i128.pow(22);
+
+/// How a month compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// All sides agree.
+    Equal,
+    /// The month was pointed back or cleared, and CloudZero has what was put there.
+    Pinned,
+    /// CloudZero was given the month less than a day ago and does not show it yet.
+    Pending,
+    /// An open or settling month moved at Confluent since it was imported.
+    Behind,
+    /// Sides differ that should not.
+    Differs,
+}
+
+/// One side of a month.
+#[derive(Debug, Clone, Serialize)]
+pub struct Side {
+    /// Costs, line items or rows; CloudZero's totals have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+    /// Sum of `cost/cost`: the net amount.
+    pub cost: String,
+    /// Sum of `cost/discounted_cost`.
+    pub discounted_cost: String,
+    /// Sum of `cost/on_demand_cost`.
+    pub on_demand_cost: String,
+}
+
+/// A month, side by side; sides that were not asked are missing.
+#[derive(Debug, Serialize)]
+pub struct Month {
+    /// The connection.
+    pub connection: String,
+    /// The month.
+    pub billing_period: BillingPeriod,
+    /// What Confluent gives now.
+    pub confluent: Option<Side>,
+    /// The published line items.
+    pub store: Side,
+    /// The files of the drop in force.
+    pub bucket: Option<Side>,
+    /// What CloudZero's stream holds.
+    pub stream: Option<Side>,
+    /// What CloudZero shows: billed, discounted and on-demand cost.
+    pub cloudzero: Option<Side>,
+    /// How they compare.
+    pub status: Status,
+    /// What differs, or was not compared, in words.
+    pub notes: Vec<String>,
+    #[serde(skip)]
+    given_at: Option<DateTime<Utc>>,
+}
+
+impl Month {
+    fn note(&mut self, status: Status, words: impl Into<String>) {
+        self.status = self.status.max(status);
+        self.notes.push(words.into());
+    }
+
+    /// What CloudZero's side lacks is pending for a day.
+    fn lacking(&self, now: DateTime<Utc>) -> Status {
+        match self.given_at {
+            Some(given) if now - given < LATE_AFTER => Status::Pending,
+            _ => Status::Differs,
+        }
+    }
+}
+
+/// The whole comparison.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// The run's name.
+    pub run: String,
+    /// Its months, oldest first.
+    pub periods: Vec<Month>,
+    /// Errors of single months.
+    #[serde(skip)]
+    pub errors: Vec<(BillingPeriod, Error)>,
+}
+
+impl Report {
+    /// The class that decides the exit code; `None` when all is well.
+    pub fn class(&self) -> Option<Class> {
+        let differs = self.periods.iter().any(|m| m.status == Status::Differs);
+        let error = self.errors.first().map(|(_, e)| e.class());
+        if differs {
+            Some(Class::Reconcile)
+        } else {
+            error
+        }
+    }
+}
+
+/// Compares months. Without `client` Confluent is not asked.
+///
+/// # Errors
+/// Class usage, for a month that is not published; a month's own error is in the report.
+pub async fn verify(
+    job: &Job,
+    client: Option<&Arc<Client>>,
+    selection: &Selection,
+) -> Result<Report> {
+    let tables = Tables::open(job).await?;
+    let periods = deliver::published_months(job, &tables, selection).await?;
+    let mut report = Report {
+        run: job.run.clone(),
+        periods: Vec::new(),
+        errors: Vec::new(),
+    };
+    for period in periods {
+        (job.progress)(format!("{period}: comparing"));
+        match one_month(job, client, &tables, period).await {
+            Ok(month) => report.periods.push(month),
+            Err(error) => report.errors.push((period, error)),
+        }
+    }
+    with_totals(job, &mut report).await?;
+    Ok(report)
+}
+
+async fn one_month(
+    job: &Job,
+    client: Option<&Arc<Client>>,
+    tables: &Tables,
+    period: BillingPeriod,
+) -> Result<Month> {
+    let published = tables.month(job, period).await?;
+    let state = runs::month_state(&job.store, &job.connection, period).await?;
+    let items = Published {
+        job,
+        period,
+        columns: tables.line_item_columns()?,
+        files: published.line_items.clone(),
+    };
+    let totals = items.totals().await?;
+    let sum = add_up(totals.values())?;
+    let mut month = Month {
+        connection: job.connection.clone(),
+        billing_period: period,
+        confluent: None,
+        store: side(&sum),
+        bucket: None,
+        stream: None,
+        cloudzero: None,
+        status: Status::Equal,
+        notes: Vec::new(),
+        given_at: None,
+    };
+    compare_store(&published, &sum, &mut month);
+    if let Some(client) = client {
+        compare_confluent(job, client, tables, &published, &state, &mut month).await?;
+    }
+    if job.targets.bucket.is_some() {
+        compare_bucket(&items, &totals, &state, &mut month).await?;
+    }
+    if job.targets.stream.is_some() {
+        compare_stream(&items, &state, &mut month).await?;
+    }
+    Ok(month)
+}
+
+/// The published line items against the commit that they came with.
+fn compare_store(published: &PublishedMonth, sum: &LineSums, month: &mut Month) {
+    let costs = published.costs_record.as_ref();
+    let Some(record) = &published.line_items_record else {
+        return;
+    };
+    if costs.is_some_and(|costs| costs.digest != record.digest) {
+        let words = "the line items are behind the stored costs: run `billstream transform`";
+        month.note(Status::Differs, words);
+    }
+    let (cost, rows) = (decimal::plain(sum.cost), sum.rows);
+    if (cost.as_str(), rows) != (record.net_amount.as_str(), record.line_items) {
+        let (net, items) = (&record.net_amount, record.line_items);
+        month.note(
+            Status::Differs,
+            format!("store: {rows} line items cost {cost}, published were {items} with {net}"),
+        );
+    }
+}
+
+async fn compare_confluent(
+    job: &Job,
+    client: &Arc<Client>,
+    tables: &Tables,
+    published: &PublishedMonth,
+    state: &MonthState,
+    month: &mut Month,
+) -> Result<()> {
+    let period = month.billing_period;
+    if months::refuse_unpullable(&[period], (job.clock)().date_naive()).is_err() {
+        month
+            .notes
+            .push("Confluent no longer holds all of it".into());
+        return Ok(());
+    }
+    let pulled = pull::pull(job, client, period, &published.costs).await;
+    let pulled = publish::swept(job, tables, period, pulled.map_err(Error::from)).await?;
+    let sums = pulled.totals.sum()?;
+    month.confluent = Some(Side {
+        rows: Some(sums.costs),
+        cost: decimal::plain(sums.net),
+        discounted_cost: decimal::plain(sums.net),
+        on_demand_cost: decimal::plain(sums.original - sums.credit_original),
+    });
+    let digest = pulled.digest.to_string();
+    let record = published.costs_record.as_ref();
+    if record.is_some_and(|record| record.digest != digest) {
+        let (status, next) = match state.settled {
+            false => (Status::Behind, "the next import takes it"),
+            true => (Status::Differs, "import it by name to take it"),
+        };
+        month.note(
+            status,
+            format!("Confluent has other costs than the store: {next}"),
+        );
+    }
+    Ok(())
+}
+
+async fn compare_bucket(
+    items: &Published<'_>,
+    totals: &read_back::LineTotals,
+    state: &MonthState,
+    month: &mut Month,
+) -> Result<()> {
+    let Some(bucket) = &items.job.targets.bucket else {
+        return Ok(());
+    };
+    let Some((manifest, _)) = drop::manifest(&bucket.store, items.period).await? else {
+        month.note(
+            Status::Differs,
+            "bucket: no drop is in force; run `billstream deliver`",
+        );
+        return Ok(());
+    };
+    let key = bucket.key(&items.job.store);
+    let known = state.bucket.as_ref().filter(|held| held.target == key);
+    month.given_at = known.map(|held| held.delivered_at);
+    let drop_id = manifest.current_drop_id;
+    let files = drop::read(&bucket.store, items.period, &drop_id).await?;
+    month.bucket = Some(side(&add_up(files.totals.values())?));
+    let daily = known
+        .and_then(|held| held.source.as_ref())
+        .is_none_or(|source| source.granularity == Granularity::Daily);
+    match read_back::compare(totals, &files.totals, daily) {
+        Ok(()) => {}
+        Err(_) if known.is_some_and(|held| held.pinned && held.drop_id == drop_id) => {
+            let words =
+                format!("bucket: drop {drop_id} is in force until the month is delivered by name");
+            month.note(Status::Pinned, words);
+        }
+        Err(error) => month.note(Status::Differs, format!("bucket, drop {drop_id}: {error}")),
+    }
+    Ok(())
+}
+
+async fn compare_stream(
+    items: &Published<'_>,
+    state: &MonthState,
+    month: &mut Month,
+) -> Result<()> {
+    let targets = &items.job.targets;
+    let (Some(connection), Some(client)) = (&targets.stream, &targets.api) else {
+        return Ok(());
+    };
+    let expected = stream::added_up(items).await?;
+    let held = Stream { client, connection }.held(items.period).await?;
+    month.stream = Some(side(&add_up(held.values())?));
+    let known = state
+        .stream
+        .as_ref()
+        .filter(|sent| sent.target == *connection);
+    month.given_at = known.and_then(|sent| sent.acknowledged_at);
+    if held::equal(&expected, &held) {
+        return Ok(());
+    }
+    if known.is_some_and(|sent| sent.pinned) && held::equal(&Hours::new(), &held) {
+        month.note(
+            Status::Pinned,
+            "stream: cleared until the month is delivered by name",
+        );
+        return Ok(());
+    }
+    let status = month.lacking((items.job.clock)());
+    let first = held::differences(&expected, &held).next();
+    let words = first.map_or_else(String::new, |(hour, wanted, got)| {
+        let hour = crate::cloudzero::columns::iso(hour);
+        format!("stream, {hour}: published are {wanted}, CloudZero holds {got}")
+    });
+    month.note(status, words);
+    Ok(())
+}
+
+/// Adds CloudZero's totals, all months in one request a cost type: sixty a day are allowed.
+async fn with_totals(job: &Job, report: &mut Report) -> Result<()> {
+    let targets = &job.targets;
+    let read_by = targets
+        .bucket
+        .as_ref()
+        .and_then(|b| b.cloudzero_connection.as_ref());
+    let (Some(api), Some(connection)) = (&targets.api, targets.stream.as_ref().or(read_by)) else {
+        return Ok(());
+    };
+    let periods = || report.periods.iter().map(|month| month.billing_period);
+    let (Some(from), Some(to)) = (periods().min(), periods().max()) else {
+        return Ok(());
+    };
+    let shown = match costs::monthly(api, connection, from, to).await {
+        Ok(shown) => shown,
+        Err(error) => {
+            tracing::warn!(%error, "CloudZero's totals were not compared.");
+            return Ok(());
+        }
+    };
+    let now = (job.clock)();
+    for month in &mut report.periods {
+        compare_totals(month, &shown, now)?;
+    }
+    Ok(())
+}
+
+fn compare_totals(
+    month: &mut Month,
+    shown: &BTreeMap<BillingPeriod, [i128; 3]>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let shown = shown
+        .get(&month.billing_period)
+        .copied()
+        .unwrap_or_default();
+    month.cloudzero = Some(Side {
+        rows: None,
+        cost: decimal::plain(shown[0]),
+        discounted_cost: decimal::plain(shown[1]),
+        on_demand_cost: decimal::plain(shown[2]),
+    });
+    if month.status == Status::Pinned {
+        return Ok(());
+    }
+    let store = &month.store;
+    let wanted = [&store.cost, &store.discounted_cost, &store.on_demand_cost];
+    let mut words = Vec::new();
+    for ((name, shown), wanted) in costs::COST_TYPES.iter().zip(shown).zip(wanted) {
+        let units = decimal::parse(wanted).map_err(|e| Error::bug(format!("{wanted} {e}")))?;
+        if (units.units - shown).abs() >= CENT {
+            let shown = decimal::plain(shown);
+            words.push(format!(
+                "CloudZero shows a {name} of {shown}, published is {wanted}"
+            ));
+        }
+    }
+    let status = month.lacking(now);
+    for words in words {
+        month.note(status, words);
+    }
+    Ok(())
+}
+
+fn add_up<'s>(parts: impl Iterator<Item = &'s LineSums>) -> Result<LineSums> {
+    let mut sum = LineSums::default();
+    for part in parts {
+        sum.add(part)
+            .ok_or_else(|| Error::reconcile("the costs of a month add up to too much"))?;
+    }
+    Ok(sum)
+}
+
+fn side(sums: &LineSums) -> Side {
+    Side {
+        rows: Some(sums.rows),
+        cost: decimal::plain(sums.cost),
+        discounted_cost: decimal::plain(sums.discounted),
+        on_demand_cost: decimal::plain(sums.on_demand),
+    }
+}

@@ -1,0 +1,182 @@
+//! Months that are pointed back to an earlier drop or cleared, and drops that are collected.
+
+use super::{Scene, deliver, drops, in_force};
+use crate::support::{
+    BUCKET, Holding, MONTH, STREAM, Sandbox, csv_gz_rows, files_below, names_below,
+};
+
+/// A scene in whose bucket the first form of the month is, and then the second, which it gives.
+fn delivered_twice() -> (Scene, Holding) {
+    let scene = Scene::new(&[]);
+    deliver(&scene.to_bucket(), &[]).ok();
+    let restated = scene.publish(&["--revision", "1"]);
+    let later = scene.to_bucket().at("2026-11-23T07:00:00Z");
+    deliver(&later, &[]).ok();
+    scene.assert_polled(&restated);
+    (scene, restated)
+}
+
+const FIRST: &str = "20261123T060000Z";
+
+#[test]
+fn a_month_goes_back_to_an_earlier_drop_and_stays_there() {
+    let (scene, _) = delivered_twice();
+    let billstream = scene.to_bucket();
+    let back = ["--month", MONTH, "--drop", FIRST];
+    deliver(&billstream, &["--month", MONTH, "--drop", FIRST, "--dry-run"]).ok();
+    assert_eq!(
+        in_force(scene.bucket.path()).as_deref(),
+        Some("20261123T070000Z")
+    );
+    let delivery = deliver(&billstream, &back).ok().delivery("pointed-back");
+    assert_eq!(delivery["drop_id"], FIRST);
+    assert_eq!(delivery["rows"], scene.month.holding.total().rows);
+    assert_eq!(drops(scene.bucket.path()).len(), 2);
+    scene.assert_polled(&scene.month.holding);
+
+    // Neither the same month nor a changed one moves it.
+    deliver(&billstream, &[]).ok().delivery("pinned");
+    let confluent = Sandbox::start(&["--revision", "2"]);
+    let importing = scene.to_bucket().from(&confluent);
+    importing.import(MONTH).ok().status("published");
+    assert_eq!(in_force(scene.bucket.path()).as_deref(), Some(FIRST));
+    assert_eq!(scene.cloudzero.poll().months(), 0);
+    deliver(&billstream, &[]).ok().delivery("pinned");
+
+    // By name it is delivered again.
+    deliver(&billstream, &["--month", MONTH])
+        .ok()
+        .delivery("delivered");
+    let now = crate::support::expected(&importing, &confluent.totals(MONTH));
+    scene.assert_polled(&now);
+    deliver(&billstream, &[]).ok().delivery("unchanged");
+}
+
+#[test]
+fn a_drop_that_is_not_there_is_refused() {
+    let (scene, restated) = delivered_twice();
+    let file = format!("{FIRST}/line_items-00-0001.csv.gz");
+    for id in ["20200101T000000Z", "..", "", "manifest.json", &file, "a/b"] {
+        let output = deliver(&scene.to_bucket(), &["--month", MONTH, "--drop", id]).code(2);
+        assert!(output.stdout.is_empty(), "{id}");
+    }
+    deliver(
+        &scene.to_bucket(),
+        &["--month", MONTH, "--drop", "20200101T000000Z"],
+    )
+    .code(2)
+    .says(&[FIRST, "20261123T070000Z"]);
+    deliver(&scene.to_bucket(), &["--drop", FIRST]).code(2);
+    scene.assert_polled(&restated);
+}
+
+#[test]
+fn a_drop_that_does_not_read_is_not_put_back() {
+    let (scene, restated) = delivered_twice();
+    let folder = scene.bucket.path().join("20261001-20261101").join(FIRST);
+    for (name, bytes) in files_below(&folder) {
+        std::fs::write(folder.join(name), &bytes[..bytes.len() / 2]).unwrap();
+    }
+    deliver(&scene.to_bucket(), &["--month", MONTH, "--drop", FIRST]).code(5);
+    scene.assert_polled(&restated);
+}
+
+#[test]
+fn clearing_a_month_needs_a_yes() {
+    let (scene, restated) = delivered_twice();
+    let before = files_below(scene.bucket.path());
+    deliver(&scene.to_bucket(), &["--month", MONTH, "--empty"])
+        .code(2)
+        .says(&["--yes"]);
+    deliver(&scene.to_bucket(), &["--empty", "--yes"]).code(2);
+    deliver(
+        &scene.to_bucket(),
+        &["--month", MONTH, "--empty", "--dry-run"],
+    )
+    .ok();
+    assert!(files_below(scene.bucket.path()) == before);
+    scene.assert_polled(&restated);
+
+    let clear = ["--month", MONTH, "--empty", "--yes"];
+    let delivery = deliver(&scene.to_bucket(), &clear).ok().delivery("cleared");
+    assert_eq!(delivery["rows"], 0);
+    scene.assert_polled(&Holding::default());
+    let folder = scene
+        .bucket
+        .path()
+        .join("20261001-20261101")
+        .join(delivery["drop_id"].as_str().unwrap());
+    let files = files_below(&folder);
+    assert_eq!(files.len(), 1);
+    assert!(files.values().all(|bytes| csv_gz_rows(bytes).is_empty()));
+
+    let confluent = Sandbox::start(&["--revision", "2"]);
+    scene.to_bucket().from(&confluent).import(MONTH).ok();
+    deliver(&scene.to_bucket(), &[]).ok().delivery("pinned");
+    scene.assert_polled(&Holding::default());
+
+    deliver(&scene.to_bucket(), &["--month", MONTH])
+        .ok()
+        .delivery("delivered");
+    assert_ne!(scene.cloudzero.poll().months(), 0);
+    let cost = scene.cloudzero.holds(BUCKET, MONTH).total().cost;
+    assert_eq!(cost.to_string(), confluent.totals(MONTH).net);
+}
+
+#[test]
+fn a_stream_is_cleared_too_and_delivered_again_by_name() {
+    let scene = Scene::new(&[]);
+    deliver(&scene.to_stream(), &[]).ok().delivery("delivered");
+    deliver(&scene.to_stream(), &["--month", MONTH, "--empty"]).code(2);
+    scene.assert_streamed(&scene.month.holding);
+
+    let clear = ["--month", MONTH, "--empty", "--yes"];
+    deliver(&scene.to_stream(), &clear).ok().delivery("cleared");
+    assert_eq!(scene.assert_streamed(&Holding::default()), 1);
+    let total = scene.cloudzero.holds(STREAM, MONTH).total();
+    assert_eq!((total.rows, total.cost.to_string()), (1, "0".into()));
+
+    deliver(&scene.to_stream(), &[]).ok().delivery("pinned");
+    let sent = scene.cloudzero.sent().len();
+    scene.publish(&["--revision", "1"]);
+    deliver(&scene.to_stream(), &[]).ok().delivery("pinned");
+    assert_eq!(scene.cloudzero.sent().len(), sent);
+    let restated = scene.publish(&["--revision", "2"]);
+    deliver(&scene.to_stream(), &["--month", MONTH])
+        .ok()
+        .delivery("delivered");
+    assert_eq!(scene.assert_streamed(&restated), 0);
+}
+
+#[test]
+fn only_old_drops_that_are_not_in_force_are_collected() {
+    let (scene, restated) = delivered_twice();
+    let bucket = scene.bucket.path();
+    deliver(&scene.to_bucket(), &["--month", MONTH, "--drop", FIRST]).ok();
+    scene.assert_polled(&scene.month.holding);
+    // Younger than that, by the bucket's clock.
+    let young = deliver(&scene.to_bucket().at("2020-01-01T00:00:00Z"), &["--gc", "1h"]).ok();
+    assert_eq!(young.json()["collected"]["drops"], 0);
+    assert_eq!(drops(bucket).len(), 2);
+
+    let later = scene.to_bucket().at("2099-01-01T00:00:00Z");
+    let dry = deliver(&later, &["--gc", "30d", "--dry-run"]).ok().json();
+    assert_eq!(dry["collected"]["drops"], 1, "{dry}");
+    assert_eq!(drops(bucket).len(), 2);
+    let files = names_below(bucket).len();
+    let collected = deliver(&later, &["--gc", "30d"]).ok().json();
+    assert_eq!(collected["collected"], dry["collected"]);
+    assert_eq!(drops(bucket), [FIRST]);
+    let again = deliver(&later, &["--gc", "30d"]).ok().json();
+    assert_eq!(again["collected"]["drops"], 0, "nothing is left: {again}");
+    let gone = files - names_below(bucket).len();
+    assert_eq!(collected["collected"]["files"], gone);
+    assert_eq!(scene.cloudzero.poll().months(), 0);
+
+    // The drop of before is gone, and what is published is not.
+    deliver(&scene.to_bucket(), &["--month", MONTH])
+        .ok()
+        .delivery("delivered");
+    scene.assert_polled(&restated);
+    deliver(&scene.to_bucket(), &["--gc", "soon"]).code(2);
+}

@@ -1,0 +1,276 @@
+//! CloudZero as the sandbox plays it: what its stream and its poller hold, and what it was asked.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{
+    Billstream, Exact, Row, Sandbox, Totals, assert_costs_are, assert_line_items_are,
+};
+
+/// CloudZero's id of the stream that a sandbox has from the start.
+pub const STREAM: &str = "sandbox-stream";
+/// CloudZero's id of the connection that reads the sandbox's bucket.
+pub const BUCKET: &str = "sandbox-bucket";
+/// The key that it takes.
+pub const CLOUDZERO_KEY: &str = "sandbox-cloudzero-key";
+
+/// Line items of a group, added up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sum {
+    pub rows: u64,
+    pub cost: Exact,
+    pub discounted: Exact,
+    pub on_demand: Exact,
+}
+
+impl Sum {
+    fn add(&mut self, other: &Sum) {
+        self.rows += other.rows;
+        self.cost += other.cost;
+        self.discounted += other.discounted;
+        self.on_demand += other.on_demand;
+    }
+
+    fn costs_nothing(&self) -> bool {
+        let none = Exact::default();
+        (self.cost, self.discounted, self.on_demand) == (none, none, none)
+    }
+}
+
+/// A month in exact decimals, by day and type of line item.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Holding(pub BTreeMap<(String, String), Sum>);
+
+impl Holding {
+    /// Of line items, as the store or a drop has them.
+    pub fn of_items(items: &[Row]) -> Holding {
+        let mut sums: BTreeMap<(String, String), Sum> = BTreeMap::new();
+        for item in items {
+            let day = item["time/usage_start"][..10].to_string();
+            let sum = Sum {
+                rows: 1,
+                cost: Exact::of(&item["cost/cost"]),
+                discounted: Exact::of(&item["cost/discounted_cost"]),
+                on_demand: Exact::of(&item["cost/on_demand_cost"]),
+            };
+            let key = (day, item["lineitem/type"].clone());
+            sums.entry(key).or_default().add(&sum);
+        }
+        Holding(sums)
+    }
+
+    /// Of the answer of `/sandbox/cloudzero/holds`.
+    pub fn of_json(json: &Value) -> Holding {
+        let text = |value: &Value| value.as_str().unwrap().to_string();
+        let sum = |value: &Value| Sum {
+            rows: value["rows"].as_u64().unwrap(),
+            cost: Exact::of(&text(&value["cost"])),
+            discounted: Exact::of(&text(&value["discounted_cost"])),
+            on_demand: Exact::of(&text(&value["on_demand_cost"])),
+        };
+        let groups = json["by_day_type"].as_array().unwrap();
+        let groups = groups
+            .iter()
+            .map(|group| ((text(&group["day"]), text(&group["type"])), sum(group)));
+        let holding = Holding(groups.collect());
+        assert_eq!(holding.total(), sum(json), "the sandbox adds up its groups");
+        holding
+    }
+
+    /// What a month adds up to.
+    pub fn total(&self) -> Sum {
+        let mut total = Sum::default();
+        self.0.values().for_each(|sum| total.add(sum));
+        total
+    }
+
+    /// Whether there is any line item on a day.
+    pub fn has_day(&self, day: &str) -> bool {
+        self.0.keys().any(|(other, _)| other == day)
+    }
+
+    /// Without counts of line items.
+    pub fn money(mut self) -> Holding {
+        self.0.values_mut().for_each(|sum| sum.rows = 0);
+        self
+    }
+
+    /// Takes out the adjustments without costs that are there in place of lost hours, and says how
+    /// many there were. `expected` has none of its own.
+    pub fn take_emptied(&mut self, expected: &Holding) -> u64 {
+        let mut emptied = 0;
+        self.0.retain(|key, sum| {
+            let is =
+                key.1 == "Adjustment" && sum.costs_nothing() && !expected.0.contains_key(key);
+            emptied += if is { sum.rows } else { 0 };
+            !is
+        });
+        emptied
+    }
+
+    /// Asserts that two months are the same to the last digit.
+    #[track_caller]
+    pub fn assert_is(&self, expected: &Holding, what: &str) {
+        for key in self.0.keys().chain(expected.0.keys()) {
+            assert_eq!(self.0.get(key), expected.0.get(key), "{what}: {key:?}");
+        }
+    }
+}
+
+/// What a month has to be at CloudZero: the published line items, once they are seen to be the totals.
+#[track_caller]
+pub fn expected(billstream: &Billstream, totals: &Totals) -> Holding {
+    let costs = billstream.costs(&totals.month);
+    assert_costs_are(&costs, totals);
+    let items = billstream.line_items(&totals.month);
+    assert_line_items_are(&items, &costs, totals);
+    let expected = Holding::of_items(&items);
+    let total = expected.total();
+    assert_eq!(total.cost.to_string(), totals.net);
+    assert_eq!(total.discounted.to_string(), totals.net);
+    expected
+}
+
+/// What a poll of the bucket did.
+#[derive(Debug)]
+pub struct Poll(Value);
+
+impl Poll {
+    /// Asserts that it took one drop, which had these files, and nothing went wrong.
+    #[track_caller]
+    pub fn ingested(&self, drop_id: &str) -> &Value {
+        assert_eq!(self.0["errors"], serde_json::json!([]), "{self:?}");
+        let ingested = self.0["ingested"].as_array().unwrap();
+        assert_eq!(ingested.len(), 1, "{self:?}");
+        assert_eq!(ingested[0]["drop_id"], drop_id, "{self:?}");
+        &ingested[0]
+    }
+
+    /// Months that it took anew; asserts that nothing went wrong.
+    #[track_caller]
+    pub fn months(&self) -> usize {
+        assert_eq!(self.0["errors"], serde_json::json!([]), "{self:?}");
+        self.0["ingested"].as_array().unwrap().len()
+    }
+}
+
+impl Sandbox {
+    /// Polls the bucket, as CloudZero does.
+    pub fn poll(&self) -> Poll {
+        Poll(self.get("/sandbox/cloudzero/poll"))
+    }
+
+    /// What CloudZero holds of a month of one of its connections.
+    pub fn holds(&self, connection: &str, month: &str) -> Holding {
+        let path = format!("/sandbox/cloudzero/holds?month={month}&connection={connection}");
+        Holding::of_json(&self.get(&path))
+    }
+
+    /// Hours of a month in which CloudZero holds line items.
+    pub fn hours(&self, connection: &str, month: &str) -> u64 {
+        let path = format!("/sandbox/cloudzero/holds?month={month}&connection={connection}");
+        self.get(&path)["hours"].as_u64().unwrap()
+    }
+
+    /// All requests to CloudZero's API, in their order.
+    pub fn asked(&self) -> Vec<Value> {
+        let requests = self.get("/sandbox/cloudzero/requests");
+        requests.as_array().unwrap().clone()
+    }
+
+    /// Those of a method whose path ends so.
+    pub fn asked_for(&self, method: &str, ending: &str) -> Vec<Value> {
+        let mut asked = self.asked();
+        asked.retain(|request| {
+            request["method"] == method && request["path"].as_str().unwrap().ends_with(ending)
+        });
+        asked
+    }
+
+    /// Those that send line items to a stream.
+    pub fn sent(&self) -> Vec<Value> {
+        self.asked_for("POST", "/billing_drops")
+    }
+
+    /// Those that have line items validated.
+    pub fn validated(&self) -> Vec<Value> {
+        self.asked_for("POST", "/validate_billing_drop")
+    }
+
+    /// Sends line items to the stream behind billstream's back.
+    pub fn send(&self, body: &Value) {
+        let path = format!("/v2/connections/billing/anycost/{STREAM}/billing_drops");
+        self.ask("POST", &path, &body.to_string());
+    }
+
+    /// The line items that the stream holds of a month, as they were sent.
+    pub fn rows(&self, month: &str) -> Vec<Value> {
+        let path = format!("/v2/connections/billing/anycost/{STREAM}/billing_drops/{month}");
+        let answer: Value = serde_json::from_str(&self.ask("GET", &path, "")).unwrap();
+        answer["billing_drop"].as_array().unwrap().clone()
+    }
+
+    /// Names and ids of the billing connections.
+    pub fn connections(&self) -> Vec<(String, String)> {
+        let answer = self.ask("GET", "/v2/connections/billing", "");
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_string();
+        let connections = answer["connections"].as_array().unwrap();
+        let named = connections.iter().map(|c| (text(&c["name"]), text(&c["id"])));
+        named.collect()
+    }
+
+    /// Asks CloudZero's API, which has to agree.
+    fn ask(&self, method: &str, path: &str, body: &str) -> String {
+        let address = self.url().trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address).expect("the sandbox listens");
+        write!(
+            stream,
+            "{method} {path} HTTP/1.0\r\nHost: {address}\r\nAuthorization: {CLOUDZERO_KEY}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.lines().next().unwrap().contains(" 200 "), "{answer}");
+        body.to_string()
+    }
+}
+
+impl Billstream {
+    /// With CloudZero's API at a sandbox. It does not wait to see what is late.
+    pub fn with_cloudzero(self, sandbox: &Sandbox) -> Self {
+        self.env("CLOUDZERO_API_URL", sandbox.url())
+            .env("CLOUDZERO_API_KEY", CLOUDZERO_KEY)
+            .env("BILLSTREAM_READ_BACK_SECS", "0")
+    }
+
+    /// Delivering to a sandbox's stream.
+    pub fn to_stream(self, sandbox: &Sandbox) -> Self {
+        self.with_cloudzero(sandbox)
+            .env("CLOUDZERO_CONNECTION_ID", STREAM)
+    }
+
+    /// Delivering to a folder.
+    pub fn to_bucket(self, folder: &Path) -> Self {
+        self.env("BILLSTREAM_BUCKET", &folder.display().to_string())
+    }
+}
+
+impl super::Output {
+    /// The only delivery of a report, with this status.
+    #[track_caller]
+    pub fn delivery(&self, status: &str) -> Value {
+        let deliveries = self.json()["deliveries"].clone();
+        let deliveries = deliveries.as_array().unwrap();
+        assert_eq!(deliveries.len(), 1, "{deliveries:?}\n{}", self.stderr);
+        assert_eq!(deliveries[0]["status"], status, "{}", self.stderr);
+        deliveries[0].clone()
+    }
+}
