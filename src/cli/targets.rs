@@ -272,7 +272,7 @@ async fn found_or_made(
     };
     if let Some(found) = all.iter().find(|other| other.name == name) {
         let same = match info {
-            None => found.s3_bucket_info.is_none(),
+            None => found.is_stream(),
             Some(info) => found.reads(info),
         };
         if !same {

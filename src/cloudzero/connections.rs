@@ -73,6 +73,13 @@ impl Connection {
         }
     }
 
+    /// Whether it takes requests: it reads no bucket.
+    pub fn is_stream(&self) -> bool {
+        self.s3_bucket_info
+            .as_ref()
+            .is_none_or(|read| read.bucket_name.is_empty())
+    }
+
     /// Whether it reads this bucket.
     pub fn reads(&self, bucket: &BucketInfo) -> bool {
         self.s3_bucket_info.as_ref().is_some_and(|read| {

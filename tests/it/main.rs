@@ -13,6 +13,7 @@
 mod support;
 
 mod cli;
+mod cloudzero_api;
 mod exact;
 mod faults;
 mod import;

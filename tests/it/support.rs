@@ -8,6 +8,8 @@
 mod files;
 #[path = "support/money.rs"]
 mod money;
+#[path = "support/schema.rs"]
+pub mod schema;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
