@@ -167,7 +167,7 @@ async fn work(job: &Job, args: &DeliverArgs, selection: &Selection) -> Result<Re
         unvalidated: args.no_validate,
     };
     for period in deliver::published_months(job, &tables, selection).await? {
-        let deliveries = deliver::deliver(job, &tables, period, wish).await?;
+        let deliveries = deliver::deliver(job, &tables, period, wish).await;
         report.deliveries.extend(deliveries.made);
         let errors = deliveries.errors.into_iter().map(|e| (period, e));
         report.errors.extend(errors);

@@ -219,7 +219,7 @@ fn report(job: &Job, summary: Summary, format: SummaryFormat) -> Result<u8> {
     Ok(summary.class().map_or(0, Class::exit_code))
 }
 
-/// What was odd, added up over the months, and why months are held.
+/// What was odd, added up over the months, and why months are held or pinned.
 fn notes(summary: &Summary) -> Vec<String> {
     let sum = |count: fn(&PeriodSummary) -> u64| summary.periods.iter().map(count).sum::<u64>();
     let counted = [
@@ -246,7 +246,14 @@ fn notes(summary: &Summary) -> Vec<String> {
             .as_ref()
             .map(|why| format!("held: {} {why}", period.billing_period))
     });
-    counted.chain(held).collect()
+    let pinned = summary.periods.iter().flat_map(|p| &p.deliveries);
+    let pinned = pinned
+        .filter(|delivery| delivery.status == deliver::Status::Pinned)
+        .map(|delivery| {
+            let (period, place) = (delivery.billing_period, &delivery.place);
+            format!("pinned: {period} stays as it is in {place}; `deliver --month {period}` delivers it again")
+        });
+    counted.chain(held).chain(pinned).collect()
 }
 
 /// What went to targets outside of the store.

@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 
 use super::deliver::{self, Wish};
 use super::months::{self, Selection};
-use super::publish::{self, Tables};
+use super::publish::{self, Tables, UpTo};
 use super::pull::{self, Pulled};
 use super::summary::{PeriodSummary, Status, Summary};
 use super::window::plain;
@@ -16,6 +16,7 @@ use super::{check, transform};
 use crate::confluent::client::{Client, Failure};
 use crate::confluent::windows::BillingPeriod;
 use crate::error::{Class, Error, Result};
+use crate::store::runs;
 
 /// What an import may and should do.
 #[derive(Debug, Clone)]
@@ -32,6 +33,15 @@ pub struct Options {
     pub no_deliver: bool,
     /// Deliver without having CloudZero validate first.
     pub unvalidated: bool,
+}
+
+impl Options {
+    fn wish(&self) -> Wish {
+        Wish {
+            unvalidated: self.unvalidated,
+            ..Wish::default()
+        }
+    }
 }
 
 /// Imports the months asked for, oldest first. Call it with the connection's lease.
@@ -80,7 +90,42 @@ pub async fn import(job: &Job, client: &Arc<Client>, options: &Options) -> Resul
             }
         }
     }
+    let delivers = !options.dry_run && !options.pull_only && !options.no_deliver;
+    if options.months == Selection::Due && delivers {
+        deliver_the_rest(job, &options, &tables, &mut summary).await?;
+    }
     Ok(summary)
+}
+
+/// Delivers published months that an earlier run did not get to their targets. They are settled, so
+/// nothing of them is pulled again.
+async fn deliver_the_rest(
+    job: &Job,
+    options: &Options,
+    tables: &Tables,
+    summary: &mut Summary,
+) -> Result<()> {
+    let mut published = deliver::published_months(job, tables, &Selection::All).await?;
+    published.retain(|period| summary.periods.iter().all(|m| m.billing_period != *period));
+    for period in publish::due(job, tables, published, UpTo::Delivery).await? {
+        let deliveries = deliver::deliver(job, tables, period, options.wish()).await;
+        let stopped = deliveries.errors.iter().any(|e| stops_the_run(e.class()));
+        let errors = deliveries.errors.into_iter().map(|e| (period, e));
+        summary.errors.extend(errors);
+        let mut month = PeriodSummary::new(&job.connection, period, Status::Unchanged);
+        month.covered_until = runs::month_state(&job.store, &job.connection, period)
+            .await?
+            .covered_until;
+        month.deliveries = deliveries.made;
+        summary
+            .periods
+            .push(publish::summarize(month, &tables.month(job, period).await?));
+        if stopped {
+            break;
+        }
+    }
+    summary.periods.sort_by_key(|month| month.billing_period);
+    Ok(())
 }
 
 /// Errors that every later month would meet too.
@@ -104,7 +149,11 @@ async fn select(
         }
         Selection::All => Ok(months::pullable(today)),
         Selection::Due => {
-            publish::due(job, tables, months::pullable(today), options.pull_only).await
+            let up_to = match options.pull_only {
+                true => UpTo::Costs,
+                false => UpTo::LineItems,
+            };
+            publish::due(job, tables, months::pullable(today), up_to).await
         }
     }
 }
@@ -159,11 +208,7 @@ async fn month_pulled(
     if !options.dry_run {
         publish::remember_pull(job, period, pulled_at).await?;
         if !options.pull_only && !options.no_deliver {
-            let wish = Wish {
-                unvalidated: options.unvalidated,
-                ..Wish::default()
-            };
-            let deliveries = deliver::deliver(job, tables, period, wish).await?;
+            let deliveries = deliver::deliver(job, tables, period, options.wish()).await;
             summary.deliveries = deliveries.made;
             errors = deliveries.errors;
         }

@@ -34,7 +34,7 @@ use crate::support::{
 };
 
 /// Options of a sandbox whose month makes two files of a drop, and two requests of a stream.
-pub const LARGE: [&str; 2] = ["--costs-per-day", "200"];
+pub const LARGE: [&str; 2] = ["--costs-per-day", "250"];
 
 /// A month as a sandbox with some options has it: published in a store, and what it adds up to.
 pub struct Published {

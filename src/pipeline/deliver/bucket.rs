@@ -148,11 +148,10 @@ pub async fn point_back(
     dry_run: bool,
 ) -> Result<Delivery> {
     let bucket = target(job)?;
-    let files = drop::read(&bucket.store, period, drop_id).await?;
-    if files.count == 0 {
-        let known = drop_ids(bucket, period).await?;
+    let known = drop_ids(bucket, period).await?;
+    if !known.iter().any(|id| id == drop_id) {
         return Err(Error::usage(format!(
-            "there is no drop {drop_id} of {period} in {}",
+            "there is no drop `{drop_id}` of {period} in {}",
             bucket.store.display(&period.folder())
         ))
         .with_hint(match known.as_slice() {
@@ -160,6 +159,7 @@ pub async fn point_back(
             known => format!("there are {}", known.join(", ")),
         }));
     }
+    let files = drop::read(&bucket.store, period, drop_id).await?;
     let made = Delivery {
         drop_id: Some(drop_id.to_string()),
         parts: files.count,
@@ -271,7 +271,7 @@ pub async fn collect(job: &Job, age: TimeDelta, dry_run: bool) -> Result<Collect
                 .await
                 .map_err(failed)?;
             let before = (job.clock)() - age;
-            if files.iter().any(|file| file.last_modified > before) {
+            if files.is_empty() || files.iter().any(|file| file.last_modified > before) {
                 continue;
             }
             collected.drops += 1;
@@ -284,6 +284,10 @@ pub async fn collect(job: &Job, age: TimeDelta, dry_run: bool) -> Result<Collect
                     .try_collect::<Vec<()>>()
                     .await;
                 gone.map_err(|e| store.failed("delete", "an old drop", e))?;
+                if let (Some(local), Some(id)) = (store.local(), drop.filename()) {
+                    // An empty folder does no harm.
+                    let _ = std::fs::remove_dir(local.join(period.folder()).join(id));
+                }
             }
         }
     }

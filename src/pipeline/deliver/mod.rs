@@ -91,23 +91,31 @@ pub struct Deliveries {
 }
 
 /// Brings the targets of a month up to its published line items. Call it with the connection's lease.
-///
-/// # Errors
-/// What keeps all targets from being delivered to; a target's own error is among the deliveries.
-pub async fn deliver(
+pub async fn deliver(job: &Job, tables: &Tables, period: BillingPeriod, wish: Wish) -> Deliveries {
+    let mut deliveries = Deliveries::default();
+    if let Err(error) = to_targets(job, tables, period, wish, &mut deliveries).await {
+        deliveries.errors.push(error);
+    }
+    let place = format!("delivering {period} of `{}`", job.connection);
+    let errors = deliveries.errors.drain(..);
+    deliveries.errors = errors.map(|e| e.context(&place)).collect();
+    deliveries
+}
+
+async fn to_targets(
     job: &Job,
     tables: &Tables,
     period: BillingPeriod,
     wish: Wish,
-) -> Result<Deliveries> {
-    let mut deliveries = Deliveries::default();
+    deliveries: &mut Deliveries,
+) -> Result<()> {
     let month = tables.month(job, period).await?;
     let Some(record) = month.line_items_record else {
-        return Ok(deliveries);
+        return Ok(());
     };
     if job.currency != "USD" {
         tracing::warn!(currency = %job.currency, "Nothing was delivered: CloudZero takes US dollars only.");
-        return Ok(deliveries);
+        return Ok(());
     }
     if !wish.dry_run {
         job.targets.claim(&job.store, &job.connection).await?;
@@ -131,13 +139,10 @@ pub async fn deliver(
         };
         match result {
             Ok(delivery) => deliveries.made.push(delivery),
-            Err(error) => {
-                let place = format!("delivering {period} of `{}`", job.connection);
-                deliveries.errors.push(error.context(place));
-            }
+            Err(error) => deliveries.errors.push(error),
         }
     }
-    Ok(deliveries)
+    Ok(())
 }
 
 /// The targets that are configured, or the one of them that is asked for.

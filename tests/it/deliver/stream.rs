@@ -247,7 +247,7 @@ fn a_dry_run_counts_and_sends_nothing() {
 #[test]
 fn an_hour_too_large_for_a_request_is_refused_before_anything_is_sent() {
     // The second of the month: it has one day, in one hour.
-    let options = ["--today", "2026-11-02", "--costs-per-day", "7000"];
+    let options = ["--today", "2026-11-02", "--costs-per-day", "9000"];
     let confluent = Sandbox::start(&options);
     let scene = Scene::new(&[]);
     let billstream = scene.to_stream().from(&confluent).at("2026-11-02T06:00:00Z");

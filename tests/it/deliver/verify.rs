@@ -1,1 +1,327 @@
-//! TODO
+//! `verify`: Confluent, the store, the drop in force and what CloudZero holds, side by side.
+
+use serde_json::{Value, json};
+
+use super::{Published, Scene, deliver, in_force};
+use crate::support::{
+    BUCKET, Billstream, Exact, MONTH, Output, STREAM, Sandbox, files_below, names_below,
+};
+
+const WEEK_LATER: &str = "2026-11-30T06:00:00Z";
+const RESTATED: [&str; 2] = ["--revision", "1"];
+
+fn verify(billstream: &Billstream) -> Output {
+    billstream.run(&["verify", "--format", "json"])
+}
+
+/// Asserts that sides of a period are the month to the last digit, and that the others were not asked.
+#[track_caller]
+fn assert_sides(period: &Value, sides: &[&str], month: &Published) {
+    let total = month.holding.total();
+    for side in ["confluent", "store", "bucket", "stream"] {
+        let found = &period[side];
+        if !sides.contains(&side) {
+            assert!(found.is_null(), "{side}: {found}");
+            continue;
+        }
+        let of = |name: &str| Exact::of(found[name].as_str().unwrap());
+        assert_eq!(of("cost"), total.cost, "{side}");
+        assert_eq!(of("discounted_cost"), total.discounted, "{side}");
+        assert_eq!(of("on_demand_cost"), total.on_demand, "{side}");
+        let rows = match side {
+            "confluent" => month.totals.costs,
+            _ => total.rows,
+        };
+        assert_eq!(found["rows"], rows, "{side}");
+    }
+}
+
+/// Within a cent: CloudZero's totals are floats.
+#[track_caller]
+fn assert_near(text: &Value, exact: Exact) {
+    let found = Exact::of(text.as_str().unwrap());
+    assert!((found - exact).0.abs() < 10i128.pow(22), "{found} {exact}");
+}
+
+#[test]
+fn without_credentials_store_and_bucket_are_compared() {
+    let scene = Scene::new(&[]);
+    deliver(&scene.to_bucket(), &[]).ok();
+    let output = verify(&scene.to_bucket()).ok();
+    let period = output.status("equal");
+    assert_sides(&period, &["store", "bucket"], &scene.month);
+    assert!(period["cloudzero"].is_null());
+    assert_eq!(period["notes"], json!([]));
+    assert!(scene.cloudzero.asked().is_empty());
+}
+
+#[test]
+fn all_sides_are_equal_after_a_delivery() {
+    let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&[]));
+    let both = scene
+        .to_stream()
+        .to_bucket(scene.bucket.path())
+        .from(&confluent);
+    deliver(&both, &[]).ok();
+    let period = verify(&both).ok().status("equal");
+    let sides = ["confluent", "store", "bucket", "stream"];
+    assert_sides(&period, &sides, &scene.month);
+    let total = scene.month.holding.total();
+    let shown = &period["cloudzero"];
+    assert_near(&shown["cost"], total.cost);
+    assert_near(&shown["discounted_cost"], total.discounted);
+    assert_near(&shown["on_demand_cost"], total.on_demand);
+
+    let table = both.run(&["verify", "--month", MONTH]).ok();
+    for word in [MONTH, "equal", &scene.month.totals.net] {
+        assert!(table.stdout.contains(word), "{}", table.stdout);
+    }
+}
+
+#[test]
+fn all_months_cost_one_request_a_cost_type() {
+    let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&[]));
+    let billstream = scene.to_stream().from(&confluent);
+    billstream
+        .run(&["import", "--from", "2026-09", "--to", MONTH])
+        .ok();
+    let output = verify(&billstream).ok();
+    let statuses = output.statuses();
+    let equal = |month: &str| (month.to_string(), "equal".to_string());
+    assert_eq!(statuses, [equal("2026-09"), equal(MONTH)]);
+    assert_eq!(scene.cloudzero.asked_for("GET", "/v2/billing/costs").len(), 3);
+}
+
+#[test]
+fn verify_changes_nothing() {
+    let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&RESTATED));
+    let both = scene.to_stream().to_bucket(scene.bucket.path());
+    deliver(&both, &[]).ok();
+    let published = || {
+        let mut files = files_below(scene.store.path());
+        files.retain(|name, _| !name.starts_with("runs/2") && !name.starts_with("runs/leases"));
+        files
+    };
+    let (store, bucket) = (published(), files_below(scene.bucket.path()));
+    let sent = scene.cloudzero.asked_for("POST", "").len();
+    verify(&both.from(&confluent));
+    let after = published();
+    assert!(after == store, "{:?} {:?}", after.keys(), store.keys());
+    assert!(files_below(scene.bucket.path()) == bucket);
+    assert_eq!(scene.cloudzero.asked_for("POST", "").len(), sent);
+}
+
+#[test]
+fn a_month_that_was_never_delivered_differs() {
+    let scene = Scene::new(&[]);
+    verify(&scene.to_bucket()).code(5).status("differs");
+    let period = verify(&scene.to_stream()).code(5).status("differs");
+    assert_eq!(period["stream"]["cost"], "0");
+}
+
+/// The file of the drop in force.
+fn delivered_file(scene: &Scene) -> std::path::PathBuf {
+    let drop_id = in_force(scene.bucket.path()).unwrap();
+    let folder = scene.bucket.path().join("20261001-20261101").join(drop_id);
+    let name = names_below(&folder).pop().unwrap();
+    folder.join(name)
+}
+
+#[test]
+fn a_file_that_is_gone_differs() {
+    let scene = Scene::new(&[]);
+    deliver(&scene.to_bucket(), &[]).ok();
+    std::fs::remove_file(delivered_file(&scene)).unwrap();
+    let output = verify(&scene.to_bucket()).code(5);
+    assert!(output.stderr.contains("2026-10"), "{}", output.stderr);
+}
+
+#[test]
+fn a_file_that_is_torn_differs() {
+    let scene = Scene::new(&[]);
+    deliver(&scene.to_bucket(), &[]).ok();
+    let file = delivered_file(&scene);
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &bytes[..bytes.len() - 20]).unwrap();
+    verify(&scene.to_bucket()).code(5).says(&["csv.gz"]);
+}
+
+#[test]
+fn a_cost_that_was_edited_differs() {
+    use std::io::{Read, Write};
+    let scene = Scene::new(&[]);
+    deliver(&scene.to_bucket(), &[]).ok();
+    let file = delivered_file(&scene);
+    let mut text = String::new();
+    let bytes = std::fs::read(&file).unwrap();
+    flate2::read::GzDecoder::new(&bytes[..])
+        .read_to_string(&mut text)
+        .unwrap();
+    // The last digit of a number, so that the sum differs by as little as there is.
+    let edited = text.replacen(",136.8,", ",136.800000000000000000000001,", 1);
+    let edited = match edited == text {
+        true => text.lines().take(text.lines().count() - 1).collect::<Vec<_>>().join("\n"),
+        false => edited,
+    };
+    assert_ne!(edited, text);
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(edited.as_bytes()).unwrap();
+    std::fs::write(&file, gzip.finish().unwrap()).unwrap();
+    verify(&scene.to_bucket()).code(5).status("differs");
+}
+
+#[test]
+fn a_manifest_that_was_moved_by_hand_differs() {
+    let scene = Scene::new(&[]);
+    deliver(&scene.to_bucket(), &[]).ok();
+    scene.publish(&RESTATED);
+    verify(&scene.to_bucket()).code(5).status("differs");
+    deliver(&scene.to_bucket(), &[]).ok();
+    verify(&scene.to_bucket()).ok().status("equal");
+}
+
+/// Changes one hour of the stream behind billstream's back.
+fn meddle(scene: &Scene) {
+    scene.cloudzero.send(&json!({
+        "month": "2026-10-01T00:00:00Z",
+        "operation": "sum",
+        "data": [{
+            "time/usage_start": "2026-10-03T00:00:00Z",
+            "cost/cost": "0.000000000000000000000001",
+        }],
+    }));
+}
+
+#[test]
+fn a_stream_that_was_changed_by_another_is_pending_for_a_day_and_differs_then() {
+    let scene = Scene::new(&[]);
+    deliver(&scene.to_stream(), &[]).ok();
+    meddle(&scene);
+    let period = verify(&scene.to_stream()).ok().status("pending");
+    assert!(period["notes"][0].as_str().unwrap().contains("2026-10-03"));
+    let later = scene.to_stream().at(WEEK_LATER);
+    verify(&later).code(5).status("differs");
+    // The next delivery puts it right.
+    deliver(&later, &[]).ok().delivery("delivered");
+    scene.assert_streamed(&scene.month.holding);
+    verify(&later).ok().status("equal");
+}
+
+#[test]
+fn a_settling_month_that_moved_at_confluent_is_behind() {
+    // Restated months settle 17 days after their end.
+    let early = "2026-11-10T06:00:00Z";
+    let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&["--today", "2026-11-10"]));
+    let other = tempfile::tempdir().unwrap();
+    let billstream = Billstream::on(other.path())
+        .to_bucket(scene.bucket.path())
+        .at(early);
+    let importing = billstream.from(&confluent);
+    importing.import(MONTH).ok();
+    verify(&importing).ok().status("equal");
+    let restated = Sandbox::start(&["--today", "2026-11-10", RESTATED[0], RESTATED[1]]);
+    let moved = importing.from(&restated);
+    let period = verify(&moved).ok().status("behind");
+    assert_ne!(period["confluent"]["cost"], period["store"]["cost"]);
+    assert_eq!(period["bucket"], period["store"]);
+    moved.import(MONTH).ok();
+    verify(&moved).ok().status("equal");
+}
+
+#[test]
+fn a_settled_month_that_moved_at_confluent_differs() {
+    let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&RESTATED));
+    let billstream = scene.to_bucket().from(&confluent);
+    deliver(&billstream, &[]).ok();
+    let period = verify(&billstream).code(5).status("differs");
+    assert_ne!(period["confluent"]["cost"], period["store"]["cost"]);
+    assert_eq!(period["confluent"]["cost"], confluent.totals(MONTH).net);
+}
+
+#[test]
+fn a_month_that_was_pointed_back_is_pinned() {
+    let scene = Scene::new(&[]);
+    deliver(&scene.to_bucket(), &[]).ok();
+    let first = in_force(scene.bucket.path()).unwrap();
+    scene.publish(&RESTATED);
+    deliver(&scene.to_bucket(), &[]).ok();
+    deliver(&scene.to_bucket(), &["--month", MONTH, "--drop", &first]).ok();
+    let later = scene.to_bucket().at(WEEK_LATER);
+    verify(&later).ok().status("pinned");
+    deliver(&later, &["--month", MONTH, "--empty", "--yes"]).ok();
+    let period = verify(&later).ok().status("pinned");
+    assert_eq!(period["bucket"]["rows"], 0);
+    deliver(&later, &["--month", MONTH]).ok();
+    verify(&later).ok().status("equal");
+}
+
+#[test]
+fn a_stream_that_was_cleared_is_pinned() {
+    let scene = Scene::new(&[]);
+    deliver(&scene.to_stream(), &[]).ok();
+    deliver(&scene.to_stream(), &["--month", MONTH, "--empty", "--yes"]).ok();
+    let later = scene.to_stream().at(WEEK_LATER);
+    verify(&later).ok().status("pinned");
+    meddle(&scene);
+    verify(&later).code(5).status("differs");
+}
+
+#[test]
+fn totals_of_a_bucket_are_those_of_the_connection_that_reads_it() {
+    let scene = Scene::new(&[]);
+    let billstream = scene.to_bucket().with_cloudzero(&scene.cloudzero);
+    let folder = scene.bucket.path().display().to_string();
+    let add = [
+        "targets",
+        "add",
+        "cloudzero",
+        "--bucket",
+        &folder,
+        "--cloudzero-connection",
+        BUCKET,
+    ];
+    billstream.run(&add).ok();
+    deliver(&billstream, &[]).ok();
+    // CloudZero has not polled yet.
+    let period = verify(&billstream).ok().status("pending");
+    assert_eq!(period["cloudzero"]["cost"], "0");
+    let later = scene
+        .to_bucket()
+        .with_cloudzero(&scene.cloudzero)
+        .at(WEEK_LATER);
+    verify(&later).code(5).status("differs");
+    scene.assert_polled(&scene.month.holding);
+    let period = verify(&later).ok().status("equal");
+    assert_near(
+        &period["cloudzero"]["cost"],
+        scene.month.holding.total().cost,
+    );
+}
+
+#[test]
+fn another_connection_at_cloudzero_does_not_count() {
+    let scene = Scene::new(&[]);
+    deliver(&scene.to_bucket(), &[]).ok();
+    scene.assert_polled(&scene.month.holding);
+    deliver(&scene.to_stream(), &[]).ok();
+    let period = verify(&scene.to_stream()).ok().status("equal");
+    assert_near(
+        &period["cloudzero"]["cost"],
+        scene.month.holding.total().cost,
+    );
+    assert_eq!(
+        scene.cloudzero.holds(BUCKET, MONTH),
+        scene.cloudzero.holds(STREAM, MONTH)
+    );
+}
+
+#[test]
+fn the_totals_request_may_fail() {
+    let scene = Scene::new(&["cz-400:1:after=6"]);
+    deliver(&scene.to_stream(), &[]).ok();
+    let output = verify(&scene.to_stream()).ok();
+    let period = output.status("equal");
+    assert_eq!(scene.cloudzero.fired("cz-400"), 1);
+    assert!(period["cloudzero"].is_null());
+    output.says(&["not compared"]);
+}
