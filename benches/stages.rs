@@ -14,11 +14,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use billstream::cloudzero::{csv, drop};
+use billstream::cloudzero::bodies::{MAX_BODY_BYTES, Packer};
+use billstream::cloudzero::{csv, drop, rows};
 use billstream::confluent::client::{Client, Settings, next_token};
 use billstream::confluent::decode::{Identities, decode_page};
 use billstream::confluent::windows::{BillingPeriod, Window};
-use billstream::engine::{self, Limits, sql_files::SqlFiles};
+use billstream::engine::{Limits, sql_files::SqlFiles};
+use billstream::pipeline::deliver::source::Published;
+use billstream::pipeline::targets::Targets;
 use billstream::pipeline::{Job, check, pull, transform};
 use billstream::sandbox;
 use billstream::store::Store;
@@ -62,6 +65,7 @@ fn job(folder: &Path) -> Job {
         limits: Limits::default(),
         concurrency: 4,
         settle_days: 17,
+        targets: Targets::default(),
         clock: Arc::new(|| "2026-11-23T06:00:00Z".parse().unwrap()),
         progress: Arc::new(|_| {}),
     }
@@ -136,21 +140,20 @@ fn stages(criterion: &mut Criterion) {
                 .unwrap();
         });
     });
-    let context = engine::session(&job.store, job.limits).unwrap();
-    transform::register(
-        &job,
-        &context,
-        "line_items",
-        &items.columns,
-        october(),
-        &items.files,
-    )
-    .unwrap();
-    let store = job.store.clone();
+    let published = Published {
+        job: &job,
+        period: october(),
+        columns: items.columns.clone(),
+        files: items.files.clone(),
+    };
     group.bench_function("drop, read back", |bencher| {
         bencher.to_async(&runtime).iter(|| async {
-            let now = (job.clock)();
-            drop::write_drop(&store, &context, job.limits, "bench", october(), now)
+            let mut streams = Vec::new();
+            for file in &published.files {
+                let frame = published.line_items(std::slice::from_ref(file), 1).await;
+                streams.push(frame.unwrap().execute_stream().await.unwrap());
+            }
+            drop::write(&job.store, "bench", streams, true)
                 .await
                 .unwrap()
         });
@@ -158,15 +161,8 @@ fn stages(criterion: &mut Criterion) {
     group.finish();
 
     let batches: Vec<RecordBatch> = runtime.block_on(async {
-        context
-            .table("line_items")
-            .await
-            .unwrap()
-            .drop_columns(&["connection", "billing_period"])
-            .unwrap()
-            .collect()
-            .await
-            .unwrap()
+        let frame = published.line_items(&published.files, 1).await.unwrap();
+        frame.collect().await.unwrap()
     });
     let mut text = Vec::new();
     for batch in &batches {
@@ -182,6 +178,20 @@ fn stages(criterion: &mut Criterion) {
             out.clear();
             for batch in &batches {
                 csv::write_rows(&mut out, batch, 0, batch.num_rows()).unwrap();
+            }
+        });
+    });
+    group.bench_function("rows to request bodies, one thread", |bencher| {
+        bencher.iter(|| {
+            // All in the order that they come in, as if they were of one hour after the other.
+            let (mut packer, mut hour) = (Packer::new(october(), MAX_BODY_BYTES), 0);
+            for batch in &batches {
+                rows::each_row(batch, |_, row| {
+                    hour += 1;
+                    black_box(packer.push(hour, row)?);
+                    Ok(())
+                })
+                .unwrap();
             }
         });
     });

@@ -210,11 +210,11 @@ impl Targets {
             );
         }
         if let Some(api) = &self.api {
-            let bucket = match &self.stream {
-                // The drops of earlier runs are read as long as CloudZero's connection is on.
-                Some(_) => Some(Bucket::in_store(store, connection).store),
-                None => None,
-            };
+            // The drops of earlier runs are read as long as CloudZero's connection is on.
+            let bucket = self
+                .stream
+                .is_some()
+                .then(|| Bucket::in_store(store, connection).store);
             warn_of_same_costs(api, bucket.as_ref()).await;
         }
         Ok(())

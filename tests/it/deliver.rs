@@ -141,7 +141,9 @@ impl Scene {
 /// Drops of the month of which a bucket has files, whole or not, in their order.
 pub fn drops(bucket: &Path) -> Vec<String> {
     let names = names_below(&bucket.join("20261001-20261101"));
-    let drops = names.iter().filter_map(|name| Some(name.split_once('/')?.0));
+    let drops = names
+        .iter()
+        .filter_map(|name| Some(name.split_once('/')?.0));
     let drops: BTreeSet<&str> = drops.collect();
     drops.into_iter().map(str::to_string).collect()
 }

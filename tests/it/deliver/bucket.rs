@@ -93,7 +93,11 @@ fn an_unchanged_month_makes_no_new_drop() {
     deliver(&later, &["--month", MONTH])
         .ok()
         .delivery("unchanged");
-    later.from(&confluent).import(MONTH).ok().status("unchanged");
+    later
+        .from(&confluent)
+        .import(MONTH)
+        .ok()
+        .status("unchanged");
     assert!(files_below(scene.bucket.path()) == before);
     assert_eq!(scene.cloudzero.poll().months(), 0);
 }
@@ -173,7 +177,10 @@ fn a_drop_of_several_files_is_taken_whole() {
     let folder = scene.bucket.path().join("20261001-20261101").join(drop_id);
     let files = files_below(&folder);
     assert_eq!(delivery["parts"], files.len());
-    let rows: Vec<_> = files.values().flat_map(|bytes| csv_gz_rows(bytes)).collect();
+    let rows: Vec<_> = files
+        .values()
+        .flat_map(|bytes| csv_gz_rows(bytes))
+        .collect();
     Holding::of_items(&rows).assert_is(&scene.month.holding, "the files have");
     assert_eq!(
         scene.cloudzero.poll().ingested(drop_id)["files"],
@@ -208,7 +215,10 @@ fn drops_in_the_store_are_the_default() {
     let folder = scene.store.path().join("cloudzero/confluent");
     let drop_id = in_force(&folder).unwrap();
     let files = files_below(&folder.join("20261001-20261101").join(drop_id));
-    let rows: Vec<_> = files.values().flat_map(|bytes| csv_gz_rows(bytes)).collect();
+    let rows: Vec<_> = files
+        .values()
+        .flat_map(|bytes| csv_gz_rows(bytes))
+        .collect();
     Holding::of_items(&rows).assert_is(&scene.month.holding, "the files have");
 }
 

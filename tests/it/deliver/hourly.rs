@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Scene, deliver, in_force};
-use crate::support::{
-    BUCKET, Billstream, Exact, MONTH, Row, STREAM, csv_gz_rows, files_below,
-};
+use crate::support::{BUCKET, Billstream, Exact, MONTH, Row, STREAM, csv_gz_rows, files_below};
 
 fn hourly(billstream: Billstream) -> Billstream {
     billstream.env("BILLSTREAM_GRANULARITY", "hourly")
@@ -16,7 +14,10 @@ fn delivered(scene: &Scene) -> Vec<Row> {
     let drop_id = in_force(scene.bucket.path()).unwrap();
     let folder = scene.bucket.path().join("20261001-20261101").join(drop_id);
     let files = files_below(&folder);
-    files.values().flat_map(|bytes| csv_gz_rows(bytes)).collect()
+    files
+        .values()
+        .flat_map(|bytes| csv_gz_rows(bytes))
+        .collect()
 }
 
 #[test]
@@ -115,5 +116,7 @@ fn a_stream_goes_from_hours_to_days() {
 fn another_word_is_refused() {
     let scene = Scene::new(&[]);
     let weekly = scene.to_bucket().env("BILLSTREAM_GRANULARITY", "weekly");
-    deliver(&weekly, &[]).code(3).says(&["BILLSTREAM_GRANULARITY", "weekly"]);
+    deliver(&weekly, &[])
+        .code(3)
+        .says(&["BILLSTREAM_GRANULARITY", "weekly"]);
 }

@@ -23,7 +23,11 @@ fn a_month_goes_back_to_an_earlier_drop_and_stays_there() {
     let (scene, _) = delivered_twice();
     let billstream = scene.to_bucket();
     let back = ["--month", MONTH, "--drop", FIRST];
-    deliver(&billstream, &["--month", MONTH, "--drop", FIRST, "--dry-run"]).ok();
+    deliver(
+        &billstream,
+        &["--month", MONTH, "--drop", FIRST, "--dry-run"],
+    )
+    .ok();
     assert_eq!(
         in_force(scene.bucket.path()).as_deref(),
         Some("20261123T070000Z")
@@ -155,7 +159,11 @@ fn only_old_drops_that_are_not_in_force_are_collected() {
     deliver(&scene.to_bucket(), &["--month", MONTH, "--drop", FIRST]).ok();
     scene.assert_polled(&scene.month.holding);
     // Younger than that, by the bucket's clock.
-    let young = deliver(&scene.to_bucket().at("2020-01-01T00:00:00Z"), &["--gc", "1h"]).ok();
+    let young = deliver(
+        &scene.to_bucket().at("2020-01-01T00:00:00Z"),
+        &["--gc", "1h"],
+    )
+    .ok();
     assert_eq!(young.json()["collected"]["drops"], 0);
     assert_eq!(drops(bucket).len(), 2);
 

@@ -20,7 +20,10 @@ fn assert_requests(requests: &[Value], operation: &str) {
         assert_eq!(request["month"], MONTH, "{request}");
         assert_eq!(request["status"], 200, "{request}");
         assert_eq!(request["replayed"], false, "{request}");
-        assert!(request["bytes"].as_u64().unwrap() <= MOST_BYTES, "{request}");
+        assert!(
+            request["bytes"].as_u64().unwrap() <= MOST_BYTES,
+            "{request}"
+        );
         keys.push(request["idempotency_key"].as_str().unwrap().to_string());
     }
     let count = keys.len();
@@ -94,7 +97,11 @@ fn an_unchanged_month_is_not_sent_again() {
     deliver(&later, &["--month", MONTH])
         .ok()
         .delivery("unchanged");
-    later.from(&confluent).import(MONTH).ok().status("unchanged");
+    later
+        .from(&confluent)
+        .import(MONTH)
+        .ok()
+        .status("unchanged");
     assert_eq!(scene.cloudzero.sent().len(), 1);
     assert_eq!(scene.cloudzero.validated().len(), 1);
 }
@@ -116,7 +123,12 @@ fn a_larger_month_goes_hour_by_hour() {
     let asked = scene.cloudzero.asked();
     let posts = asked.iter().filter(|r| r["method"] == "POST");
     let validations: Vec<bool> = posts
-        .map(|r| r["path"].as_str().unwrap().ends_with("/validate_billing_drop"))
+        .map(|r| {
+            r["path"]
+                .as_str()
+                .unwrap()
+                .ends_with("/validate_billing_drop")
+        })
         .collect();
     let expected: Vec<bool> = [vec![true; sent.len()], vec![false; sent.len()]].concat();
     assert_eq!(validations, expected);
@@ -207,7 +219,12 @@ fn a_month_may_grow_beyond_a_request_and_shrink_again() {
         .iter()
         .map(|request| request["operation"].clone())
         .collect();
-    let expected = ["replace_drop", "replace_hourly", "replace_hourly", "replace_drop"];
+    let expected = [
+        "replace_drop",
+        "replace_hourly",
+        "replace_hourly",
+        "replace_drop",
+    ];
     assert_eq!(operations, expected);
 }
 
@@ -250,7 +267,10 @@ fn an_hour_too_large_for_a_request_is_refused_before_anything_is_sent() {
     let options = ["--today", "2026-11-02", "--costs-per-day", "9000"];
     let confluent = Sandbox::start(&options);
     let scene = Scene::new(&[]);
-    let billstream = scene.to_stream().from(&confluent).at("2026-11-02T06:00:00Z");
+    let billstream = scene
+        .to_stream()
+        .from(&confluent)
+        .at("2026-11-02T06:00:00Z");
     billstream
         .run(&["import", "--month", "2026-11", "--no-deliver"])
         .ok();

@@ -82,7 +82,10 @@ fn a_lost_answer_is_asked_for_with_the_same_key() {
     let keys = keys(&sent);
     assert_eq!(keys[0], keys[1]);
     assert_eq!(sent[0]["status"], Value::Null);
-    assert_eq!((&sent[1]["status"], &sent[1]["replayed"]), (&200.into(), &true.into()));
+    assert_eq!(
+        (&sent[1]["status"], &sent[1]["replayed"]),
+        (&200.into(), &true.into())
+    );
 }
 
 #[test]

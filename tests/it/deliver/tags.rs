@@ -8,17 +8,25 @@ use crate::support::{BUCKET, Billstream, MONTH, Sandbox, files_below, sum};
 /// The shipped model.
 const MODEL: &str = include_str!("../../../sql/models/line_items.sql");
 
+/// A column for a tag with one value; line items without a resource have no tags.
+fn tag(key: &str, value: &str) -> String {
+    format!("case when resource_id is not null then '{value}' end as \"resource/tag:{key}\"")
+}
+
 /// A folder with the shipped model and more columns.
-fn model_with(columns: &str) -> tempfile::TempDir {
+fn model_with(columns: &[String]) -> tempfile::TempDir {
     assert!(MODEL.contains("\nfrom typed"));
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("models")).unwrap();
-    let sql = MODEL.replace("\nfrom typed", &format!(",\n  {columns}\nfrom typed"));
+    let sql = MODEL.replace(
+        "\nfrom typed",
+        &format!(",\n  {}\nfrom typed", columns.join(",\n  ")),
+    );
     std::fs::write(folder.path().join("models/line_items.sql"), sql).unwrap();
     folder
 }
 
-fn transform(scene: &Scene, month: &str, columns: &str) {
+fn transform(scene: &Scene, month: &str, columns: &[String]) {
     let sql = model_with(columns);
     let folder = sql.path().to_str().unwrap();
     scene
@@ -36,7 +44,10 @@ fn header(scene: &Scene) -> Vec<String> {
         flate2::read::GzDecoder::new(&bytes[..])
             .read_to_string(&mut text)
             .unwrap();
-        let header = csv::Reader::from_reader(text.as_bytes()).headers().unwrap().clone();
+        let header = csv::Reader::from_reader(text.as_bytes())
+            .headers()
+            .unwrap()
+            .clone();
         header.iter().map(str::to_string).collect::<Vec<_>>()
     });
     let first = headers.next().unwrap();
@@ -45,7 +56,9 @@ fn header(scene: &Scene) -> Vec<String> {
 }
 
 fn tags(header: &[String]) -> Vec<&str> {
-    let tags = header.iter().filter_map(|name| name.strip_prefix("resource/tag:"));
+    let tags = header
+        .iter()
+        .filter_map(|name| name.strip_prefix("resource/tag:"));
     tags.collect()
 }
 
@@ -54,13 +67,16 @@ fn columns_have_a_fixed_order_and_tags_follow_by_key() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_bucket(), &[]).ok();
     let shipped = header(&scene);
-    let fixed = shipped.iter().take_while(|name| !name.starts_with("resource/tag:")).count();
+    let fixed = shipped
+        .iter()
+        .take_while(|name| !name.starts_with("resource/tag:"))
+        .count();
     assert_eq!(shipped.len(), fixed + tags(&shipped).len(), "{shipped:?}");
     let mut sorted = tags(&shipped);
     sorted.sort_unstable();
     assert_eq!(tags(&shipped), sorted);
 
-    transform(&scene, MONTH, r#"'x' as "resource/tag:aaa", 'y' as "resource/tag:zzz""#);
+    transform(&scene, MONTH, &[tag("aaa", "x"), tag("zzz", "y")]);
     deliver(&scene.to_bucket(), &[]).ok().delivery("delivered");
     let more = header(&scene);
     assert_eq!(more[..fixed], shipped[..fixed]);
@@ -73,9 +89,13 @@ fn columns_have_a_fixed_order_and_tags_follow_by_key() {
 fn a_tag_of_one_month_is_a_column_of_all_that_are_delivered_later() {
     let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&[]));
     let importing = scene.to_bucket().from(&confluent);
-    importing.run(&["import", "--month", "2026-09", "--no-deliver"]).ok();
-    transform(&scene, "2026-09", r#"'x' as "resource/tag:only-september""#);
-    deliver(&scene.to_bucket(), &["--month", MONTH]).ok().delivery("delivered");
+    importing
+        .run(&["import", "--month", "2026-09", "--no-deliver"])
+        .ok();
+    transform(&scene, "2026-09", &[tag("only-september", "x")]);
+    deliver(&scene.to_bucket(), &["--month", MONTH])
+        .ok()
+        .delivery("delivered");
     assert!(tags(&header(&scene)).contains(&"only-september"));
     scene.assert_polled(&scene.month.holding);
     // The other way round too: a month without the tag of another is whole.
@@ -88,14 +108,22 @@ fn a_tag_of_one_month_is_a_column_of_all_that_are_delivered_later() {
 #[test]
 fn keys_are_made_legal_and_those_that_meet_are_one_column() {
     let scene = Scene::new(&[]);
-    let columns = r#"case when product = 'KAFKA' then 'spaced' end as "resource/tag:Team Name",
-        'scored' as "resource/tag:Team_Name", 'é' as "resource/tag:größe""#;
-    transform(&scene, MONTH, columns);
+    let of_kafka = "case when resource_id is not null and product = 'KAFKA' then 'spaced' end \
+                    as \"resource/tag:Team Name\"";
+    let columns = [
+        of_kafka.to_string(),
+        tag("Team_Name", "scored"),
+        tag("größe", "é"),
+    ];
+    transform(&scene, MONTH, &columns);
     let output = deliver(&scene.to_bucket(), &[]).ok();
     output.delivery("delivered");
     output.says(&["Team Name", "Team_Name"]);
     let found = header(&scene);
-    let teams = tags(&found).into_iter().filter(|key| *key == "Team_Name").count();
+    let teams = tags(&found)
+        .into_iter()
+        .filter(|key| *key == "Team_Name")
+        .count();
     assert_eq!(teams, 1, "{found:?}");
     for key in tags(&found) {
         let legal = |b: u8| b.is_ascii_alphanumeric() || b"_.:/=+-@".contains(&b);
@@ -103,26 +131,36 @@ fn keys_are_made_legal_and_those_that_meet_are_one_column() {
     }
     scene.assert_polled(&scene.month.holding);
 
-    // The first that has a value counts, and no line item is without one.
+    // The first that has a value counts, and no resource is without one.
     let drop_id = in_force(scene.bucket.path()).unwrap();
     let folder = scene.bucket.path().join("20261001-20261101").join(drop_id);
     let files = files_below(&folder);
-    let rows: Vec<_> = files.values().flat_map(|b| crate::support::csv_gz_rows(b)).collect();
-    let with = |value: &str| rows.iter().filter(|r| r["resource/tag:Team_Name"] == value).count();
+    let rows: Vec<_> = files
+        .values()
+        .flat_map(|b| crate::support::csv_gz_rows(b))
+        .collect();
+    let with = |value: &str| {
+        rows.iter()
+            .filter(|r| r["resource/tag:Team_Name"] == value)
+            .count()
+    };
     assert!(with("spaced") > 0 && with("scored") > 0);
-    assert_eq!(with("spaced") + with("scored"), rows.len());
+    let resources = rows.iter().filter(|r| !r["resource/id"].is_empty()).count();
+    assert_eq!(with("spaced") + with("scored"), resources);
     assert_eq!(sum(&rows, "cost/cost").to_string(), scene.month.totals.net);
 }
 
 #[test]
 fn a_stream_has_legal_keys_too() {
     let scene = Scene::new(&[]);
-    transform(&scene, MONTH, r#"'a, "b"' as "resource/tag:Team Name""#);
+    transform(&scene, MONTH, &[tag("Team Name", "a, \"b\"")]);
     let stream: Billstream = scene.to_stream();
     deliver(&stream, &[]).ok().delivery("delivered");
     assert_eq!(scene.assert_streamed(&scene.month.holding), 0);
     for row in scene.cloudzero.rows(MONTH) {
-        assert_eq!(row["resource/tag:Team_Name"], "a, \"b\"", "{row}");
+        let value = row.get("resource/tag:Team_Name");
+        assert_eq!(value.is_some(), row.get("resource/id").is_some(), "{row}");
+        assert!(value.is_none_or(|value| value == "a, \"b\""), "{row}");
         assert!(row.get("resource/tag:Team Name").is_none());
     }
 }

@@ -89,7 +89,10 @@ fn all_months_cost_one_request_a_cost_type() {
     let statuses = output.statuses();
     let equal = |month: &str| (month.to_string(), "equal".to_string());
     assert_eq!(statuses, [equal("2026-09"), equal(MONTH)]);
-    assert_eq!(scene.cloudzero.asked_for("GET", "/v2/billing/costs").len(), 3);
+    assert_eq!(
+        scene.cloudzero.asked_for("GET", "/v2/billing/costs").len(),
+        3
+    );
 }
 
 #[test]
@@ -160,7 +163,11 @@ fn a_cost_that_was_edited_differs() {
     // The last digit of a number, so that the sum differs by as little as there is.
     let edited = text.replacen(",136.8,", ",136.800000000000000000000001,", 1);
     let edited = match edited == text {
-        true => text.lines().take(text.lines().count() - 1).collect::<Vec<_>>().join("\n"),
+        true => text
+            .lines()
+            .take(text.lines().count() - 1)
+            .collect::<Vec<_>>()
+            .join("\n"),
         false => edited,
     };
     assert_ne!(edited, text);

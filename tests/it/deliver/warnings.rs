@@ -2,9 +2,7 @@
 //! stores.
 
 use super::{Scene, deliver};
-use crate::support::{
-    Billstream, CLOUDZERO_KEY, MONTH, Sandbox, files_below,
-};
+use crate::support::{Billstream, CLOUDZERO_KEY, MONTH, Sandbox, files_below};
 
 const NATIVE: &str = "CloudZero has its own Confluent connection";
 const TWICE: &str = "counts every dollar twice";
@@ -33,7 +31,10 @@ fn the_connection_of_cloudzeros_own_is_named_before_the_first_delivery_only() {
 #[test]
 fn it_is_named_for_a_bucket_and_by_an_import_too() {
     let (scene, cloudzero) = (Scene::new(&[]), native());
-    let billstream = scene.to_bucket().with_cloudzero(&cloudzero).from(&cloudzero);
+    let billstream = scene
+        .to_bucket()
+        .with_cloudzero(&cloudzero)
+        .from(&cloudzero);
     billstream.import(MONTH).ok().says(&[NATIVE]);
     let again = deliver(&billstream, &[]).ok();
     assert!(!again.stderr.contains(NATIVE), "{}", again.stderr);
@@ -43,7 +44,10 @@ fn it_is_named_for_a_bucket_and_by_an_import_too() {
 fn adding_a_target_warns_of_it() {
     let (scene, cloudzero) = (Scene::new(&[]), native());
     let billstream = Billstream::on(scene.store.path()).with_cloudzero(&cloudzero);
-    billstream.run(&["targets", "add", "cloudzero", "--stream"]).ok().says(&[NATIVE]);
+    billstream
+        .run(&["targets", "add", "cloudzero", "--stream"])
+        .ok()
+        .says(&[NATIVE]);
 }
 
 #[test]

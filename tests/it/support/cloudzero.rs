@@ -7,9 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{
-    Billstream, Exact, Row, Sandbox, Totals, assert_costs_are, assert_line_items_are,
-};
+use super::{Billstream, Exact, Row, Sandbox, Totals, assert_costs_are, assert_line_items_are};
 
 /// CloudZero's id of the stream that a sandbox has from the start.
 pub const STREAM: &str = "sandbox-stream";
@@ -104,8 +102,7 @@ impl Holding {
     pub fn take_emptied(&mut self, expected: &Holding) -> u64 {
         let mut emptied = 0;
         self.0.retain(|key, sum| {
-            let is =
-                key.1 == "Adjustment" && sum.costs_nothing() && !expected.0.contains_key(key);
+            let is = key.1 == "Adjustment" && sum.costs_nothing() && !expected.0.contains_key(key);
             emptied += if is { sum.rows } else { 0 };
             !is
         });
@@ -220,7 +217,9 @@ impl Sandbox {
         let answer: Value = serde_json::from_str(&answer).unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_string();
         let connections = answer["connections"].as_array().unwrap();
-        let named = connections.iter().map(|c| (text(&c["name"]), text(&c["id"])));
+        let named = connections
+            .iter()
+            .map(|c| (text(&c["name"]), text(&c["id"])));
         named.collect()
     }
 
