@@ -5,7 +5,7 @@ use std::io::Write;
 use url::Url;
 
 use super::args::{RunArgs, SummaryFormat};
-use super::import::from_confluent;
+use super::report::from_confluent;
 use super::run::job;
 use crate::config::{self, Environment, Settings};
 use crate::confluent::client;

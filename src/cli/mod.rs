@@ -7,6 +7,7 @@ mod demo;
 mod import;
 mod output;
 mod query;
+mod report;
 mod run;
 mod sandbox;
 mod targets;

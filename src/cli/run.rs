@@ -13,7 +13,7 @@ use crate::engine::sql_files::SqlFiles;
 use crate::error::{Error, Result};
 use crate::http::retry::Timing;
 use crate::pipeline::Job;
-use crate::pipeline::deliver::Delivery;
+use crate::pipeline::delivery::Delivery;
 use crate::pipeline::summary::{PeriodSummary, RunRecord};
 use crate::pipeline::targets::Targets;
 use crate::store::lease::Lease;

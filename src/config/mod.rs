@@ -19,7 +19,7 @@ use crate::engine::Limits;
 use crate::error::{Error, Result};
 use crate::pipeline::Clock;
 
-pub use targets::{TargetSettings, targets};
+pub use targets::targets;
 
 /// Where Confluent's API is.
 const ENDPOINT: &str = "https://api.confluent.cloud";

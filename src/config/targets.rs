@@ -12,31 +12,17 @@ use crate::confluent::client::{
 use crate::error::{Error, Result};
 use crate::http::Timeouts;
 use crate::http::retry::Policy;
+use crate::pipeline::targets::Wanted;
 use crate::store::runs::Granularity;
 
 /// How long a delivery waits to see that CloudZero holds it.
 const READ_BACK: Duration = Duration::from_secs(60);
 
-/// What the environment says of targets.
-#[derive(Debug, Clone, Default)]
-pub struct TargetSettings {
-    /// Folder or URL of the bucket target (`BILLSTREAM_BUCKET`).
-    pub bucket: Option<String>,
-    /// CloudZero's id of the stream (`CLOUDZERO_CONNECTION_ID`).
-    pub stream: Option<String>,
-    /// How to ask CloudZero, where there is a key (`CLOUDZERO_API_KEY`).
-    pub api: Option<client::Settings>,
-    /// Days or hours (`BILLSTREAM_GRANULARITY`).
-    pub granularity: Granularity,
-    /// How long a delivery waits to see that CloudZero holds it (`BILLSTREAM_READ_BACK_SECS`).
-    pub read_back: Duration,
-}
-
 /// Reads the settings of targets.
 ///
 /// # Errors
 /// Class configuration, naming the variable and what it should be.
-pub fn targets(environment: &Environment) -> Result<TargetSettings> {
+pub fn targets(environment: &Environment) -> Result<Wanted> {
     let granularity = match environment.get("BILLSTREAM_GRANULARITY") {
         None | Some("daily") => Granularity::Daily,
         Some("hourly") => Granularity::Hourly,
@@ -57,7 +43,7 @@ pub fn targets(environment: &Environment) -> Result<TargetSettings> {
             "CLOUDZERO_CONNECTION_ID has characters that no connection id has",
         ));
     }
-    Ok(TargetSettings {
+    Ok(Wanted {
         bucket: text("BILLSTREAM_BUCKET"),
         stream,
         api: api(environment)?,

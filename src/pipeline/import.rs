@@ -6,8 +6,9 @@ use chrono::NaiveDate;
 use reqwest::StatusCode;
 
 use super::deliver::{self, Wish};
+use super::due::{self, UpTo};
 use super::months::{self, Selection};
-use super::publish::{self, Tables, UpTo};
+use super::publish::{self, Tables};
 use super::pull::{self, Pulled};
 use super::summary::{PeriodSummary, Status, Summary};
 use super::window::plain;
@@ -107,7 +108,7 @@ async fn deliver_the_rest(
 ) -> Result<()> {
     let mut published = deliver::published_months(job, tables, &Selection::All).await?;
     published.retain(|period| summary.periods.iter().all(|m| m.billing_period != *period));
-    for period in publish::due(job, tables, published, UpTo::Delivery).await? {
+    for period in due::due(job, tables, published, UpTo::Delivery).await? {
         let deliveries = deliver::deliver(job, tables, period, options.wish()).await;
         let stopped = deliveries.errors.iter().any(|e| stops_the_run(e.class()));
         let errors = deliveries.errors.into_iter().map(|e| (period, e));
@@ -153,7 +154,7 @@ async fn select(
                 true => UpTo::Costs,
                 false => UpTo::LineItems,
             };
-            publish::due(job, tables, months::pullable(today), up_to).await
+            due::due(job, tables, months::pullable(today), up_to).await
         }
     }
 }

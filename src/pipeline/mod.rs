@@ -6,6 +6,8 @@
 
 pub mod check;
 pub mod deliver;
+pub mod delivery;
+pub mod due;
 pub mod import;
 pub mod months;
 pub mod publish;

@@ -10,11 +10,11 @@ use arrow::datatypes::{Date32Type, SchemaRef};
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::Job;
+use super::months;
 use super::pull::Pulled;
 use super::summary::PeriodSummary;
 use super::transform::{self, LineItems, register};
 use super::window;
-use super::{deliver, months};
 use crate::confluent::decode;
 use crate::confluent::windows::BillingPeriod;
 use crate::engine;
@@ -158,52 +158,6 @@ fn record(job: &Job, pulled: &Pulled) -> Result<PeriodRecord> {
         net_amount: crate::decimal::plain(sums.net),
         mapping: String::new(),
     })
-}
-
-/// How far a run takes a month.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum UpTo {
-    /// Costs are stored.
-    Costs,
-    /// Line items are published.
-    LineItems,
-    /// Targets have them.
-    Delivery,
-}
-
-/// The months that a run takes when none is named: those that may still change, and those that a run
-/// that died, or targets that did not answer, left behind.
-pub async fn due(
-    job: &Job,
-    tables: &Tables,
-    periods: Vec<BillingPeriod>,
-    up_to: UpTo,
-) -> Result<Vec<BillingPeriod>> {
-    let mut due = Vec::new();
-    for period in periods {
-        if is_due(job, tables, period, up_to).await? {
-            due.push(period);
-        }
-    }
-    Ok(due)
-}
-
-async fn is_due(job: &Job, tables: &Tables, period: BillingPeriod, up_to: UpTo) -> Result<bool> {
-    let state = runs::month_state(&job.store, &job.connection, period).await?;
-    if !state.settled || up_to == UpTo::Costs {
-        return Ok(!state.settled);
-    }
-    let month = tables.month(job, period).await?;
-    let Some(costs) = month.costs_record else {
-        return Ok(false);
-    };
-    let Some(line_items) = month.line_items_record else {
-        return Ok(true);
-    };
-    let undelivered = up_to == UpTo::Delivery
-        && job.currency == "USD"
-        && deliver::is_behind(job, &state, line_items.version)?;
-    Ok(line_items.digest != costs.digest || undelivered)
 }
 
 /// Passes a month's result on, and clears away what was staged for it and is not published, by this

@@ -3,8 +3,9 @@
 
 use super::Job;
 use super::deliver::{self, Wish};
+use super::due::{self, UpTo};
 use super::months::Selection;
-use super::publish::{self, PublishedMonth, Tables, UpTo};
+use super::publish::{self, PublishedMonth, Tables};
 use super::pull;
 use super::summary::{PeriodSummary, Status, Summary};
 use super::{check, transform};
@@ -48,7 +49,7 @@ pub async fn transform_stored(job: &Job, months: &Selection, dry_run: bool) -> R
             }
             named.clone()
         }
-        Selection::Due => publish::due(job, &tables, periods, UpTo::Delivery).await?,
+        Selection::Due => due::due(job, &tables, periods, UpTo::Delivery).await?,
     };
     let mut summary = Summary {
         run: job.run.clone(),

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
-use super::deliver::Delivery;
+use super::delivery::Delivery;
 use crate::confluent::decode::Oddities;
 use crate::confluent::windows::BillingPeriod;
 use crate::decimal;

@@ -3,14 +3,28 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cloudzero::client::Client;
+use crate::cloudzero::client::{self, Client};
 use crate::cloudzero::connections::{self, BucketInfo};
-use crate::config::TargetSettings;
 use crate::error::{Error, Result};
 use crate::http::retry::Timing;
 use crate::store::Store;
 use crate::store::runs::Granularity;
 use crate::store::targets::{self, BucketRecord, StreamRecord};
+
+/// What is configured of targets.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// Folder or URL of the bucket target (`BILLSTREAM_BUCKET`).
+    pub bucket: Option<String>,
+    /// CloudZero's id of the stream (`CLOUDZERO_CONNECTION_ID`).
+    pub stream: Option<String>,
+    /// How to ask CloudZero, where there is a key (`CLOUDZERO_API_KEY`).
+    pub api: Option<client::Settings>,
+    /// Days or hours (`BILLSTREAM_GRANULARITY`).
+    pub granularity: Granularity,
+    /// How long a delivery waits to see that CloudZero holds it (`BILLSTREAM_READ_BACK_SECS`).
+    pub read_back: Duration,
+}
 
 /// The targets of a run.
 #[derive(Clone, Default)]
@@ -106,7 +120,7 @@ impl Targets {
     /// # Errors
     /// What the store says.
     pub async fn without_network(
-        settings: &TargetSettings,
+        settings: &Wanted,
         store: &Store,
         connection: &str,
     ) -> Result<Targets> {
@@ -126,7 +140,7 @@ impl Targets {
     /// # Errors
     /// Class configuration, for a stream without a key, and as [`Bucket::open`].
     pub async fn resolve(
-        settings: &TargetSettings,
+        settings: &Wanted,
         store: &Store,
         connection: &str,
         timing: Timing,

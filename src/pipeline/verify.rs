@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use super::deliver::source::Published;
-use super::deliver::{self, stream};
+use super::deliver::{self, sums};
 use super::months::{self, Selection};
 use super::publish::{self, PublishedMonth, Tables};
 use super::{Job, pull};
@@ -294,7 +294,7 @@ async fn compare_stream(
     let (Some(connection), Some(client)) = (&targets.stream, &targets.api) else {
         return Ok(());
     };
-    let expected = stream::added_up(items).await?;
+    let expected = sums::added_up(items).await?;
     let held = Stream { client, connection }.held(items.period).await?;
     month.stream = Some(side(&add_up(held.values())?));
     let known = state

@@ -7,10 +7,16 @@ mod bucket;
 mod cut_off;
 #[path = "deliver/hourly.rs"]
 mod hourly;
+#[path = "deliver/imports.rs"]
+mod imports;
+#[path = "deliver/limits.rs"]
+mod limits;
 #[path = "deliver/pins.rs"]
 mod pins;
 #[path = "deliver/stream.rs"]
 mod stream;
+#[path = "deliver/stream_changes.rs"]
+mod stream_changes;
 #[path = "deliver/stream_faults.rs"]
 mod stream_faults;
 #[path = "deliver/tags.rs"]

@@ -4,9 +4,10 @@ use chrono::TimeDelta;
 use futures::{StreamExt, TryStreamExt};
 
 use super::super::Job;
+use super::super::delivery::{Delivery, Status, Target};
 use super::super::targets::Bucket;
+use super::Wish;
 use super::source::Published;
-use super::{Delivery, Status, Target, Wish};
 use crate::cloudzero::drop::{self, Files};
 use crate::cloudzero::{cbf, read_back};
 use crate::confluent::windows::BillingPeriod;

@@ -1,14 +1,15 @@
 //! Deliver: what is published goes to CloudZero, by its bucket or its stream, and is seen to be there.
 //!
-//! It reads published line items only. [`source`] has them as they are delivered, [`bucket`] and
-//! [`stream`] are the two doors.
+//! It reads published line items only. [`source`] has them as they are delivered, [`sums`] adds them up;
+//! [`bucket`] and [`stream`], for which [`packing`] makes bodies, are the two doors.
 
 pub mod bucket;
+pub mod packing;
 pub mod source;
 pub mod stream;
+pub mod sums;
 
-use serde::Serialize;
-
+use super::delivery::{Delivery, Target};
 use super::months::Selection;
 use super::publish::Tables;
 use super::{Job, Stage};
@@ -16,57 +17,6 @@ use crate::confluent::windows::BillingPeriod;
 use crate::error::{Error, Result};
 use crate::store::runs::{self, Granularity, MonthState, Source};
 use source::Published;
-
-/// A door into CloudZero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Target {
-    /// Drops in a bucket that CloudZero reads.
-    Bucket,
-    /// Requests to CloudZero's API.
-    Stream,
-}
-
-/// How a delivery of a month came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Status {
-    /// It is there: written and read back, or held by CloudZero to the last digit.
-    Delivered,
-    /// It was there before.
-    Unchanged,
-    /// CloudZero took all of it, and does not show it yet.
-    Pending,
-    /// The month was pointed back or cleared, and stays so until it is delivered by name.
-    Pinned,
-    /// The month was pointed back to an earlier drop.
-    PointedBack,
-    /// The month was cleared.
-    Cleared,
-    /// All was done but to write or send.
-    DryRun,
-}
-
-/// A delivery of a month to a target.
-#[derive(Debug, Clone, Serialize)]
-pub struct Delivery {
-    /// The month.
-    pub billing_period: BillingPeriod,
-    /// Which door.
-    pub target: Target,
-    /// URL of the bucket's folder, or CloudZero's id of the stream.
-    pub place: String,
-    /// How it came out.
-    pub status: Status,
-    /// The drop that is in force.
-    pub drop_id: Option<String>,
-    /// Files of a bucket, requests of a stream.
-    pub parts: usize,
-    /// Line items.
-    pub rows: u64,
-    /// Compressed bytes of a bucket's files, bytes of a stream's requests.
-    pub bytes: u64,
-}
 
 /// What a delivery may and should do.
 #[derive(Debug, Clone, Copy, Default)]

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{LARGE, Scene, deliver, published};
-use crate::support::{Exact, MONTH, STREAM, Sandbox, expected, names_below};
+use crate::support::{Exact, MONTH, STREAM, Sandbox, names_below};
 
 const RESTATED: [&str; 2] = ["--revision", "1"];
 const LOST_DAY: &str = "2026-10-15";
@@ -259,35 +259,6 @@ fn a_dry_run_counts_and_sends_nothing() {
             assert_eq!(dry[key], real[key], "{key}");
         }
     }
-}
-
-#[test]
-fn an_hour_too_large_for_a_request_is_refused_before_anything_is_sent() {
-    // The second of the month: it has one day, in one hour.
-    let options = ["--today", "2026-11-02", "--costs-per-day", "9000"];
-    let confluent = Sandbox::start(&options);
-    let scene = Scene::new(&[]);
-    let billstream = scene
-        .to_stream()
-        .from(&confluent)
-        .at("2026-11-02T06:00:00Z");
-    billstream
-        .run(&["import", "--month", "2026-11", "--no-deliver"])
-        .ok();
-    let month = ["--month", "2026-11"];
-    deliver(&billstream, &month)
-        .code(1)
-        .says(&["2026-11-01T00:00:00Z", "bucket"]);
-    deliver(&billstream, &[&month[..], &["--dry-run"]].concat()).code(1);
-    assert!(scene.cloudzero.asked_for("POST", "").is_empty());
-
-    // The bucket has no such limit.
-    let to_bucket = scene.to_bucket().at("2026-11-02T06:00:00Z");
-    deliver(&to_bucket, &month).ok().delivery("delivered");
-    scene.cloudzero.poll().months();
-    let expected = expected(&billstream, &confluent.totals("2026-11"));
-    let holds = scene.cloudzero.holds(crate::support::BUCKET, "2026-11");
-    holds.assert_is(&expected, "the poller holds");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::{LARGE, Scene, deliver};
-use crate::support::{MONTH, Sandbox};
+use crate::support::MONTH;
 
 /// In a first delivery the requests are: connections, what is held, validation, the month, what is held.
 const BEFORE_THE_MONTH: &str = "after=3";
@@ -192,22 +192,6 @@ fn a_lost_answer_that_is_not_asked_for_again_is_seen_to_have_arrived_or_sent_aga
     deliver(&once, &[]).ok().delivery("delivered");
     assert_eq!(scene.assert_streamed(&scene.month.holding), 0);
     deliver(&once, &[]).ok().delivery("unchanged");
-}
-
-#[test]
-fn a_failed_delivery_does_not_undo_the_import() {
-    let scene = Scene::new(&["cz-403:1:after=3"]);
-    let confluent = Sandbox::start(&["--revision", "1"]);
-    let importing = scene.to_stream().from(&confluent);
-    let output = importing.import(MONTH);
-    assert_ne!(output.code, 0, "{output:?}");
-    assert!(output.stderr.contains("CLOUDZERO_API_KEY"), "{output:?}");
-    assert_eq!(scene.cloudzero.fired("cz-403"), 1);
-    let totals = confluent.totals(MONTH);
-    let month = crate::support::expected(&importing, &totals);
-    // The next plain run takes it up, although the month is settled.
-    importing.run(&["import"]).ok();
-    assert_eq!(scene.assert_streamed(&month), 0);
 }
 
 #[test]

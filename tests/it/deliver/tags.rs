@@ -9,7 +9,7 @@ use crate::support::{BUCKET, Billstream, MONTH, Sandbox, files_below, sum};
 const MODEL: &str = include_str!("../../../sql/models/line_items.sql");
 
 /// A column for a tag with one value; line items without a resource have no tags.
-fn tag(key: &str, value: &str) -> String {
+pub fn tag(key: &str, value: &str) -> String {
     format!("case when resource_id is not null then '{value}' end as \"resource/tag:{key}\"")
 }
 
@@ -26,7 +26,8 @@ fn model_with(columns: &[String]) -> tempfile::TempDir {
     folder
 }
 
-fn transform(scene: &Scene, month: &str, columns: &[String]) {
+/// Maps a month of the scene anew, with more columns.
+pub fn transform(scene: &Scene, month: &str, columns: &[String]) {
     let sql = model_with(columns);
     let folder = sql.path().to_str().unwrap();
     scene

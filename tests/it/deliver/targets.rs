@@ -200,6 +200,16 @@ fn two_connections_do_not_share_a_bucket() {
     assert_eq!(names_below(scene.bucket.path()), before);
     scene.assert_polled(&scene.month.holding);
 
+    // However it is spelled.
+    for ending in ["/", "/.", "//", "/x/.."] {
+        let spelled = format!("{}{ending}", scene.bucket.path().display());
+        let billstream = importing_env(&scene, &spelled);
+        deliver(&billstream, &[])
+            .code(3)
+            .says(&["confluent", "other"]);
+    }
+    scene.assert_polled(&scene.month.holding);
+
     // A name that only begins the same is another folder.
     let beside = format!("{}-2", scene.bucket.path().display());
     let beside_run = Billstream::on(scene.store.path())
@@ -207,6 +217,30 @@ fn two_connections_do_not_share_a_bucket() {
         .connection("other");
     deliver(&beside_run, &[]).ok().delivery("delivered");
     std::fs::remove_dir_all(beside).unwrap();
+}
+
+fn importing_env(scene: &Scene, bucket: &str) -> Billstream {
+    scene
+        .to_bucket()
+        .env("BILLSTREAM_BUCKET", bucket)
+        .connection("other")
+}
+
+#[test]
+fn folders_in_the_store_are_not_shared_either() {
+    let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&[]));
+    let own = Billstream::on(scene.store.path());
+    deliver(&own, &[]).ok().delivery("delivered");
+    let before = names_below(&scene.store.path().join("cloudzero"));
+    let importing = scene.to_bucket().connection("other").from(&confluent);
+    importing
+        .run(&["import", "--month", MONTH, "--no-deliver"])
+        .ok();
+    for folder in ["cloudzero/confluent", "cloudzero"] {
+        let folder = scene.store.path().join(folder).display().to_string();
+        deliver(&importing_env(&scene, &folder), &[]).code(3);
+    }
+    assert_eq!(names_below(&scene.store.path().join("cloudzero")), before);
 }
 
 #[test]

@@ -1,0 +1,134 @@
+//! Changes that neither sums nor hours of a month show, and what others put into the stream.
+
+use serde_json::json;
+
+use super::tags::{tag, transform};
+use super::{LARGE, Scene, deliver};
+use crate::support::{MONTH, STREAM};
+
+const RESTATED: [&str; 2] = ["--revision", "1"];
+
+#[test]
+fn a_change_that_no_sum_shows_is_sent() {
+    let scene = Scene::new(&[]);
+    deliver(&scene.to_stream(), &[]).ok();
+    transform(&scene, MONTH, &[tag("team", "payments")]);
+    deliver(&scene.to_stream(), &[]).ok().delivery("delivered");
+    assert_eq!(scene.assert_streamed(&scene.month.holding), 0);
+    let rows = scene.cloudzero.rows(MONTH);
+    let tagged = rows.iter().filter(|r| r["resource/tag:team"] == "payments");
+    let resources = rows.iter().filter(|r| r.get("resource/id").is_some());
+    assert_eq!(tagged.count(), resources.count());
+    deliver(&scene.to_stream(), &[]).ok().delivery("unchanged");
+}
+
+#[test]
+fn the_same_change_reaches_the_bucket() {
+    let scene = Scene::new(&[]);
+    deliver(&scene.to_bucket(), &[]).ok();
+    transform(&scene, MONTH, &[tag("team", "payments")]);
+    deliver(&scene.to_bucket(), &[]).ok().delivery("delivered");
+    assert_eq!(scene.cloudzero.poll().months(), 1);
+    scene.assert_polled(&scene.month.holding);
+}
+
+#[test]
+fn what_others_put_into_other_hours_is_emptied() {
+    let scene = Scene::of(&LARGE, &[]);
+    deliver(&scene.to_stream(), &[]).ok();
+    scene.cloudzero.send(&json!({
+        "month": "2026-10-01T00:00:00Z",
+        "operation": "replace_hourly",
+        "data": [
+            { "time/usage_start": "2026-10-03T05:00:00Z", "cost/cost": "12.5" },
+            { "time/usage_start": "2026-10-31T23:00:00Z", "cost/cost": "1", "lineitem/type": "Tax" },
+        ],
+    }));
+    assert_eq!(scene.cloudzero.hours(STREAM, MONTH), 33);
+    deliver(&scene.to_stream(), &[]).ok().delivery("delivered");
+    assert_eq!(scene.cloudzero.hours(STREAM, MONTH), 33);
+    let mut holds = scene.cloudzero.holds(STREAM, MONTH);
+    // One of the two days has an adjustment of its own, or none has.
+    let emptied = holds.total().rows - scene.month.holding.total().rows;
+    assert_eq!(emptied, 2);
+    assert_eq!(holds.total().cost, scene.month.holding.total().cost);
+    holds.take_emptied(&scene.month.holding);
+    holds
+        .money()
+        .assert_is(&scene.month.holding.clone().money(), "the stream holds");
+    deliver(&scene.to_stream(), &[]).ok().delivery("unchanged");
+}
+
+#[test]
+fn what_others_put_into_an_empty_stream_is_replaced() {
+    let scene = Scene::new(&[]);
+    scene.cloudzero.send(&json!({
+        "month": "2026-10-01T00:00:00Z",
+        "operation": "replace_drop",
+        "data": [{ "time/usage_start": "2026-10-03T05:00:00Z", "cost/cost": "12.5" }],
+    }));
+    deliver(&scene.to_stream(), &[]).ok().delivery("delivered");
+    assert_eq!(scene.assert_streamed(&scene.month.holding), 0);
+}
+
+#[test]
+fn a_month_that_goes_back_while_its_delivery_is_cut_off_is_exact() {
+    // Five requests of the first, then what is held, two validations and the first of two bodies.
+    let first = 7;
+    let scene = Scene::of(&LARGE, &[&format!("cz-reset:1:after={}", first + 4)]);
+    deliver(&scene.to_stream(), &[]).ok();
+    assert_eq!(scene.cloudzero.asked().len(), first);
+    scene.publish(&[LARGE[0], LARGE[1], RESTATED[0], RESTATED[1]]);
+    let once = scene.to_stream().env("BILLSTREAM_RETRY_ATTEMPTS", "1");
+    deliver(&once, &[]).code(7);
+    assert_eq!(scene.cloudzero.fired("cz-reset"), 1);
+    // Half of the stream is new now, and the month becomes the old one again.
+    assert_ne!(scene.cloudzero.holds(STREAM, MONTH), scene.month.holding);
+    let month = scene.publish(&LARGE);
+    deliver(&once, &[]).ok().delivery("delivered");
+    assert_eq!(scene.assert_streamed(&month), 0);
+    assert_eq!(month, scene.month.holding);
+}
+
+#[test]
+fn another_stream_or_bucket_gets_the_whole_month() {
+    let scene = Scene::new(&[]);
+    deliver(&scene.to_stream(), &[]).ok();
+    let other = scene.to_stream().without("CLOUDZERO_CONNECTION_ID");
+    let add = ["targets", "add", "cloudzero", "--stream", "--name", "other"];
+    other.run(&add).ok();
+    deliver(&other, &[]).ok().delivery("delivered");
+    let (_, id) = scene.cloudzero.connections().pop().unwrap();
+    let holds = scene.cloudzero.holds(&id, MONTH);
+    holds.assert_is(&scene.month.holding, "the other stream holds");
+
+    deliver(&scene.to_bucket(), &[]).ok().delivery("delivered");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let moved = scene.to_bucket().to_bucket(elsewhere.path());
+    deliver(&moved, &[]).ok().delivery("delivered");
+    deliver(&moved, &[]).ok().delivery("unchanged");
+    assert_eq!(super::drops(elsewhere.path()).len(), 1);
+}
+
+#[test]
+fn one_target_of_two_is_cleared() {
+    let scene = Scene::new(&[]);
+    let both = scene.to_stream().to_bucket(scene.bucket.path());
+    deliver(&both, &[]).ok();
+    let clear = ["--month", MONTH, "--empty", "--yes", "--target", "stream"];
+    deliver(&both, &clear).ok().delivery("cleared");
+    scene.assert_streamed(&Default::default());
+    scene.assert_polled(&scene.month.holding);
+    let statuses = || {
+        let json = deliver(&both, &[]).ok().json();
+        let all = json["deliveries"].as_array().unwrap().clone();
+        all.iter().map(|d| d["status"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(statuses(), ["unchanged", "pinned"]);
+    deliver(&both, &["--month", MONTH, "--empty", "--yes"]).ok();
+    scene.assert_polled(&Default::default());
+    assert_eq!(statuses(), ["pinned", "pinned"]);
+    // A stream has no earlier drops.
+    let back = ["--month", MONTH, "--drop", "20261123T060000Z"];
+    deliver(&scene.to_stream(), &back).code(3).says(&["bucket"]);
+}
