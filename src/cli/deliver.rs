@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::args::{MonthArgs, RunArgs, SummaryFormat};
 use super::run::{Outcome, job, month_errors, targets, under_lease};
-use super::{print, show_error};
+use super::{print, print_json, show_error};
 use crate::config::{Environment, Settings};
 use crate::confluent::windows::BillingPeriod;
 use crate::engine::text::table;
@@ -178,11 +178,7 @@ async fn work(job: &Job, args: &DeliverArgs, selection: &Selection) -> Result<Re
 
 fn show(report: &Report, format: SummaryFormat) -> Result<u8> {
     match format {
-        SummaryFormat::Json => {
-            let json =
-                serde_json::to_string(report).map_err(|e| Error::bug(format!("report: {e}")))?;
-            print(format!("{json}\n").as_bytes())?;
-        }
+        SummaryFormat::Json => print_json(report)?,
         SummaryFormat::Table if report.collected.is_none() => {
             print(deliveries_table(&report.deliveries).as_bytes())?;
         }

@@ -155,6 +155,12 @@ fn show_error(error: &Error) {
     }
 }
 
+/// Writes a value as one line of JSON to stdout.
+fn print_json(value: &impl serde::Serialize) -> Result<()> {
+    let json = serde_json::to_string(value).map_err(|e| Error::bug(format!("JSON: {e}")))?;
+    print(format!("{json}\n").as_bytes())
+}
+
 /// Writes data to stdout; a reader that went away ends the process quietly.
 fn print(data: &[u8]) -> Result<()> {
     let mut stdout = std::io::stdout().lock();

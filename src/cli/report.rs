@@ -9,10 +9,10 @@ use indicatif::ProgressBar;
 use super::args::SummaryFormat;
 use super::output::summary_table;
 use super::run::{Outcome, month_errors, timing, under_lease};
-use super::{print, show_error};
+use super::{print, print_json, show_error};
 use crate::config::Settings;
 use crate::confluent::client::{self, Client};
-use crate::error::{Class, Error, Result};
+use crate::error::{Class, Result};
 use crate::pipeline::delivery;
 use crate::pipeline::import::Options;
 use crate::pipeline::summary::{PeriodSummary, Status, Summary};
@@ -54,11 +54,7 @@ pub fn outcome_of(summary: &Summary) -> Outcome<'_> {
 /// Prints the summary and the errors of single months, and gives the exit code.
 pub fn report(job: &Job, summary: Summary, format: SummaryFormat) -> Result<u8> {
     match format {
-        SummaryFormat::Json => {
-            let json =
-                serde_json::to_string(&summary).map_err(|e| Error::bug(format!("summary: {e}")))?;
-            print(format!("{json}\n").as_bytes())?;
-        }
+        SummaryFormat::Json => print_json(&summary)?,
         SummaryFormat::Table => print(summary_table(&summary).as_bytes())?,
     }
     let mut stderr = std::io::stderr().lock();

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::args::{MonthArgs, RunArgs, SummaryFormat};
 use super::run::{Outcome, job, month_errors, targets, timing, under_lease};
-use super::{print, show_error};
+use super::{print, print_json, show_error};
 use crate::config::{self, Environment, Settings};
 use crate::confluent::client::Client;
 use crate::engine::text::table;
-use crate::error::{Class, Error, Result};
+use crate::error::{Class, Result};
 use crate::pipeline::verify::{self, Report, Side, Status};
 use crate::store::Store;
 
@@ -59,11 +59,7 @@ pub async fn run(args: VerifyArgs) -> Result<u8> {
 
 fn show(report: &Report, format: SummaryFormat) -> Result<u8> {
     match format {
-        SummaryFormat::Json => {
-            let json =
-                serde_json::to_string(report).map_err(|e| Error::bug(format!("report: {e}")))?;
-            print(format!("{json}\n").as_bytes())?;
-        }
+        SummaryFormat::Json => print_json(report)?,
         SummaryFormat::Table => print(sides_table(report).as_bytes())?,
     }
     let mut stderr = std::io::stderr().lock();

@@ -116,13 +116,16 @@ impl Scene {
         Billstream::on(self.store.path()).to_stream(&self.cloudzero)
     }
 
-    /// Publishes the month of a sandbox with other options, without delivering it.
+    /// Publishes the month of a sandbox with other options, without delivering it, and gives what it
+    /// has to be at CloudZero.
     pub fn publish(&self, options: &[&str]) -> Holding {
         let confluent = Sandbox::start(options);
         let billstream = Billstream::on(self.store.path()).from(&confluent);
         let arguments = ["import", "--month", MONTH, "--no-deliver", "--allow-shrink"];
         billstream.run(&arguments).ok();
-        expected(&billstream, &confluent.totals(MONTH))
+        let month = published(options);
+        assert_eq!(month.totals, confluent.totals(MONTH));
+        month.holding.clone()
     }
 
     /// Polls the bucket, and asserts that the month is this one then.

@@ -14,6 +14,7 @@ mod support;
 
 mod cli;
 mod cloudzero_api;
+mod deliver;
 mod exact;
 mod faults;
 mod import;

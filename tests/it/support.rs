@@ -4,6 +4,8 @@
 //! Nothing here uses billstream's own code, so that two independent readings are compared.
 //! Child processes are killed when their handle goes.
 
+#[path = "support/cloudzero.rs"]
+mod cloudzero;
 #[path = "support/files.rs"]
 mod files;
 #[path = "support/money.rs"]
@@ -21,6 +23,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+pub use cloudzero::*;
 pub use files::*;
 pub use money::*;
 

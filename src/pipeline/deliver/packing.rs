@@ -14,6 +14,7 @@ use crate::cloudzero::columns::iso;
 use crate::cloudzero::held::{Hours, hour_of};
 use crate::cloudzero::read_back::LineSums;
 use crate::cloudzero::rows::each_row;
+use crate::confluent::windows::BillingPeriod;
 use crate::engine;
 use crate::error::{Error, Result};
 
@@ -45,29 +46,28 @@ pub async fn plan(published: &Published<'_>, hours: Hours) -> Result<Plan> {
         requests: 0,
         bytes: 0,
         lost: Vec::new(),
-        operation: Operation::ReplaceDrop,
-    };
-    let limit = |what: String, most: String| {
-        Error::data(format!(
-            "{period} has {what}; CloudZero's Stream takes {most} a month"
-        ))
-        .with_hint("deliver this connection through a bucket, which has no such limit")
+        operation: Operation::ReplaceHourly,
     };
     if plan.rows > MAX_MONTH_ROWS {
-        return Err(limit(
+        return Err(too_large(
+            period,
             format!("{} line items", plan.rows),
             MAX_MONTH_ROWS.to_string(),
         ));
     }
     measure(published, &mut plan).await?;
-    if plan.bytes > MAX_MONTH_BYTES {
-        let most = format!("{} MB", MAX_MONTH_BYTES / 1_000_000);
-        return Err(limit(format!("{} MB", plan.bytes / 1_000_000), most));
-    }
-    if plan.requests > 1 {
-        plan.operation = Operation::ReplaceHourly;
+    if plan.requests <= 1 {
+        plan.operation = Operation::ReplaceDrop;
+        measure(published, &mut plan).await?;
     }
     Ok(plan)
+}
+
+fn too_large(period: BillingPeriod, what: String, most: String) -> Error {
+    Error::data(format!(
+        "{period} has {what}; CloudZero's Stream takes {most} a month"
+    ))
+    .with_hint("deliver this connection through a bucket, which has no such limit")
 }
 
 impl Plan {
@@ -97,6 +97,13 @@ async fn measure(published: &Published<'_>, plan: &mut Plan) -> Result<()> {
     while let Some(body) = bodies.next().await? {
         plan.requests += 1;
         plan.bytes += body.text(published.period, plan.operation).len() as u64;
+    }
+    if plan.bytes > MAX_MONTH_BYTES {
+        return Err(too_large(
+            published.period,
+            format!("{} MB", plan.bytes / 1_000_000),
+            format!("{} MB", MAX_MONTH_BYTES / 1_000_000),
+        ));
     }
     Ok(())
 }
