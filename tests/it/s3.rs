@@ -1,6 +1,7 @@
 //! Stores on S3: a real server over HTTP, its conditional puts, and readers that are not ours.
 
 mod at_once;
+mod delivery;
 mod refused;
 mod server;
 

@@ -69,8 +69,14 @@ impl Sandbox {
     /// Starts one with options of `billstream sandbox`; the port is free, today is [`TODAY`], and
     /// days have the fewest costs that there are (56), unless `options` say otherwise.
     pub fn start(options: &[&str]) -> Sandbox {
+        Sandbox::start_with(options, &[])
+    }
+
+    /// As [`Sandbox::start`], with environment variables.
+    pub fn start_with(options: &[&str], env: &[(&str, String)]) -> Sandbox {
         let home = tempfile::tempdir().unwrap();
         let mut command = hermetic(home.path());
+        command.envs(env.iter().map(|(name, value)| (name, value)));
         command.arg("sandbox").args(options);
         for (option, value) in [
             ("--port", "0"),
