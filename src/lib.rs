@@ -5,18 +5,18 @@
 //! ```text
 //! confluent ─ record batches ─▶ store (costs) ─ engine + sql/models ─▶ staged line items
 //!                                             ─ sql/checks, any row stops the publish ─▶
-//!                               store (line_items) ─▶ cloudzero (drops) · explore (queries)
+//!                               store (line_items) ─▶ cloudzero (drops, Stream) · explore (queries)
 //! ```
 //!
 //! - [`cli`] turns arguments into calls and answers into text and exit codes.
 //! - [`config`] resolves settings: defaults, then environment, then flags.
 //! - [`confluent`] is the source: windows, pages, retries, decoding to Arrow.
 //! - [`engine`] is the DataFusion session, the SQL files and the functions they may use.
-//! - [`store`] is what lies on object storage: Delta tables, leases, run records.
+//! - [`store`] is what lies on object storage: Delta tables, leases, run records, targets.
 //! - [`pipeline`] is the run: pull, transform, check, publish, deliver, one file a stage.
-//! - [`cloudzero`] is the Common Bill Format and the drop that CloudZero picks up.
+//! - [`cloudzero`] is the Common Bill Format and both doors into CloudZero: drops in a bucket, the Stream API.
 //! - [`explore`] answers SQL over what was imported.
-//! - [`sandbox`] plays Confluent on loopback, for the demo, the tests and the benches.
+//! - [`sandbox`] plays Confluent and CloudZero on loopback, for the demo, the tests and the benches.
 //! - [`http`] is what both HTTP clients share.
 //! - [`decimal`] and [`totals`] keep money exact; [`error`] holds classes, hints and exit codes;
 //!   [`memory`] says what the C library may keep.

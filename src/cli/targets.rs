@@ -63,12 +63,13 @@ enum Service {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("kind").required(true).args(["stream", "bucket"])))]
 struct AddArgs {
     /// Whom to deliver to
     #[arg(value_enum)]
     service: Service,
     /// Send line items to CloudZero's API
-    #[arg(long, conflicts_with = "bucket", required_unless_present = "bucket")]
+    #[arg(long)]
     stream: bool,
     /// Write drops to this folder of a bucket, which CloudZero reads
     #[arg(long, value_name = "URL")]
@@ -123,23 +124,26 @@ async fn list(args: &StoreArgs, environment: &Environment) -> Result<u8> {
     let header = ["connection", "target", "place", "cloudzero connection"];
     let mut rows = Vec::new();
     for (connection, record) in targets::all(&store).await? {
+        let mut row = |target: &str, place: &str, id: &str| {
+            rows.push(
+                [&connection, target, place, id]
+                    .map(str::to_string)
+                    .to_vec(),
+            );
+        };
+        let mut from_environment = record.delivered;
         if let Some(bucket) = record.bucket {
-            let read_by = bucket.cloudzero_connection.unwrap_or_else(|| "-".into());
-            rows.push(vec![
-                connection.clone(),
-                "bucket".into(),
-                bucket.url,
-                read_by,
-            ]);
+            let read_by = bucket.cloudzero_connection.as_deref().unwrap_or("-");
+            row("bucket", &bucket.url, read_by);
+            from_environment.remove(&bucket.url);
         }
         if let Some(stream) = record.stream {
-            let row = [
-                connection,
-                "stream".into(),
-                "-".into(),
-                stream.cloudzero_connection,
-            ];
-            rows.push(row.to_vec());
+            let id = stream.cloudzero_connection;
+            from_environment.remove(&targets::stream_place(&id));
+            row("stream", "-", &id);
+        }
+        for place in &from_environment {
+            row("by environment", place, "-");
         }
     }
     print(table(&header, &[false; 4], rows.into_iter()).as_bytes())?;

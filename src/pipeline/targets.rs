@@ -1,7 +1,10 @@
 //! Where a run delivers to: what is configured, or remembered in the store; and who else delivers there.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::OnceCell;
 
 use crate::cloudzero::client::{self, Client};
 use crate::cloudzero::connections::{self, BucketInfo};
@@ -9,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::http::retry::Timing;
 use crate::store::Store;
 use crate::store::runs::Granularity;
-use crate::store::targets::{self, BucketRecord, StreamRecord};
+use crate::store::targets::{self, stream_place};
 
 /// What is configured of targets.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +42,7 @@ pub struct Targets {
     pub granularity: Granularity,
     /// How long a delivery waits to see that CloudZero holds it.
     pub read_back: Duration,
+    claimed: Arc<OnceCell<()>>,
 }
 
 /// A bucket target.
@@ -182,33 +186,45 @@ impl Targets {
             api: api.map(Arc::new),
             granularity: settings.granularity,
             read_back: settings.read_back,
+            claimed: Arc::default(),
         })
     }
 
-    /// Claims the targets for a connection. Before the first delivery it warns of what CloudZero would
+    /// Claims the targets for a connection, once a run. Before the first delivery it warns of what CloudZero would
     /// count twice, and of a bucket that it cannot read.
     ///
     /// # Errors
     /// Class configuration, when another connection delivers there.
     pub async fn claim(&self, store: &Store, connection: &str) -> Result<()> {
+        let once = || self.claim_once(store, connection);
+        self.claimed.get_or_try_init(once).await.copied()
+    }
+
+    async fn claim_once(&self, store: &Store, connection: &str) -> Result<()> {
         let known = targets::load(store, connection).await?;
-        let mut record = known.clone();
         let outside = self.bucket.as_ref().filter(|bucket| !bucket.is_in(store));
-        if let Some(bucket) = outside {
-            record.bucket = Some(BucketRecord {
-                url: bucket.store.url().to_string(),
-                cloudzero_connection: bucket.cloudzero_connection.clone(),
-            });
+        let mut places: BTreeSet<String> = self.stream.iter().map(|id| stream_place(id)).collect();
+        places.extend(outside.map(|bucket| bucket.store.url().to_string()));
+        if places.is_empty() {
+            for place in &known.delivered {
+                tracing::warn!(
+                    place,
+                    "No target is set, so line items stay in the store; they went there before."
+                );
+            }
         }
-        if let Some(id) = &self.stream {
-            record.stream = Some(StreamRecord {
-                cloudzero_connection: id.clone(),
-            });
-        }
-        if record == known {
+        if places.is_subset(&known.delivered) {
             return Ok(());
         }
+        let mut record = known.clone();
+        record.delivered.extend(places.iter().cloned());
         targets::save(store, connection, &record).await?;
+        for place in known.delivered.difference(&places) {
+            tracing::warn!(
+                place,
+                "CloudZero keeps what went there before: pause that connection in CloudZero, or every dollar counts twice."
+            );
+        }
         if let Some(bucket) = outside
             && bucket.store.url().scheme() != "s3"
         {

@@ -3,6 +3,8 @@
 //! It holds what `targets add` was told, and what a delivery claimed, so that no two connections of a
 //! store deliver to one target: each would erase the other's bill. It holds no secrets.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::Store;
@@ -11,10 +13,29 @@ use crate::error::{Error, Result};
 /// The targets of one connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetsRecord {
-    /// The bucket that CloudZero reads.
+    /// The bucket that was added.
     pub bucket: Option<BucketRecord>,
-    /// The stream that takes requests.
+    /// The stream that was added.
     pub stream: Option<StreamRecord>,
+    /// Where line items went, whether it was added or came from the environment: URLs of buckets,
+    /// and [`stream_place`] of streams.
+    #[serde(default)]
+    pub delivered: BTreeSet<String>,
+}
+
+/// How a stream is named among the places.
+pub fn stream_place(cloudzero_connection: &str) -> String {
+    format!("CloudZero's stream `{cloudzero_connection}`")
+}
+
+impl TargetsRecord {
+    fn places(&self) -> BTreeSet<String> {
+        let mut places = self.delivered.clone();
+        places.extend(self.bucket.iter().map(|bucket| bucket.url.clone()));
+        let streams = self.stream.iter();
+        places.extend(streams.map(|stream| stream_place(&stream.cloudzero_connection)));
+        places
+    }
 }
 
 /// A bucket target.
@@ -90,22 +111,22 @@ pub async fn refuse_shared(store: &Store, connection: &str, record: &TargetsReco
                 "connections `{connection}` and `{other}` would both deliver to {target}: each would \
                  erase the other's bill"
             ))
-            .with_hint("give each connection a folder, and a CloudZero connection, of its own"));
+            .with_hint(format!(
+                "give each connection a folder, and a CloudZero connection, of its own; or, if `{other}` does not \
+                 deliver there any more: `billstream targets remove --connection {other}`"
+            )));
         }
     }
     Ok(())
 }
 
 fn shared(ours: &TargetsRecord, theirs: &TargetsRecord) -> Option<String> {
-    if let (Some(a), Some(b)) = (&ours.stream, &theirs.stream)
-        && a.cloudzero_connection == b.cloudzero_connection
-    {
-        return Some(format!("CloudZero's stream `{}`", a.cloudzero_connection));
-    }
-    let (a, b) = (ours.bucket.as_ref()?, theirs.bucket.as_ref()?);
+    let theirs = theirs.places();
     // Periods of an inner folder would be read as periods of the outer one.
-    let nested = a.url.starts_with(&b.url) || b.url.starts_with(&a.url);
-    nested.then(|| a.url.clone())
+    let collide = |a: &str, b: &str| a == b || (a.ends_with('/') && b.starts_with(a));
+    ours.places()
+        .into_iter()
+        .find(|our| theirs.iter().any(|b| collide(our, b) || collide(b, our)))
 }
 
 #[cfg(test)]
@@ -118,7 +139,7 @@ mod tests {
                 url: url.into(),
                 cloudzero_connection: None,
             }),
-            stream: None,
+            ..TargetsRecord::default()
         }
     }
 
@@ -137,7 +158,7 @@ mod tests {
             stream: Some(StreamRecord {
                 cloudzero_connection: "x".into(),
             }),
-            bucket: None,
+            ..TargetsRecord::default()
         };
         save(&store, "three", &stream).await.unwrap();
         assert!(save(&store, "four", &stream).await.is_err());

@@ -108,12 +108,12 @@ impl Scene {
 
     /// Delivers to the bucket.
     pub fn to_bucket(&self) -> Billstream {
-        Billstream::on(self.store.path()).to_bucket(self.bucket.path())
+        Billstream::on(self.store.path()).on_bucket(self.bucket.path())
     }
 
     /// Delivers to the stream.
     pub fn to_stream(&self) -> Billstream {
-        Billstream::on(self.store.path()).to_stream(&self.cloudzero)
+        Billstream::on(self.store.path()).on_stream(&self.cloudzero)
     }
 
     /// Publishes the month of a sandbox with other options, without delivering it, and gives what it

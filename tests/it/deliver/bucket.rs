@@ -232,7 +232,7 @@ fn what_is_not_published_is_not_delivered() {
         .code(3)
         .says(&["stream"]);
     let empty = tempdir().unwrap();
-    let nothing = Billstream::on(empty.path()).to_bucket(scene.bucket.path());
+    let nothing = Billstream::on(empty.path()).on_bucket(scene.bucket.path());
     let report = deliver(&nothing, &[]);
     assert!(report.stderr.contains("nothing is published") || report.code != 0);
     assert!(names_below(scene.bucket.path()).is_empty());

@@ -28,7 +28,7 @@ fn a_stream_that_fails_does_not_keep_the_bucket_from_its_drop() {
     let confluent = Sandbox::start(&RESTATED);
     let both = scene
         .to_stream()
-        .to_bucket(scene.bucket.path())
+        .on_bucket(scene.bucket.path())
         .from(&confluent);
     both.import(MONTH).code(4).says(&["CLOUDZERO_API_KEY"]);
     let month = &published(&RESTATED).holding;
@@ -77,7 +77,7 @@ fn neither_pull_nor_transform_nor_a_dry_run_delivers() {
     let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&RESTATED));
     let both = scene
         .to_stream()
-        .to_bucket(scene.bucket.path())
+        .on_bucket(scene.bucket.path())
         .from(&confluent);
     for arguments in [
         &["import", "--dry-run"][..],
@@ -94,7 +94,12 @@ fn neither_pull_nor_transform_nor_a_dry_run_delivers() {
 #[test]
 fn a_remembered_stream_needs_its_key_where_it_delivers_only() {
     let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&RESTATED));
-    deliver(&scene.to_stream(), &[]).ok();
+    let stream = scene.to_stream();
+    let add = ["targets", "add", "cloudzero", "--stream"];
+    stream
+        .run(&[&add[..], &["--cloudzero-connection", STREAM]].concat())
+        .ok();
+    deliver(&stream, &[]).ok();
     let keyless = Billstream::on(scene.store.path()).from(&confluent);
     keyless.import(MONTH).code(3).says(&["CLOUDZERO_API_KEY"]);
     deliver(&keyless, &[]).code(3).says(&["CLOUDZERO_API_KEY"]);
@@ -108,6 +113,17 @@ fn a_remembered_stream_needs_its_key_where_it_delivers_only() {
         "it does not fall back to a folder"
     );
     scene.assert_streamed(&scene.month.holding);
+}
+
+#[test]
+fn a_stream_that_the_environment_no_longer_names_is_missed() {
+    let scene = Scene::new(&[]);
+    deliver(&scene.to_stream(), &[]).ok();
+    let without = Billstream::on(scene.store.path());
+    deliver(&without, &[])
+        .ok()
+        .says(&["No target is set", STREAM]);
+    assert!(scene.store.path().join("cloudzero").exists());
 }
 
 #[test]
@@ -131,7 +147,7 @@ fn an_import_killed_before_it_delivers_is_made_good_by_the_next() {
     let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&RESTATED));
     let both = scene
         .to_stream()
-        .to_bucket(scene.bucket.path())
+        .on_bucket(scene.bucket.path())
         .from(&confluent);
     let log = scene.store.path().join("line_items/_delta_log");
     let commits = || names_below(&log).len();

@@ -265,7 +265,7 @@ fn a_dry_run_counts_and_sends_nothing() {
 #[test]
 fn a_delivery_to_one_target_leaves_the_other_alone() {
     let scene = Scene::new(&[]);
-    let both = scene.to_stream().to_bucket(scene.bucket.path());
+    let both = scene.to_stream().on_bucket(scene.bucket.path());
     deliver(&both, &["--target", "bucket"])
         .ok()
         .delivery("delivered");

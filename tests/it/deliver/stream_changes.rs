@@ -104,7 +104,7 @@ fn another_stream_or_bucket_gets_the_whole_month() {
 
     deliver(&scene.to_bucket(), &[]).ok().delivery("delivered");
     let elsewhere = tempfile::tempdir().unwrap();
-    let moved = scene.to_bucket().to_bucket(elsewhere.path());
+    let moved = scene.to_bucket().on_bucket(elsewhere.path());
     deliver(&moved, &[]).ok().delivery("delivered");
     deliver(&moved, &[]).ok().delivery("unchanged");
     assert_eq!(super::drops(elsewhere.path()).len(), 1);
@@ -113,7 +113,7 @@ fn another_stream_or_bucket_gets_the_whole_month() {
 #[test]
 fn one_target_of_two_is_cleared() {
     let scene = Scene::new(&[]);
-    let both = scene.to_stream().to_bucket(scene.bucket.path());
+    let both = scene.to_stream().on_bucket(scene.bucket.path());
     deliver(&both, &[]).ok();
     let clear = ["--month", MONTH, "--empty", "--yes", "--target", "stream"];
     deliver(&both, &clear).ok().delivery("cleared");

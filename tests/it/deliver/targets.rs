@@ -189,7 +189,7 @@ fn two_connections_do_not_share_a_bucket() {
         .says(&["confluent", "other"]);
     let nested = || {
         Billstream::on(scene.store.path())
-            .to_bucket(&inner)
+            .on_bucket(&inner)
             .connection("other")
     };
     deliver(&nested(), &[])
@@ -213,7 +213,7 @@ fn two_connections_do_not_share_a_bucket() {
     // A name that only begins the same is another folder.
     let beside = format!("{}-2", scene.bucket.path().display());
     let beside_run = Billstream::on(scene.store.path())
-        .to_bucket(beside.as_ref())
+        .on_bucket(beside.as_ref())
         .connection("other");
     deliver(&beside_run, &[]).ok().delivery("delivered");
     std::fs::remove_dir_all(beside).unwrap();
@@ -281,7 +281,7 @@ fn a_folder_that_the_store_keeps_for_itself_is_no_target() {
     let scene = Scene::new(&[]);
     for own in ["costs", "line_items", "runs"] {
         let folder = scene.store.path().join(own);
-        let billstream = scene.to_bucket().to_bucket(&folder);
+        let billstream = scene.to_bucket().on_bucket(&folder);
         let before = names_below(&folder).len();
         deliver(&billstream, &[]).code(3);
         if own != "runs" {

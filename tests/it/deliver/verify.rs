@@ -60,7 +60,7 @@ fn all_sides_are_equal_after_a_delivery() {
     let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&[]));
     let both = scene
         .to_stream()
-        .to_bucket(scene.bucket.path())
+        .on_bucket(scene.bucket.path())
         .from(&confluent);
     deliver(&both, &[]).ok();
     let period = verify(&both).ok().status("equal");
@@ -98,7 +98,7 @@ fn all_months_cost_one_request_a_cost_type() {
 #[test]
 fn verify_changes_nothing() {
     let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&RESTATED));
-    let both = scene.to_stream().to_bucket(scene.bucket.path());
+    let both = scene.to_stream().on_bucket(scene.bucket.path());
     deliver(&both, &[]).ok();
     let published = || {
         let mut files = files_below(scene.store.path());
@@ -221,7 +221,7 @@ fn a_settling_month_that_moved_at_confluent_is_behind() {
     let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&["--today", "2026-11-10"]));
     let other = tempfile::tempdir().unwrap();
     let billstream = Billstream::on(other.path())
-        .to_bucket(scene.bucket.path())
+        .on_bucket(scene.bucket.path())
         .at(early);
     let importing = billstream.from(&confluent);
     importing.import(MONTH).ok();

@@ -15,7 +15,7 @@ fn native() -> Sandbox {
 #[test]
 fn the_connection_of_cloudzeros_own_is_named_before_the_first_delivery_only() {
     let (scene, cloudzero) = (Scene::new(&[]), native());
-    let billstream = scene.to_stream().to_stream(&cloudzero);
+    let billstream = scene.to_stream().on_stream(&cloudzero);
     let first = deliver(&billstream, &[]).ok();
     let first = first.says(&[NATIVE, "Confluent Cloud", "native-confluent"]);
     assert_eq!(first.stderr.matches(NATIVE).count(), 1);
@@ -55,7 +55,7 @@ fn without_the_scope_there_is_no_warning_and_no_error() {
     let (scene, cloudzero) = (Scene::new(&[]), native());
     let billstream = scene
         .to_stream()
-        .to_stream(&cloudzero)
+        .on_stream(&cloudzero)
         .env("CLOUDZERO_API_KEY", "no-scope-connections");
     let output = deliver(&billstream, &[]).ok();
     output.delivery("delivered");
@@ -77,7 +77,7 @@ fn a_bucket_that_cloudzero_cannot_read_is_warned_of() {
 #[test]
 fn a_dry_run_claims_nothing() {
     let (scene, cloudzero) = (Scene::new(&[]), native());
-    let billstream = scene.to_stream().to_stream(&cloudzero);
+    let billstream = scene.to_stream().on_stream(&cloudzero);
     deliver(&billstream, &["--dry-run"]).ok();
     deliver(&billstream, &[]).ok().says(&[NATIVE]);
 }
@@ -114,7 +114,7 @@ fn the_key_is_in_no_output_and_in_no_file() {
         let scene = Scene::new(&[fault]);
         let billstream = scene
             .to_stream()
-            .to_bucket(scene.bucket.path())
+            .on_bucket(scene.bucket.path())
             .env("BILLSTREAM_RETRY_ATTEMPTS", "2")
             .env("RUST_LOG", "trace")
             .env("RUST_BACKTRACE", "1");

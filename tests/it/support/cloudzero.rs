@@ -251,13 +251,13 @@ impl Billstream {
     }
 
     /// Delivering to a sandbox's stream.
-    pub fn to_stream(self, sandbox: &Sandbox) -> Self {
+    pub fn on_stream(self, sandbox: &Sandbox) -> Self {
         self.with_cloudzero(sandbox)
             .env("CLOUDZERO_CONNECTION_ID", STREAM)
     }
 
     /// Delivering to a folder.
-    pub fn to_bucket(self, folder: &Path) -> Self {
+    pub fn on_bucket(self, folder: &Path) -> Self {
         self.env("BILLSTREAM_BUCKET", &folder.display().to_string())
     }
 }
