@@ -80,6 +80,11 @@ pub struct MonthArgs {
 }
 
 impl MonthArgs {
+    /// Whether months were named one by one, rather than as a range.
+    pub fn by_name(&self) -> bool {
+        !self.month.is_empty()
+    }
+
     /// As a selection: open and settling months when nothing is named.
     pub fn selection(&self) -> Result<Selection> {
         if self.all {

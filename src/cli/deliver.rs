@@ -87,6 +87,16 @@ struct Report {
 }
 
 impl Report {
+    /// Errors of single months are kept; wrong arguments end the command.
+    fn add(&mut self, period: BillingPeriod, result: Result<Delivery>) -> Result<()> {
+        match result {
+            Ok(delivery) => self.deliveries.push(delivery),
+            Err(error) if error.class() == Class::Usage => return Err(error),
+            Err(error) => self.errors.push((period, error)),
+        }
+        Ok(())
+    }
+
     fn class(&self) -> Option<Class> {
         let first = self.errors.first()?.1.class();
         Some(if self.deliveries.is_empty() {
@@ -121,11 +131,31 @@ pub async fn run(args: DeliverArgs) -> Result<u8> {
     let store = Store::open(&settings.store)?;
     let targets = targets(&settings, &environment, &store).await?;
     let (job, bar) = job(&settings, store, targets)?;
-    deliver::wanted(&job, args.target)?;
+    check(&job, &args)?;
     let work = work(&job, &args, &selection);
     let report = under_lease("deliver", &job, work, outcome_of).await;
     bar.finish_and_clear();
     show(&report?, args.run.format)
+}
+
+/// Refuses what cannot be done before anything is.
+fn check(job: &Job, args: &DeliverArgs) -> Result<()> {
+    if args.drop.is_some() && args.target == Some(Target::Stream) {
+        return Err(Error::usage(
+            "--drop puts a drop of the bucket in force, not one of the stream",
+        ));
+    }
+    if job.currency != "USD" && args.gc.is_none() {
+        return Err(Error::config(format!(
+            "nothing is delivered: CloudZero takes US dollars only, and BILLSTREAM_CURRENCY is {}",
+            job.currency
+        )));
+    }
+    let only = args.target.or(args.drop.as_ref().map(|_| Target::Bucket));
+    if deliver::wanted(job, only)?.contains(&Target::Stream) && args.gc.is_none() {
+        job.targets.check_key()?;
+    }
+    Ok(())
 }
 
 async fn work(job: &Job, args: &DeliverArgs, selection: &Selection) -> Result<Report> {
@@ -142,20 +172,20 @@ async fn work(job: &Job, args: &DeliverArgs, selection: &Selection) -> Result<Re
         _ => &[],
     };
     if let Some(drop_id) = &args.drop {
-        deliver::wanted(job, Some(Target::Bucket))?;
         for period in named {
-            let delivery = bucket::point_back(job, *period, drop_id, args.dry_run).await?;
-            report.deliveries.push(delivery);
+            let result = bucket::point_back(job, *period, drop_id, args.dry_run).await;
+            report.add(*period, result)?;
         }
         return Ok(report);
     }
     if args.empty {
         for period in named {
             for target in deliver::wanted(job, args.target)? {
-                report.deliveries.push(match target {
-                    Target::Bucket => bucket::clear(job, *period, args.dry_run).await?,
-                    Target::Stream => stream::clear(job, *period, args.dry_run).await?,
-                });
+                let result = match target {
+                    Target::Bucket => bucket::clear(job, *period, args.dry_run).await,
+                    Target::Stream => stream::clear(job, *period, args.dry_run).await,
+                };
+                report.add(*period, result)?;
             }
         }
         return Ok(report);
@@ -163,15 +193,20 @@ async fn work(job: &Job, args: &DeliverArgs, selection: &Selection) -> Result<Re
     let tables = Tables::open(job).await?;
     let wish = Wish {
         only: args.target,
-        named: !named.is_empty(),
+        named: args.months.by_name(),
         dry_run: args.dry_run,
         unvalidated: args.no_validate,
     };
     for period in deliver::published_months(job, &tables, selection).await? {
         let deliveries = deliver::deliver(job, &tables, period, wish).await;
         report.deliveries.extend(deliveries.made);
+        let stopped = deliveries.errors.iter().any(|e| e.class() == Class::Remote);
         let errors = deliveries.errors.into_iter().map(|e| (period, e));
         report.errors.extend(errors);
+        if stopped {
+            // Each later month would wait for the same in vain.
+            break;
+        }
     }
     Ok(report)
 }

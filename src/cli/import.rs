@@ -100,6 +100,9 @@ pub async fn import(args: ImportArgs) -> Result<u8> {
         true => without_network(&settings, &environment, &store).await?,
         false => targets(&settings, &environment, &store).await?,
     };
+    if !args.dry_run {
+        targets.check_key()?;
+    }
     let job = job(&settings, store, targets)?;
     from_confluent(
         "import",

@@ -194,14 +194,20 @@ async fn set_up(
         .name
         .clone()
         .unwrap_or_else(|| format!("billstream-{}", settings.connection));
-    let info = bucket.map(|bucket| BucketInfo::of(bucket.url(), args.aws_account.clone()));
+    let on_s3 = bucket.filter(|bucket| bucket.url().scheme() == "s3");
+    let info = on_s3.map(|bucket| BucketInfo::of(bucket.url(), args.aws_account.clone()));
+    let unread = bucket.is_some() && on_s3.is_none();
+    if unread {
+        tracing::warn!("CloudZero reads buckets of S3 only: no connection is made for this one.");
+    }
     let (id, by_hand) = match (&args.cloudzero_connection, api) {
         (Some(id), _) => (Some(id.clone()), None),
+        _ if unread => (None, None),
         (None, None) => (None, Some("CLOUDZERO_API_KEY is not set".to_string())),
         (None, Some(api)) => found_or_made(api, &name, settings, info.as_ref()).await?,
     };
     if let Some(api) = api {
-        warn_of_same_costs(api, None).await;
+        warn_of_same_costs(api, &[]).await;
     }
     if let Some(why) = by_hand {
         let _ = writeln!(
@@ -241,9 +247,12 @@ async fn set_up(
 fn with(mut record: TargetsRecord, bucket: Option<&Store>, id: Option<&str>) -> TargetsRecord {
     match (bucket, id) {
         (Some(bucket), id) => {
+            let url = bucket.url().to_string();
+            let known = record.bucket.filter(|known| known.url == url);
+            let known = known.and_then(|known| known.cloudzero_connection);
             record.bucket = Some(BucketRecord {
-                url: bucket.url().to_string(),
-                cloudzero_connection: id.map(str::to_string),
+                cloudzero_connection: id.map(str::to_string).or(known),
+                url,
             });
         }
         (None, Some(id)) => {

@@ -118,6 +118,11 @@ impl Packer {
         Ok(full.then(|| take(&mut self.whole)))
     }
 
+    /// Whether no row is waiting for a body, and none ever was.
+    pub fn is_empty(&self) -> bool {
+        self.hour.is_none()
+    }
+
     /// The last body, if there is one.
     pub fn finish(mut self) -> Option<Body> {
         self.close_hour();

@@ -15,7 +15,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use flate2::Compression;
 use flate2::GzBuilder;
 use flate2::write::GzEncoder;
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use object_store::buffered::BufWriter;
 use object_store::{GetResult, GetResultPayload, ObjectMeta, ObjectStoreExt};
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,7 @@ const GZIP_LEVEL: u32 = 1;
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Manifest {
     /// Version of the manifest's format.
+    #[serde(default)]
     pub version: String,
     /// The folder of the drop in force.
     pub current_drop_id: String,
@@ -70,7 +71,10 @@ pub async fn manifest(
     };
     serde_json::from_slice(&bytes)
         .map(|manifest| Some((manifest, seen)))
-        .map_err(|e| Error::data(format!("{} cannot be read: {e}", target.display(&name))))
+        .map_err(|e| {
+            Error::data(format!("{} cannot be read: {e}", target.display(&name)))
+                .with_hint("delete the file, and deliver the month again")
+        })
 }
 
 /// Puts a drop in force, if the manifest is still the one that was `seen`.
@@ -138,6 +142,18 @@ pub async fn write_empty(target: &Store, folder: &str, columns: &[String]) -> Re
     let mut file = create(target, format!("{folder}/line_items-00-0001.csv.gz"), true);
     compress(&mut file, &text)?;
     finish(target, file, &mut Files::default()).await
+}
+
+/// Number and bytes of the files of a drop that are there.
+pub async fn size(target: &Store, period: BillingPeriod, drop_id: &str) -> Result<(usize, u64)> {
+    let folder = folder(period, drop_id);
+    let files: Vec<ObjectMeta> = target
+        .root()
+        .list(Some(&target.path(&folder)))
+        .try_collect()
+        .await
+        .map_err(|e| target.failed("list", &folder, e))?;
+    Ok((files.len(), files.iter().map(|file| file.size).sum()))
 }
 
 /// What the files of a drop add up to.

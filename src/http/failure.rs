@@ -62,8 +62,8 @@ pub fn exhausted(
         with_request_id(fault.request_id.as_deref())
     ))
     .with_hint(
-        "nothing that is published was changed; run the same command again later, or allow retries \
-         more time with BILLSTREAM_RETRY_ELAPSED_SECS",
+        "what is published in the store is untouched; run the same command again later, or allow \
+         retries more time with BILLSTREAM_RETRY_ELAPSED_SECS",
     );
     Failure {
         error,

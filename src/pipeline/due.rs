@@ -48,6 +48,6 @@ async fn is_due(job: &Job, tables: &Tables, period: BillingPeriod, up_to: UpTo) 
     };
     let undelivered = up_to == UpTo::Delivery
         && job.currency == "USD"
-        && deliver::is_behind(job, &state, line_items.version)?;
+        && deliver::is_behind(job, &state, &line_items)?;
     Ok(line_items.digest != costs.digest || undelivered)
 }

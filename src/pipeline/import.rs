@@ -107,20 +107,32 @@ async fn deliver_the_rest(
     summary: &mut Summary,
 ) -> Result<()> {
     let mut published = deliver::published_months(job, tables, &Selection::All).await?;
-    published.retain(|period| summary.periods.iter().all(|m| m.billing_period != *period));
+    // What a held or failed month has published may be waiting, too.
+    let went_through = |m: &PeriodSummary| !matches!(m.status, Status::Held | Status::Failed);
+    published.retain(|period| {
+        let mut done = summary.periods.iter().filter(|m| went_through(m));
+        done.all(|m| m.billing_period != *period)
+    });
     for period in due::due(job, tables, published, UpTo::Delivery).await? {
         let deliveries = deliver::deliver(job, tables, period, options.wish()).await;
         let stopped = deliveries.errors.iter().any(|e| stops_the_run(e.class()));
         let errors = deliveries.errors.into_iter().map(|e| (period, e));
         summary.errors.extend(errors);
-        let mut month = PeriodSummary::new(&job.connection, period, Status::Unchanged);
-        month.covered_until = runs::month_state(&job.store, &job.connection, period)
-            .await?
-            .covered_until;
-        month.deliveries = deliveries.made;
-        summary
+        let known = summary
             .periods
-            .push(publish::summarize(month, &tables.month(job, period).await?));
+            .iter_mut()
+            .find(|m| m.billing_period == period);
+        match known {
+            Some(month) => month.deliveries = deliveries.made,
+            None => {
+                let state = runs::month_state(&job.store, &job.connection, period).await?;
+                let mut month = PeriodSummary::new(&job.connection, period, Status::Unchanged);
+                month.covered_until = state.covered_until;
+                month.deliveries = deliveries.made;
+                let published = tables.month(job, period).await?;
+                summary.periods.push(publish::summarize(month, &published));
+            }
+        }
         if stopped {
             break;
         }

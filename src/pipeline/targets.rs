@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
+use url::Url;
 
 use crate::cloudzero::client::{self, Client};
 use crate::cloudzero::connections::{self, BucketInfo};
@@ -174,12 +175,6 @@ impl Targets {
         });
         let api = settings.api.clone();
         let api = api.map(|api| Client::new(api, timing)).transpose()?;
-        if let (Some(stream), None) = (&stream, &api) {
-            return Err(Error::config(format!(
-                "CLOUDZERO_API_KEY is not set, and CloudZero's stream `{stream}` takes nothing without it"
-            ))
-            .with_hint("make an API key in CloudZero (Settings, API Keys) and set CLOUDZERO_API_KEY"));
-        }
         Ok(Targets {
             bucket,
             stream,
@@ -188,6 +183,22 @@ impl Targets {
             read_back: settings.read_back,
             claimed: Arc::default(),
         })
+    }
+
+    /// Refuses a stream without a key, before anything is done in vain.
+    ///
+    /// # Errors
+    /// Class configuration.
+    pub fn check_key(&self) -> Result<()> {
+        match (&self.stream, &self.api) {
+            (Some(stream), None) => Err(Error::config(format!(
+                "CLOUDZERO_API_KEY is not set, and CloudZero's stream `{stream}` takes nothing without it"
+            ))
+            .with_hint(
+                "make an API key in CloudZero (Settings, API Keys) and set CLOUDZERO_API_KEY",
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Claims the targets for a connection, once a run. Before the first delivery it warns of what CloudZero would
@@ -240,26 +251,28 @@ impl Targets {
             );
         }
         if let Some(api) = &self.api {
-            // The drops of earlier runs are read as long as CloudZero's connection is on.
-            let bucket = self
-                .stream
-                .is_some()
-                .then(|| Bucket::in_store(store, connection).store);
-            warn_of_same_costs(api, bucket.as_ref()).await;
+            let own = Bucket::in_store(store, connection).store.url().to_string();
+            // Drops are read as long as CloudZero's connection is on.
+            let buckets = record.delivered.iter().chain([&own]);
+            let buckets = buckets.filter(|_| self.stream.is_some());
+            warn_of_same_costs(api, &buckets.cloned().collect::<Vec<_>>()).await;
         }
         Ok(())
     }
 }
 
 /// Where the key may list connections, names those that bring the same costs by other means:
-/// CloudZero's own Confluent connection, and one that reads `bucket`.
-pub async fn warn_of_same_costs(api: &Client, bucket: Option<&Store>) {
+/// CloudZero's own Confluent connection, and those that read one of `buckets` (URLs).
+pub async fn warn_of_same_costs(api: &Client, buckets: &[String]) {
     // Without the scope nothing can be said, which is no reason to stop.
     let Ok(all) = connections::list(api).await else {
         return;
     };
-    let bucket = bucket.filter(|bucket| bucket.url().scheme() == "s3");
-    let bucket = bucket.map(|bucket| BucketInfo::of(bucket.url(), None));
+    let buckets = buckets.iter().filter_map(|url| Url::parse(url).ok());
+    let buckets: Vec<BucketInfo> = buckets
+        .filter(|url| url.scheme() == "s3")
+        .map(|url| BucketInfo::of(&url, None))
+        .collect();
     for other in all.iter().filter(|other| other.is_enabled) {
         let (name, id) = (&other.name, other.id());
         if other.is_native_confluent() {
@@ -267,7 +280,7 @@ pub async fn warn_of_same_costs(api: &Client, bucket: Option<&Store>) {
                 %name, %id,
                 "CloudZero has its own Confluent connection: with it every dollar counts twice. Pause it there."
             );
-        } else if bucket.as_ref().is_some_and(|bucket| other.reads(bucket)) {
+        } else if buckets.iter().any(|bucket| other.reads(bucket)) {
             tracing::warn!(
                 %name, %id,
                 "CloudZero also reads drops of this connection: with them every dollar counts twice. Pause it there."

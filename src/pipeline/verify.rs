@@ -19,7 +19,7 @@ use crate::confluent::client::Client;
 use crate::confluent::windows::BillingPeriod;
 use crate::decimal;
 use crate::error::{Class, Error, Result};
-use crate::store::runs::{self, Granularity, MonthState};
+use crate::store::runs::{self, Granularity, MonthState, Source};
 
 /// CloudZero shows what it took within a day.
 const LATE_AFTER: TimeDelta = TimeDelta::days(1);
@@ -180,11 +180,21 @@ async fn one_month(
     if let Some(client) = client {
         compare_confluent(job, client, tables, &published, &state, &mut month).await?;
     }
+    if job.currency != "USD" {
+        month
+            .notes
+            .push("nothing is delivered: CloudZero takes US dollars only".into());
+        return Ok(month);
+    }
+    let Some(record) = &published.line_items_record else {
+        return Ok(month);
+    };
+    let source = deliver::source_of(job, record)?;
     if job.targets.bucket.is_some() {
-        compare_bucket(&items, &totals, &state, &mut month).await?;
+        compare_bucket(&items, &totals, &source, &state, &mut month).await?;
     }
     if job.targets.stream.is_some() {
-        compare_stream(&items, &state, &mut month).await?;
+        compare_stream(&items, &source, &state, &mut month).await?;
     }
     Ok(month)
 }
@@ -251,6 +261,7 @@ async fn compare_confluent(
 async fn compare_bucket(
     items: &Published<'_>,
     totals: &read_back::LineTotals,
+    source: &Source,
     state: &MonthState,
     month: &mut Month,
 ) -> Result<()> {
@@ -266,13 +277,22 @@ async fn compare_bucket(
     };
     let key = bucket.key(&items.job.store);
     let known = state.bucket.as_ref().filter(|held| held.target == key);
-    month.given_at = known.map(|held| held.delivered_at);
+    let current = known.filter(|held| held.source.as_ref() == Some(source));
+    month.given_at = current.map(|held| held.delivered_at);
     let drop_id = manifest.current_drop_id;
-    let files = drop::read(&bucket.store, items.period, &drop_id).await?;
+    let files = match drop::read(&bucket.store, items.period, &drop_id).await {
+        Ok(files) => files,
+        Err(error) if error.class() == Class::Reconcile => {
+            month.note(Status::Differs, format!("bucket, drop {drop_id}: {error}"));
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
     month.bucket = Some(side(&add_up(files.totals.values())?));
     let daily = known
         .and_then(|held| held.source.as_ref())
-        .is_none_or(|source| source.granularity == Granularity::Daily);
+        .map_or(source.granularity, |held| held.granularity);
+    let daily = daily == Granularity::Daily;
     match read_back::compare(totals, &files.totals, daily) {
         Ok(()) => {}
         Err(_) if known.is_some_and(|held| held.pinned && held.drop_id == drop_id) => {
@@ -287,11 +307,15 @@ async fn compare_bucket(
 
 async fn compare_stream(
     items: &Published<'_>,
+    source: &Source,
     state: &MonthState,
     month: &mut Month,
 ) -> Result<()> {
     let targets = &items.job.targets;
     let (Some(connection), Some(client)) = (&targets.stream, &targets.api) else {
+        month
+            .notes
+            .push("stream: not asked, as CLOUDZERO_API_KEY is not set".into());
         return Ok(());
     };
     let expected = sums::added_up(items).await?;
@@ -301,7 +325,8 @@ async fn compare_stream(
         .stream
         .as_ref()
         .filter(|sent| sent.target == *connection);
-    month.given_at = known.and_then(|sent| sent.acknowledged_at);
+    let current = known.filter(|sent| sent.source == *source);
+    month.given_at = current.and_then(|sent| sent.acknowledged_at);
     if held::equal(&expected, &held) {
         return Ok(());
     }

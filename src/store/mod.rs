@@ -89,6 +89,18 @@ impl Store {
     }
 
     fn open_s3(mut url: Url) -> Result<Store> {
+        let plain = url.query().is_none() && url.fragment().is_none();
+        let anonymous = url.username().is_empty() && url.password().is_none();
+        let bucket = url.host_str().unwrap_or_default().to_string();
+        if !plain || !anonymous || bucket.is_empty() || url.path().contains("//") {
+            // The rest of it may be a secret.
+            return Err(Error::config(format!(
+                "the location in bucket `{bucket}` is no plain URL such as s3://bucket/path"
+            ))
+            .with_hint(
+                "credentials belong in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, not in a URL",
+            ));
+        }
         if !url.path().ends_with('/') {
             url.set_path(&format!("{}/", url.path()));
         }

@@ -1,5 +1,6 @@
 //! Small JSON objects beside the tables: run records and month states.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -32,6 +33,12 @@ pub struct MonthState {
 pub struct Source {
     /// Version of the `line_items` table.
     pub version: u64,
+    /// Digest of the costs.
+    #[serde(default)]
+    pub digest: String,
+    /// Version of the mapping.
+    #[serde(default)]
+    pub mapping: String,
     /// Hours or days.
     pub granularity: Granularity,
     /// Digest of the SQL that made hours of days; empty for days.
@@ -59,8 +66,17 @@ pub struct BucketState {
     pub drop_id: String,
     /// What it holds; unknown for one that was pointed back to or emptied.
     pub source: Option<Source>,
+    /// Number of its files.
+    #[serde(default)]
+    pub files: usize,
+    /// Compressed bytes of its files.
+    #[serde(default)]
+    pub bytes: u64,
     /// When the manifest was moved to it.
     pub delivered_at: DateTime<Utc>,
+    /// Drops that were in force at this target: they are whole.
+    #[serde(default)]
+    pub earlier: BTreeSet<String>,
     /// Whether it stays until it is delivered again by name.
     #[serde(default)]
     pub pinned: bool,

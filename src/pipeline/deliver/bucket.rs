@@ -57,7 +57,9 @@ pub async fn deliver(
     let standing = match held {
         Some(held) if held.pinned && !wish.named => Some(Status::Pinned),
         Some(held) if !held.pinned && held.source.as_ref() == Some(source) => {
-            Some(Status::Unchanged)
+            let there = drop::size(&bucket.store, period, &held.drop_id).await?;
+            // A drop that lost a file is written anew.
+            (there == (held.files, held.bytes)).then_some(Status::Unchanged)
         }
         _ => None,
     };
@@ -84,16 +86,14 @@ pub async fn deliver(
     read_back::compare(&published.totals().await?, &files.totals, daily)?;
     drop::put_in_force(&bucket.store, period, &drop_id, seen.as_ref()).await?;
     made.status = Status::Delivered;
-    remember(
-        job,
-        bucket,
-        period,
-        state,
+    let written = (files.count, files.bytes);
+    let drop = InForce {
         drop_id,
-        Some(source.clone()),
-        false,
-    )
-    .await?;
+        source: Some(source.clone()),
+        size: written,
+        pinned: false,
+    };
+    remember(job, bucket, period, state, drop).await?;
     tracing::info!(
         %period, drop = made.drop_id.as_deref(), files = made.parts, rows = made.rows,
         "The CloudZero drop is written and read back."
@@ -119,21 +119,35 @@ async fn write(
     drop::write(&bucket.store, &folder, streams, keep).await
 }
 
+/// A drop that the manifest names from now on.
+struct InForce {
+    drop_id: String,
+    source: Option<Source>,
+    /// Files and bytes.
+    size: (usize, u64),
+    pinned: bool,
+}
+
 async fn remember(
     job: &Job,
     bucket: &Bucket,
     period: BillingPeriod,
     state: &mut MonthState,
-    drop_id: String,
-    source: Option<Source>,
-    pinned: bool,
+    drop: InForce,
 ) -> Result<()> {
+    let target = bucket.key(&job.store);
+    let before = state.bucket.take().filter(|held| held.target == target);
+    let mut earlier = before.map(|held| held.earlier).unwrap_or_default();
+    earlier.insert(drop.drop_id.clone());
     state.bucket = Some(BucketState {
-        target: bucket.key(&job.store),
-        drop_id,
-        source,
+        target,
+        drop_id: drop.drop_id,
+        source: drop.source,
+        files: drop.size.0,
+        bytes: drop.size.1,
         delivered_at: (job.clock)(),
-        pinned,
+        earlier,
+        pinned: drop.pinned,
     });
     runs::save_month_state(&job.store, &job.connection, period, state).await
 }
@@ -149,14 +163,21 @@ pub async fn point_back(
     dry_run: bool,
 ) -> Result<Delivery> {
     let bucket = target(job)?;
-    let known = drop_ids(bucket, period).await?;
+    let state = runs::month_state(&job.store, &job.connection, period).await?;
+    let held = state
+        .bucket
+        .filter(|held| held.target == bucket.key(&job.store));
+    let was_in_force = held.map(|held| held.earlier).unwrap_or_default();
+    let mut known = drop_ids(bucket, period).await?;
+    // Others may be what a delivery that was cut off left.
+    known.retain(|id| was_in_force.contains(id));
     if !known.iter().any(|id| id == drop_id) {
         return Err(Error::usage(format!(
-            "there is no drop `{drop_id}` of {period} in {}",
+            "no drop `{drop_id}` of {period} was ever in force in {}",
             bucket.store.display(&period.folder())
         ))
         .with_hint(match known.as_slice() {
-            [] => "no drop of the month is there".to_string(),
+            [] => "no drop of the month is there that was in force".to_string(),
             known => format!("there are {}", known.join(", ")),
         }));
     }
@@ -203,16 +224,13 @@ async fn put_and_pin(
     let seen = seen.as_ref().map(|(_, seen)| seen);
     drop::put_in_force(&bucket.store, period, drop_id, seen).await?;
     let mut state = runs::month_state(&job.store, &job.connection, period).await?;
-    remember(
-        job,
-        bucket,
-        period,
-        &mut state,
-        drop_id.to_string(),
-        None,
-        true,
-    )
-    .await
+    let drop = InForce {
+        drop_id: drop_id.to_string(),
+        source: None,
+        size: drop::size(&bucket.store, period, drop_id).await?,
+        pinned: true,
+    };
+    remember(job, bucket, period, &mut state, drop).await
 }
 
 /// Names of the drops of a month that are there, whether they are whole or not.

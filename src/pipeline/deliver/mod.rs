@@ -16,6 +16,7 @@ use super::{Job, Stage};
 use crate::confluent::windows::BillingPeriod;
 use crate::error::{Error, Result};
 use crate::store::runs::{self, Granularity, MonthState, Source};
+use crate::store::tables::PeriodRecord;
 use source::Published;
 
 /// What a delivery may and should do.
@@ -76,7 +77,7 @@ async fn to_targets(
         columns: tables.line_item_columns()?,
         files: month.line_items,
     };
-    let source = source_of(job, record.version)?;
+    let source = source_of(job, &record)?;
     let mut state = runs::month_state(&job.store, &job.connection, period).await?;
     for target in wanted(job, wish.only)? {
         let _stage = Stage::begin(match target {
@@ -164,8 +165,8 @@ pub async fn published_months(
 ///
 /// # Errors
 /// Class bug, when the hourly SQL is missing.
-pub fn is_behind(job: &Job, state: &MonthState, version: u64) -> Result<bool> {
-    let source = source_of(job, version)?;
+pub fn is_behind(job: &Job, state: &MonthState, record: &PeriodRecord) -> Result<bool> {
+    let source = source_of(job, record)?;
     let bucket = job.targets.bucket.as_ref().is_some_and(|bucket| {
         !state.bucket.as_ref().is_some_and(|held| {
             let same = held.target == bucket.key(&job.store);
@@ -181,15 +182,20 @@ pub fn is_behind(job: &Job, state: &MonthState, version: u64) -> Result<bool> {
     Ok(bucket || stream)
 }
 
-/// What a delivery of a version would be made from.
-fn source_of(job: &Job, version: u64) -> Result<Source> {
+/// What a delivery of published line items is made from.
+///
+/// # Errors
+/// Class bug, when the hourly SQL is missing.
+pub fn source_of(job: &Job, record: &PeriodRecord) -> Result<Source> {
     let granularity = job.targets.granularity;
     let sql = match granularity {
         Granularity::Daily => String::new(),
         Granularity::Hourly => job.sql.get(source::HOURLY)?.digest(),
     };
     Ok(Source {
-        version,
+        version: record.version,
+        digest: record.digest.clone(),
+        mapping: record.mapping.clone(),
         granularity,
         sql,
     })

@@ -108,6 +108,12 @@ async fn measure(published: &Published<'_>, plan: &mut Plan) -> Result<()> {
     Ok(())
 }
 
+/// The first hour of a month, in microseconds since 1970.
+pub fn first_hour(period: BillingPeriod) -> i64 {
+    let first = period.first_day().and_time(chrono::NaiveTime::MIN);
+    first.and_utc().timestamp_micros()
+}
+
 /// A line item that empties an hour.
 pub fn emptying_row(hour: i64) -> Vec<u8> {
     let start = iso(hour);
@@ -131,6 +137,7 @@ pub struct Bodies {
     packer: Option<Packer>,
     lost: VecDeque<i64>,
     ready: VecDeque<Body>,
+    first_hour: i64,
     what: String,
 }
 
@@ -151,6 +158,7 @@ impl Bodies {
             packer: Some(Packer::new(published.period, MAX_BODY_BYTES)),
             lost: lost.iter().copied().collect(),
             ready: VecDeque::new(),
+            first_hour: first_hour(published.period),
             what,
         })
     }
@@ -177,6 +185,10 @@ impl Bodies {
                 }
                 None => {
                     self.empty_hours(&mut packer, |_| true)?;
+                    if packer.is_empty() {
+                        // A month without line items replaces what was there before it.
+                        packer.push(self.first_hour, &emptying_row(self.first_hour))?;
+                    }
                     self.ready.extend(packer.finish());
                 }
             }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::super::Job;
 use super::super::delivery::{Delivery, Status, Target};
 use super::Wish;
-use super::packing::{Bodies, Plan, emptying_row, plan};
+use super::packing::{Bodies, Plan, emptying_row, first_hour, plan};
 use super::source::Published;
 use super::sums::{added_up, days};
 use crate::cloudzero::bodies::{MAX_BODY_BYTES, Operation, Packer};
@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::store::runs::{self, MonthState, Source, StreamState};
 
 fn target(job: &Job) -> Result<(&str, &Client)> {
+    job.targets.check_key()?;
     match (&job.targets.stream, &job.targets.api) {
         (Some(stream), Some(api)) => Ok((stream, api)),
         _ => Err(Error::bug("no stream target")),
@@ -189,11 +190,7 @@ async fn shows(
 pub async fn clear(job: &Job, period: BillingPeriod, dry_run: bool) -> Result<Delivery> {
     let (connection, client) = target(job)?;
     let stream = Stream { client, connection };
-    let first = period
-        .first_day()
-        .and_time(chrono::NaiveTime::MIN)
-        .and_utc();
-    let hour = first.timestamp_micros();
+    let hour = first_hour(period);
     let mut packer = Packer::new(period, MAX_BODY_BYTES);
     packer.push(hour, &emptying_row(hour))?;
     let body = packer

@@ -253,3 +253,17 @@ fn months_are_delivered_each_on_its_own() {
         holds.assert_is(&expected, "the poller holds");
     }
 }
+
+#[test]
+fn a_drop_that_lost_a_file_is_written_anew() {
+    let scene = Scene::new(&[]);
+    deliver(&scene.to_bucket(), &[]).ok();
+    let file = names_below(scene.bucket.path())
+        .into_iter()
+        .find(|name| name.ends_with(".csv.gz"))
+        .unwrap();
+    std::fs::remove_file(scene.bucket.path().join(file)).unwrap();
+    deliver(&scene.to_bucket(), &[]).ok().delivery("delivered");
+    scene.assert_polled(&scene.month.holding);
+    deliver(&scene.to_bucket(), &[]).ok().delivery("unchanged");
+}

@@ -161,3 +161,16 @@ fn an_import_killed_before_it_delivers_is_made_good_by_the_next() {
     scene.assert_polled(month);
     assert_eq!(scene.assert_streamed(month), 0);
 }
+
+#[test]
+fn a_month_that_is_held_is_delivered_as_it_was_published() {
+    let scene = Scene::new(&[]);
+    let lost = Sandbox::start(&["--drop-day", "2026-10-05"]);
+    let importing = scene
+        .to_bucket()
+        .from(&lost)
+        .at("2026-11-05T06:00:00Z")
+        .env("BILLSTREAM_SETTLE_DAYS", "60");
+    importing.run(&["import"]).code(4).says(&["held"]);
+    scene.assert_polled(&scene.month.holding);
+}

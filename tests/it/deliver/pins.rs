@@ -2,7 +2,7 @@
 
 use super::{Scene, deliver, drops, in_force};
 use crate::support::{
-    BUCKET, Holding, MONTH, STREAM, Sandbox, csv_gz_rows, files_below, names_below,
+    BUCKET, Holding, MONTH, STREAM, Sandbox, csv_gz_rows, drop_folder, files_below, names_below,
 };
 
 /// A scene in whose bucket the first form of the month is, and then the second, which it gives.
@@ -187,4 +187,20 @@ fn only_old_drops_that_are_not_in_force_are_collected() {
         .delivery("delivered");
     scene.assert_polled(&restated);
     deliver(&scene.to_bucket(), &["--gc", "soon"]).code(2);
+}
+
+#[test]
+fn what_a_crash_left_is_not_put_in_force() {
+    let (scene, _) = delivered_twice();
+    let folder = scene.bucket.path().join(drop_folder(MONTH));
+    let part = folder.join("20261101T000000Z");
+    std::fs::create_dir(&part).unwrap();
+    let whole = folder.join(FIRST).join("line_items-00-0001.csv.gz");
+    std::fs::copy(whole, part.join("line_items-00-0001.csv.gz")).unwrap();
+    deliver(
+        &scene.to_bucket(),
+        &["--month", MONTH, "--drop", "20261101T000000Z"],
+    )
+    .code(2)
+    .says(&["ever in force", FIRST]);
 }

@@ -299,3 +299,16 @@ fn the_environment_wins_over_what_is_remembered() {
     scene.assert_polled(&scene.month.holding);
     assert!(scene.cloudzero.sent().is_empty());
 }
+
+#[test]
+fn a_url_with_more_than_a_place_is_refused_and_not_repeated() {
+    let scene = Scene::new(&[]);
+    for url in [
+        "s3://AKIA:SECRETX@acme/x",
+        "s3://acme/x?SECRETX",
+        "s3://acme//SECRETX",
+    ] {
+        let output = deliver(&scene.to_bucket().env("BILLSTREAM_BUCKET", url), &[]).code(3);
+        assert!(!output.stderr.contains("SECRETX"), "{}", output.stderr);
+    }
+}

@@ -332,3 +332,18 @@ fn the_totals_request_may_fail() {
     assert!(period["cloudzero"].is_null());
     output.says(&["not compared"]);
 }
+
+#[test]
+fn a_restatement_that_was_never_sent_is_not_pending() {
+    let (scene, restated) = (Scene::new(&[]), Sandbox::start(&["--revision", "1"]));
+    let stream = scene.to_stream();
+    deliver(&stream, &[]).ok();
+    let importing = scene.to_stream().from(&restated);
+    importing
+        .run(&["import", "--month", MONTH, "--no-deliver"])
+        .ok();
+    verify(&stream).code(5).status("differs");
+    let keyless = stream.without("CLOUDZERO_API_KEY");
+    let month = verify(&keyless).ok().status("equal");
+    assert!(month["notes"].to_string().contains("not asked"));
+}
