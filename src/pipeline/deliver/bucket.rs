@@ -220,9 +220,6 @@ async fn put_and_pin(
     drop_id: &str,
 ) -> Result<()> {
     job.targets.claim(&job.store, &job.connection).await?;
-    let seen = drop::manifest(&bucket.store, period).await?;
-    let seen = seen.as_ref().map(|(_, seen)| seen);
-    drop::put_in_force(&bucket.store, period, drop_id, seen).await?;
     let mut state = runs::month_state(&job.store, &job.connection, period).await?;
     let drop = InForce {
         drop_id: drop_id.to_string(),
@@ -230,7 +227,11 @@ async fn put_and_pin(
         size: drop::size(&bucket.store, period, drop_id).await?,
         pinned: true,
     };
-    remember(job, bucket, period, &mut state, drop).await
+    let seen = drop::manifest(&bucket.store, period).await?;
+    // The pin comes first: it counts once the manifest names the drop, and nothing comes in between.
+    remember(job, bucket, period, &mut state, drop).await?;
+    let seen = seen.as_ref().map(|(_, seen)| seen);
+    drop::put_in_force(&bucket.store, period, drop_id, seen).await
 }
 
 /// Names of the drops of a month that are there, whether they are whole or not.

@@ -214,21 +214,36 @@ pub async fn clear(job: &Job, period: BillingPeriod, dry_run: bool) -> Result<De
     let mut state = runs::month_state(&job.store, &job.connection, period).await?;
     let attempt = format!("{}-{period}", job.run);
     let asked = format!("clearing {period} of CloudZero's stream `{connection}`");
-    stream
-        .post(&asked, text, IdempotencyKey::new(&attempt, 1))
-        .await?;
-    let now = (job.clock)();
-    state.stream = Some(StreamState {
+    let key = IdempotencyKey::new(&attempt, 1);
+    let before = state.stream.replace(StreamState {
         target: connection.to_string(),
         attempt,
         source: Source::default(),
-        opened_at: now,
-        acknowledged_at: Some(now),
-        closed_at: Some(now),
+        opened_at: (job.clock)(),
+        acknowledged_at: None,
+        closed_at: None,
         rows: 0,
         days: Vec::new(),
         pinned: true,
     });
+    // The pin comes first, or a run that dies here would let the next one send the month again.
     runs::save_month_state(&job.store, &job.connection, period, &state).await?;
+    let sent = stream.post(&asked, text, key).await;
+    let now = (job.clock)();
+    state.stream = match (&sent, state.stream, before) {
+        (Ok(()), Some(cleared), _) => Some(StreamState {
+            acknowledged_at: Some(now),
+            closed_at: Some(now),
+            ..cleared
+        }),
+        // What CloudZero holds is not known now: the next run sends what was there.
+        (_, _, before) => before.map(|before| StreamState {
+            acknowledged_at: None,
+            closed_at: None,
+            ..before
+        }),
+    };
+    runs::save_month_state(&job.store, &job.connection, period, &state).await?;
+    sent?;
     Ok(made)
 }
