@@ -164,13 +164,21 @@ fn an_import_killed_before_it_delivers_is_made_good_by_the_next() {
 
 #[test]
 fn a_month_that_is_held_is_delivered_as_it_was_published() {
-    let scene = Scene::new(&[]);
-    let lost = Sandbox::start(&["--drop-day", "2026-10-05"]);
-    let importing = scene
-        .to_bucket()
-        .from(&lost)
-        .at("2026-11-05T06:00:00Z")
-        .env("BILLSTREAM_SETTLE_DAYS", "60");
+    let (scene, store) = (Scene::new(&[]), tempfile::tempdir().unwrap());
+    let (whole, lost) = (
+        Sandbox::start(&[]),
+        Sandbox::start(&["--drop-day", "2026-10-05"]),
+    );
+    // A month that may still change is pulled again.
+    let settling = || Billstream::on(store.path()).at("2026-11-05T06:00:00Z");
+    settling()
+        .from(&whole)
+        .run(&["import", "--month", MONTH, "--no-deliver"])
+        .ok();
+    let published = expected(&settling(), &whole.totals(MONTH));
+    let importing = settling().from(&lost).on_bucket(scene.bucket.path());
     importing.run(&["import"]).code(4).says(&["held"]);
-    scene.assert_polled(&scene.month.holding);
+    scene.cloudzero.poll();
+    let held = scene.cloudzero.holds(crate::support::BUCKET, MONTH);
+    held.assert_is(&published, "what was published");
 }

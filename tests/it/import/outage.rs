@@ -16,7 +16,7 @@ fn a_vanished_host_leaves_a_published_month_untouched() {
     sandbox.stop();
     let output = billstream.import(MONTH).code(7);
     output.status("failed");
-    output.says(&["gave up", "nothing that is published was changed"]);
+    output.says(&["gave up", "what is published in the store is untouched"]);
     assert!(published_files(store.path()) == before);
     billstream.assert_month_is(MONTH, &totals);
 }
