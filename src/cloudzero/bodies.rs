@@ -60,6 +60,11 @@ fn head(period: BillingPeriod, operation: Operation) -> String {
     format!(r#"{{"month":"{month}T00:00:00Z","operation":"{operation}","data":["#)
 }
 
+/// Bytes of a request besides its rows.
+pub fn around(period: BillingPeriod, operation: Operation) -> usize {
+    head(period, operation).len() + TAIL.len()
+}
+
 /// Packs rows that come in the order of their hours.
 pub struct Packer {
     period: BillingPeriod,
@@ -75,14 +80,13 @@ pub struct Packer {
 impl Packer {
     /// A packer of bodies of at most `max` bytes.
     pub fn new(period: BillingPeriod, max: usize) -> Packer {
-        let around = head(period, Operation::ReplaceHourly).len() + TAIL.len();
         let empty = Body {
             rows: 0,
             data: Vec::new(),
         };
         Packer {
             period,
-            room: max.saturating_sub(around),
+            room: max.saturating_sub(around(period, Operation::ReplaceHourly)),
             whole: empty.clone(),
             open: empty,
             hour: None,
@@ -209,7 +213,10 @@ mod tests {
             let mut seen = Vec::new();
             let mut hours = std::collections::BTreeSet::new();
             for body in &bodies {
-                prop_assert!(body.text(october(), Operation::ReplaceHourly).len() <= max);
+                let whole = body.text(october(), Operation::ReplaceHourly);
+                prop_assert!(whole.len() <= max);
+                let around = around(october(), Operation::ReplaceHourly);
+                prop_assert_eq!(whole.len(), body.data.len() + around);
                 let text = String::from_utf8(body.data.clone()).unwrap();
                 let found: Vec<String> = text.split(',').map(str::to_string).collect();
                 prop_assert_eq!(found.len() as u64, body.rows);

@@ -63,10 +63,7 @@ pub async fn manifest(
     period: BillingPeriod,
 ) -> Result<Option<(Manifest, ObjectMeta)>> {
     let name = manifest_name(period);
-    let Some(seen) = target.head(&name).await? else {
-        return Ok(None);
-    };
-    let Some(bytes) = target.get(&name).await? else {
+    let Some((bytes, seen)) = target.get_seen(&name).await? else {
         return Ok(None);
     };
     serde_json::from_slice(&bytes)

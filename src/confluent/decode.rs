@@ -310,7 +310,7 @@ fn calendar_day(text: &str) -> Option<NaiveDate> {
             c.is_ascii_digit().then(|| sum * 10 + u32::from(c - b'0'))
         })
     };
-    let [.., b'-', _, _, b'-', _, _] = text.as_bytes() else {
+    let [_, _, _, _, b'-', _, _, b'-', _, _] = text.as_bytes() else {
         return None;
     };
     NaiveDate::from_ymd_opt(digits(0, 4)? as i32, digits(5, 7)?, digits(8, 10)?)

@@ -54,3 +54,19 @@ pub struct Delivery {
     /// Compressed bytes of a bucket's files, bytes of a stream's requests.
     pub bytes: u64,
 }
+
+impl Delivery {
+    /// A delivery of which nothing is counted yet.
+    pub fn new(period: BillingPeriod, target: Target, place: String, status: Status) -> Self {
+        Delivery {
+            billing_period: period,
+            target,
+            place,
+            status,
+            drop_id: None,
+            parts: 0,
+            rows: 0,
+            bytes: 0,
+        }
+    }
+}

@@ -143,7 +143,8 @@ impl Targets {
     /// to a folder in the store.
     ///
     /// # Errors
-    /// Class configuration, for a stream without a key, and as [`Bucket::open`].
+    /// Class configuration, as [`Bucket::open`]. A stream may lack its key: see
+    /// [`Targets::check_key`].
     pub async fn resolve(
         settings: &Wanted,
         store: &Store,
@@ -201,8 +202,8 @@ impl Targets {
         }
     }
 
-    /// Claims the targets for a connection, once a run. Before the first delivery it warns of what CloudZero would
-    /// count twice, and of a bucket that it cannot read.
+    /// Claims the targets for a connection, once a run. Before the first delivery it warns of what
+    /// CloudZero would count twice, and of a bucket that it cannot read.
     ///
     /// # Errors
     /// Class configuration, when another connection delivers there.
@@ -253,9 +254,16 @@ impl Targets {
         if let Some(api) = &self.api {
             let own = Bucket::in_store(store, connection).store.url().to_string();
             // Drops are read as long as CloudZero's connection is on.
-            let buckets = record.delivered.iter().chain([&own]);
-            let buckets = buckets.filter(|_| self.stream.is_some());
-            warn_of_same_costs(api, &buckets.cloned().collect::<Vec<_>>()).await;
+            let buckets: Vec<&str> = match &self.stream {
+                Some(_) => record
+                    .delivered
+                    .iter()
+                    .chain([&own])
+                    .map(|url| url.as_str())
+                    .collect(),
+                None => Vec::new(),
+            };
+            warn_of_same_costs(api, &buckets).await;
         }
         Ok(())
     }
@@ -263,7 +271,7 @@ impl Targets {
 
 /// Where the key may list connections, names those that bring the same costs by other means:
 /// CloudZero's own Confluent connection, and those that read one of `buckets` (URLs).
-pub async fn warn_of_same_costs(api: &Client, buckets: &[String]) {
+pub async fn warn_of_same_costs(api: &Client, buckets: &[&str]) {
     // Without the scope nothing can be said, which is no reason to stop.
     let Ok(all) = connections::list(api).await else {
         return;

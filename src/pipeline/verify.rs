@@ -1,10 +1,12 @@
 //! Verify: Confluent now, the store, the drop in force, the stream and CloudZero's totals, side by side.
 
-use std::collections::BTreeMap;
+mod month;
+
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
+
+pub use month::{Month, Side, Status};
 
 use super::deliver::source::Published;
 use super::deliver::{self, sums};
@@ -12,7 +14,7 @@ use super::months::{self, Selection};
 use super::publish::{self, PublishedMonth, Tables};
 use super::{Job, pull};
 use crate::cloudzero::held::{self, Hours};
-use crate::cloudzero::read_back::{self, LineSums};
+use crate::cloudzero::read_back::{self, LineSums, LineTotals};
 use crate::cloudzero::stream::Stream;
 use crate::cloudzero::{costs, drop};
 use crate::confluent::client::Client;
@@ -20,81 +22,6 @@ use crate::confluent::windows::BillingPeriod;
 use crate::decimal;
 use crate::error::{Class, Error, Result};
 use crate::store::runs::{self, Granularity, MonthState, Source};
-
-/// CloudZero shows what it took within a day.
-const LATE_AFTER: TimeDelta = TimeDelta::days(1);
-/// Its totals are floats: they are compared to a cent.
-const CENT: i128 = 10i128.pow(22);
-
-/// How a month compares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// All sides agree.
-    Equal,
-    /// The month was pointed back or cleared, and CloudZero has what was put there.
-    Pinned,
-    /// CloudZero was given the month less than a day ago and does not show it yet.
-    Pending,
-    /// An open or settling month moved at Confluent since it was imported.
-    Behind,
-    /// Sides differ that should not.
-    Differs,
-}
-
-/// One side of a month.
-#[derive(Debug, Clone, Serialize)]
-pub struct Side {
-    /// Costs, line items or rows; CloudZero's totals have none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rows: Option<u64>,
-    /// Sum of `cost/cost`: the net amount.
-    pub cost: String,
-    /// Sum of `cost/discounted_cost`.
-    pub discounted_cost: String,
-    /// Sum of `cost/on_demand_cost`.
-    pub on_demand_cost: String,
-}
-
-/// A month, side by side; sides that were not asked are missing.
-#[derive(Debug, Serialize)]
-pub struct Month {
-    /// The connection.
-    pub connection: String,
-    /// The month.
-    pub billing_period: BillingPeriod,
-    /// What Confluent gives now.
-    pub confluent: Option<Side>,
-    /// The published line items.
-    pub store: Side,
-    /// The files of the drop in force.
-    pub bucket: Option<Side>,
-    /// What CloudZero's stream holds.
-    pub stream: Option<Side>,
-    /// What CloudZero shows: billed, discounted and on-demand cost.
-    pub cloudzero: Option<Side>,
-    /// How they compare.
-    pub status: Status,
-    /// What differs, or was not compared, in words.
-    pub notes: Vec<String>,
-    #[serde(skip)]
-    given_at: Option<DateTime<Utc>>,
-}
-
-impl Month {
-    fn note(&mut self, status: Status, words: impl Into<String>) {
-        self.status = self.status.max(status);
-        self.notes.push(words.into());
-    }
-
-    /// What CloudZero's side lacks is pending for a day.
-    fn lacking(&self, now: DateTime<Utc>) -> Status {
-        match self.given_at {
-            Some(given) if now - given < LATE_AFTER => Status::Pending,
-            _ => Status::Differs,
-        }
-    }
-}
 
 /// The whole comparison.
 #[derive(Debug, Serialize)]
@@ -144,7 +71,7 @@ pub async fn verify(
             Err(error) => report.errors.push((period, error)),
         }
     }
-    with_totals(job, &mut report).await?;
+    with_totals(job, &mut report).await;
     Ok(report)
 }
 
@@ -164,18 +91,7 @@ async fn one_month(
     };
     let totals = items.totals().await?;
     let sum = add_up(totals.values())?;
-    let mut month = Month {
-        connection: job.connection.clone(),
-        billing_period: period,
-        confluent: None,
-        store: side(&sum),
-        bucket: None,
-        stream: None,
-        cloudzero: None,
-        status: Status::Equal,
-        notes: Vec::new(),
-        given_at: None,
-    };
+    let mut month = Month::new(&job.connection, period, sum);
     compare_store(&published, &sum, &mut month);
     if let Some(client) = client {
         compare_confluent(job, client, tables, &published, &state, &mut month).await?;
@@ -194,7 +110,7 @@ async fn one_month(
         compare_bucket(&items, &totals, &source, &state, &mut month).await?;
     }
     if job.targets.stream.is_some() {
-        compare_stream(&items, &source, &state, &mut month).await?;
+        compare_stream(&items, &totals, &source, &state, &mut month).await?;
     }
     Ok(month)
 }
@@ -237,12 +153,12 @@ async fn compare_confluent(
     let pulled = pull::pull(job, client, period, &published.costs).await;
     let pulled = publish::swept(job, tables, period, pulled.map_err(Error::from)).await?;
     let sums = pulled.totals.sum()?;
-    month.confluent = Some(Side {
-        rows: Some(sums.costs),
-        cost: decimal::plain(sums.net),
-        discounted_cost: decimal::plain(sums.net),
-        on_demand_cost: decimal::plain(sums.original - sums.credit_original),
-    });
+    month.confluent = Some(Side::from(&LineSums {
+        rows: sums.costs,
+        cost: sums.net,
+        discounted: sums.net,
+        on_demand: sums.original - sums.credit_original,
+    }));
     let digest = pulled.digest.to_string();
     let record = published.costs_record.as_ref();
     if record.is_some_and(|record| record.digest != digest) {
@@ -260,7 +176,7 @@ async fn compare_confluent(
 
 async fn compare_bucket(
     items: &Published<'_>,
-    totals: &read_back::LineTotals,
+    totals: &LineTotals,
     source: &Source,
     state: &MonthState,
     month: &mut Month,
@@ -288,7 +204,7 @@ async fn compare_bucket(
         }
         Err(error) => return Err(error),
     };
-    month.bucket = Some(side(&add_up(files.totals.values())?));
+    month.bucket = Some(Side::from(&add_up(files.totals.values())?));
     let daily = known
         .and_then(|held| held.source.as_ref())
         .map_or(source.granularity, |held| held.granularity);
@@ -307,6 +223,7 @@ async fn compare_bucket(
 
 async fn compare_stream(
     items: &Published<'_>,
+    totals: &LineTotals,
     source: &Source,
     state: &MonthState,
     month: &mut Month,
@@ -318,9 +235,9 @@ async fn compare_stream(
             .push("stream: not asked, as CLOUDZERO_API_KEY is not set".into());
         return Ok(());
     };
-    let expected = sums::added_up(items).await?;
+    let expected = sums::added_up(items, totals).await?;
     let held = Stream { client, connection }.held(items.period).await?;
-    month.stream = Some(side(&add_up(held.values())?));
+    month.stream = Some(Side::from(&add_up(held.values())?));
     let known = state
         .stream
         .as_ref()
@@ -348,68 +265,31 @@ async fn compare_stream(
 }
 
 /// Adds CloudZero's totals, all months in one request a cost type: sixty a day are allowed.
-async fn with_totals(job: &Job, report: &mut Report) -> Result<()> {
+async fn with_totals(job: &Job, report: &mut Report) {
     let targets = &job.targets;
     let read_by = targets
         .bucket
         .as_ref()
         .and_then(|b| b.cloudzero_connection.as_ref());
     let (Some(api), Some(connection)) = (&targets.api, targets.stream.as_ref().or(read_by)) else {
-        return Ok(());
+        return;
     };
     let periods = || report.periods.iter().map(|month| month.billing_period);
     let (Some(from), Some(to)) = (periods().min(), periods().max()) else {
-        return Ok(());
+        return;
     };
     let shown = match costs::monthly(api, connection, from, to).await {
         Ok(shown) => shown,
         Err(error) => {
             tracing::warn!(%error, "CloudZero's totals were not compared.");
-            return Ok(());
+            return;
         }
     };
     let now = (job.clock)();
     for month in &mut report.periods {
-        compare_totals(month, &shown, now)?;
+        let shown = shown.get(&month.billing_period).copied();
+        month.compare_totals(shown.unwrap_or_default(), now);
     }
-    Ok(())
-}
-
-fn compare_totals(
-    month: &mut Month,
-    shown: &BTreeMap<BillingPeriod, [i128; 3]>,
-    now: DateTime<Utc>,
-) -> Result<()> {
-    let shown = shown
-        .get(&month.billing_period)
-        .copied()
-        .unwrap_or_default();
-    month.cloudzero = Some(Side {
-        rows: None,
-        cost: decimal::plain(shown[0]),
-        discounted_cost: decimal::plain(shown[1]),
-        on_demand_cost: decimal::plain(shown[2]),
-    });
-    if month.status == Status::Pinned {
-        return Ok(());
-    }
-    let store = &month.store;
-    let wanted = [&store.cost, &store.discounted_cost, &store.on_demand_cost];
-    let mut words = Vec::new();
-    for ((name, shown), wanted) in costs::COST_TYPES.iter().zip(shown).zip(wanted) {
-        let units = decimal::parse(wanted).map_err(|e| Error::bug(format!("{wanted} {e}")))?;
-        if (units.units - shown).abs() >= CENT {
-            let shown = decimal::plain(shown);
-            words.push(format!(
-                "CloudZero shows a {name} of {shown}, published is {wanted}"
-            ));
-        }
-    }
-    let status = month.lacking(now);
-    for words in words {
-        month.note(status, words);
-    }
-    Ok(())
 }
 
 fn add_up<'s>(parts: impl Iterator<Item = &'s LineSums>) -> Result<LineSums> {
@@ -419,13 +299,4 @@ fn add_up<'s>(parts: impl Iterator<Item = &'s LineSums>) -> Result<LineSums> {
             .ok_or_else(|| Error::reconcile("the costs of a month add up to too much"))?;
     }
     Ok(sum)
-}
-
-fn side(sums: &LineSums) -> Side {
-    Side {
-        rows: Some(sums.rows),
-        cost: decimal::plain(sums.cost),
-        discounted_cost: decimal::plain(sums.discounted),
-        on_demand_cost: decimal::plain(sums.on_demand),
-    }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, UpdateVersion};
+use object_store::{ObjectStore, PutMode, PutOptions, UpdateVersion};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
@@ -115,18 +115,9 @@ fn local(path: &std::path::Path, connection: &str) -> Result<Held> {
 }
 
 async fn remote(store: &Store, name: String, connection: &str, run: &str) -> Result<Held> {
-    let mode = match store.root().get(&store.path(&name)).await {
-        Err(object_store::Error::NotFound { .. }) => PutMode::Create,
-        Err(e) => return Err(store.failed("read", &name, e)),
-        Ok(found) => {
-            let seen = UpdateVersion {
-                e_tag: found.meta.e_tag.clone(),
-                version: found.meta.version.clone(),
-            };
-            let bytes = found
-                .bytes()
-                .await
-                .map_err(|e| store.failed("read", &name, e))?;
+    let mode = match store.get_seen(&name).await? {
+        None => PutMode::Create,
+        Some((bytes, seen)) => {
             // A claim that cannot be read was cut off: nobody renews it.
             if let Ok(claim) = serde_json::from_slice::<Claim>(&bytes)
                 && claim.expires_at > Utc::now()
@@ -138,7 +129,10 @@ async fn remote(store: &Store, name: String, connection: &str, run: &str) -> Res
                 );
                 return Err(taken(connection, &holder));
             }
-            PutMode::Update(seen)
+            PutMode::Update(UpdateVersion {
+                e_tag: seen.e_tag,
+                version: seen.version,
+            })
         }
     };
     let mut version = match claim(store, &name, run, mode).await {

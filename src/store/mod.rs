@@ -188,13 +188,18 @@ impl Store {
 
     /// Reads an object, or `None` where there is none.
     pub async fn get(&self, relative: &str) -> Result<Option<bytes::Bytes>> {
+        Ok(self.get_seen(relative).await?.map(|(bytes, _)| bytes))
+    }
+
+    /// Reads an object with what [`Store::put_if_unchanged`] needs, or `None` where there is none.
+    pub async fn get_seen(&self, relative: &str) -> Result<Option<(bytes::Bytes, ObjectMeta)>> {
         match self.root.get(&self.path(relative)).await {
-            Ok(found) => Ok(Some(
-                found
-                    .bytes()
-                    .await
-                    .map_err(|e| self.failed("read", relative, e))?,
-            )),
+            Ok(found) => {
+                let seen = found.meta.clone();
+                let bytes = found.bytes().await;
+                let bytes = bytes.map_err(|e| self.failed("read", relative, e))?;
+                Ok(Some((bytes, seen)))
+            }
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(e) => Err(self.failed("read", relative, e)),
         }

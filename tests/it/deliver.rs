@@ -172,3 +172,13 @@ pub fn deliver(billstream: &Billstream, arguments: &[&str]) -> Output {
     all.extend(arguments);
     billstream.run(&all)
 }
+
+/// Asserts that a month that was delivered stays as it is: delivered again, by name too, and imported
+/// again.
+pub fn assert_unchanged(later: Billstream, confluent: &Sandbox) {
+    deliver(&later, &[]).ok().delivery("unchanged");
+    deliver(&later, &["--month", MONTH])
+        .ok()
+        .delivery("unchanged");
+    later.from(confluent).import(MONTH).ok().status("unchanged");
+}

@@ -22,16 +22,7 @@ fn target(job: &Job) -> Result<&Bucket> {
 }
 
 fn delivery(bucket: &Bucket, period: BillingPeriod, status: Status) -> Delivery {
-    Delivery {
-        billing_period: period,
-        target: Target::Bucket,
-        place: bucket.store.display(""),
-        status,
-        drop_id: None,
-        parts: 0,
-        rows: 0,
-        bytes: 0,
-    }
+    Delivery::new(period, Target::Bucket, bucket.store.display(""), status)
 }
 
 /// Writes the month as a new drop and puts it in force, unless it is there already.
@@ -86,11 +77,10 @@ pub async fn deliver(
     read_back::compare(&published.totals().await?, &files.totals, daily)?;
     drop::put_in_force(&bucket.store, period, &drop_id, seen.as_ref()).await?;
     made.status = Status::Delivered;
-    let written = (files.count, files.bytes);
     let drop = InForce {
         drop_id,
         source: Some(source.clone()),
-        size: written,
+        size: (files.count, files.bytes),
         pinned: false,
     };
     remember(job, bucket, period, state, drop).await?;
@@ -164,13 +154,11 @@ pub async fn point_back(
 ) -> Result<Delivery> {
     let bucket = target(job)?;
     let state = runs::month_state(&job.store, &job.connection, period).await?;
-    let held = state
-        .bucket
-        .filter(|held| held.target == bucket.key(&job.store));
-    let was_in_force = held.map(|held| held.earlier).unwrap_or_default();
+    let held = state.bucket.as_ref();
+    let held = held.filter(|held| held.target == bucket.key(&job.store));
     let mut known = drop_ids(bucket, period).await?;
     // Others may be what a delivery that was cut off left.
-    known.retain(|id| was_in_force.contains(id));
+    known.retain(|id| held.is_some_and(|held| held.earlier.contains(id)));
     if !known.iter().any(|id| id == drop_id) {
         return Err(Error::usage(format!(
             "no drop `{drop_id}` of {period} was ever in force in {}",
@@ -189,7 +177,7 @@ pub async fn point_back(
         ..delivery(bucket, period, Status::PointedBack)
     };
     if !dry_run {
-        put_and_pin(job, bucket, period, drop_id).await?;
+        put_and_pin(job, bucket, period, state, drop_id).await?;
     }
     Ok(made)
 }
@@ -204,7 +192,8 @@ pub async fn clear(job: &Job, period: BillingPeriod, dry_run: bool) -> Result<De
     if !dry_run {
         let folder = drop::folder(period, &drop_id);
         drop::write_empty(&bucket.store, &folder, &cbf::names()).await?;
-        put_and_pin(job, bucket, period, &drop_id).await?;
+        let state = runs::month_state(&job.store, &job.connection, period).await?;
+        put_and_pin(job, bucket, period, state, &drop_id).await?;
     }
     Ok(Delivery {
         drop_id: Some(drop_id),
@@ -217,10 +206,10 @@ async fn put_and_pin(
     job: &Job,
     bucket: &Bucket,
     period: BillingPeriod,
+    mut state: MonthState,
     drop_id: &str,
 ) -> Result<()> {
     job.targets.claim(&job.store, &job.connection).await?;
-    let mut state = runs::month_state(&job.store, &job.connection, period).await?;
     let drop = InForce {
         drop_id: drop_id.to_string(),
         source: None,

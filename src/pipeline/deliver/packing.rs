@@ -8,7 +8,7 @@ use futures::StreamExt;
 
 use super::source::Published;
 use crate::cloudzero::bodies::{
-    Body, MAX_BODY_BYTES, MAX_MONTH_BYTES, MAX_MONTH_ROWS, Operation, Packer,
+    Body, MAX_BODY_BYTES, MAX_MONTH_BYTES, MAX_MONTH_ROWS, Operation, Packer, around,
 };
 use crate::cloudzero::columns::iso;
 use crate::cloudzero::held::{Hours, hour_of};
@@ -46,7 +46,7 @@ pub async fn plan(published: &Published<'_>, hours: Hours) -> Result<Plan> {
         requests: 0,
         bytes: 0,
         lost: Vec::new(),
-        operation: Operation::ReplaceHourly,
+        operation: Operation::ReplaceDrop,
     };
     if plan.rows > MAX_MONTH_ROWS {
         return Err(too_large(
@@ -56,10 +56,6 @@ pub async fn plan(published: &Published<'_>, hours: Hours) -> Result<Plan> {
         ));
     }
     measure(published, &mut plan).await?;
-    if plan.requests <= 1 {
-        plan.operation = Operation::ReplaceDrop;
-        measure(published, &mut plan).await?;
-    }
     Ok(plan)
 }
 
@@ -91,16 +87,24 @@ impl Plan {
     }
 }
 
+/// Packs all bodies, and tells from their number what they do.
 async fn measure(published: &Published<'_>, plan: &mut Plan) -> Result<()> {
+    let period = published.period;
     let mut bodies = Bodies::open(published, &plan.lost).await?;
-    (plan.requests, plan.bytes) = (0, 0);
+    let mut data = 0;
+    plan.requests = 0;
     while let Some(body) = bodies.next().await? {
         plan.requests += 1;
-        plan.bytes += body.text(published.period, plan.operation).len() as u64;
+        data += body.data.len();
     }
+    plan.operation = match plan.requests {
+        0 | 1 => Operation::ReplaceDrop,
+        _ => Operation::ReplaceHourly,
+    };
+    plan.bytes = (data + plan.requests * around(period, plan.operation)) as u64;
     if plan.bytes > MAX_MONTH_BYTES {
         return Err(too_large(
-            published.period,
+            period,
             format!("{} MB", plan.bytes / 1_000_000),
             format!("{} MB", MAX_MONTH_BYTES / 1_000_000),
         ));

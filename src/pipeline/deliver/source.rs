@@ -6,7 +6,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::{Decimal128Type, Int64Type, SchemaRef};
 use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::{Expr, lit, when};
-use datafusion::prelude::{coalesce, ident};
+use datafusion::prelude::{SessionContext, coalesce, ident};
 
 use super::super::Job;
 use super::super::transform::register;
@@ -34,6 +34,14 @@ pub struct Published<'j> {
 }
 
 impl Published<'_> {
+    /// A session with `files` as the table `line_items`.
+    fn session(&self, files: &[DataFile], limits: Limits) -> Result<SessionContext> {
+        let (job, columns) = (self.job, &self.columns);
+        let context = engine::session(&job.store, limits)?;
+        register(job, &context, "line_items", columns, self.period, files)?;
+        Ok(context)
+    }
+
     /// The line items of `files` as they are delivered: CBF's columns in their order, then the tags by
     /// key, made legal.
     ///
@@ -46,15 +54,7 @@ impl Published<'_> {
             partitions,
             ..job.limits
         };
-        let context = engine::session(&job.store, limits)?;
-        register(
-            job,
-            &context,
-            "line_items",
-            &self.columns,
-            self.period,
-            files,
-        )?;
+        let context = self.session(files, limits)?;
         let frame = match job.targets.granularity {
             Granularity::Daily => {
                 engine::within(limits, &what, context.table("line_items")).await?
@@ -77,15 +77,7 @@ impl Published<'_> {
             from line_items group by 1, 2, 3"#;
         let job = self.job;
         let what = "adding up published line items";
-        let context = engine::session(&job.store, job.limits)?;
-        register(
-            job,
-            &context,
-            "line_items",
-            &self.columns,
-            self.period,
-            &self.files,
-        )?;
+        let context = self.session(&self.files, job.limits)?;
         let frame = engine::within(job.limits, what, context.sql(SQL)).await?;
         let batches = engine::within(job.limits, what, frame.collect()).await?;
         let mut totals = LineTotals::new();

@@ -42,16 +42,8 @@ pub async fn deliver(
     let (job, period) = (published.job, published.period);
     let (connection, client) = target(job)?;
     let stream = Stream { client, connection };
-    let mut made = Delivery {
-        billing_period: period,
-        target: Target::Stream,
-        place: connection.to_string(),
-        status: Status::Unchanged,
-        drop_id: None,
-        parts: 0,
-        rows: 0,
-        bytes: 0,
-    };
+    let place = connection.to_string();
+    let mut made = Delivery::new(period, Target::Stream, place, Status::Unchanged);
     let sent = state
         .stream
         .as_ref()
@@ -60,7 +52,7 @@ pub async fn deliver(
         made.status = Status::Pinned;
         return Ok(made);
     }
-    let hours = added_up(published).await?;
+    let hours = added_up(published, &published.totals().await?).await?;
     // Equal sums do not make equal rows: what was not acknowledged is sent again.
     let acknowledged = sent.filter(|sent| sent.source == *source && sent.acknowledged_at.is_some());
     if let Some(sent) = acknowledged {
@@ -197,16 +189,10 @@ pub async fn clear(job: &Job, period: BillingPeriod, dry_run: bool) -> Result<De
         .finish()
         .ok_or_else(|| Error::bug("no row to clear with"))?;
     let text = body.text(period, Operation::ReplaceDrop);
-    let made = Delivery {
-        billing_period: period,
-        target: Target::Stream,
-        place: connection.to_string(),
-        status: Status::Cleared,
-        drop_id: None,
-        parts: 1,
-        rows: 0,
-        bytes: text.len() as u64,
-    };
+    let place = connection.to_string();
+    let mut made = Delivery::new(period, Target::Stream, place, Status::Cleared);
+    made.parts = 1;
+    made.bytes = text.len() as u64;
     if dry_run {
         return Ok(made);
     }

@@ -8,17 +8,18 @@ use futures::StreamExt;
 use super::source::Published;
 use crate::cloudzero::columns::{Column, columns, iso};
 use crate::cloudzero::held::{Hours, hour_of};
-use crate::cloudzero::read_back::LineSums;
+use crate::cloudzero::read_back::{LineSums, LineTotals};
 use crate::decimal;
 use crate::engine;
 use crate::error::{Error, Result};
 use crate::store::runs::{DaySums, Granularity};
 
-/// The hours of the month, added up from its columns and compared with what is published.
+/// The hours of the month, added up from its columns and compared with `totals`, those of what is
+/// published.
 ///
 /// # Errors
 /// Class reconcile, when the hours do not add up to the published days.
-pub async fn added_up(published: &Published<'_>) -> Result<Hours> {
+pub async fn added_up(published: &Published<'_>, totals: &LineTotals) -> Result<Hours> {
     let mut hours = Hours::new();
     let what = format!("line items of {}", published.period);
     let partitions = published.job.limits.partitions;
@@ -58,12 +59,9 @@ pub async fn added_up(published: &Published<'_>) -> Result<Hours> {
         }
     }
     let mut wanted: BTreeMap<String, LineSums> = BTreeMap::new();
-    for ((day, _, _), sums) in published.totals().await? {
-        wanted
-            .entry(day)
-            .or_default()
-            .add(&sums)
-            .ok_or_else(too_large)?;
+    for ((day, _, _), sums) in totals {
+        let day = wanted.entry(day.clone()).or_default();
+        day.add(sums).ok_or_else(too_large)?;
     }
     let daily = published.job.targets.granularity == Granularity::Daily;
     for (day, got) in by_day(&hours) {

@@ -2,7 +2,7 @@
 
 use tempfile::tempdir;
 
-use super::{LARGE, Scene, deliver, drops, in_force, published};
+use super::{LARGE, Scene, assert_unchanged, deliver, drops, in_force, published};
 use crate::support::{
     BUCKET, Billstream, Holding, MONTH, Sandbox, csv_gz_rows, files_below, names_below,
 };
@@ -89,15 +89,7 @@ fn an_unchanged_month_makes_no_new_drop() {
     let before = files_below(scene.bucket.path());
 
     let later = scene.to_bucket().at("2026-11-24T06:00:00Z");
-    deliver(&later, &[]).ok().delivery("unchanged");
-    deliver(&later, &["--month", MONTH])
-        .ok()
-        .delivery("unchanged");
-    later
-        .from(&confluent)
-        .import(MONTH)
-        .ok()
-        .status("unchanged");
+    assert_unchanged(later, &confluent);
     assert!(files_below(scene.bucket.path()) == before);
     assert_eq!(scene.cloudzero.poll().months(), 0);
 }

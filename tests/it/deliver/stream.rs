@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{LARGE, Scene, deliver, published};
+use super::{LARGE, Scene, assert_unchanged, deliver, published};
 use crate::support::{Exact, MONTH, STREAM, Sandbox, names_below};
 
 const RESTATED: [&str; 2] = ["--revision", "1"];
@@ -93,15 +93,7 @@ fn an_unchanged_month_is_not_sent_again() {
     let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&[]));
     deliver(&scene.to_stream(), &[]).ok();
     let later = scene.to_stream().at("2026-11-24T06:00:00Z");
-    deliver(&later, &[]).ok().delivery("unchanged");
-    deliver(&later, &["--month", MONTH])
-        .ok()
-        .delivery("unchanged");
-    later
-        .from(&confluent)
-        .import(MONTH)
-        .ok()
-        .status("unchanged");
+    assert_unchanged(later, &confluent);
     assert_eq!(scene.cloudzero.sent().len(), 1);
     assert_eq!(scene.cloudzero.validated().len(), 1);
 }
