@@ -17,14 +17,19 @@ KEPT = ("BILLSTREAM_CONCURRENCY", "BILLSTREAM_MEMORY_MB")
 
 def measured(command, environment):
     """Runs a command; returns seconds, its own peak memory in MB, and its CPU seconds."""
+    return answered(command, environment)[0]
+
+
+def answered(command, environment):
+    """Runs a command; returns what `measured` does, and what it wrote to stdout."""
     start = time.monotonic()
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    _, errors = process.stdout.read(), process.stderr.read()
+    output, errors = process.stdout.read(), process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.monotonic() - start
     if status != 0:
-        sys.exit(f"{' '.join(map(str, command))}: status {status}\n{errors.decode()}")
-    return seconds, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime
+        sys.exit(f"{' '.join(map(str, command))}: status {os.waitstatus_to_exitcode(status)}\n{errors.decode()}")
+    return (seconds, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime), output.decode()
 
 
 def middle(runs):

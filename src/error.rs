@@ -93,6 +93,15 @@ impl Error {
         self.hint.as_deref()
     }
 
+    /// The same error once more, for one that came through the engine by reference.
+    pub fn copy(&self) -> Error {
+        Error {
+            class: self.class,
+            message: self.message.clone(),
+            hint: self.hint.clone(),
+        }
+    }
+
     /// Adds what to do next; an earlier hint, being nearer to the cause, stays.
     pub fn with_hint(mut self, hint: impl fmt::Display) -> Self {
         self.hint.get_or_insert_with(|| hint.to_string());

@@ -128,6 +128,12 @@ impl Totals {
         groups
     }
 
+    /// The first and the last day of costs, in days since 1970.
+    pub fn days(&self) -> Option<(i64, i64)> {
+        let days = || self.groups.values().map(|group| i64::from(group.day));
+        days().min().zip(days().max())
+    }
+
     /// The sums over all groups.
     pub fn sum(&self) -> Result<Sums> {
         let mut sum = Sums::default();

@@ -4,12 +4,18 @@ mod args;
 mod completions;
 mod deliver;
 mod demo;
+mod diff;
+mod explore;
 mod import;
 mod output;
 mod query;
 mod report;
+mod reports;
+mod restore;
+mod rows;
 mod run;
 mod sandbox;
+mod shell;
 mod targets;
 mod verify;
 
@@ -66,8 +72,16 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Set up, show or forget where connections deliver to
     Targets(targets::TargetsArgs),
-    /// Ask SQL of `costs` and `line_items`
+    /// Ask SQL of what was imported, and of other cost data beside it
     Query(query::QueryArgs),
+    /// Ask SQL statement by statement, with completion and history
+    Shell(shell::ShellArgs),
+    /// Run a report, or list them
+    Report(reports::ReportArgs),
+    /// Compare two versions of a month, or two months
+    Diff(diff::DiffArgs),
+    /// Bring an earlier version of a month back
+    Restore(restore::RestoreArgs),
     /// Play Confluent and CloudZero on loopback, with invented costs
     Sandbox(sandbox::SandboxArgs),
     /// Print a shell's completion script
@@ -113,6 +127,10 @@ async fn run(cli: Cli) -> Result<u8> {
         Command::Verify(args) => verify::run(args).await,
         Command::Targets(args) => targets::run(args).await,
         Command::Query(args) => query::run(args).await,
+        Command::Shell(args) => shell::run(args).await,
+        Command::Report(args) => reports::run(args).await,
+        Command::Diff(args) => diff::run(args).await,
+        Command::Restore(args) => restore::run(args).await,
         Command::Sandbox(args) => sandbox::run(args).await.map(|()| 0),
         Command::Completions(args) => completions::run(&args).map(|()| 0),
     }

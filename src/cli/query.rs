@@ -1,157 +1,97 @@
 //! `billstream query`.
 
-use arrow::datatypes::SchemaRef;
-use arrow::record_batch::RecordBatch;
-use futures::StreamExt;
+use std::io::{IsTerminal, Read};
+use std::path::PathBuf;
 
-use super::args::StoreArgs;
-use super::print;
-use crate::config::{Environment, Settings};
-use crate::engine;
-use crate::engine::text::{Cells, batches_table};
+use super::explore::{ExploreArgs, show, terminal_width};
+use super::rows::{Destination, Format, Style, format_for};
 use crate::error::{Error, Result};
-use crate::explore::query;
-use crate::store::Store;
+use crate::explore::statement::split;
 
 /// Arguments of `query`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  billstream query 'select billing_period, sum(\"cost/cost\") from line_items group by 1 order by 1'
-  billstream query --format csv \"select * from costs where billing_period = '2026-10'\"")]
+  billstream query \"select billing_period, sum(billed_cost) from daily_costs group by 1 order by 1\"
+  billstream query --format csv \"select * from costs where billing_period = '2026-10'\"
+  billstream query -f costs.sql --param month=2026-10 -o s3://bucket/october.parquet
+  billstream query --source aws=exports/ \"select connection, sum(billed_cost) from daily_costs group by 1\"
+
+The tables and views are listed by `echo .tables | billstream shell`.")]
 pub struct QueryArgs {
-    /// The SQL, over the tables `costs` and `line_items`
-    sql: String,
+    /// The SQL; several statements are parted by semicolons. Without it, and without -f, it comes from stdin
+    sql: Option<String>,
+    /// Read the SQL from a file
+    #[arg(short, long, value_name = "FILE", conflicts_with = "sql")]
+    file: Option<PathBuf>,
     #[command(flatten)]
-    store: StoreArgs,
-    /// How rows are written to stdout
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    explore: ExploreArgs,
+    /// How rows are written [default: what -o ends in, else table]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Write the rows to a file or a URL instead of stdout; it appears when it is whole
+    #[arg(short, long, value_name = "PATH|URL")]
+    output: Option<String>,
+    /// Rows at most, 0 for all [default: all, in a table 1000]
+    #[arg(long, value_name = "ROWS")]
+    max_rows: Option<usize>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// For people
-    Table,
-    /// With a header line
-    Csv,
-    /// One array of objects
-    Json,
-    /// An object a line
-    Ndjson,
-}
-
-/// Runs the query and prints its rows as they come.
+/// Runs the statements one after the other; the first error ends them.
 pub async fn run(args: QueryArgs) -> Result<u8> {
-    let settings = Settings::resolve(&args.store.flags(), &Environment::process())?;
-    let store = Store::open(&settings.store)?;
-    let context = query::session(&store, settings.limits).await?;
-    let mut rows = query::start(&context, settings.limits, &args.sql).await?;
-    let schema = rows.schema();
-    let mut printer = Printer::new(args.format, schema);
-    let deadline = tokio::time::Instant::now() + settings.limits.timeout;
-    loop {
-        let next = tokio::time::timeout_at(deadline, rows.next())
-            .await
-            .map_err(|_| {
-                Error::data(format!(
-                    "query: not done after {} seconds",
-                    settings.limits.timeout.as_secs()
-                ))
-            })?;
-        let Some(batch) = next else { break };
-        printer.rows(&batch.map_err(|e| engine::failed("query", &e))?)?;
+    let text = text(&args)?;
+    let pieces = split(&text);
+    if pieces.is_empty() {
+        return Err(Error::usage("there is no SQL")
+            .with_hint("for example: billstream query \"select * from periods\""));
     }
-    printer.end()?;
+    let terminal = std::io::stdout().is_terminal();
+    let format = format_for(args.format, args.output.as_deref(), terminal)?;
+    if format.is_binary() && pieces.len() > 1 {
+        return Err(Error::usage(format!(
+            "a file holds one result, and these are {} statements",
+            pieces.len()
+        ))
+        .with_hint("run them one by one, or choose csv, json or ndjson"));
+    }
+    let session = args.explore.session()?;
+    let parameters = args.explore.parameters()?;
+    let mut destination = match &args.output {
+        Some(place) => Destination::open(place)?,
+        None => Destination::stdout(),
+    };
+    let style = Style {
+        format,
+        max_rows: args.max_rows,
+        width: terminal_width().filter(|_| args.output.is_none()),
+    };
+    for piece in &pieces {
+        let shown = show(&session, piece, &parameters, style, &mut destination).await?;
+        if shown.more {
+            let rows = shown.rows;
+            eprintln!("note: the first {rows} rows; there are more (--max-rows 0 shows all)");
+        }
+    }
+    destination.finish().await?;
     Ok(0)
 }
 
-struct Printer {
-    format: Format,
-    schema: SchemaRef,
-    /// Rows of a table, which needs all of them for its widths.
-    held: Vec<RecordBatch>,
-    printed: u64,
-}
-
-impl Printer {
-    fn new(format: Format, schema: SchemaRef) -> Printer {
-        Printer {
-            format,
-            schema,
-            held: Vec::new(),
-            printed: 0,
-        }
+fn text(args: &QueryArgs) -> Result<String> {
+    if let Some(sql) = &args.sql {
+        return Ok(sql.clone());
     }
-
-    fn names(&self) -> Vec<&str> {
-        self.schema
-            .fields()
-            .iter()
-            .map(|field| field.name().as_str())
-            .collect()
+    if let Some(path) = &args.file {
+        return std::fs::read_to_string(path)
+            .map_err(|e| Error::usage(format!("cannot read `{}`: {e}", path.display())));
     }
-
-    fn rows(&mut self, batch: &RecordBatch) -> Result<()> {
-        if self.format == Format::Table {
-            self.held.push(batch.clone());
-            return Ok(());
-        }
-        let cells = Cells::new(batch)?;
-        let mut out = Vec::new();
-        if self.printed == 0 && self.format == Format::Csv {
-            out.extend(csv_line(self.names().into_iter().map(str::to_string))?);
-        }
-        for row in 0..batch.num_rows() {
-            if self.format == Format::Csv {
-                let text = |column| cells.text(row, column).unwrap_or_default();
-                out.extend(csv_line((0..cells.width()).map(text))?);
-            } else {
-                if self.format == Format::Json {
-                    out.extend(if self.printed == 0 { b"[\n" } else { b",\n" });
-                }
-                self.object(&cells, row, &mut out);
-                if self.format == Format::Ndjson {
-                    out.push(b'\n');
-                }
-            }
-            self.printed += 1;
-        }
-        print(&out)
+    if std::io::stdin().is_terminal() {
+        return Err(Error::usage("there is no SQL").with_hint(
+            "give it as an argument, with -f FILE or on stdin; `billstream shell` asks for it",
+        ));
     }
-
-    /// One JSON object, its keys in the order of the columns.
-    fn object(&self, cells: &Cells<'_>, row: usize, out: &mut Vec<u8>) {
-        out.push(b'{');
-        for (column, name) in self.names().into_iter().enumerate() {
-            if column > 0 {
-                out.push(b',');
-            }
-            out.extend(serde_json::Value::from(name).to_string().bytes());
-            out.push(b':');
-            out.extend(cells.json(row, column).to_string().bytes());
-        }
-        out.push(b'}');
-    }
-
-    fn end(self) -> Result<()> {
-        match self.format {
-            Format::Table => print(batches_table(&self.schema, &self.held)?.as_bytes()),
-            Format::Csv if self.printed == 0 => {
-                print(&csv_line(self.names().into_iter().map(str::to_string))?)
-            }
-            Format::Json if self.printed == 0 => print(b"[]\n"),
-            Format::Json => print(b"\n]\n"),
-            Format::Csv | Format::Ndjson => Ok(()),
-        }
-    }
-}
-
-fn csv_line(texts: impl Iterator<Item = String>) -> Result<Vec<u8>> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let written = writer.write_record(texts.map(String::into_bytes));
-    written.map_err(|e| Error::bug(format!("output: {e}")))?;
-    writer
-        .into_inner()
-        .map_err(|e| Error::bug(format!("output: {e}")))
+    let mut text = String::new();
+    std::io::stdin()
+        .read_to_string(&mut text)
+        .map_err(|e| Error::usage(format!("cannot read stdin: {e}")))?;
+    Ok(text)
 }

@@ -155,8 +155,11 @@ fn clock(environment: &Environment) -> Result<Clock> {
     Ok(Arc::new(move || now))
 }
 
-/// A connection's name is part of paths and of partition values.
-fn check_name(name: &str) -> Result<()> {
+/// Refuses a connection's name that cannot be part of paths and of partition values.
+///
+/// # Errors
+/// Class configuration.
+pub fn check_name(name: &str) -> Result<()> {
     let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
     if name.is_empty() || name.len() > 64 || !name.bytes().all(legal) {
         return Err(Error::config(format!("`{name}` cannot name a connection"))

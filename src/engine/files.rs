@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::pruning::PrunableStatistics;
 use datafusion::common::stats::Precision;
-use datafusion::common::{Result, ScalarValue, Statistics};
+use datafusion::common::{DFSchema, Result, ScalarValue, Statistics};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
@@ -14,7 +16,9 @@ use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, Pa
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use object_store::ObjectStore;
@@ -23,7 +27,7 @@ use crate::confluent::windows::BillingPeriod;
 use crate::error::Error;
 use crate::store::Store;
 use crate::store::tables::PARTITIONS;
-use crate::store::writer::DataFile;
+use crate::store::writer::{DataFile, start_column};
 
 /// The files of one table, committed or staged, with the partition each belongs to.
 #[derive(Debug)]
@@ -32,7 +36,6 @@ pub struct FilesTable {
     root: Arc<dyn ObjectStore>,
     schema: TableSchema,
     files: Vec<PartitionedFile>,
-    rows: u64,
 }
 
 impl FilesTable {
@@ -52,11 +55,9 @@ impl FilesTable {
         let schema = TableSchema::builder(views(columns))
             .with_table_partition_cols(partitions)
             .build();
-        let mut rows = 0;
         let files = files
             .into_iter()
             .map(|(connection, period, file)| {
-                rows += file.rows;
                 let path = store.path(&format!("{name}/{}", file.path));
                 let mut part = PartitionedFile::new(path.to_string(), file.size);
                 part.object_meta.location = path;
@@ -64,9 +65,7 @@ impl FilesTable {
                     ScalarValue::from(connection),
                     ScalarValue::from(period.to_string()),
                 ];
-                let mut statistics = Statistics::new_unknown(schema.file_schema());
-                statistics.num_rows = Precision::Exact(file.rows as usize);
-                part.with_statistics(Arc::new(statistics))
+                part.with_statistics(Arc::new(statistics(name, schema.file_schema(), &file)))
             })
             .collect();
         Ok(FilesTable {
@@ -74,28 +73,121 @@ impl FilesTable {
             root: store.root(),
             schema,
             files,
-            rows,
         })
     }
 
-    /// Contiguous groups of about equal bytes, one a stream, so that the files keep their order.
-    fn groups(&self, count: usize) -> Vec<FileGroup> {
-        let total: u64 = self.files.iter().map(|file| file.object_meta.size).sum();
-        let share = total.div_ceil(count.max(1) as u64).max(1);
-        let mut groups: Vec<Vec<PartitionedFile>> = Vec::new();
-        let mut before = 0;
-        for file in &self.files {
-            let group = (before / share) as usize;
-            before += file.object_meta.size;
-            if groups.is_empty() || group >= groups.len() {
-                groups.push(Vec::new());
-            }
-            if let Some(last) = groups.last_mut() {
-                last.push(file.clone());
+    /// The files that may hold rows which pass the filters.
+    fn wanted(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<PartitionedFile>> {
+        let (on_partitions, on_rows): (Vec<_>, Vec<_>) =
+            filters.iter().cloned().partition(is_on_partitions);
+        let mut keep = vec![true; self.files.len()];
+        if let Some(filter) = conjunction(on_partitions) {
+            let (schema, batch) = self.partitions()?;
+            let filter = state.create_physical_expr(filter, &schema)?;
+            let passed = filter.evaluate(&batch)?.into_array(keep.len())?;
+            let passed = passed.as_boolean();
+            for (at, keep) in keep.iter_mut().enumerate() {
+                *keep = passed.is_valid(at) && passed.value(at);
             }
         }
-        groups.into_iter().map(FileGroup::new).collect()
+        // A filter that the pruning does not understand keeps every file.
+        if let Some(filter) = conjunction(on_rows) {
+            let schema = self.schema.file_schema().clone();
+            let columns = DFSchema::try_from(schema.as_ref().clone())?;
+            let filter = state.create_physical_expr(filter, &columns)?;
+            let pruning = PruningPredicateBuilder::new()
+                .with_file_schema(schema.clone())
+                .build(filter);
+            if let Some(pruning) = pruning {
+                let known = self.files.iter().filter_map(|file| file.statistics.clone());
+                let known = PrunableStatistics::new(known.collect(), schema);
+                let may_match = pruning.prune(&known)?;
+                for (keep, may_match) in keep.iter_mut().zip(may_match) {
+                    *keep &= may_match;
+                }
+            }
+        }
+        let files = self.files.iter().zip(keep);
+        Ok(files
+            .filter(|(_, keep)| *keep)
+            .map(|(file, _)| file.clone())
+            .collect())
     }
+
+    /// The partition values, a row a file.
+    fn partitions(&self) -> Result<(DFSchema, RecordBatch)> {
+        let fields: Vec<FieldRef> = self.schema.table_partition_cols().to_vec();
+        let columns = (0..fields.len()).map(|at| {
+            let values = self
+                .files
+                .iter()
+                .map(|file| file.partition_values[at].clone());
+            ScalarValue::iter_to_array(values)
+        });
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        let schema = Arc::new(Schema::new(fields));
+        let batch = RecordBatch::try_new(schema.clone(), columns)?;
+        Ok((DFSchema::try_from(schema.as_ref().clone())?, batch))
+    }
+}
+
+/// Whether a filter asks about the partition of a file alone, so that it is decided for all its rows.
+fn is_on_partitions(filter: &Expr) -> bool {
+    let columns = filter.column_refs();
+    !columns.is_empty()
+        && columns
+            .iter()
+            .all(|column| PARTITIONS.contains(&column.name.as_str()))
+        && !filter.is_volatile()
+}
+
+/// What is known of a file: its rows, and when they begin.
+fn statistics(table: &str, columns: &SchemaRef, file: &DataFile) -> Statistics {
+    let mut statistics = Statistics::new_unknown(columns);
+    statistics.num_rows = Precision::Exact(file.rows as usize);
+    let at = columns.index_of(start_column(table)).ok();
+    if let (Some(at), Some((first, last))) = (at, file.span) {
+        let value = |value: i64| match columns.field(at).data_type() {
+            DataType::Date32 => i32::try_from(value)
+                .ok()
+                .map(|v| ScalarValue::Date32(Some(v))),
+            DataType::Timestamp(TimeUnit::Microsecond, zone) => {
+                Some(ScalarValue::TimestampMicrosecond(Some(value), zone.clone()))
+            }
+            _ => None,
+        };
+        let bound = |bound| value(bound).map_or(Precision::Absent, Precision::Exact);
+        let column = &mut statistics.column_statistics[at];
+        (column.min_value, column.max_value) = (bound(first), bound(last));
+    }
+    statistics
+}
+
+/// Contiguous groups of about equal bytes, one a stream, so that the files keep their order.
+fn groups(files: Vec<PartitionedFile>, count: usize) -> Vec<FileGroup> {
+    let total: u64 = files.iter().map(|file| file.object_meta.size).sum();
+    let share = total.div_ceil(count.max(1) as u64).max(1);
+    let mut groups: Vec<Vec<PartitionedFile>> = Vec::new();
+    let mut before = 0;
+    for file in files {
+        let group = (before / share) as usize;
+        before += file.object_meta.size;
+        if groups.is_empty() || group >= groups.len() {
+            groups.push(Vec::new());
+        }
+        if let Some(last) = groups.last_mut() {
+            last.push(file);
+        }
+    }
+    groups.into_iter().map(FileGroup::new).collect()
+}
+
+fn rows_of(files: &[PartitionedFile]) -> usize {
+    let rows = |file: &PartitionedFile| match file.statistics.as_ref()?.num_rows {
+        Precision::Exact(rows) => Some(rows),
+        _ => None,
+    };
+    files.iter().filter_map(rows).sum()
 }
 
 /// Text columns are read as views, which costs no copy.
@@ -123,12 +215,13 @@ impl TableProvider for FilesTable {
         &self,
         state: &dyn Session,
         projection: Option<&Vec<usize>>,
-        _filters: &[Expr],
+        filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        let files = self.wanted(state, filters)?;
         let mut statistics = Statistics::new_unknown(self.schema.table_schema());
-        statistics.num_rows = Precision::Exact(self.rows as usize);
-        if self.files.is_empty() {
+        statistics.num_rows = Precision::Exact(rows_of(&files));
+        if files.is_empty() {
             let schema = self.schema.table_schema();
             let schema = match projection {
                 Some(columns) => Arc::new(schema.project(columns)?),
@@ -143,7 +236,7 @@ impl TableProvider for FilesTable {
             .with_parquet_file_reader_factory(Arc::new(reader));
         let source = Arc::new(source);
         let config = FileScanConfigBuilder::new(self.url.clone(), source)
-            .with_file_groups(self.groups(state.config().target_partitions()))
+            .with_file_groups(groups(files, state.config().target_partitions()))
             .with_statistics(statistics)
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
@@ -155,13 +248,20 @@ impl TableProvider for FilesTable {
         &self,
         filters: &[&Expr],
     ) -> Result<Vec<TableProviderFilterPushDown>> {
-        // The reader prunes by partition values and statistics; a filter above decides.
-        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+        let decided = |filter: &&Expr| {
+            if is_on_partitions(filter) {
+                TableProviderFilterPushDown::Exact
+            } else {
+                // Files and row groups are skipped by statistics; a filter above decides.
+                TableProviderFilterPushDown::Inexact
+            }
+        };
+        Ok(filters.iter().map(decided).collect())
     }
 
     fn statistics(&self) -> Option<Statistics> {
         let mut statistics = Statistics::new_unknown(self.schema.table_schema());
-        statistics.num_rows = Precision::Exact(self.rows as usize);
+        statistics.num_rows = Precision::Exact(rows_of(&self.files));
         Some(statistics)
     }
 }

@@ -1,4 +1,8 @@
-//! SQL functions of the product: `json_text`, `bucket` and `share`.
+//! SQL functions of the product: `json_text`, `json_entries`, `tags_json`, `bucket`, `share`, `amount`,
+//! `price` and `times`.
+
+mod money;
+mod tags;
 
 use std::sync::Arc;
 
@@ -10,8 +14,13 @@ use twox_hash::XxHash64;
 use crate::decimal;
 
 /// All functions.
-pub fn all() -> [ScalarUDF; 3] {
+pub fn all() -> [ScalarUDF; 8] {
     [
+        money::amount(),
+        money::price(),
+        money::times(),
+        tags::json_entries(),
+        tags::tags_json(),
         // `json_text(object, key)`: the text at a top-level key of a JSON object, else NULL.
         create_udf(
             "json_text",

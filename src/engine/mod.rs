@@ -1,9 +1,12 @@
 //! The DataFusion session: settings that keep money right and memory bounded, tables over our own
 //! Parquet files, SQL files and functions.
 
+mod checked_sum;
 pub mod files;
 pub mod functions;
+mod join_guard;
 pub mod sql_files;
+pub mod stores;
 pub mod text;
 
 use std::sync::Arc;
@@ -12,8 +15,12 @@ use std::time::Duration;
 use datafusion::error::DataFusionError;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
+use self::join_guard::JoinGuard;
 use crate::error::{Error, Result};
 use crate::store::Store;
 
@@ -56,14 +63,32 @@ pub fn session(store: &Store, limits: Limits) -> Result<SessionContext> {
     options.sql_parser.collect_spans = true;
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(FairSpillPool::new(limits.memory_bytes)))
+        .with_object_store_registry(Arc::new(stores::Stores::default()))
         .build_arc()
         .map_err(|e| Error::bug(format!("engine: {e}")))?;
-    let context = SessionContext::new_with_config_rt(config, runtime);
+    let state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_default_features()
+        .with_physical_optimizer_rules(physical_rules())
+        .build();
+    let context = SessionContext::new_with_state(state);
     context.register_object_store(store.url(), store.root());
+    context.register_udaf(checked_sum::checked_sum());
     for function in functions::all() {
         context.register_udf(function);
     }
     Ok(context)
+}
+
+/// The engine's rules, with the guard of joins before filters find their last places.
+fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules = PhysicalOptimizer::new().rules;
+    let last_filters = rules
+        .iter()
+        .rposition(|rule| rule.name().starts_with("FilterPushdown"));
+    rules.insert(last_filters.unwrap_or(rules.len()), Arc::new(JoinGuard));
+    rules
 }
 
 /// Runs a query's future under the session's timeout.
@@ -77,20 +102,26 @@ pub async fn within<T>(
 ) -> Result<T> {
     match tokio::time::timeout(limits.timeout, query).await {
         Ok(result) => result.map_err(|e| failed(what, &e)),
-        Err(_) => Err(Error::data(format!(
-            "{what}: no answer after {} seconds",
-            limits.timeout.as_secs()
-        ))
-        .with_hint("make the query smaller, or ask about fewer months")),
+        Err(_) => Err(too_slow(what, limits)),
     }
+}
+
+/// What to say of a query that took longer than it may.
+pub fn too_slow(what: &str, limits: Limits) -> Error {
+    Error::data(format!(
+        "{what}: no answer after {} seconds",
+        limits.timeout.as_secs()
+    ))
+    .with_hint("ask about fewer months, or give it more time with BILLSTREAM_QUERY_TIMEOUT_SECS")
 }
 
 /// An engine error in our words: the root cause without its wrappers.
 pub fn failed(what: &str, error: &DataFusionError) -> Error {
     match error.find_root() {
         DataFusionError::ResourcesExhausted(why) => {
-            Error::data(format!("{what}: not enough memory: {why}"))
-                .with_hint("ask about fewer months, or aggregate before sorting")
+            Error::data(format!("{what}: not enough memory: {why}")).with_hint(
+                "ask about fewer months, aggregate before sorting, or raise BILLSTREAM_MEMORY_MB",
+            )
         }
         root => Error::data(format!("{what}: {}", root.strip_backtrace())),
     }

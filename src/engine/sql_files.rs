@@ -30,6 +30,24 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "checks/tags_have_resource",
     "checks/tags_one_value",
     "checks/usage_start_on_hour",
+    "views/daily_costs",
+    "views/monthly_costs",
+    "views/cost_changes",
+    "views/costs_by_tag",
+    "sources/focus",
+    "sources/cur2",
+    "sources/cbf",
+    "diff/changes",
+];
+
+/// The kinds of SQL files, and whether a user's folder may add files of other names.
+const KINDS: [(&str, bool); 6] = [
+    ("models", false),
+    ("checks", true),
+    ("views", true),
+    ("sources", true),
+    ("reports", true),
+    ("diff", false),
 ];
 
 /// One SQL file: where it came from and what it says.
@@ -50,9 +68,10 @@ pub struct SqlFiles {
 }
 
 impl SqlFiles {
-    /// Loads the shipped files, and over them `models/*.sql` and `checks/*.sql` of `folder`.
+    /// Loads the shipped files, and over them those of `folder`, kind by kind.
     ///
-    /// A file of a name that is not shipped is an error in `models`, and one more check in `checks`.
+    /// A file of a name that is not shipped is an error in `models` and `diff`, and one more check, view,
+    /// source format or report elsewhere.
     pub fn load(folder: Option<&Path>) -> Result<SqlFiles> {
         let mut files: BTreeMap<String, SqlFile> = SHIPPED
             .iter()
@@ -71,11 +90,11 @@ impl SqlFiles {
         if !folder.is_dir() {
             return Err(
                 Error::config(format!("SQL folder `{}` is not there", folder.display()))
-                    .with_hint("it should hold models/line_items.sql or checks/NAME.sql"),
+                    .with_hint("it should hold models/line_items.sql, checks/NAME.sql, views/NAME.sql, sources/NAME.sql or reports/NAME.sql"),
             );
         }
         let mut overrides = 0;
-        for kind in ["models", "checks"] {
+        for (kind, may_add) in KINDS {
             for path in sql_files_in(&folder.join(kind))? {
                 let stem = path
                     .file_stem()
@@ -83,12 +102,14 @@ impl SqlFiles {
                     .to_string_lossy()
                     .to_string();
                 let name = format!("{kind}/{stem}");
-                if kind == "models" && !files.contains_key(&name) {
+                if !may_add && !files.contains_key(&name) {
+                    let shipped = SHIPPED.iter().map(|(name, _)| *name);
+                    let shipped: Vec<_> = shipped.filter(|name| name.starts_with(kind)).collect();
                     return Err(Error::config(format!(
-                        "`{}` overrides no shipped model",
+                        "`{}` overrides no shipped file of sql/{kind}",
                         path.display()
                     ))
-                    .with_hint("the shipped model is models/line_items.sql"));
+                    .with_hint(format!("shipped are {}", shipped.join(" and "))));
                 }
                 let text = std::fs::read_to_string(&path)
                     .map_err(|e| Error::config(format!("cannot read `{}`: {e}", path.display())))?;
@@ -104,7 +125,7 @@ impl SqlFiles {
             }
         }
         if overrides == 0 {
-            tracing::warn!(folder = %folder.display(), "The SQL folder holds no models/*.sql or checks/*.sql.");
+            tracing::warn!(folder = %folder.display(), "The SQL folder holds no SQL files in models, checks, views, sources, reports or diff.");
         }
         Ok(SqlFiles { files })
     }
@@ -118,9 +139,15 @@ impl SqlFiles {
 
     /// All checks, by name.
     pub fn checks(&self) -> impl Iterator<Item = &SqlFile> {
-        self.files
-            .values()
-            .filter(|file| file.name.starts_with("checks/"))
+        self.of_kind("checks").map(|(_, file)| file)
+    }
+
+    /// The files of a kind by their names without it, such as `daily_costs` among `views`.
+    pub fn of_kind(&self, kind: &str) -> impl Iterator<Item = (&str, &SqlFile)> {
+        let files = self.files.iter();
+        files.filter_map(move |(name, file)| {
+            Some((name.strip_prefix(kind)?.strip_prefix('/')?, file))
+        })
     }
 }
 
@@ -160,6 +187,24 @@ impl SqlFile {
             .next()
             .and_then(|line| line.strip_prefix("--"))
             .map_or(self.name.as_str(), str::trim)
+    }
+
+    /// The comment lines before the SQL, without their dashes.
+    pub fn comments(&self) -> impl Iterator<Item = &str> {
+        let lines = self.text.lines().map_while(|line| line.strip_prefix("--"));
+        lines.map(str::trim)
+    }
+
+    /// What the comments `-- <label>: a, b` list, over as many lines as there are.
+    pub fn listed(&self, label: &str) -> Vec<&str> {
+        let lists = self
+            .comments()
+            .filter_map(|line| line.strip_prefix(label)?.strip_prefix(':'));
+        let names = lists.flat_map(|list| list.split(','));
+        names
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+            .collect()
     }
 
     /// Twelve hex digits that another text does not have.

@@ -12,6 +12,7 @@ pub mod import;
 pub mod months;
 pub mod publish;
 pub mod pull;
+pub mod restore;
 pub mod stored;
 pub mod summary;
 pub mod targets;

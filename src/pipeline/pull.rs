@@ -124,11 +124,13 @@ async fn staged_window(job: &Job, staging: &Staging, name: &str) -> Result<Optio
         path: staging.path(name),
         size: meta.size,
         rows: 0,
+        span: None,
     };
     let Ok(record) = window_record(&job.store, &file).await else {
         return Ok(None);
     };
     file.rows = record.totals.sum()?.costs;
+    file.span = record.totals.days();
     Ok(Some(Finished {
         file: Some(file),
         record,

@@ -187,8 +187,6 @@ async fn write_stream(
     let Some(writer) = writer else {
         return Ok(None);
     };
-    let rows = writer.rows();
-    let size = writer.finish(&[]).await?;
     let path = output.staging.path(&output.name);
-    Ok(Some(DataFile { path, size, rows }))
+    writer.finish(path, &[]).await.map(Some)
 }

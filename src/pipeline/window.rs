@@ -234,9 +234,7 @@ impl<'j> Reading<'j> {
         };
         let entry =
             serde_json::to_string(&record).map_err(|e| Error::bug(format!("footer: {e}")))?;
-        let rows = writer.rows();
-        let size = writer.finish(&[(FOOTER, entry)]).await?;
-        let file = Some(DataFile { path, size, rows });
+        let file = Some(writer.finish(path, &[(FOOTER, entry)]).await?);
         Ok(Finished { file, record })
     }
 }

@@ -11,34 +11,30 @@
 //! scanned by this crate, because delta-rs' own scan and decimal statistics return wrong rows.
 
 pub mod lease;
+pub mod remote;
 pub mod runs;
 pub mod staging;
+mod stats;
 pub mod tables;
 pub mod targets;
 pub mod writer;
 
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::TryStreamExt;
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
-    ClientConfigKey, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
-    RetryConfig, UpdateVersion,
+    ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, UpdateVersion,
 };
 use url::Url;
 
+use self::remote::S3_CREDENTIALS;
 use crate::error::{Error, Result};
 
-const CREDENTIALS: &str = "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION (and, for \
-                           another endpoint, AWS_ENDPOINT_URL), with leave to read, write, list and \
-                           delete there";
-
 /// An opened store.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Store {
     url: Url,
     root: Arc<dyn ObjectStore>,
@@ -104,33 +100,11 @@ impl Store {
         if !url.path().ends_with('/') {
             url.set_path(&format!("{}/", url.path()));
         }
-        let failed = |e: &dyn std::fmt::Display| {
-            Error::config(format!("store `{url}`: {e}")).with_hint(CREDENTIALS)
-        };
-        let builder = AmazonS3Builder::from_env()
-            .with_url(url.as_str())
-            .with_retry(RetryConfig {
-                max_retries: 5,
-                retry_timeout: Duration::from_secs(30),
-                ..RetryConfig::default()
-            });
-        let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint);
-        let plain = endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"));
-        let allow_http = AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp);
-        if plain
-            && builder
-                .get_config_value(&allow_http)
-                .is_none_or(|allow| allow != "true")
-        {
-            return Err(
-                Error::config(format!("store `{url}`: the endpoint is plain http"))
-                    .with_hint("use https, or set AWS_ALLOW_HTTP=true"),
-            );
-        }
-        let s3 = builder.build().map_err(|e| failed(&e))?;
-        let prefix = Path::from_url_path(url.path()).map_err(|e| failed(&e))?;
+        let root = remote::object_store(&url)?;
+        let prefix = Path::from_url_path(url.path())
+            .map_err(|e| Error::config(format!("store `{url}`: {e}")).with_hint(S3_CREDENTIALS))?;
         Ok(Store {
-            root: Arc::new(s3),
+            root,
             prefix,
             local: None,
             url,
@@ -297,6 +271,22 @@ impl Store {
         Ok(names)
     }
 
+    /// The objects directly in a folder, as paths relative to the store.
+    pub async fn list_flat(&self, folder: &str) -> Result<Vec<String>> {
+        let prefix = self.path(folder);
+        let found = match self.root.list_with_delimiter(Some(&prefix)).await {
+            Ok(found) => found.objects,
+            Err(object_store::Error::NotFound { .. }) => Vec::new(),
+            Err(e) => return Err(self.failed("list", folder, e)),
+        };
+        let mut names: Vec<String> = found
+            .iter()
+            .filter_map(|meta| self.relative(&meta.location))
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
     fn relative(&self, path: &Path) -> Option<String> {
         let parts: Vec<_> = path.prefix_match(&self.prefix)?.collect();
         let parts: Vec<&str> = parts.iter().map(|part| part.as_ref()).collect();
@@ -337,7 +327,7 @@ impl Store {
                 "{what}: the credentials are missing or refused ({})",
                 brief(&said)
             ))
-            .with_hint(CREDENTIALS);
+            .with_hint(S3_CREDENTIALS);
         }
         Error::remote(format!("{what}: {}", brief(&said)))
             .with_hint("check endpoint, region, bucket and network, then run it again")

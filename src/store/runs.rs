@@ -141,6 +141,17 @@ pub async fn month_state(
     }
 }
 
+/// The connections and months of which a state is kept.
+pub async fn months(store: &Store) -> Result<Vec<(String, BillingPeriod)>> {
+    let names = store.list("runs/months").await?;
+    let month = |name: &String| {
+        let (connection, file) = name.strip_prefix("runs/months/")?.split_once('/')?;
+        let period = file.strip_suffix(".json")?.parse().ok()?;
+        Some((connection.to_string(), period))
+    };
+    Ok(names.iter().filter_map(month).collect())
+}
+
 /// Writes the state of a month. Call it with the connection's lease only.
 pub async fn save_month_state(
     store: &Store,
@@ -163,6 +174,17 @@ pub fn new_run_id(now: DateTime<Utc>) -> String {
 /// Keeps the record of a run: what it did and how it ended. It holds no secrets.
 pub async fn save_run(store: &Store, run: &str, record: &impl Serialize) -> Result<()> {
     store.put(&format!("runs/{run}.json"), json(record)?).await
+}
+
+/// The records of runs, oldest first, as they were kept.
+pub async fn records(store: &Store) -> Result<Vec<bytes::Bytes>> {
+    let mut records = Vec::new();
+    for name in store.list_flat("runs").await? {
+        if name.ends_with(".json") {
+            records.extend(store.get(&name).await?);
+        }
+    }
+    Ok(records)
 }
 
 fn json(value: &impl Serialize) -> Result<Vec<u8>> {

@@ -9,9 +9,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
-use deltalake::kernel::{Action, Add, DataType as DeltaType, StructField};
+use deltalake::kernel::{Action, Add, CommitInfo, DataType as DeltaType, StructField};
 use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
 use deltalake::operations::create::CreateBuilder;
 use deltalake::protocol::{DeltaOperation, SaveMode};
@@ -20,8 +20,8 @@ use futures::TryStreamExt;
 use object_store::prefix::PrefixStore;
 use serde::{Deserialize, Serialize};
 
-use super::Store;
 use super::writer::DataFile;
+use super::{Store, stats};
 use crate::confluent::windows::BillingPeriod;
 use crate::error::{Error, Result};
 
@@ -72,7 +72,45 @@ pub struct Published {
     pub record: Option<PeriodRecord>,
 }
 
+/// A commit that published a month.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// When it was made.
+    pub at: Option<DateTime<Utc>>,
+    /// The connection.
+    pub connection: String,
+    /// The billing period.
+    pub period: BillingPeriod,
+    /// What it said.
+    pub record: PeriodRecord,
+}
+
+impl Commit {
+    /// Of an entry of the history; `None` for one that published no month.
+    fn of(info: &CommitInfo) -> Option<Commit> {
+        let own = info.info.iter().filter_map(|(key, value)| {
+            let key = key.strip_prefix(TAG)?.strip_prefix('.')?;
+            Some((key.to_string(), value.clone()))
+        });
+        let own: serde_json::Map<String, serde_json::Value> = own.collect();
+        let record: PeriodRecord = serde_json::from_value(own.into()).ok()?;
+        let parameters = info.operation_parameters.as_ref()?;
+        let predicate = parameters.get("predicate")?.as_str()?;
+        let quoted: Vec<&str> = predicate.split('\'').collect();
+        let [_, connection, _, period, _] = quoted.as_slice() else {
+            return None;
+        };
+        Some(Commit {
+            at: info.timestamp.and_then(DateTime::from_timestamp_millis),
+            connection: connection.to_string(),
+            period: period.parse().ok()?,
+            record,
+        })
+    }
+}
+
 /// One of the two tables.
+#[derive(Clone)]
 pub struct Table {
     store: Store,
     name: &'static str,
@@ -184,6 +222,45 @@ impl Table {
         })
     }
 
+    /// Opens a table as it was at a version, or `None` when it was never created.
+    ///
+    /// # Errors
+    /// Class usage, for a version that there never was.
+    pub async fn open_at(store: &Store, name: &'static str, version: u64) -> Result<Option<Table>> {
+        let Some(mut table) = Table::open(store, name).await? else {
+            return Ok(None);
+        };
+        let newest = table.version();
+        if version > newest {
+            return Err(Error::usage(format!(
+                "{} has no version {version}",
+                store.display(name)
+            ))
+            .with_hint(format!(
+                "versions go from 0 to {newest}; `select * from versions` says what they hold"
+            )));
+        }
+        if version < newest {
+            table
+                .delta
+                .load_version(version)
+                .await
+                .map_err(|e| table.failed("read an earlier version of", e))?;
+        }
+        Ok(Some(table))
+    }
+
+    /// What commits said of the months that they published, newest first.
+    pub async fn history(&self) -> Result<Vec<Commit>> {
+        let infos = self
+            .delta
+            .history(None)
+            .try_collect::<Vec<_>>()
+            .await
+            .map_err(|e| self.failed("read the history of", e))?;
+        Ok(infos.iter().filter_map(Commit::of).collect())
+    }
+
     /// The version that was read.
     pub fn version(&self) -> u64 {
         self.delta.version().unwrap_or_default()
@@ -234,6 +311,7 @@ impl Table {
                 file: DataFile {
                     rows: view.num_records().unwrap_or_default() as u64,
                     size: add.size.unsigned_abs(),
+                    span: add.stats.and_then(|stats| stats::span(self.name, &stats)),
                     path: add.path,
                 },
             });
@@ -345,7 +423,7 @@ impl Table {
                     size: file.size as i64,
                     modification_time: Utc::now().timestamp_millis(),
                     data_change: true,
-                    stats: Some(format!("{{\"numRecords\":{}}}", file.rows)),
+                    stats: Some(stats::of(self.name, file)),
                     tags: Some([(TAG.to_string(), Some(tag.clone()))].into()),
                     ..Default::default()
                 })

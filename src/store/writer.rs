@@ -10,8 +10,9 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{KeyValue, ParquetMetaDataReader};
+use parquet::file::metadata::{KeyValue, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnPath;
 use tokio::io::AsyncWriteExt;
 
@@ -33,6 +34,17 @@ pub struct DataFile {
     pub size: u64,
     /// Rows.
     pub rows: u64,
+    /// Least and greatest value of the table's [`start_column`], where they are known: days since 1970
+    /// in `costs`, microseconds in `line_items`.
+    pub span: Option<(i64, i64)>,
+}
+
+/// The column that says when a row's time begins, by which files are skipped.
+pub fn start_column(table: &str) -> &'static str {
+    match table {
+        "costs" => "start_date",
+        _ => "time/usage_start",
+    }
 }
 
 /// A Parquet file being written. Nothing is visible before [`FileWriter::finish`].
@@ -90,24 +102,24 @@ impl FileWriter {
         Ok(())
     }
 
-    /// Rows written so far.
-    pub fn rows(&self) -> u64 {
-        self.rows
-    }
-
-    /// Closes the file with footer entries and makes it visible. Gives its size in bytes.
-    pub async fn finish(mut self, footer: &[(&str, String)]) -> Result<u64> {
+    /// Closes the file with footer entries and makes it visible, as `path` of its table.
+    pub async fn finish(mut self, path: String, footer: &[(&str, String)]) -> Result<DataFile> {
         for (key, value) in footer {
             self.arrow
                 .append_key_value_metadata(KeyValue::new(key.to_string(), value.clone()));
         }
-        self.arrow.finish().map_err(|e| self.bad(e))?;
+        let metadata = self.arrow.finish().map_err(|e| self.bad(e))?;
         self.drain().await?;
         self.upload
             .shutdown()
             .await
             .map_err(|e| self.unwritten(&e))?;
-        Ok(self.size)
+        Ok(DataFile {
+            path,
+            size: self.size,
+            rows: self.rows,
+            span: span(&metadata),
+        })
     }
 
     async fn drain(&mut self) -> Result<()> {
@@ -130,6 +142,27 @@ impl FileWriter {
         ))
         .with_hint("check that the store is reachable and has free space, then run it again")
     }
+}
+
+/// Least and greatest start among a file's rows, from the statistics of its row groups.
+fn span(metadata: &ParquetMetaData) -> Option<(i64, i64)> {
+    let columns = metadata.file_metadata().schema_descr();
+    let named = |name| columns.columns().iter().position(|c| c.name() == name);
+    let at = named(start_column("costs")).or_else(|| named(start_column("line_items")))?;
+    let spans = metadata
+        .row_groups()
+        .iter()
+        .map(|group| match group.column(at).statistics()? {
+            Statistics::Int32(days) => {
+                Some((i64::from(*days.min_opt()?), i64::from(*days.max_opt()?)))
+            }
+            Statistics::Int64(micros) => Some((*micros.min_opt()?, *micros.max_opt()?)),
+            _ => None,
+        });
+    let spans: Vec<(i64, i64)> = spans.collect::<Option<_>>()?;
+    let first = spans.iter().map(|(first, _)| *first).min()?;
+    let last = spans.iter().map(|(_, last)| *last).max()?;
+    Some((first, last))
 }
 
 /// Reads one footer entry of a Parquet file (`name` relative to the store).

@@ -8,7 +8,7 @@ use billstream::confluent::windows::BillingPeriod;
 use billstream::engine::files::FilesTable;
 use billstream::engine::{self, Limits};
 use billstream::store::Store;
-use billstream::store::writer::{DataFile, FileWriter};
+use billstream::store::writer::FileWriter;
 use proptest::prelude::*;
 
 /// A literal whose plain text is known because it was made from it.
@@ -81,12 +81,8 @@ async fn through_everything(numbers: &[Number]) -> Vec<String> {
     let store = Store::open(&folder.path().display().to_string()).unwrap();
     let mut writer = FileWriter::new(&store, "costs/a.parquet", SCHEMA.clone()).unwrap();
     writer.write(&batch).await.unwrap();
-    let size = writer.finish(&[]).await.unwrap();
-    let file = DataFile {
-        path: "a.parquet".into(),
-        size,
-        rows: numbers.len() as u64,
-    };
+    let file = writer.finish("a.parquet".into(), &[]).await.unwrap();
+    assert_eq!(file.rows, numbers.len() as u64);
     let files = vec![("acme".to_string(), october, file)];
     let table = FilesTable::new(&store, "costs", &SCHEMA, files).unwrap();
     let context = engine::session(&store, Limits::default()).unwrap();

@@ -1,0 +1,43 @@
+-- Billed cost and quantity of a month beside those of the month before, by resource and usage type.
+--
+-- A connection's first month has nothing before it, and its last month nothing after it: what is gone shows in
+-- the month that follows, if that is there. No join: each month counts once as itself and once as the one before.
+
+with months as (
+  select connection, billing_period from daily_costs group by connection, billing_period
+),
+
+sides as (
+  select
+    connection, billing_period, cloud_provider, environment, service, usage_type, unit, resource_id,
+    quantity, billed_cost,
+    cast(0 as decimal(38, 24)) as previous_quantity, cast(0 as decimal(38, 24)) as previous_cost
+  from daily_costs
+  union all
+  select
+    connection,
+    to_char(cast(concat(billing_period, '-01') as date) + interval '1 month', '%Y-%m') as billing_period,
+    cloud_provider, environment, service, usage_type, unit, resource_id,
+    cast(0 as decimal(38, 24)) as quantity, cast(0 as decimal(38, 24)) as billed_cost,
+    quantity as previous_quantity, billed_cost as previous_cost
+  from daily_costs
+)
+
+select
+  sides.connection,
+  sides.billing_period,
+  cloud_provider,
+  environment,
+  service,
+  usage_type,
+  unit,
+  resource_id,
+  sum(previous_quantity) as previous_quantity,
+  sum(quantity) as quantity,
+  sum(previous_cost) as previous_cost,
+  sum(billed_cost) as billed_cost,
+  sum(billed_cost) - sum(previous_cost) as change
+from months
+inner join sides on sides.connection = months.connection and sides.billing_period = months.billing_period
+group by
+  sides.connection, sides.billing_period, cloud_provider, environment, service, usage_type, unit, resource_id

@@ -1,0 +1,41 @@
+-- Costs by tag and month. As in CloudZero, a resource has one value of a key, the latest, for all its history.
+
+with tagged as (
+  select "resource/id" as resource_id, "time/usage_start" as usage_start, unnest(json_entries(tags)) as tag
+  from all_line_items
+  where tags is not null
+),
+
+latest as (
+  select
+    resource_id,
+    tag['key'] as tag_key,
+    last_value(tag['value'] order by usage_start, tag['value']) as tag_value
+  from tagged
+  group by resource_id, tag['key']
+),
+
+costs as (
+  select
+    billing_period, connection, cloud_provider, resource_id,
+    sum(billed_cost) as billed_cost,
+    sum(discounted_cost) as discounted_cost,
+    sum(on_demand_cost) as on_demand_cost,
+    sum(real_cost) as real_cost
+  from daily_costs
+  group by billing_period, connection, cloud_provider, resource_id
+)
+
+select
+  tag_key,
+  tag_value,
+  billing_period,
+  connection,
+  cloud_provider,
+  sum(billed_cost) as billed_cost,
+  sum(discounted_cost) as discounted_cost,
+  sum(on_demand_cost) as on_demand_cost,
+  sum(real_cost) as real_cost
+from latest
+inner join costs on costs.resource_id = latest.resource_id
+group by tag_key, tag_value, billing_period, connection, cloud_provider

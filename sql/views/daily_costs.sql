@@ -1,0 +1,34 @@
+-- Line items day by day under friendly names; its figures are those of CloudZero's Explorer.
+--
+-- billed_cost, discounted_cost and on_demand_cost are of all line items, each with CloudZero's fallback to the
+-- billed cost; real_cost is of usage alone, discounted and amortized where that is known.
+-- A row is a line item, so that a question about a day or a month reads no other files.
+
+select
+  cast("time/usage_start" as date) as usage_date,
+  billing_period,
+  connection,
+  "lineitem/cloud_provider" as cloud_provider,
+  coalesce(nullif("resource/tag:confluent_environment", ''), "resource/account") as environment,
+  "resource/service" as service,
+  "resource/usage_family" as usage_family,
+  "action/usage_type" as usage_type,
+  "action/operation" as operation,
+  "resource/id" as resource_id,
+  nullif("resource/tag:confluent_name", '') as resource_name,
+  "resource/region" as region,
+  "lineitem/type" as line_item_type,
+  "lineitem/description" as description,
+  "usage/amount" as quantity,
+  "usage/units" as unit,
+  "cost/cost" as billed_cost,
+  coalesce("cost/discounted_cost", "cost/cost") as discounted_cost,
+  coalesce("cost/on_demand_cost", "cost/cost") as on_demand_cost,
+  case
+    when "lineitem/type" = 'Usage' then coalesce(
+      "cost/discounted_amortized_cost", "cost/amortized_cost", "cost/discounted_cost", "cost/cost"
+    )
+    else cast(0 as decimal(38, 24))
+  end as real_cost,
+  tags
+from all_line_items

@@ -1,0 +1,208 @@
+//! Exact money in SQL: `amount`, `price` and `times`, where the engine would round, wrap or make floats.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Decimal128Array};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, i256};
+use datafusion::common::{DataFusionError, Result};
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, create_udf,
+};
+
+use crate::decimal;
+
+/// `amount(x)`: a text, float or number as an exact `decimal(38, 24)`. A float counts as the shortest
+/// decimal that stands for it; digits past the scale are rounded half-even; '' is NULL.
+pub fn amount() -> ScalarUDF {
+    ScalarUDF::new_from_impl(Amount {
+        signature: Signature::any(1, Volatility::Immutable),
+    })
+}
+
+/// `price(amount, quantity)`: the quotient, rounded half-even at the scale; NULL where the quantity is 0.
+pub fn price() -> ScalarUDF {
+    of_two("price", |amount, quantity| {
+        if quantity == 0 {
+            return Ok(None);
+        }
+        let amount = i256::from_i128(amount) * i256::from_i128(ONE);
+        rounded(amount, i256::from_i128(quantity)).map(Some)
+    })
+}
+
+/// `times(a, b)`: the product, rounded half-even at the scale.
+pub fn times() -> ScalarUDF {
+    of_two("times", |a, b| {
+        let product = i256::from_i128(a) * i256::from_i128(b);
+        rounded(product, i256::from_i128(ONE)).map(Some)
+    })
+}
+
+/// 1 in units of the scale.
+const ONE: i128 = 10i128.pow(decimal::SCALE as u32);
+/// What 38 digits hold, in units of the scale.
+const LIMIT: i128 = 10i128.pow(decimal::PRECISION as u32);
+
+fn of_two(name: &'static str, function: fn(i128, i128) -> Result<Option<i128>>) -> ScalarUDF {
+    create_udf(
+        name,
+        vec![decimal::TYPE, decimal::TYPE],
+        decimal::TYPE,
+        Volatility::Immutable,
+        Arc::new(move |arguments| {
+            let arrays = ColumnarValue::values_to_arrays(arguments)?;
+            let left = arrays[0].as_primitive::<Decimal128Type>();
+            let right = arrays[1].as_primitive::<Decimal128Type>();
+            let values: Decimal128Array = left
+                .iter()
+                .zip(right)
+                .map(|pair| match pair {
+                    (Some(a), Some(b)) => function(a, b),
+                    _ => Ok(None),
+                })
+                .collect::<Result<_>>()?;
+            Ok(ColumnarValue::Array(Arc::new(
+                values.with_data_type(decimal::TYPE),
+            )))
+        }),
+    )
+}
+
+/// The quotient of integers, half-even.
+fn rounded(dividend: i256, divisor: i256) -> Result<i128> {
+    let too_large =
+        || DataFusionError::Execution("the result has more than 14 digits before the point".into());
+    let quotient = dividend.checked_div(divisor).ok_or_else(too_large)?;
+    let rest = dividend.wrapping_sub(quotient.wrapping_mul(divisor));
+    let twice = rest.wrapping_abs().wrapping_add(rest.wrapping_abs());
+    let odd = quotient.as_i128() & 1 == 1;
+    let away = match twice.cmp(&divisor.wrapping_abs()) {
+        std::cmp::Ordering::Greater => true,
+        std::cmp::Ordering::Equal => odd,
+        std::cmp::Ordering::Less => false,
+    };
+    let negative = dividend.is_negative() != divisor.is_negative();
+    let step = i256::from_i128(match (away, negative) {
+        (false, _) => 0,
+        (true, false) => 1,
+        (true, true) => -1,
+    });
+    quotient
+        .wrapping_add(step)
+        .to_i128()
+        .filter(|value| value.abs() < LIMIT)
+        .ok_or_else(too_large)
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Amount {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Amount {
+    fn name(&self) -> &str {
+        "amount"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+        Ok(decimal::TYPE)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let array = args.args[0].to_array(args.number_rows)?;
+        let values: Decimal128Array = match array.data_type() {
+            data_type
+                if data_type.is_integer() || data_type.is_decimal() || data_type.is_null() =>
+            {
+                return Ok(ColumnarValue::Array(cast(&array, &decimal::TYPE)?));
+            }
+            DataType::Float64 => {
+                let floats = array.as_primitive::<Float64Type>().iter();
+                let texts = floats.map(|value| value.map(|value| value.to_string()));
+                texts.map(parsed).collect::<Result<_>>()?
+            }
+            DataType::Float32 => {
+                let floats = array.as_primitive::<Float32Type>().iter();
+                let texts = floats.map(|value| value.map(|value| value.to_string()));
+                texts.map(parsed).collect::<Result<_>>()?
+            }
+            _ => {
+                let texts: ArrayRef = cast(&array, &DataType::Utf8View)?;
+                let texts = texts.as_string_view().iter();
+                texts.map(parsed).collect::<Result<_>>()?
+            }
+        };
+        Ok(ColumnarValue::Array(Arc::new(
+            values.with_data_type(decimal::TYPE),
+        )))
+    }
+}
+
+/// A number as people write it: spaces around it, a plus sign and a missing zero are fine.
+fn parsed(text: Option<impl AsRef<str>>) -> Result<Option<i128>> {
+    let Some(text) = text else { return Ok(None) };
+    let text = text.as_ref().trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    };
+    let digits = digits.trim_start_matches('0');
+    let zero = if digits.starts_with(|c: char| c.is_ascii_digit()) {
+        ""
+    } else {
+        "0"
+    };
+    match decimal::parse(&format!("{sign}{zero}{digits}")) {
+        Ok(parsed) => Ok(Some(parsed.units)),
+        Err(_) => Err(DataFusionError::Execution(format!(
+            "`{}` is not an amount below 1e14",
+            text.chars().take(40).collect::<String>()
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn amounts_are_exact() {
+        let units = |text: &str| parsed(Some(text)).unwrap();
+        assert_eq!(units("1e-7"), Some(10i128.pow(17)));
+        assert_eq!(units(" +.5 "), Some(5 * 10i128.pow(23)));
+        assert_eq!(units("-007.25"), Some(-725 * 10i128.pow(22)));
+        assert_eq!(units("0"), Some(0));
+        assert_eq!(units(""), None);
+        for wrong in ["1,5", "abc", "1e15", "--1", "1.2.3", "NaN", "0x1"] {
+            assert!(parsed(Some(wrong)).is_err(), "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_quotient_is_the_nearest(a in -(10i128.pow(30))..10i128.pow(30), b in 1i128..10i128.pow(30)) {
+            let got = rounded(i256::from_i128(a), i256::from_i128(b)).unwrap();
+            // |a - got·b| is at most half of b, and where it is half, got is even.
+            let rest = (a - got * b).abs() * 2;
+            prop_assert!(rest <= b);
+            prop_assert!(rest != b || got % 2 == 0);
+        }
+
+        #[test]
+        fn a_price_times_its_quantity_is_the_amount(amount in -(10i128.pow(30))..10i128.pow(30), whole in 1i128..1000) {
+            let quantity = whole * ONE;
+            let price = rounded(i256::from_i128(amount) * i256::from_i128(ONE), i256::from_i128(quantity)).unwrap();
+            prop_assert!((price * whole - amount).abs() <= whole);
+        }
+    }
+}

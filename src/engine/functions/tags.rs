@@ -1,0 +1,116 @@
+//! Tags in SQL: `tags_json` makes one JSON object of them, `json_entries` takes it apart.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, ListBuilder, StringBuilder, StringViewBuilder, StructBuilder,
+};
+use arrow::datatypes::{DataType, Field, Fields};
+use datafusion::common::Result;
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, create_udf,
+};
+
+/// `tags_json(key, value, …)`: a JSON object of the values that are not empty, NULL where none is.
+pub fn tags_json() -> ScalarUDF {
+    ScalarUDF::new_from_impl(TagsJson {
+        signature: Signature::variadic(vec![DataType::Utf8View], Volatility::Immutable),
+    })
+}
+
+/// `json_entries(object)`: a list of `{key, value}` of the texts, numbers and booleans at the top level
+/// of a JSON object; an empty list where it is no object. Unnest it to have a row each.
+pub fn json_entries() -> ScalarUDF {
+    create_udf(
+        "json_entries",
+        vec![DataType::Utf8View],
+        DataType::List(Arc::new(Field::new_list_field(entry(), true))),
+        Volatility::Immutable,
+        Arc::new(|arguments| {
+            let arrays = ColumnarValue::values_to_arrays(arguments)?;
+            Ok(ColumnarValue::Array(entries(&arrays[0])))
+        }),
+    )
+}
+
+fn fields() -> Fields {
+    Fields::from(vec![
+        Field::new("key", DataType::Utf8, true),
+        Field::new("value", DataType::Utf8, true),
+    ])
+}
+
+fn entry() -> DataType {
+    DataType::Struct(fields())
+}
+
+fn entries(objects: &ArrayRef) -> ArrayRef {
+    let mut lists = ListBuilder::new(StructBuilder::from_fields(fields(), objects.len()));
+    for object in objects.as_string_view() {
+        let object: serde_json::Map<String, serde_json::Value> = object
+            .and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default();
+        let entries = lists.values();
+        for (key, value) in object {
+            let value = match value {
+                serde_json::Value::String(text) => text,
+                value if value.is_number() || value.is_boolean() => value.to_string(),
+                _ => continue,
+            };
+            let mut push = |at: usize, text: String| {
+                if let Some(builder) = entries.field_builder::<StringBuilder>(at) {
+                    builder.append_value(text);
+                }
+            };
+            push(0, key);
+            push(1, value);
+            entries.append(true);
+        }
+        lists.append(true);
+    }
+    Arc::new(lists.finish())
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct TagsJson {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for TagsJson {
+    fn name(&self) -> &str {
+        "tags_json"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8View)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let rows = args.number_rows;
+        let arrays = args
+            .args
+            .iter()
+            .map(|argument| argument.to_array(rows))
+            .collect::<Result<Vec<_>>>()?;
+        let pairs: Vec<_> = arrays
+            .chunks_exact(2)
+            .map(|pair| (pair[0].as_string_view(), pair[1].as_string_view()))
+            .collect();
+        let mut out = StringViewBuilder::with_capacity(rows);
+        for row in 0..rows {
+            let mut object = serde_json::Map::new();
+            for (keys, values) in &pairs {
+                if values.is_valid(row) && !values.value(row).is_empty() && keys.is_valid(row) {
+                    object.insert(keys.value(row).to_string(), values.value(row).into());
+                }
+            }
+            let text = (!object.is_empty()).then(|| serde_json::Value::Object(object).to_string());
+            out.append_option(text);
+        }
+        Ok(ColumnarValue::Array(Arc::new(out.finish())))
+    }
+}

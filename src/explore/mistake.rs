@@ -1,0 +1,246 @@
+//! An engine error as people need it: what is wrong, where, with a caret under it, and the nearest name.
+
+use datafusion::common::{DataFusionError, SchemaError};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+
+use super::statement::{Piece, offset};
+use crate::engine;
+use crate::error::Error;
+
+/// Explains an error of a text that is a statement by itself.
+pub fn explain(sql: &str, error: &DataFusionError, tables: &[String]) -> Error {
+    let piece = Piece {
+        sql: sql.to_string(),
+        line: 1,
+    };
+    explain_at(&piece, error, tables)
+}
+
+/// Explains an error of a statement; `tables` are the names that it could have meant.
+pub fn explain_at(piece: &Piece, error: &DataFusionError, tables: &[String]) -> Error {
+    let root = error.find_root();
+    if let Some(own) = own_error(root) {
+        return own;
+    }
+    if let DataFusionError::ResourcesExhausted(_) = root {
+        return engine::failed("query", error);
+    }
+    let mistake = Mistake::of(error, root, tables);
+    let place = mistake.place(&piece.sql, error);
+    let mut message = mistake.message;
+    if let Some((start, end)) = place {
+        message.push_str(&snippet(piece, start, end));
+    }
+    let error = Error::data(message);
+    match mistake.hint {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    }
+}
+
+/// An error of ours that came through the engine.
+fn own_error(root: &DataFusionError) -> Option<Error> {
+    match root {
+        DataFusionError::External(inner) => inner.downcast_ref::<Error>().map(Error::copy),
+        _ => None,
+    }
+}
+
+struct Mistake {
+    message: String,
+    hint: Option<String>,
+    /// The name that is wrong, to be found in the text.
+    name: Option<String>,
+}
+
+impl Mistake {
+    fn of(error: &DataFusionError, root: &DataFusionError, tables: &[String]) -> Mistake {
+        if let DataFusionError::SchemaError(schema, _) = root
+            && let SchemaError::FieldNotFound {
+                field,
+                valid_fields,
+            } = schema.as_ref()
+        {
+            let names: Vec<String> = valid_fields.iter().map(|f| f.name.clone()).collect();
+            return Mistake {
+                message: format!("there is no column `{}`", field.name),
+                hint: near(&field.name, &names, "columns"),
+                name: Some(field.name.clone()),
+            };
+        }
+        let said = root.strip_backtrace().replace("datafusion.public.", "");
+        let said = said
+            .trim_start_matches("Error during planning: ")
+            .trim_start_matches("Execution error: ")
+            .trim_start_matches("Arrow error: ")
+            .trim_start_matches("SQL error: ")
+            .to_string();
+        if let Some(name) = between(&said, "table '", "' not found") {
+            return Mistake {
+                message: format!("there is no table `{name}`"),
+                hint: near(name, tables, "tables"),
+                name: Some(name.to_string()),
+            };
+        }
+        if let Some(name) = between(&said, "Invalid function '", "'") {
+            let near = between(&said, "Did you mean '", "'");
+            return Mistake {
+                message: format!("there is no function `{name}`"),
+                hint: near.map(|near| format!("did you mean `{near}`?")),
+                name: Some(name.to_string()),
+            };
+        }
+        if let Some(parser) = between(&said, "ParserError(\"", "\")") {
+            return Mistake {
+                message: format!(
+                    "not SQL: {}",
+                    parser.split(" at Line").next().unwrap_or(parser)
+                ),
+                hint: None,
+                name: None,
+            };
+        }
+        let diagnosed = error
+            .diagnostic()
+            .map(|diagnostic| diagnostic.message.clone());
+        Mistake {
+            message: diagnosed.unwrap_or(said),
+            hint: None,
+            name: None,
+        }
+    }
+
+    /// The bytes of the statement that the error is about.
+    fn place(&self, sql: &str, error: &DataFusionError) -> Option<(usize, usize)> {
+        if let Some(span) = error.diagnostic().and_then(|diagnostic| diagnostic.span) {
+            let start = offset(sql, span.start.line, span.start.column);
+            let end = offset(sql, span.end.line, span.end.column);
+            return Some((start, end.max(start)));
+        }
+        let said = error.find_root().strip_backtrace();
+        if let Some((line, column)) = line_and_column(&said) {
+            let start = offset(sql, line, column);
+            return Some((start, start));
+        }
+        let name = self.name.as_deref()?;
+        word(sql, name)
+    }
+}
+
+fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(start)?;
+    rest.split_once(end).map(|(found, _)| found)
+}
+
+/// `Line: 1, Column: 8`, as the parser says it.
+fn line_and_column(said: &str) -> Option<(u64, u64)> {
+    let number = |mark: &str| {
+        let (_, rest) = said.split_once(mark)?;
+        let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+        digits.parse().ok()
+    };
+    number("Line: ").zip(number("Column: "))
+}
+
+/// Where a name stands as a word of its own.
+fn word(sql: &str, name: &str) -> Option<(usize, usize)> {
+    let tokens = Tokenizer::new(&GenericDialect {}, sql)
+        .tokenize_with_location()
+        .ok()?;
+    let is_it = |token: &Token| match token {
+        Token::Word(word) => word.value.eq_ignore_ascii_case(name),
+        _ => false,
+    };
+    let token = tokens.into_iter().find(|token| is_it(&token.token))?;
+    let start = offset(sql, token.span.start.line, token.span.start.column);
+    let end = offset(sql, token.span.end.line, token.span.end.column);
+    Some((start, end))
+}
+
+/// What could have been meant: the nearest name, or the names that there are.
+pub fn near(name: &str, names: &[String], what: &str) -> Option<String> {
+    if let Some(nearest) = nearest(name, names.iter().map(String::as_str)) {
+        return Some(format!("did you mean `{nearest}`?"));
+    }
+    if names.is_empty() {
+        return None;
+    }
+    let shown: Vec<_> = names
+        .iter()
+        .take(30)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let rest = if names.len() > 30 { ", …" } else { "" };
+    Some(format!("{what}: {}{rest}", shown.join(", ")))
+}
+
+/// The name that is most like another, if one is like it at all.
+pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let wanted = name.to_lowercase();
+    let likeness = |candidate: &str| {
+        let candidate = candidate.to_lowercase();
+        let whole = strsim::jaro_winkler(&wanted, &candidate);
+        // `cost` is like `cost/cost`, and `resource` like `resource/id`.
+        let parts = candidate.split(['/', '_', ':']);
+        let part = parts.map(|part| strsim::jaro_winkler(&wanted, part) - 0.05);
+        part.fold(whole, f64::max)
+    };
+    names
+        .map(|candidate| (likeness(candidate), candidate))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.len().cmp(&a.1.len())))
+        .map(|(_, candidate)| candidate)
+}
+
+/// The line of a place with carets under it.
+fn snippet(piece: &Piece, start: usize, end: usize) -> String {
+    let sql = &piece.sql;
+    let start = start.min(sql.len());
+    let line_start = sql[..start].rfind('\n').map_or(0, |at| at + 1);
+    let line_end = sql[start..].find('\n').map_or(sql.len(), |at| start + at);
+    let number = piece.line + sql[..start].matches('\n').count() as u64;
+    let line = sql[line_start..line_end].replace('\t', " ");
+    let before = unicode_width::UnicodeWidthStr::width(&sql[line_start..start]);
+    let marked = &sql[start..end.clamp(start, line_end)];
+    let width = unicode_width::UnicodeWidthStr::width(marked).max(1);
+    let margin = " ".repeat(number.to_string().len());
+    format!(
+        "\n {number} | {line}\n {margin} | {}{}",
+        " ".repeat(before),
+        "^".repeat(width)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_found_and_a_far_one_is_not() {
+        let names = [
+            "cost/cost",
+            "resource/id",
+            "lineitem/type",
+            "billing_period",
+        ];
+        let near = |name: &str| nearest(name, names.into_iter());
+        assert_eq!(near("billing_perod"), Some("billing_period"));
+        assert_eq!(near("cost"), Some("cost/cost"));
+        assert_eq!(near("LINEITEM/TYPE"), Some("lineitem/type"));
+        assert_eq!(near("zzz"), None);
+    }
+
+    #[test]
+    fn the_caret_stands_under_the_word() {
+        let piece = Piece {
+            sql: "select 1,\n  größe, cst\nfrom t".to_string(),
+            line: 4,
+        };
+        let (start, end) = word(&piece.sql, "cst").unwrap();
+        assert_eq!(
+            snippet(&piece, start, end),
+            "\n 5 |   größe, cst\n   |          ^^^"
+        );
+    }
+}

@@ -1,0 +1,286 @@
+//! SQL text to statements: where one ends, what it may do, and its parameters.
+
+use std::collections::BTreeMap;
+
+use datafusion::common::{ParamValues, ScalarValue};
+use datafusion::dataframe::DataFrame;
+use datafusion::logical_expr::{DdlStatement, LogicalPlan, Statement};
+use datafusion::prelude::SessionContext;
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+
+use super::mistake;
+use crate::decimal;
+use crate::error::{Error, Result};
+
+/// One statement of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// The statement without its semicolon.
+    pub sql: String,
+    /// The line of its first character in the text, from 1.
+    pub line: u64,
+}
+
+/// Splits a text at its semicolons; those in quotes and comments are not ends.
+///
+/// A text that cannot be cut into tokens comes back whole: planning it names the mistake.
+pub fn split(text: &str) -> Vec<Piece> {
+    let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize_with_location();
+    let Ok(tokens) = tokens else {
+        return vec![Piece {
+            sql: text.to_string(),
+            line: 1,
+        }];
+    };
+    let ends = tokens
+        .iter()
+        .filter(|token| token.token == Token::SemiColon)
+        .map(|token| offset(text, token.span.start.line, token.span.start.column));
+    let mut pieces = Vec::new();
+    let mut start = 0;
+    for end in ends.chain([text.len()]) {
+        push_piece(&mut pieces, text, start, end);
+        start = (end + 1).min(text.len());
+    }
+    pieces
+}
+
+/// Whether the text ends within a statement, so that a shell asks for another line.
+pub fn is_open(text: &str) -> bool {
+    let mut tokens = match Tokenizer::new(&GenericDialect {}, text).tokenize() {
+        Ok(tokens) => tokens,
+        // An open quote or comment.
+        Err(_) => return true,
+    };
+    tokens.retain(|token| !matches!(token, Token::Whitespace(_)));
+    !tokens.is_empty() && tokens.last() != Some(&Token::SemiColon)
+}
+
+fn push_piece(pieces: &mut Vec<Piece>, text: &str, start: usize, end: usize) {
+    let sql = &text[start..end];
+    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize();
+    let blank = |token: &Token| matches!(token, Token::Whitespace(_));
+    if tokens.is_ok_and(|tokens| tokens.iter().all(blank)) {
+        return;
+    }
+    let skipped = sql.len() - sql.trim_start().len();
+    let line = text[..start + skipped].matches('\n').count() as u64 + 1;
+    pieces.push(Piece {
+        sql: sql.trim().to_string(),
+        line,
+    });
+}
+
+/// The byte at a line and column, which count from 1 and in characters.
+pub fn offset(text: &str, line: u64, column: u64) -> usize {
+    let before: usize = text
+        .split_inclusive('\n')
+        .take(usize::try_from(line).unwrap_or(1).saturating_sub(1))
+        .map(str::len)
+        .sum();
+    let rest = &text[before.min(text.len())..];
+    let skipped = usize::try_from(column).unwrap_or(1).saturating_sub(1);
+    let within: usize = rest.chars().take(skipped).map(char::len_utf8).sum();
+    (before + within).min(text.len())
+}
+
+/// Values of `$name` in statements.
+pub type Parameters = BTreeMap<String, ScalarValue>;
+
+/// Reads `name=value`. A number is one, `true` and `false` are booleans, `null` is NULL, and everything
+/// else is text; quotes (`'7'`) make text of what looks like something else.
+pub fn parameter(text: &str) -> Result<(String, ScalarValue)> {
+    let (name, value) = named_value(text)?;
+    Ok((name, value_of(&value)))
+}
+
+/// Reads `name=value` without looking at the value.
+///
+/// # Errors
+/// Class usage, for what is not of that form.
+pub fn named_value(text: &str) -> Result<(String, String)> {
+    let (name, value) = text.split_once('=').ok_or_else(|| {
+        Error::usage(format!("`{text}` is not name=value"))
+            .with_hint("for example --param month=2026-10, which the SQL uses as $month")
+    })?;
+    let legal = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if name.is_empty() || !name.chars().all(legal) {
+        return Err(Error::usage(format!("`{name}` cannot name a parameter"))
+            .with_hint("use letters, digits and _"));
+    }
+    Ok((name.to_string(), value.to_string()))
+}
+
+/// The value that a text looks like.
+pub fn value_of(text: &str) -> ScalarValue {
+    let quoted = text.strip_prefix('\'').and_then(|t| t.strip_suffix('\''));
+    if let Some(quoted) = quoted {
+        return ScalarValue::from(quoted);
+    }
+    match text {
+        "true" => return ScalarValue::from(true),
+        "false" => return ScalarValue::from(false),
+        "null" => return ScalarValue::Null,
+        _ => {}
+    }
+    if let Ok(whole) = text.parse::<i64>() {
+        return ScalarValue::from(whole);
+    }
+    match decimal::parse(text) {
+        Ok(number) if !number.rounded => {
+            ScalarValue::Decimal128(Some(number.units), decimal::PRECISION, decimal::SCALE)
+        }
+        _ => ScalarValue::from(text),
+    }
+}
+
+/// Plans a statement with its parameters, if it is allowed.
+///
+/// # Errors
+/// Class data, with the place of the mistake; class usage, for what is not allowed or a parameter
+/// without a value.
+pub async fn plan(
+    context: &SessionContext,
+    piece: &Piece,
+    parameters: &Parameters,
+    allow_write: bool,
+) -> Result<DataFrame> {
+    let state = context.state();
+    let known = context
+        .catalog("datafusion")
+        .and_then(|catalog| catalog.schema("public"))
+        .map(|schema| schema.table_names())
+        .unwrap_or_default();
+    let explain = |e| mistake::explain_at(piece, &e, &known);
+    let plan = state
+        .create_logical_plan(&piece.sql)
+        .await
+        .map_err(explain)?;
+    allowed(&plan, allow_write)?;
+    let wanted = plan.get_parameter_names().map_err(explain)?;
+    let plan = if wanted.is_empty() {
+        plan
+    } else {
+        let mut values = Vec::new();
+        for name in wanted {
+            let name = name.trim_start_matches('$').to_string();
+            let value = parameters.get(&name).cloned().ok_or_else(|| {
+                Error::usage(format!("the parameter ${name} has no value"))
+                    .with_hint(format!("give it with --param {name}=…"))
+            })?;
+            values.push((name, value));
+        }
+        plan.with_param_values(ParamValues::from(values))
+            .map_err(explain)?
+    };
+    context.execute_logical_plan(plan).await.map_err(explain)
+}
+
+/// Settings that a statement may change without `--allow-write`: none of them lifts a limit.
+const HARMLESS: [&str; 3] = [
+    "datafusion.explain.",
+    "datafusion.format.",
+    "datafusion.execution.time_zone",
+];
+
+/// Refuses what writes, reads other files, or lifts a limit.
+fn allowed(plan: &LogicalPlan, allow_write: bool) -> Result<()> {
+    if allow_write {
+        return Ok(());
+    }
+    let refused = |what: &str| {
+        Err(
+            Error::usage(format!("{what} is not allowed: queries are read-only"))
+                .with_hint("--allow-write allows it for this run"),
+        )
+    };
+    match plan {
+        LogicalPlan::Copy(_) => refused("COPY"),
+        LogicalPlan::Dml(dml) => refused(&dml.op.to_string()),
+        LogicalPlan::Ddl(DdlStatement::CreateView(_) | DdlStatement::DropView(_)) => Ok(()),
+        LogicalPlan::Ddl(ddl) => refused(match ddl {
+            DdlStatement::CreateExternalTable(_) => "CREATE EXTERNAL TABLE",
+            DdlStatement::CreateMemoryTable(_) => "CREATE TABLE",
+            DdlStatement::DropTable(_) => "DROP TABLE",
+            DdlStatement::CreateFunction(_) => "CREATE FUNCTION",
+            _ => "this statement",
+        }),
+        LogicalPlan::Statement(Statement::SetVariable(set)) => {
+            if HARMLESS.iter().any(|name| set.variable.starts_with(name)) {
+                return Ok(());
+            }
+            refused(&format!("SET {}", set.variable))
+        }
+        LogicalPlan::Statement(Statement::ResetVariable(_)) => refused("RESET"),
+        LogicalPlan::Statement(_) => refused("this statement"),
+        // EXPLAIN ANALYZE runs what it explains.
+        LogicalPlan::Explain(explain) => allowed(&explain.plan, allow_write),
+        LogicalPlan::Analyze(analyze) => allowed(&analyze.input, allow_write),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn pieces(text: &str) -> Vec<(String, u64)> {
+        split(text)
+            .into_iter()
+            .map(|piece| (piece.sql, piece.line))
+            .collect()
+    }
+
+    #[test]
+    fn semicolons_in_quotes_and_comments_end_nothing() {
+        let text = "select ';' as \"a;b\"; -- one; two\n\n select 2 /* ; */;\n;;\nselect 3";
+        assert_eq!(
+            pieces(text),
+            [
+                ("select ';' as \"a;b\"".to_string(), 1),
+                ("-- one; two\n\n select 2 /* ; */".to_string(), 1),
+                ("select 3".to_string(), 5),
+            ]
+        );
+        assert_eq!(pieces(" \n-- nothing\n"), []);
+        assert_eq!(pieces("select 'open"), [("select 'open".to_string(), 1)]);
+    }
+
+    #[test]
+    fn a_text_is_open_until_its_semicolon() {
+        for open in ["select 1", "select ';", "select 1; select 2", "/* ", "\"a;"] {
+            assert!(is_open(open), "{open}");
+        }
+        for closed in ["", "  \n", "-- x", "select 1;", "select 1; -- done"] {
+            assert!(!is_open(closed), "{closed}");
+        }
+    }
+
+    #[test]
+    fn parameters_have_the_type_that_they_look_like() {
+        let value = |text: &str| parameter(text).unwrap().1;
+        assert_eq!(value("n=12"), ScalarValue::from(12i64));
+        assert_eq!(
+            value("x=0.1"),
+            ScalarValue::Decimal128(Some(10i128.pow(23)), 38, 24)
+        );
+        assert_eq!(value("m=2026-10"), ScalarValue::from("2026-10"));
+        assert_eq!(value("m='7'"), ScalarValue::from("7"));
+        assert_eq!(value("m="), ScalarValue::from(""));
+        assert_eq!(value("m=a=b"), ScalarValue::from("a=b"));
+        assert!(parameter("month").is_err());
+        assert!(parameter("a b=1").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn the_pieces_are_the_text(words in prop::collection::vec("[a-z' ]{0,6}", 0..6)) {
+            let quoted: Vec<String> = words.iter().map(|w| format!("select '{}'", w.replace('\'', "''"))).collect();
+            let found: Vec<String> = split(&quoted.join(";\n")).into_iter().map(|p| p.sql).collect();
+            prop_assert_eq!(found, quoted);
+        }
+    }
+}

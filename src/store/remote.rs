@@ -1,0 +1,121 @@
+//! Object stores by URL, with credentials from each provider's standard environment variables.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::azure::MicrosoftAzureBuilder;
+use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::http::HttpBuilder;
+use object_store::local::LocalFileSystem;
+use object_store::{ClientConfigKey, ObjectStore, RetryConfig};
+use url::Url;
+
+use crate::error::{Error, Result};
+
+/// What to say when S3 does not let us in.
+pub const S3_CREDENTIALS: &str = "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION (and, for \
+                                  another endpoint, AWS_ENDPOINT_URL), with leave to read, write, list and \
+                                  delete there";
+
+/// The object store of a URL: the bucket, container, host or file system, whose paths start at its root.
+///
+/// Known are `file`, `s3`, `gs`, `az` (and `abfs`, `abfss`), and `https`, from which one can only read.
+///
+/// # Errors
+/// Class configuration, for another scheme or credentials that are no good.
+pub fn object_store(url: &Url) -> Result<Arc<dyn ObjectStore>> {
+    let place = format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default());
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(
+            Error::config(format!("the URL at {place} holds credentials")).with_hint(
+                "credentials belong in the provider's environment variables, not in a URL",
+            ),
+        );
+    }
+    let failed = |hint: &str, e: object_store::Error| {
+        Error::config(format!("`{place}`: {e}")).with_hint(hint)
+    };
+    match url.scheme() {
+        "file" => Ok(Arc::new(LocalFileSystem::new())),
+        "s3" => s3(url),
+        "gs" => {
+            let builder = GoogleCloudStorageBuilder::from_env()
+                .with_url(url.as_str())
+                .with_retry(retries());
+            let built = builder.build();
+            let hint = "set GOOGLE_APPLICATION_CREDENTIALS to a service account's file";
+            Ok(Arc::new(built.map_err(|e| failed(hint, e))?))
+        }
+        "az" | "abfs" | "abfss" => {
+            let builder = MicrosoftAzureBuilder::from_env()
+                .with_url(url.as_str())
+                .with_retry(retries());
+            let hint = "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY, or a service \
+                        principal's variables";
+            Ok(Arc::new(builder.build().map_err(|e| failed(hint, e))?))
+        }
+        "https" => {
+            let root = &url[..url::Position::BeforePath];
+            let built = HttpBuilder::new()
+                .with_url(root)
+                .with_retry(retries())
+                .build();
+            Ok(Arc::new(built.map_err(|e| failed("check the URL", e))?))
+        }
+        scheme => Err(
+            Error::config(format!("`{place}`: the scheme `{scheme}` is not supported"))
+                .with_hint("use a path, or an s3://, gs://, az:// or https:// URL"),
+        ),
+    }
+}
+
+fn s3(url: &Url) -> Result<Arc<dyn ObjectStore>> {
+    let builder = AmazonS3Builder::from_env()
+        .with_url(url.as_str())
+        .with_retry(retries());
+    let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint);
+    let plain = endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"));
+    let allow_http = AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp);
+    let allowed = builder
+        .get_config_value(&allow_http)
+        .is_some_and(|allow| allow == "true");
+    if plain && !allowed {
+        return Err(
+            Error::config(format!("store `{url}`: the endpoint is plain http"))
+                .with_hint("use https, or set AWS_ALLOW_HTTP=true"),
+        );
+    }
+    let built = builder.build();
+    let built = built
+        .map_err(|e| Error::config(format!("store `{url}`: {e}")).with_hint(S3_CREDENTIALS))?;
+    Ok(Arc::new(built))
+}
+
+fn retries() -> RetryConfig {
+    RetryConfig {
+        max_retries: 5,
+        retry_timeout: Duration::from_secs(30),
+        ..RetryConfig::default()
+    }
+}
+
+/// A path or URL as a URL; a path is taken from the working folder.
+///
+/// # Errors
+/// Class configuration, for what is neither.
+pub fn url_of(location: &str) -> Result<Url> {
+    if location.contains("://") {
+        return Url::parse(location)
+            .map_err(|e| Error::config(format!("`{location}` is not a URL: {e}")));
+    }
+    let failed =
+        |e: &dyn std::fmt::Display| Error::config(format!("`{location}` is not a path: {e}"));
+    let path = std::path::absolute(location).map_err(|e| failed(&e))?;
+    let url = if location.ends_with('/') {
+        Url::from_directory_path(&path)
+    } else {
+        Url::from_file_path(&path)
+    };
+    url.map_err(|()| failed(&"it is not absolute"))
+}
