@@ -56,12 +56,14 @@ FORMS = [
 LOOK = """
 import json, sys, deltalake, duckdb
 files = deltalake.DeltaTable(sys.argv[1] + "/line_items").file_uris()
+duckdb.execute("set enable_progress_bar = false")
 one, = duckdb.execute('''
-    with resources as (
-      select "resource/id" as id, count(*) as rows
+    with months as (
+      select "resource/id" as id, billing_period, count(*) as rows
       from read_parquet(?, hive_partitioning = true, hive_types = {'billing_period': varchar})
-      group by 1 having count(distinct billing_period) = 12
-    )
+      group by 1, 2
+    ),
+    resources as (select id, sum(rows) as rows from months group by 1 having count(*) = 12)
     select id from resources order by rows, id
     limit 1 offset (select count(*) // 2 from resources)''', [files]).fetchone()
 print(json.dumps({"files": sorted(files), "resource": one}))
@@ -71,6 +73,7 @@ DUCKDB = """
 import csv, decimal, sys, duckdb
 decimal.getcontext().prec = 60
 *prepare, question = sys.argv[1:]
+duckdb.execute("set enable_progress_bar = false")
 for statement in prepare:
     duckdb.execute(statement)
 answer = duckdb.execute(question)

@@ -4,27 +4,30 @@
 -- optional: resource/id, resource/service, resource/usage_family, resource/account, resource/region
 -- optional: action/usage_type, action/operation, usage/amount, usage/units, cost/discounted_cost
 -- optional: cost/on_demand_cost, cost/amortized_cost, cost/discounted_amortized_cost
+-- optional: resource/tag:confluent_environment, resource/tag:confluent_name
 
 select
   to_char(cast("time/usage_start" as timestamp), '%Y-%m') as billing_period,
-  "lineitem/id",
+  nullif("lineitem/id", '') as "lineitem/id",
   coalesce(nullif("lineitem/type", ''), 'Usage') as "lineitem/type",
-  "lineitem/description",
-  "lineitem/cloud_provider",
+  nullif("lineitem/description", '') as "lineitem/description",
+  nullif("lineitem/cloud_provider", '') as "lineitem/cloud_provider",
   cast("time/usage_start" as timestamp) as "time/usage_start",
-  cast(nullif("time/usage_end", '') as timestamp) as "time/usage_end",
-  "resource/id",
-  "resource/service",
-  "resource/usage_family",
-  "resource/account",
-  "resource/region",
-  "action/usage_type",
-  "action/operation",
+  cast(nullif(cast("time/usage_end" as varchar), '') as timestamp) as "time/usage_end",
+  nullif("resource/id", '') as "resource/id",
+  nullif("resource/service", '') as "resource/service",
+  nullif("resource/usage_family", '') as "resource/usage_family",
+  nullif("resource/account", '') as "resource/account",
+  nullif("resource/region", '') as "resource/region",
+  nullif("action/usage_type", '') as "action/usage_type",
+  nullif("action/operation", '') as "action/operation",
   amount("usage/amount") as "usage/amount",
-  "usage/units",
+  nullif("usage/units", '') as "usage/units",
   amount("cost/cost") as "cost/cost",
   amount("cost/discounted_cost") as "cost/discounted_cost",
   amount("cost/on_demand_cost") as "cost/on_demand_cost",
   amount("cost/amortized_cost") as "cost/amortized_cost",
-  amount("cost/discounted_amortized_cost") as "cost/discounted_amortized_cost"
+  amount("cost/discounted_amortized_cost") as "cost/discounted_amortized_cost",
+  nullif("resource/tag:confluent_environment", '') as "resource/tag:confluent_environment",
+  nullif("resource/tag:confluent_name", '') as "resource/tag:confluent_name"
 from source

@@ -1,7 +1,8 @@
-//! SQL functions of the product: `json_text`, `json_entries`, `tags_json`, `bucket`, `share`, `amount`,
-//! `price` and `times`.
+//! SQL functions of the product: `json_text`, `json_entries`, `tags_json`, `map_json`, `bucket`, `share`,
+//! `amount`, `price`, `times`, and a `round` for decimals.
 
 mod money;
+mod round;
 mod tags;
 
 use std::sync::Arc;
@@ -14,12 +15,14 @@ use twox_hash::XxHash64;
 use crate::decimal;
 
 /// All functions.
-pub fn all() -> [ScalarUDF; 8] {
+pub fn all() -> [ScalarUDF; 10] {
     [
         money::amount(),
         money::price(),
         money::times(),
+        round::round(),
         tags::json_entries(),
+        tags::map_json(),
         tags::tags_json(),
         // `json_text(object, key)`: the text at a top-level key of a JSON object, else NULL.
         create_udf(

@@ -38,6 +38,12 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "sources/cur2",
     "sources/cbf",
     "diff/changes",
+    "reports/changes",
+    "reports/cost_over_time",
+    "reports/discounts_and_credits",
+    "reports/idle_resources",
+    "reports/top_resources",
+    "reports/unit_prices",
 ];
 
 /// The kinds of SQL files, and whether a user's folder may add files of other names.

@@ -7,6 +7,7 @@ use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::{DdlStatement, LogicalPlan, Statement};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::mistake;
@@ -146,6 +147,7 @@ pub async fn plan(
     parameters: &Parameters,
     allow_write: bool,
 ) -> Result<DataFrame> {
+    refuse_wrong(piece)?;
     let state = context.state();
     let known = context
         .catalog("datafusion")
@@ -175,6 +177,31 @@ pub async fn plan(
             .map_err(explain)?
     };
     context.execute_logical_plan(plan).await.map_err(explain)
+}
+
+/// Refuses what the engine would answer wrongly: it forgets how often rows occur in INTERSECT ALL and
+/// EXCEPT ALL.
+fn refuse_wrong(piece: &Piece) -> Result<()> {
+    let Ok(mut tokens) = Tokenizer::new(&GenericDialect {}, &piece.sql).tokenize() else {
+        return Ok(());
+    };
+    tokens.retain(|token| !matches!(token, Token::Whitespace(_)));
+    let word = |token: &Token, keywords: &[Keyword]| match token {
+        Token::Word(word) => word.quote_style.is_none() && keywords.contains(&word.keyword),
+        _ => false,
+    };
+    let set_operations = [Keyword::INTERSECT, Keyword::EXCEPT, Keyword::MINUS];
+    let found = tokens
+        .windows(2)
+        .find(|pair| word(&pair[0], &set_operations) && word(&pair[1], &[Keyword::ALL]));
+    match found {
+        Some(pair) => Err(Error::data(format!(
+            "{} ALL would count rows wrongly, so it is refused",
+            pair[0]
+        ))
+        .with_hint("leave ALL out, or number equal rows with row_number() and compare those too")),
+        None => Ok(()),
+    }
 }
 
 /// Settings that a statement may change without `--allow-write`: none of them lifts a limit.

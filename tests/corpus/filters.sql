@@ -69,7 +69,7 @@ select distinct connection, billing_period from costs order by 1, 2
 select connection, billing_period, count(*) from line_items group by connection, billing_period
 
 -- name: filter-partition-columns-swapped
-select billing_period, connection, billing_period from costs where billing_period = '2026-11' and line_type = 'SUPPORT'
+select billing_period, connection, billing_period as again from costs where billing_period = '2026-11' and line_type = 'SUPPORT'
 
 -- name: filter-partition-upper
 select distinct upper(connection), length(billing_period), billing_period || '-01' from costs

@@ -54,11 +54,11 @@ select case when amount > (select max(price) from costs) then 'above' else 'belo
 select product, sum(amount) from costs group by product having sum(amount) > (select sum(amount) / 100 from costs)
 
 -- name: sub-row-of-two
+-- error: Too many columns
 select count(*) from costs where (product, line_type) in (select product, line_type from costs where amount < 0)
--- duckdb: select count(*) from costs where (product, line_type) in (select (product, line_type) from costs where amount < 0 and product is not null)
 
 -- name: sub-more-than-one-row
--- error: query:
+-- error: more than one row
 select record_id from costs where amount = (select amount from costs)
 
 -- name: sub-lateral

@@ -1,7 +1,9 @@
 //! Runs `tests/slt`: one file for every SQL file, on the product's own session.
 //!
 //! A statement may hold `{{models/line_items}}`, which stands for that SQL file with its parameters
-//! filled in. A row is one line: values joined by ` | `, NULL and (empty) spelled out.
+//! filled in. Once there is a table `all_line_items`, the views stand over it, and in the file of a report
+//! `report` is its rows, with the values of the comment `# param name=value`; once there is a table
+//! `source`, `mapped` is the source format's rows. A row is one line: values joined by ` | `, NULL and (empty) spelled out.
 
 use std::path::{Path, PathBuf};
 
@@ -32,7 +34,46 @@ fn files_below(folder: &Path, extension: &str) -> Vec<PathBuf> {
     found
 }
 
-struct Session(SessionContext);
+struct Session {
+    context: SessionContext,
+    /// The file's name below `tests/slt`, without its ending.
+    name: String,
+    /// `name=value` of its `# param` comments.
+    parameters: Vec<(String, String)>,
+}
+
+impl Session {
+    /// Views over the inputs that a statement has just made.
+    async fn views_over(&self, table: &str) -> Result<(), DataFusionError> {
+        let mut views: Vec<(String, String)> = Vec::new();
+        if table == "all_line_items" {
+            let all = [
+                "daily_costs",
+                "monthly_costs",
+                "cost_changes",
+                "costs_by_tag",
+            ];
+            views.extend(all.map(|view| (view.to_string(), format!("views/{view}"))));
+            if self.name.starts_with("reports/") {
+                views.push(("report".to_string(), self.name.clone()));
+            }
+        } else if self.name.starts_with("sources/") {
+            views.push(("mapped".to_string(), self.name.clone()));
+        }
+        for (view, file) in views {
+            let mut sql = filled_in(&format!("create view {view} as {{{{{file}}}}}"));
+            for (name, value) in &self.parameters {
+                let literal = match value.parse::<i64>() {
+                    Ok(_) => value.clone(),
+                    Err(_) => format!("'{value}'"),
+                };
+                sql = sql.replace(&format!("${name}"), &literal);
+            }
+            self.context.sql(&sql).await?;
+        }
+        Ok(())
+    }
+}
 
 /// The SQL with every `{{name}}` replaced by the file, and its parameters by literals.
 fn filled_in(sql: &str) -> String {
@@ -90,7 +131,12 @@ impl AsyncDB for Session {
     type ColumnType = DefaultColumnType;
 
     async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, DataFusionError> {
-        let batches = self.0.sql(&filled_in(sql)).await?.collect().await?;
+        let batches = self.context.sql(&filled_in(sql)).await?.collect().await?;
+        for table in ["all_line_items", "source"] {
+            if sql.starts_with(&format!("create table {table} as")) {
+                self.views_over(table).await?;
+            }
+        }
         let counts = |batch: &RecordBatch| {
             batch.num_columns() == 0
                 || batch.schema().field(0).name() == "count" && sql.starts_with("insert")
@@ -133,11 +179,23 @@ async fn sql_files_give_the_rows_of_their_slt() {
     let folder = tempfile::tempdir().unwrap();
     for file in files {
         let location = folder.path().display().to_string();
+        let name = file.strip_prefix(root().join("tests/slt")).unwrap();
+        let name = name.with_extension("").display().to_string();
+        let text = std::fs::read_to_string(&file).unwrap();
+        let parameters = text.lines().filter_map(|line| {
+            let (name, value) = line.strip_prefix("# param ")?.split_once('=')?;
+            Some((name.to_string(), value.to_string()))
+        });
+        let parameters: Vec<_> = parameters.collect();
         let mut runner = Runner::new(move || {
-            let location = location.clone();
+            let (location, name, parameters) = (location.clone(), name.clone(), parameters.clone());
             async move {
                 let store = Store::open(&location).unwrap();
-                Ok(Session(engine::session(&store, Limits::default()).unwrap()))
+                Ok(Session {
+                    context: engine::session(&store, Limits::default()).unwrap(),
+                    name,
+                    parameters,
+                })
             }
         });
         if let Err(error) = runner.run_file_async(&file).await {

@@ -7,8 +7,8 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use crate::engine::text::{self, Cells};
 use crate::error::Result;
 
-/// Texts and names are not cut below this.
-const NARROWEST: usize = 10;
+/// Texts and names are not cut below this; columns are left out instead.
+const NARROWEST: usize = 16;
 
 struct Column {
     name: String,
@@ -99,22 +99,28 @@ fn total(columns: &[Column], most: usize) -> usize {
     widths.sum::<usize>() + 1
 }
 
+/// Columns that fit: first texts are cut, then columns from the middle go, for keys stand at the front and
+/// figures at the end.
 fn fitted(mut columns: Vec<Column>, width: usize) -> Vec<Column> {
-    let widest = columns.iter().map(Column::width).max().unwrap_or_default();
-    let most = (NARROWEST..=widest)
-        .rev()
-        .find(|most| total(&columns, *most) <= width)
-        .unwrap_or(NARROWEST);
+    const GAP: usize = 4;
+    let mut left_out = 0;
+    let most = loop {
+        let room = width.saturating_sub(left_out);
+        let widest = columns.iter().map(Column::width).max().unwrap_or_default();
+        let fits = |most: &usize| total(&columns, *most) <= room;
+        if let Some(most) = (NARROWEST.min(widest)..=widest).rev().find(fits) {
+            break most;
+        }
+        if columns.len() == 1 {
+            break room.saturating_sub(GAP).max(1);
+        }
+        columns.remove(columns.len() / 2);
+        left_out = GAP;
+    };
     for column in &mut columns {
         column.cut(most);
     }
-    // Columns from the middle go first: keys stand at the front, figures at the end.
-    let mut left_out = false;
-    while total(&columns, most) + if left_out { 4 } else { 0 } > width && columns.len() > 1 {
-        columns.remove(columns.len() / 2);
-        left_out = true;
-    }
-    if left_out {
+    if left_out > 0 {
         let rows = columns.first().map_or(0, |column| column.cells.len());
         let gap = Column {
             name: "…".to_string(),
@@ -210,9 +216,9 @@ mod tests {
             vec!["a long text that is cut".into()],
             vec![1_234_567_890_123],
         );
-        let out = table(&batch.schema(), &[batch.clone()], Some(64)).unwrap();
+        let out = table(&batch.schema(), &[batch.clone()], Some(70)).unwrap();
         assert!(out.contains("1234567890123"), "{out}");
-        assert!(out.contains("a long te…"), "{out}");
+        assert!(out.contains("a long text tha…"), "{out}");
         assert!(out.contains("of 6 columns shown"), "{out}");
         let whole = table(&batch.schema(), &[batch], None).unwrap();
         assert!(!whole.contains('…'));

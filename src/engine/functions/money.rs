@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Decimal128Array};
-use arrow::compute::cast;
+use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, i256};
+use arrow::util::display::FormatOptions;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, create_udf,
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
 use crate::decimal;
@@ -44,29 +45,65 @@ const ONE: i128 = 10i128.pow(decimal::SCALE as u32);
 /// What 38 digits hold, in units of the scale.
 const LIMIT: i128 = 10i128.pow(decimal::PRECISION as u32);
 
-fn of_two(name: &'static str, function: fn(i128, i128) -> Result<Option<i128>>) -> ScalarUDF {
-    create_udf(
+type OfTwo = fn(i128, i128) -> Result<Option<i128>>;
+
+fn of_two(name: &'static str, function: OfTwo) -> ScalarUDF {
+    ScalarUDF::new_from_impl(Numbers {
         name,
-        vec![decimal::TYPE, decimal::TYPE],
-        decimal::TYPE,
-        Volatility::Immutable,
-        Arc::new(move |arguments| {
-            let arrays = ColumnarValue::values_to_arrays(arguments)?;
-            let left = arrays[0].as_primitive::<Decimal128Type>();
-            let right = arrays[1].as_primitive::<Decimal128Type>();
-            let values: Decimal128Array = left
-                .iter()
-                .zip(right)
-                .map(|pair| match pair {
-                    (Some(a), Some(b)) => function(a, b),
-                    _ => Ok(None),
-                })
-                .collect::<Result<_>>()?;
-            Ok(ColumnarValue::Array(Arc::new(
-                values.with_data_type(decimal::TYPE),
-            )))
-        }),
-    )
+        function,
+        signature: Signature::any(2, Volatility::Immutable),
+    })
+}
+
+/// A function of two numbers of any kind; its name tells it from others.
+#[derive(Debug)]
+struct Numbers {
+    name: &'static str,
+    function: OfTwo,
+    signature: Signature,
+}
+
+impl PartialEq for Numbers {
+    fn eq(&self, other: &Numbers) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Numbers {}
+
+impl std::hash::Hash for Numbers {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl ScalarUDFImpl for Numbers {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+        Ok(decimal::TYPE)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let of = |at: usize| exact(&args.args[at].to_array(args.number_rows)?);
+        let values: Decimal128Array = of(0)?
+            .iter()
+            .zip(of(1)?.iter())
+            .map(|pair| match pair {
+                (Some(a), Some(b)) => (self.function)(a, b),
+                _ => Ok(None),
+            })
+            .collect::<Result<_>>()?;
+        Ok(ColumnarValue::Array(Arc::new(
+            values.with_data_type(decimal::TYPE),
+        )))
+    }
 }
 
 /// The quotient of integers, half-even.
@@ -115,33 +152,41 @@ impl ScalarUDFImpl for Amount {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let array = args.args[0].to_array(args.number_rows)?;
-        let values: Decimal128Array = match array.data_type() {
-            data_type
-                if data_type.is_integer() || data_type.is_decimal() || data_type.is_null() =>
-            {
-                return Ok(ColumnarValue::Array(cast(&array, &decimal::TYPE)?));
-            }
-            DataType::Float64 => {
-                let floats = array.as_primitive::<Float64Type>().iter();
-                let texts = floats.map(|value| value.map(|value| value.to_string()));
-                texts.map(parsed).collect::<Result<_>>()?
-            }
-            DataType::Float32 => {
-                let floats = array.as_primitive::<Float32Type>().iter();
-                let texts = floats.map(|value| value.map(|value| value.to_string()));
-                texts.map(parsed).collect::<Result<_>>()?
-            }
-            _ => {
-                let texts: ArrayRef = cast(&array, &DataType::Utf8View)?;
-                let texts = texts.as_string_view().iter();
-                texts.map(parsed).collect::<Result<_>>()?
-            }
-        };
-        Ok(ColumnarValue::Array(Arc::new(
-            values.with_data_type(decimal::TYPE),
-        )))
+        Ok(ColumnarValue::Array(Arc::new(exact(&array)?)))
     }
 }
+
+/// Values of any kind as exact decimals.
+fn exact(array: &ArrayRef) -> Result<Decimal128Array> {
+    let values: Decimal128Array = match array.data_type() {
+        data_type if data_type.is_integer() || data_type.is_decimal() || data_type.is_null() => {
+            let array = cast_with_options(array, &decimal::TYPE, &STRICT)?;
+            return Ok(array.as_primitive::<Decimal128Type>().clone());
+        }
+        DataType::Float64 => {
+            let floats = array.as_primitive::<Float64Type>().iter();
+            let texts = floats.map(|value| value.map(|value| value.to_string()));
+            texts.map(parsed).collect::<Result<_>>()?
+        }
+        DataType::Float32 => {
+            let floats = array.as_primitive::<Float32Type>().iter();
+            let texts = floats.map(|value| value.map(|value| value.to_string()));
+            texts.map(parsed).collect::<Result<_>>()?
+        }
+        _ => {
+            let texts: ArrayRef = cast(array, &DataType::Utf8View)?;
+            let texts = texts.as_string_view().iter();
+            texts.map(parsed).collect::<Result<_>>()?
+        }
+    };
+    Ok(values.with_data_type(decimal::TYPE))
+}
+
+/// A number that does not fit is an error, not NULL.
+const STRICT: CastOptions<'static> = CastOptions {
+    safe: false,
+    format_options: FormatOptions::new(),
+};
 
 /// A number as people write it: spaces around it, a plus sign and a missing zero are fine.
 fn parsed(text: Option<impl AsRef<str>>) -> Result<Option<i128>> {

@@ -1,10 +1,11 @@
-//! Tags in SQL: `tags_json` makes one JSON object of them, `json_entries` takes it apart.
+//! Tags in SQL: `tags_json` and `map_json` make one JSON object of them, `json_entries` takes it apart.
 
 use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, ListBuilder, StringBuilder, StringViewBuilder, StructBuilder,
 };
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Fields};
 use datafusion::common::Result;
 use datafusion::logical_expr::{
@@ -31,6 +32,13 @@ pub fn json_entries() -> ScalarUDF {
             Ok(ColumnarValue::Array(entries(&arrays[0])))
         }),
     )
+}
+
+/// `map_json(map)`: a map of texts as a JSON object; a text is taken for one already; NULL where it is empty.
+pub fn map_json() -> ScalarUDF {
+    ScalarUDF::new_from_impl(MapJson {
+        signature: Signature::any(1, Volatility::Immutable),
+    })
 }
 
 fn fields() -> Fields {
@@ -69,6 +77,50 @@ fn entries(objects: &ArrayRef) -> ArrayRef {
         lists.append(true);
     }
     Arc::new(lists.finish())
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct MapJson {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for MapJson {
+    fn name(&self) -> &str {
+        "map_json"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8View)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let array = args.args[0].to_array(args.number_rows)?;
+        if !matches!(array.data_type(), DataType::Map(..)) {
+            return Ok(ColumnarValue::Array(cast(&array, &DataType::Utf8View)?));
+        }
+        let maps = array.as_map();
+        let mut out = StringViewBuilder::with_capacity(maps.len());
+        for row in 0..maps.len() {
+            let mut object = serde_json::Map::new();
+            if maps.is_valid(row) {
+                let entries = maps.value(row);
+                let keys = cast(entries.column(0), &DataType::Utf8View)?;
+                let values = cast(entries.column(1), &DataType::Utf8View)?;
+                for (key, value) in keys.as_string_view().iter().zip(values.as_string_view()) {
+                    if let (Some(key), Some(value)) = (key, value) {
+                        object.insert(key.to_string(), value.into());
+                    }
+                }
+            }
+            let text = (!object.is_empty()).then(|| serde_json::Value::Object(object).to_string());
+            out.append_option(text);
+        }
+        Ok(ColumnarValue::Array(Arc::new(out.finish())))
+    }
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

@@ -59,10 +59,16 @@ impl Row {
                 continue;
             }
             skip = cell.symbol().width().saturating_sub(1);
+            let next = match colours {
+                true => sequence(cell.fg, cell.modifier),
+                false => String::new(),
+            };
+            let changed = next != style;
+            if changed && !style.is_empty() {
+                text.push_str(RESET);
+            }
             text.push_str(&" ".repeat(std::mem::take(&mut blanks)));
-            let next = sequence(cell.fg, cell.modifier);
-            if colours && next != style {
-                text.push_str(if style.is_empty() { "" } else { RESET });
+            if changed {
                 text.push_str(&next);
                 style = next;
             }

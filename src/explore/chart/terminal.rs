@@ -35,15 +35,21 @@ pub fn terminal(chart: &Chart, width: u16, colours: bool) -> String {
     lines.collect()
 }
 
-/// The figure, or a short one where it takes half of the width.
-fn fitting(number: &Number, places: usize, width: u16) -> String {
-    let exact = figure(&number.text, places);
-    match columns(&exact) <= (width - 2) / 2 {
+/// The figures of a column; short ones where the exact ones take more than half of the width.
+fn column(numbers: &[Option<&Number>], places: usize, width: u16) -> Vec<String> {
+    let text = |form: &dyn Fn(&Number) -> String| -> Vec<String> {
+        let absent = || "–".to_owned();
+        let texts = numbers.iter().map(|n| n.map_or_else(absent, form));
+        texts.collect()
+    };
+    let exact = text(&|number| figure(&number.text, places));
+    match widest(&exact) <= (width - 2) / 2 {
         true => exact,
-        false => short(number.value),
+        false => text(&|number| short(number.value)),
     }
 }
 
-fn widest<'a>(texts: impl Iterator<Item = &'a String>) -> u16 {
-    texts.map(|text| columns(text)).max().unwrap_or(0)
+fn widest<'a>(texts: impl IntoIterator<Item = &'a String>) -> u16 {
+    let widths = texts.into_iter().map(|text| columns(text));
+    widths.max().unwrap_or(0)
 }

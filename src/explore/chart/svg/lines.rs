@@ -95,7 +95,7 @@ impl Frame {
         Frame {
             scale,
             left: MARGIN + ticks.unwrap_or(0) + 10,
-            right: WIDTH - MARGIN - labels.unwrap_or(0) - 28,
+            right: WIDTH - MARGIN - labels.unwrap_or(0) - 34,
             count: i32::try_from(x.len()).unwrap_or(i32::MAX),
         }
     }
@@ -191,9 +191,11 @@ impl Label {
     }
 
     fn draw(&self, page: &Page, right: i32) -> Drawn {
-        let ((from, y), x) = (self.end, right + 24);
+        let ((from, y), x) = (self.end, right + 32);
         let joint = vec![(from + 8, y), (right + 6, y), (x - 5, self.y)];
-        page.line(joint, self.colour, 1)?;
+        // A long joint in the colour of the line would look like data.
+        let long = from + 20 < right;
+        page.line(joint, if long { GRID } else { self.colour }, 1)?;
         // Letters are thinner than lines: a darker colour reads better.
         let RGBColor(red, green, blue) = self.colour;
         let colour = RGBColor(red / 4 * 3, green / 4 * 3, blue / 4 * 3);
@@ -206,7 +208,7 @@ impl Label {
 /// Moves labels apart, as little as it takes, within the picture.
 fn spread(labels: &mut [Label]) {
     labels.sort_by_key(|label| label.y);
-    let (mut least, mut most) = (TOP, FLOOR);
+    let (mut least, mut most) = (TOP, FLOOR - 6);
     for label in labels.iter_mut() {
         label.y = label.y.max(least);
         least = label.y + LABEL;

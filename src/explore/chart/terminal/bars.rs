@@ -4,12 +4,12 @@ use ratatui_core::style::Style;
 
 use super::super::Bar;
 use super::super::row::Row;
-use super::{FAINT, NEGATIVE, POSITIVE, fitting, widest};
+use super::{FAINT, NEGATIVE, POSITIVE, column, widest};
 
 pub(super) fn rows(bars: &[Bar], places: usize, width: u16) -> Vec<Row> {
-    let fitting = |bar: &Bar| fitting(&bar.value, places, width);
-    let figures: Vec<String> = bars.iter().map(fitting).collect();
-    let figure = widest(figures.iter());
+    let numbers: Vec<_> = bars.iter().map(|bar| Some(&bar.value)).collect();
+    let figures = column(&numbers, places, width);
+    let figure = widest(&figures);
     let label = widest(bars.iter().map(|bar| &bar.label)).min((width - figure - 2) / 2);
     let axis = Axis::of(bars, width - figure - label - 2);
     let row = |(bar, text): (&Bar, &String)| {

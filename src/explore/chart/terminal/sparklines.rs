@@ -6,11 +6,10 @@ use ratatui_widgets::sparkline::Sparkline;
 
 use super::super::row::{Row, columns};
 use super::super::{Number, Series};
-use super::{FAINT, NEGATIVE, POSITIVE, fitting, widest};
+use super::{FAINT, NEGATIVE, POSITIVE, column, widest};
 
 /// The figures of a series, the least needed first.
 const FIGURES: [&str; 3] = ["first", "last", "total"];
-const ABSENT: &str = "–";
 /// Blocks that hang from the top; Unicode has only these.
 const HANGING: Set = Set {
     one_eighth: "▔",
@@ -25,71 +24,80 @@ const HANGING: Set = Set {
 };
 
 pub(super) fn rows(x: &[String], series: &[Series], places: usize, width: u16) -> Vec<Row> {
-    let figures: Vec<[String; 3]> = series
-        .iter()
-        .map(|one| figures(one, places, width))
-        .collect();
-    let widest_of = |column: usize| widest(figures.iter().map(|row| &row[column])).max(5);
+    let figures = figures(series, places, width);
+    let widths = figures.each_ref().map(|column| widest(column).max(5));
     let name = widest(series.iter().map(|one| &one.name));
-    let layout = Layout::of([0, 1, 2].map(widest_of), name, x.len(), width);
-    let head = layout.figures(Row::new(width), FIGURES, FAINT);
-    let lines = series.iter().zip(&figures);
-    let lines = lines.flat_map(|(one, figures)| layout.series(one, figures, width));
-    let range = layout.range(x, width);
-    std::iter::once(head).chain(lines).chain([range]).collect()
+    let layout = Layout::of(widths, name, x.len(), width);
+    let mut rows = vec![layout.figures(Row::new(width), FIGURES, FAINT)];
+    for (at, one) in series.iter().enumerate() {
+        let figures = figures.each_ref().map(|column| column[at].as_str());
+        rows.extend(layout.series(one, figures, width));
+    }
+    rows.push(layout.range(x, width));
+    rows
 }
 
-/// First, last and total of a series.
-fn figures(series: &Series, places: usize, width: u16) -> [String; 3] {
-    let present = series.values.iter().flatten();
-    let total = present.clone().next().map(|_| Number::sum(present));
-    let ends = [series.values.first(), series.values.last()].map(|end| end.cloned().flatten());
-    let [first, last] = ends;
-    let absent = || ABSENT.to_owned();
-    [first, last, total].map(|n| n.map_or_else(absent, |n| fitting(&n, places, width)))
+/// First, last and total of every series, in columns.
+fn figures(series: &[Series], places: usize, width: u16) -> [Vec<String>; 3] {
+    let totals = series.iter().map(|one| {
+        let present = one.values.iter().flatten();
+        present.clone().next().map(|_| Number::sum(present))
+    });
+    let totals: Vec<Option<Number>> = totals.collect();
+    let values = series.iter().map(|one| &one.values);
+    let firsts = values.clone().map(|values| values.first()?.as_ref());
+    let lasts = values.map(|values| values.last()?.as_ref());
+    let (firsts, lasts) = (firsts.collect(), lasts.collect());
+    let totals: Vec<_> = totals.iter().map(Option::as_ref).collect();
+    [firsts, lasts, totals].map(|numbers| column(&numbers, places, width))
 }
 
 /// The columns: name, sparkline, as many figures as there is room for.
 struct Layout {
     name: u16,
     spark: u16,
-    /// Columns a point, where there are more columns than points.
-    stretch: u16,
+    /// Points a column, where there are too many of them.
+    points: usize,
+    /// Columns a point, where there are few.
+    stretch: usize,
     /// The widths of the figures; none for one that is left out.
     figures: [u16; 3],
 }
 
 impl Layout {
     fn of(mut figures: [u16; 3], longest: u16, points: usize, width: u16) -> Layout {
-        let points = u16::try_from(points).unwrap_or(u16::MAX).max(1);
         let taken = |figures: [u16; 3]| -> u16 {
             let shown = figures.iter().filter(|figure| **figure > 0);
             shown.map(|figure| figure + 2).sum()
         };
         // A name and a sparkline of some use come before the lesser figures.
-        let wanted = longest.min(16) + 1 + points.min(24);
+        let wanted = longest.min(16) + 1 + points.min(24) as u16;
         for lesser in 0..2 {
             if wanted + taken(figures) > width {
                 figures[lesser] = 0;
             }
         }
         let left = width - taken(figures);
-        let name = longest.min((left - 1) / 2);
-        let room = left - name - 1;
-        let stretch = (room / points).clamp(1, 4);
+        let spare = usize::from(left - 1).saturating_sub(points) as u16;
+        let name = longest.min(spare.max((left - 1) / 2));
+        let room = usize::from(left - name - 1);
+        let each = points.div_ceil(room).max(1);
+        let cells = points.div_ceil(each).max(1);
+        let stretch = (room / cells).clamp(1, 4);
         Layout {
             name,
-            spark: room.min(points.saturating_mul(stretch)),
+            spark: (cells * stretch) as u16,
+            points: each,
             stretch,
             figures,
         }
     }
 
-    fn figures<T: AsRef<str>>(&self, mut row: Row, texts: [T; 3], style: Style) -> Row {
+    fn figures(&self, mut row: Row, texts: [&str; 3], style: Style) -> Row {
         let mut x = self.name + 1 + self.spark;
-        for (text, figure) in texts.iter().zip(self.figures) {
+        for (text, figure) in texts.into_iter().zip(self.figures) {
             if figure > 0 {
-                row = row.right(x + 2, figure, text.as_ref(), style);
+                row = row.right(x + 2, figure, text, style);
                 x += figure + 2;
             }
         }
@@ -97,7 +105,7 @@ impl Layout {
     }
 
     /// The sparkline of a series; a second line below it has what is negative.
-    fn series(&self, series: &Series, figures: &[String; 3], width: u16) -> Vec<Row> {
+    fn series(&self, series: &Series, figures: [&str; 3], width: u16) -> Vec<Row> {
         let values = self.resampled(&series.values);
         let sizes = values.iter().flatten().map(|value| value.abs());
         let most = sizes.fold(f64::MIN_POSITIVE, f64::max);
@@ -110,7 +118,7 @@ impl Layout {
         let rising = rising.absent_value_symbol("·").absent_value_style(FAINT);
         let row = Row::new(width).name(self.name, &series.name);
         let row = row.widget(self.name + 1, self.spark, rising);
-        let mut rows = vec![self.figures(row, figures.each_ref(), Style::new())];
+        let mut rows = vec![self.figures(row, figures, Style::new())];
         if values.iter().flatten().any(|value| *value < 0.0) {
             let falling = values.iter().map(|value| value.map_or(0, below));
             let falling = Sparkline::default().data(falling).max(8).style(NEGATIVE);
@@ -120,20 +128,17 @@ impl Layout {
         rows
     }
 
-    /// One value a column: a point takes several columns, or a column has the mean of its points.
+    /// One value a column: that of its point, or the mean of its points.
     fn resampled(&self, values: &[Option<Number>]) -> Vec<Option<f64>> {
-        let (spark, stretch) = (usize::from(self.spark), usize::from(self.stretch));
-        let mean = |column: usize| {
-            let points = match values.len() > spark {
-                true => column * values.len() / spark..(column + 1) * values.len() / spark,
-                false => column / stretch..column / stretch + 1,
-            };
-            let present = values.get(points)?.iter().flatten();
+        let mean = |points: &[Option<Number>]| {
+            let present = points.iter().flatten();
             let count = present.clone().count() as f64;
             let sum: f64 = present.map(|number| number.value).sum();
             (count > 0.0).then_some(sum / count)
         };
-        (0..spark).map(mean).collect()
+        let means = values.chunks(self.points).map(mean);
+        let columns = means.flat_map(|mean| std::iter::repeat_n(mean, self.stretch));
+        columns.collect()
     }
 
     /// First and last point, below the ends of the sparklines if they fit there.

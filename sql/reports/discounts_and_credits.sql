@@ -1,0 +1,57 @@
+-- Discounts and credits: what was taken off the list price in a month
+-- parameter month: the billing month [latest]
+-- parameter limit: rows at most, the largest savings first [20]
+-- by: service, resource_id, environment, usage_type, connection, cloud_provider, tag:<key>
+-- chart: bars label=item value=saved
+--
+-- list_cost + discounts + credits + adjustments = billed_cost, to the last digit. Discounts are what billed cost is
+-- below (or, above zero, over) list price, whether it has rows of its own or not. Credits and adjustments are
+-- the line items of these types.
+-- saved is discounts and credits with the sign turned; discount_percent is rounded.
+
+with given as (
+  select
+    coalesce(nullif(case $by
+      when 'resource_id' then resource_id
+      when 'service' then service
+      when 'environment' then environment
+      when 'usage_type' then usage_type
+      when 'connection' then connection
+      when 'cloud_provider' then cloud_provider
+      else json_text(tags, substr($by, 5))
+    end, ''), '(none)') as item,
+    line_item_type = 'Credit' as is_credit,
+    line_item_type = 'Adjustment' as is_adjustment,
+    on_demand_cost,
+    billed_cost
+  from daily_costs
+  where billing_period = $month
+),
+
+items as (
+  select
+    item,
+    sum(case when is_credit or is_adjustment then cast(0 as decimal(38, 24)) else on_demand_cost end) as list_cost,
+    sum(case
+      when is_credit or is_adjustment then cast(0 as decimal(38, 24))
+      else billed_cost - on_demand_cost
+    end) as discounts,
+    sum(case when is_credit then billed_cost else cast(0 as decimal(38, 24)) end) as credits,
+    sum(case when is_adjustment then billed_cost else cast(0 as decimal(38, 24)) end) as adjustments,
+    sum(billed_cost) as billed_cost
+  from given
+  group by item
+)
+
+select
+  item,
+  list_cost,
+  discounts,
+  credits,
+  adjustments,
+  billed_cost,
+  -(discounts + credits) as saved,
+  cast(times(price(-discounts, list_cost), amount(100)) as decimal(38, 2)) as discount_percent
+from items
+order by saved desc, item
+limit $limit

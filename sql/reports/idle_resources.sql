@@ -1,0 +1,54 @@
+-- Idle resources: what cost money on days on which it moved no data
+-- parameter month: the billing month [latest]
+-- parameter traffic: a day with at most so many GB (or records) is idle [0.01]
+-- parameter days: only resources with at least so many idle days [1]
+-- parameter limit: rows at most [20]
+-- chart: bars label=resource_id value=idle_cost
+--
+-- A day counts if the resource has a charge that is due without traffic: a cluster's base, CKUs, partitions or
+-- storage, a connector's tasks or capacity, a cluster link, a Tableflow topic. It is idle if nothing was read,
+-- written or processed that day, through links and Tableflow too. Of ksqlDB, Flink and governance Confluent
+-- reports no traffic, so they are never idle here. The newest day may lack traffic that is not reported yet.
+
+with days as (
+  select
+    resource_id,
+    usage_date,
+    max(resource_name) as resource_name,
+    max(environment) as environment,
+    sum(billed_cost) as billed_cost,
+    bool_or(usage_type in (
+      'KAFKA_BASE', 'KAFKA_NUM_CKUS', 'KAFKA_PARTITION', 'KAFKA_STORAGE', 'CONNECT_CAPACITY', 'CONNECT_NUM_TASKS',
+      'CUSTOM_CONNECT_NUM_TASKS', 'CLUSTER_LINKING_PER_LINK', 'TABLEFLOW_NUM_TOPICS', 'TABLEFLOW_STORAGE'
+    )) as has_base,
+    coalesce(sum(case
+      when usage_type in (
+        'KAFKA_NETWORK_READ', 'KAFKA_NETWORK_WRITE', 'KAFKA_REST_PRODUCE', 'CONNECT_THROUGHPUT',
+        'CONNECT_NUM_RECORDS', 'CUSTOM_CONNECT_THROUGHPUT', 'CLUSTER_LINKING_READ', 'CLUSTER_LINKING_WRITE',
+        'TABLEFLOW_DATA_PROCESSED'
+      ) then quantity
+    end), cast(0 as decimal(38, 24))) as traffic
+  from daily_costs
+  where billing_period = $month and resource_id <> ''
+  group by resource_id, usage_date
+),
+
+judged as (
+  select *, has_base and traffic <= amount($traffic) as is_idle
+  from days
+)
+
+select
+  resource_id,
+  max(resource_name) as resource_name,
+  max(environment) as environment,
+  count(*) as days,
+  sum(cast(is_idle as bigint)) as idle_days,
+  max(case when not is_idle then usage_date end) as last_active,
+  sum(billed_cost) as billed_cost,
+  sum(case when is_idle then billed_cost else cast(0 as decimal(38, 24)) end) as idle_cost
+from judged
+group by resource_id
+having sum(cast(is_idle as bigint)) >= $days and sum(cast(is_idle as bigint)) > 0
+order by idle_cost desc, resource_id
+limit $limit

@@ -1,0 +1,1 @@
+//! `query` and `shell`: SQL over the published tables.
