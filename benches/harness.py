@@ -32,6 +32,12 @@ def answered(command, environment):
     return (seconds, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime), output.decode()
 
 
+def environment():
+    """This process's environment without what would set billstream up in another way."""
+    ours = ("BILLSTREAM_", "CONFLUENT_", "CLOUDZERO_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours) or name in KEPT}
+
+
 def middle(runs):
     """Seconds and CPU seconds of the middle run, the highest peak of all."""
     seconds, _, cpu = sorted(runs)[len(runs) // 2]
@@ -47,9 +53,8 @@ def sandbox(costs):
     try:
         url = process.stdout.readline().split()[-1]
         urllib.request.urlopen(f"{url}/sandbox/warm?month={MONTH}").read()
-        ours = ("BILLSTREAM_", "CONFLUENT_", "CLOUDZERO_")
         yield folder, {
-            **{name: value for name, value in os.environ.items() if not name.startswith(ours) or name in KEPT},
+            **environment(),
             "CONFLUENT_CLOUD_REST_ENDPOINT": url,
             "CONFLUENT_CLOUD_API_KEY": "sandbox-key",
             "CONFLUENT_CLOUD_API_SECRET": "sandbox-secret",

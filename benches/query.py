@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from harness import BINARY, MONTH, answered, measured, middle, sandbox
+from harness import BINARY, MONTH, answered, environment, measured, middle, sandbox
 
 ROOT = Path(__file__).resolve().parent.parent
 STORE = Path(os.environ.get("BENCH_STORE", ROOT / "target" / "bench-store")).resolve()
@@ -94,9 +94,9 @@ def make_store(line_items):
             sys.exit(f"{STORE} holds another number of line items: remove it, or name another BENCH_STORE")
         return
     print(f"importing about {line_items} line items into {STORE}", file=sys.stderr)
-    with sandbox(a_month) as (_, environment):
+    with sandbox(a_month) as (_, settings):
         command = [BINARY, "import", "--all", "--no-deliver", "--store", STORE, "--format", "json"]
-        seconds, peak, _ = measured(command, environment)
+        seconds, peak, _ = measured(command, settings)
     made.write_text(str(a_month))
     print(f"imported in {seconds:.0f} s, {peak:.0f} MB peak", file=sys.stderr)
 
@@ -122,17 +122,17 @@ def duckdb_views(files):
     }
 
 
-def ask(name, store, prepare, question, environment):
+def ask(name, store, prepare, question):
     """Asks both in turn, prints a line of the table, and returns what misses its target."""
     ours = [BINARY, "query", "--store", store, "--format", "csv", question]
     theirs = [sys.executable, "-c", DUCKDB, *prepare, question]
     # They name a column without an alias differently, so the header is left out.
-    rows, expected = (answered(command, environment)[1].partition("\n")[2] for command in (ours, theirs))
+    rows, expected = (answered(command, environment())[1].partition("\n")[2] for command in (ours, theirs))
     if rows != expected:
         lines = itertools.zip_longest(rows.splitlines(), expected.splitlines())
         found, wanted = next(pair for pair in lines if pair[0] != pair[1])
         sys.exit(f"{name}: billstream says {found}, DuckDB {wanted}\n{question}")
-    pairs = [(measured(ours, environment), measured(theirs, environment)) for _ in range(ROUNDS)]
+    pairs = [(measured(ours, environment()), measured(theirs, environment())) for _ in range(ROUNDS)]
     (seconds, peak, _), (other, other_peak, _) = (middle(runs) for runs in zip(*pairs))
     print(f"{name:<30} {seconds:>10.3f} {other:>8.3f} {seconds / other:>6.2f} {peak:>8.0f} {other_peak:>8.0f}",
           flush=True)
@@ -143,18 +143,17 @@ def ask(name, store, prepare, question, environment):
 
 def main():
     make_store(int(sys.argv[1]) if sys.argv[1:] else LINE_ITEMS)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("BILLSTREAM_SQL")}
-    seen = json.loads(answered([sys.executable, "-c", LOOK, STORE], environment)[1])
+    seen = json.loads(answered([sys.executable, "-c", LOOK, STORE], environment())[1])
     views = duckdb_views(seen["files"])
     print(f"{'':<30} billstream   duckdb  ratio       MB       MB")
     missed = []
     with tempfile.TemporaryDirectory() as empty:
-        missed += ask("select 1, empty store", empty, [], "select 1", environment)
-    missed += ask("select 1", STORE, [], "select 1", environment)
+        missed += ask("select 1, empty store", empty, [], "select 1")
+    missed += ask("select 1", STORE, [], "select 1")
     for form in FORMS:
         for name, question in QUESTIONS.items():
             sql = question.format(**form, month=MONTH, one=seen["resource"])
-            missed += ask(f"{name}, {form['table']}", STORE, views[form["table"]], sql, environment)
+            missed += ask(f"{name}, {form['table']}", STORE, views[form["table"]], sql)
     print("all targets met" if not missed else "missed: " + "; ".join(missed))
 
 

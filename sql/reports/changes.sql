@@ -13,14 +13,17 @@
 --   price_effect     the rest: other prices, tiers and discounts
 -- Without quantities above a millionth in both months, or with different units, all of the difference is
 -- price_effect: support, credits, a quantity that is NULL, zero or negative.
--- A month that is not over is compared with the same days of the other one; its newest days may still grow.
+-- A connection's month that is not over is compared with the same days of the other one; its newest days may still
+-- grow. A connection without line items in the month is left out.
 
 with last_day as (
   select
+    connection,
     date_part('day', max(usage_date)) as day,
     date_part('day', max(usage_date) + interval '1 day') = 1 as is_over
   from daily_costs
   where billing_period = $month
+  group by connection
 ),
 
 -- A Discount row repeats everything but quantity and unit, so it meets its usage here.
@@ -31,7 +34,7 @@ sides as (
       when 'service' then service
       when 'environment' then environment
       when 'usage_type' then usage_type
-      when 'connection' then connection
+      when 'connection' then daily_costs.connection
       when 'cloud_provider' then cloud_provider
       else json_text(tags, substr($by, 5))
     end, ''), '(none)') as item,
@@ -42,12 +45,11 @@ sides as (
     sum(case when billing_period = $previous then quantity end) as previous_quantity,
     bool_or(billing_period = $previous) as was_there,
     min(lower(unit)) is not distinct from max(lower(unit)) as has_one_unit
-  from daily_costs
-  where billing_period = $month
-    or billing_period = $previous and (
-      (select is_over from last_day) or date_part('day', usage_date) <= (select day from last_day)
-    )
-  group by 1, connection, cloud_provider, environment, service, usage_type, resource_id
+  from last_day
+  inner join daily_costs on last_day.connection = daily_costs.connection
+  where billing_period in ($month, $previous)
+    and (billing_period = $month or last_day.is_over or date_part('day', usage_date) <= last_day.day)
+  group by 1, daily_costs.connection, cloud_provider, environment, service, usage_type, resource_id
 ),
 
 effects as (

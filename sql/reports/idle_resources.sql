@@ -34,7 +34,7 @@ with days as (
 ),
 
 judged as (
-  select *, has_base and traffic <= amount($traffic) as is_idle
+  select *, traffic > amount($traffic) as is_active, has_base and traffic <= amount($traffic) as is_idle
   from days
 )
 
@@ -44,7 +44,7 @@ select
   max(environment) as environment,
   count(*) as days,
   sum(cast(is_idle as bigint)) as idle_days,
-  max(case when not is_idle then usage_date end) as last_active,
+  max(case when is_active then usage_date end) as last_active,
   sum(billed_cost) as billed_cost,
   sum(case when is_idle then billed_cost else cast(0 as decimal(38, 24)) end) as idle_cost
 from judged

@@ -3,7 +3,7 @@
 -- optional: lineitem/id, lineitem/type, lineitem/description, lineitem/cloud_provider, time/usage_end
 -- optional: resource/id, resource/service, resource/usage_family, resource/account, resource/region
 -- optional: action/usage_type, action/operation, usage/amount, usage/units, cost/discounted_cost
--- optional: cost/on_demand_cost, cost/amortized_cost, cost/discounted_amortized_cost
+-- optional: tags, cost/on_demand_cost, cost/amortized_cost, cost/discounted_amortized_cost
 -- optional: resource/tag:confluent_environment, resource/tag:confluent_name
 
 select
@@ -29,5 +29,6 @@ select
   amount("cost/amortized_cost") as "cost/amortized_cost",
   amount("cost/discounted_amortized_cost") as "cost/discounted_amortized_cost",
   nullif("resource/tag:confluent_environment", '') as "resource/tag:confluent_environment",
-  nullif("resource/tag:confluent_name", '') as "resource/tag:confluent_name"
+  nullif("resource/tag:confluent_name", '') as "resource/tag:confluent_name",
+  tags
 from source

@@ -4,7 +4,11 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use arrow::record_batch::RecordBatch;
+use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::args::StoreArgs;
@@ -132,6 +136,37 @@ pub async fn show(
     }
 }
 
+/// Rows that a task of its own makes: some operators compute for minutes without a pause, and clock and
+/// Ctrl-C must not wait for them.
+struct Pumped {
+    batches: mpsc::Receiver<datafusion::common::Result<RecordBatch>>,
+    task: JoinHandle<()>,
+}
+
+impl Pumped {
+    fn start(mut rows: SendableRecordBatchStream) -> Pumped {
+        let (sender, batches) = mpsc::channel(1);
+        let task = tokio::spawn(async move {
+            while let Some(batch) = rows.next().await {
+                if sender.send(batch).await.is_err() {
+                    break;
+                }
+            }
+        });
+        Pumped { batches, task }
+    }
+
+    async fn next(&mut self) -> Option<datafusion::common::Result<RecordBatch>> {
+        self.batches.recv().await
+    }
+}
+
+impl Drop for Pumped {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
 async fn write(
     session: &Session,
     piece: &Piece,
@@ -140,17 +175,14 @@ async fn write(
     destination: &mut Destination,
 ) -> Result<Shown> {
     let deadline = Instant::now() + session.timeout();
-    let mut rows = session.start(piece, parameters).await?;
+    let rows = session.start(piece, parameters).await?;
     let schema = rows.schema();
+    let mut rows = Pumped::start(rows);
     if schema.fields().is_empty() {
         // A statement that gives no rows, such as CREATE VIEW, is done when its stream is at its end.
-        while rows
-            .next()
-            .await
-            .transpose()
-            .map_err(|e| session.explain(piece, &e))?
-            .is_some()
-        {}
+        while let Some(batch) = rows.next().await {
+            batch.map_err(|e| session.explain(piece, &e))?;
+        }
         return Ok(Shown {
             rows: 0,
             more: false,

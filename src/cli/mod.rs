@@ -21,6 +21,7 @@ mod verify;
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
@@ -88,9 +89,16 @@ enum Command {
     Completions(completions::CompletionsArgs),
 }
 
+/// Whether the command is done and the runtime about to go.
+static LEAVING: AtomicBool = AtomicBool::new(false);
+
 /// Parses the arguments, runs the command, and gives the process's exit code.
 pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
+        // A task that was given up may still ask the runtime for something when that is gone.
+        if LEAVING.load(Ordering::Relaxed) {
+            return;
+        }
         let place = panic
             .location()
             .map(|l| format!("{}:{}", l.file(), l.line()));
@@ -103,7 +111,10 @@ pub fn main() -> ExitCode {
     }));
     let cli = Cli::parse();
     log_to_stderr(cli.verbose);
+    // A query may keep as many threads busy as it has streams: clocks and signals need others.
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.max(4) + 2)
         .enable_all()
         .build()
     {
@@ -114,6 +125,7 @@ pub fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => fail(&error),
     };
+    LEAVING.store(true, Ordering::Relaxed);
     runtime.shutdown_background();
     code
 }

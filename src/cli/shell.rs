@@ -73,7 +73,7 @@ impl Shell {
                 Input::End => break,
             };
             match self.text(&text).await {
-                Ok(Next::Go) => {}
+                Ok(Next::Go | Next::Read(_)) => {}
                 Ok(Next::Quit) => break,
                 Err(error) => show_error(&error),
             }
@@ -113,7 +113,11 @@ impl Shell {
 
     async fn text(&mut self, text: &str) -> Result<Next> {
         if let Some(command) = text.trim().strip_prefix('.') {
-            return commands::run(&self.session, &mut self.state, command).await;
+            let next = commands::run(&self.session, &mut self.state, command).await?;
+            if let Next::Read(text) = next {
+                return self.statements(&text, 1).await.map(|()| Next::Go);
+            }
+            return Ok(next);
         }
         self.statements(text, 1).await.map(|()| Next::Go)
     }
@@ -129,6 +133,7 @@ impl Shell {
     async fn statement(&mut self, piece: &Piece) -> Result<()> {
         // What an import published meanwhile is seen from here on.
         self.session.refresh();
+        self.state.refuse_bytes()?;
         let started = Instant::now();
         let style = self.state.style();
         let shown = match &mut self.state.output {
@@ -149,7 +154,8 @@ impl Shell {
             eprintln!("note: the first {rows} rows; there are more (.maxrows 0 shows all)");
         }
         if self.state.timer {
-            eprintln!("{} rows in {}", shown.rows, seconds(started.elapsed()));
+            let rows = if shown.rows == 1 { "row" } else { "rows" };
+            eprintln!("{} {rows} in {}", shown.rows, seconds(started.elapsed()));
         }
         Ok(())
     }

@@ -92,7 +92,8 @@ impl FilesTable {
         }
         // A filter that the pruning does not understand keeps every file.
         if let Some(filter) = conjunction(on_rows) {
-            let schema = self.schema.file_schema().clone();
+            // What is known of a file includes its partition.
+            let schema = self.schema.table_schema().clone();
             let columns = DFSchema::try_from(schema.as_ref().clone())?;
             let filter = state.create_physical_expr(filter, &columns)?;
             let pruning = PruningPredicateBuilder::new()

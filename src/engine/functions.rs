@@ -14,16 +14,19 @@ use twox_hash::XxHash64;
 
 use crate::decimal;
 
+pub use round::round;
+pub use tags::tags_json;
+
 /// All functions.
 pub fn all() -> [ScalarUDF; 10] {
     [
         money::amount(),
         money::price(),
         money::times(),
-        round::round(),
+        round(),
         tags::json_entries(),
         tags::map_json(),
-        tags::tags_json(),
+        tags_json(),
         // `json_text(object, key)`: the text at a top-level key of a JSON object, else NULL.
         create_udf(
             "json_text",

@@ -5,6 +5,7 @@ mod checked_sum;
 pub mod files;
 pub mod functions;
 mod join_guard;
+mod rounding_casts;
 pub mod sql_files;
 pub mod stores;
 pub mod text;
@@ -21,6 +22,7 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use self::join_guard::JoinGuard;
+use self::rounding_casts::RoundingCasts;
 use crate::error::{Error, Result};
 use crate::store::Store;
 
@@ -70,6 +72,7 @@ pub fn session(store: &Store, limits: Limits) -> Result<SessionContext> {
         .with_config(config)
         .with_runtime_env(runtime)
         .with_default_features()
+        .with_analyzer_rule(Arc::new(RoundingCasts))
         .with_physical_optimizer_rules(physical_rules())
         .build();
     let context = SessionContext::new_with_state(state);
@@ -112,7 +115,7 @@ pub fn too_slow(what: &str, limits: Limits) -> Error {
         "{what}: no answer after {} seconds",
         limits.timeout.as_secs()
     ))
-    .with_hint("ask about fewer months, or give it more time with BILLSTREAM_QUERY_TIMEOUT_SECS")
+    .with_hint("ask about fewer months, or give it more time with --timeout-secs or BILLSTREAM_QUERY_TIMEOUT_SECS")
 }
 
 /// An engine error in our words: the root cause without its wrappers.
@@ -120,7 +123,7 @@ pub fn failed(what: &str, error: &DataFusionError) -> Error {
     match error.find_root() {
         DataFusionError::ResourcesExhausted(why) => {
             Error::data(format!("{what}: not enough memory: {why}")).with_hint(
-                "ask about fewer months, aggregate before sorting, or raise BILLSTREAM_MEMORY_MB",
+                "ask about fewer months, aggregate before sorting, or give it more with --memory-mb or BILLSTREAM_MEMORY_MB",
             )
         }
         root => Error::data(format!("{what}: {}", root.strip_backtrace())),

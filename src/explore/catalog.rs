@@ -145,7 +145,7 @@ impl Catalog {
             let table = tables::current(store, published).await?;
             return match table {
                 Some(table) => Ok(Some(Arc::new(table))),
-                None => Err(tables::nothing_imported(store)),
+                None => Err(tables::not_there(store, published).await),
             };
         }
         match name {
@@ -213,6 +213,16 @@ pub fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// A name as SQL needs it: in quotes only where it must be.
+pub fn as_identifier(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if name.chars().all(plain) {
+        name.to_string()
+    } else {
+        quoted(name)
+    }
+}
+
 /// The published line items in the columns of [`super::source::COLUMNS`]; `present` are theirs.
 fn published_part(present: &[String]) -> String {
     let has = |name: &str| present.iter().any(|column| column == name);
@@ -266,7 +276,12 @@ impl SchemaProvider for Catalog {
 
     fn deregister_table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(made.remove(name))
+        match made.remove(name) {
+            Some(table) => Ok(Some(table)),
+            None => Err(DataFusionError::Plan(format!(
+                "`{name}` was not made in this session, so it is not dropped"
+            ))),
+        }
     }
 
     fn table_exist(&self, name: &str) -> bool {

@@ -1,9 +1,10 @@
 //! An engine error as people need it: what is wrong, where, with a caret under it, and the nearest name.
 
-use datafusion::common::{DataFusionError, SchemaError};
+use datafusion::common::{Column, DataFusionError, SchemaError};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
+use super::catalog::as_identifier;
 use super::statement::{Piece, offset};
 use crate::engine;
 use crate::error::Error;
@@ -55,6 +56,27 @@ struct Mistake {
 }
 
 impl Mistake {
+    fn no_column(field: &Column, valid: &[Column]) -> Mistake {
+        let names: Vec<String> = valid.iter().map(|f| f.name.clone()).collect();
+        let same = valid.iter().find(|other| other.name == field.name);
+        let (message, hint) = match (&field.relation, same) {
+            // The column is there, by another table's name.
+            (Some(relation), Some(same)) => (
+                format!("there is no column `{}` of `{relation}`", field.name),
+                Some(format!("did you mean `{}`?", same.quoted_flat_name())),
+            ),
+            _ => (
+                format!("there is no column `{}`", field.name),
+                near(&field.name, &names, "columns"),
+            ),
+        };
+        Mistake {
+            message,
+            hint,
+            name: Some(field.name.clone()),
+        }
+    }
+
     fn of(error: &DataFusionError, root: &DataFusionError, tables: &[String]) -> Mistake {
         if let DataFusionError::SchemaError(schema, _) = root
             && let SchemaError::FieldNotFound {
@@ -62,12 +84,7 @@ impl Mistake {
                 valid_fields,
             } = schema.as_ref()
         {
-            let names: Vec<String> = valid_fields.iter().map(|f| f.name.clone()).collect();
-            return Mistake {
-                message: format!("there is no column `{}`", field.name),
-                hint: near(&field.name, &names, "columns"),
-                name: Some(field.name.clone()),
-            };
+            return Mistake::no_column(field, valid_fields);
         }
         let said = root.strip_backtrace().replace("datafusion.public.", "");
         let said = said
@@ -76,6 +93,16 @@ impl Mistake {
             .trim_start_matches("Arrow error: ")
             .trim_start_matches("SQL error: ")
             .to_string();
+        if let Some(name) = between(&said, "table function '", "' not found")
+            .or_else(|| between(&said, "Table function '", "' not found"))
+        {
+            let known = ["line_items_at".to_string(), "costs_at".to_string()];
+            return Mistake {
+                message: format!("there is no table function `{name}`"),
+                hint: near(name, &known, "table functions"),
+                name: Some(name.to_string()),
+            };
+        }
         if let Some(name) = between(&said, "table '", "' not found") {
             return Mistake {
                 message: format!("there is no table `{name}`"),
@@ -101,12 +128,43 @@ impl Mistake {
                 name: None,
             };
         }
+        if let Some(wrong) = between(&said, "TokenizerError(\"", " at Line") {
+            return Mistake::plain(format!("not SQL: {}", wrong.to_lowercase()), None);
+        }
+        if said.contains("duplicate unqualified field name")
+            || said.contains("unique expression names")
+        {
+            let hint =
+                "give what differs only in its cast a name of its own, in a subquery or with AS";
+            return Mistake::plain(said, Some(hint));
+        }
+        if said.contains("Cannot cast string '20") && said.contains("Int64") {
+            return Mistake::plain(said, Some("months are text: '2026-10'"));
+        }
+        // The engine asks for a bug report where a function was called with the wrong types.
+        let said = match said.strip_prefix("Internal error: ") {
+            Some(said) => said
+                .split("This issue was likely caused")
+                .next()
+                .unwrap_or(said)
+                .trim_end_matches(['.', '\n', ' '])
+                .to_string(),
+            None => said,
+        };
         let diagnosed = error
             .diagnostic()
             .map(|diagnostic| diagnostic.message.clone());
         Mistake {
             message: diagnosed.unwrap_or(said),
             hint: None,
+            name: None,
+        }
+    }
+
+    fn plain(message: String, hint: Option<&str>) -> Mistake {
+        Mistake {
+            message,
+            hint: hint.map(str::to_string),
             name: None,
         }
     }
@@ -122,6 +180,10 @@ impl Mistake {
         if let Some((line, column)) = line_and_column(&said) {
             let start = offset(sql, line, column);
             return Some((start, start));
+        }
+        if said.contains("found: EOF") {
+            let end = sql.trim_end().len();
+            return Some((end, end));
         }
         let name = self.name.as_deref()?;
         word(sql, name)
@@ -161,7 +223,7 @@ fn word(sql: &str, name: &str) -> Option<(usize, usize)> {
 /// What could have been meant: the nearest name, or the names that there are.
 pub fn near(name: &str, names: &[String], what: &str) -> Option<String> {
     if let Some(nearest) = nearest(name, names.iter().map(String::as_str)) {
-        return Some(format!("did you mean `{nearest}`?"));
+        return Some(format!("did you mean `{}`?", as_identifier(nearest)));
     }
     if names.is_empty() {
         return None;
@@ -169,7 +231,7 @@ pub fn near(name: &str, names: &[String], what: &str) -> Option<String> {
     let shown: Vec<_> = names
         .iter()
         .take(30)
-        .map(|name| format!("`{name}`"))
+        .map(|name| format!("`{}`", as_identifier(name)))
         .collect();
     let rest = if names.len() > 30 { ", …" } else { "" };
     Some(format!("{what}: {}{rest}", shown.join(", ")))
@@ -183,7 +245,7 @@ pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&
         let whole = strsim::jaro_winkler(&wanted, &candidate);
         // `cost` is like `cost/cost`, and `resource` like `resource/id`.
         let parts = candidate.split(['/', '_', ':']);
-        let part = parts.map(|part| strsim::jaro_winkler(&wanted, part) - 0.05);
+        let part = parts.map(|part| strsim::jaro_winkler(&wanted, part) - 0.1);
         part.fold(whole, f64::max)
     };
     names

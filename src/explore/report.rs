@@ -129,7 +129,7 @@ impl<'a> Report<'a> {
         let mut values = Parameters::new();
         for (name, value) in given {
             let known = self.parameters.iter().any(|p| p.name == name);
-            if !known && !(name == "by" && !self.by.is_empty()) {
+            if !known && (name != "by" || self.by.is_empty()) {
                 let takes: Vec<_> = self.parameters.iter().map(|p| p.name).collect();
                 return Err(
                     Error::usage(format!("the report {} takes no {name}", self.name))

@@ -70,8 +70,8 @@ impl Session {
     /// Starts a statement. Its time began with this call: stop polling the rows after [`Session::timeout`].
     ///
     /// # Errors
-    /// Class data, with the place of the mistake and the nearest name; class usage, for a statement
-    /// that is not allowed.
+    /// Class data, with the place of the mistake and the nearest name, or for a statement that is not
+    /// allowed; class usage, for a parameter without a value.
     pub async fn start(
         &self,
         piece: &Piece,

@@ -30,7 +30,7 @@ use url::Url;
 use super::catalog::quoted;
 use crate::cloudzero::cbf;
 use crate::engine::sql_files::{SqlFile, SqlFiles};
-use crate::engine::{self};
+use crate::engine::{self, functions};
 use crate::error::{Error, Result};
 use crate::store::remote;
 
@@ -160,30 +160,42 @@ impl Source {
         sql: &SqlFiles,
     ) -> Result<Arc<dyn TableProvider>> {
         let raw = raw_table(context, &self.location).await?;
-        let columns = raw.schema();
-        let mapping = Mapping::fitting(sql, &self.name, &columns)?;
-        let raw = with_optional(raw, &mapping)?;
-        // The mapping calls the files `source`, whatever their name outside: a catalog of its own.
-        let state = SessionStateBuilder::new_from_existing(context.state())
-            .with_catalog_list(Arc::new(MemoryCatalogProviderList::new()))
-            .build();
-        let within = SessionContext::new_with_state(state);
-        let catalog = Arc::new(datafusion::catalog::MemoryCatalogProvider::new());
-        within.register_catalog("datafusion", catalog.clone());
-        let schema = Arc::new(datafusion::catalog::MemorySchemaProvider::new());
-        let failed = |e: datafusion::error::DataFusionError| mapping.file.failed(&e);
-        datafusion::catalog::CatalogProvider::register_schema(catalog.as_ref(), "public", schema)
-            .map_err(failed)?;
-        within.register_table("source", raw).map_err(failed)?;
-        let frame = mapping.file.plan(&within, Vec::new()).await?;
-        let expressions = conform(frame.schema().fields().iter(), &self.name)
-            .map_err(|e| e.context(mapping.file.display()))?;
-        let plan = LogicalPlanBuilder::from(frame.into_unoptimized_plan())
-            .project(expressions)
-            .and_then(LogicalPlanBuilder::build)
-            .map_err(failed)?;
-        Ok(Arc::new(ViewTable::new(plan, None)))
+        let mapping = Mapping::fitting(sql, &self.name, &raw.schema())?;
+        map(context, raw, mapping.file, &self.name).await
     }
+}
+
+/// Rows as they came, mapped by a file of `sql/sources` to [`COLUMNS`] under the source's name.
+///
+/// # Errors
+/// Class data, for SQL that does not plan or gives other columns.
+pub async fn map(
+    context: &SessionContext,
+    raw: Arc<dyn TableProvider>,
+    file: &SqlFile,
+    name: &str,
+) -> Result<Arc<dyn TableProvider>> {
+    let raw = with_optional(raw, &Mapping::of(file))?;
+    // The mapping calls the files `source`, whatever their name outside: a catalog of its own.
+    let state = SessionStateBuilder::new_from_existing(context.state())
+        .with_catalog_list(Arc::new(MemoryCatalogProviderList::new()))
+        .build();
+    let within = SessionContext::new_with_state(state);
+    let catalog = Arc::new(datafusion::catalog::MemoryCatalogProvider::new());
+    within.register_catalog("datafusion", catalog.clone());
+    let schema = Arc::new(datafusion::catalog::MemorySchemaProvider::new());
+    let failed = |e: datafusion::error::DataFusionError| file.failed(&e);
+    datafusion::catalog::CatalogProvider::register_schema(catalog.as_ref(), "public", schema)
+        .map_err(failed)?;
+    within.register_table("source", raw).map_err(failed)?;
+    let frame = file.plan(&within, Vec::new()).await?;
+    let expressions =
+        conform(frame.schema().fields().iter(), name).map_err(|e| e.context(file.display()))?;
+    let plan = LogicalPlanBuilder::from(frame.into_unoptimized_plan())
+        .project(expressions)
+        .and_then(LogicalPlanBuilder::build)
+        .map_err(failed)?;
+    Ok(Arc::new(ViewTable::new(plan, None)))
 }
 
 /// The mapping's result as [`COLUMNS`]: what it leaves out is NULL, but for the source's own name.
@@ -297,13 +309,30 @@ fn with_optional(
             DataType::Utf8View,
         )
     };
-    expressions.extend(missing.map(|name| null().alias(*name)));
+    expressions.extend(missing.map(|name| match (*name, tags_of(&columns)) {
+        ("tags", Some(tags)) => tags.alias("tags"),
+        _ => null().alias(*name),
+    }));
     let source = datafusion::datasource::provider_as_source(raw);
     let plan = LogicalPlanBuilder::scan("files", source, None)
         .and_then(|plan| plan.project(expressions))
         .and_then(LogicalPlanBuilder::build)
         .map_err(|e| engine::failed("columns", &e))?;
     Ok(Arc::new(ViewTable::new(plan, None)))
+}
+
+/// The columns `resource/tag:<key>` as one JSON object.
+fn tags_of(columns: &SchemaRef) -> Option<Expr> {
+    let tags = columns.fields().iter().filter_map(|field| {
+        let key = field.name().strip_prefix(cbf::TAG_PREFIX)?;
+        let value = Expr::Column(Column::new_unqualified(field.name()));
+        Some([
+            cast(lit(key), DataType::Utf8View),
+            cast(value, DataType::Utf8View),
+        ])
+    });
+    let arguments: Vec<Expr> = tags.flatten().collect();
+    (!arguments.is_empty()).then(|| functions::tags_json().call(arguments))
 }
 
 // ----------------------------------------------------------------------------------- its files

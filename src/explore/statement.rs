@@ -139,7 +139,7 @@ pub fn value_of(text: &str) -> ScalarValue {
 /// Plans a statement with its parameters, if it is allowed.
 ///
 /// # Errors
-/// Class data, with the place of the mistake; class usage, for what is not allowed or a parameter
+/// Class data, with the place of the mistake, or for what is not allowed; class usage, for a parameter
 /// without a value.
 pub async fn plan(
     context: &SessionContext,
@@ -218,7 +218,7 @@ fn allowed(plan: &LogicalPlan, allow_write: bool) -> Result<()> {
     }
     let refused = |what: &str| {
         Err(
-            Error::usage(format!("{what} is not allowed: queries are read-only"))
+            Error::data(format!("{what} is not allowed: queries are read-only"))
                 .with_hint("--allow-write allows it for this run"),
         )
     };

@@ -54,6 +54,18 @@ async fn files_of(
     FilesTable::new(store, name, &table.columns()?, files)
 }
 
+/// What to say when a published table is not there, but perhaps the other one.
+pub async fn not_there(store: &Store, name: &str) -> Error {
+    for other in PUBLISHED.into_iter().filter(|other| *other != name) {
+        if let Ok(Some(_)) = Table::open(store, other).await {
+            let place = store.display("");
+            return Error::data(format!("there are no {name} in {place} yet, only {other}"))
+                .with_hint("run `billstream import`, or `billstream transform`");
+        }
+    }
+    nothing_imported(store)
+}
+
 /// What to say when there is no table.
 pub fn nothing_imported(store: &Store) -> Error {
     Error::config(format!("nothing is imported in {} yet", store.display("")))

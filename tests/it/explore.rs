@@ -1,1 +1,52 @@
-//! `query` and `shell`: SQL over the published tables.
+//! `query` and `shell`: SQL over the published tables, from the command line, a pipe and a terminal.
+
+mod allowed;
+mod errors;
+mod files;
+mod formats;
+mod limits;
+mod parameters;
+mod pipe;
+mod readers;
+mod shell;
+mod terminal;
+mod views;
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use tempfile::{TempDir, tempdir};
+
+use crate::support::{Billstream, Files, MONTH, Sandbox, Totals, files_below, write_files};
+
+/// The months of [`store`], oldest first. The last is still open.
+const MONTHS: [&str; 3] = ["2026-09", MONTH, "2026-11"];
+
+/// Three imported months, and the sandbox's totals of each.
+struct Imported {
+    files: Files,
+    totals: BTreeMap<&'static str, Totals>,
+}
+
+fn imported() -> &'static Imported {
+    static ONCE: OnceLock<Imported> = OnceLock::new();
+    ONCE.get_or_init(|| {
+        let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
+        Billstream::on(store.path())
+            .from(&sandbox)
+            .run(&["import", "--from", MONTHS[0], "--to", MONTHS[2]])
+            .ok();
+        Imported {
+            files: files_below(store.path()),
+            totals: MONTHS.map(|month| (month, sandbox.totals(month))).into(),
+        }
+    })
+}
+
+/// A store of its own with [`MONTHS`].
+fn store() -> (TempDir, Billstream) {
+    let store = tempdir().unwrap();
+    write_files(store.path(), &imported().files);
+    let billstream = Billstream::on(store.path());
+    (store, billstream)
+}

@@ -14,8 +14,10 @@ mod support;
 
 mod cli;
 mod cloudzero_api;
+mod corpus;
 mod deliver;
 mod exact;
+mod explore;
 mod faults;
 mod import;
 mod months;
@@ -23,3 +25,4 @@ mod runs_at_once;
 mod s3;
 mod slt;
 mod traps;
+mod versions;

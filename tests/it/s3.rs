@@ -3,7 +3,7 @@
 mod at_once;
 mod delivery;
 mod refused;
-mod server;
+pub mod server;
 
 use std::io::Write;
 use std::process::Stdio;

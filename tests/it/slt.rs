@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use billstream::engine::sql_files::SqlFiles;
 use billstream::engine::{self, Limits};
+use billstream::explore::source;
 use billstream::store::Store;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
@@ -58,10 +60,16 @@ impl Session {
                 views.push(("report".to_string(), self.name.clone()));
             }
         } else if self.name.starts_with("sources/") {
-            views.push(("mapped".to_string(), self.name.clone()));
+            let files = SqlFiles::load(None).unwrap();
+            let raw = self.context.table_provider("source").await?;
+            let mapped =
+                source::map(&self.context, raw, files.get(&self.name).unwrap(), "source").await;
+            let mapped = mapped.map_err(|e| DataFusionError::Plan(e.to_string()))?;
+            self.context.deregister_table("mapped")?;
+            self.context.register_table("mapped", mapped)?;
         }
         for (view, file) in views {
-            let mut sql = filled_in(&format!("create view {view} as {{{{{file}}}}}"));
+            let mut sql = filled_in(&format!("create or replace view {view} as {{{{{file}}}}}"));
             for (name, value) in &self.parameters {
                 let literal = match value.parse::<i64>() {
                     Ok(_) => value.clone(),

@@ -123,7 +123,7 @@ fn open_to_readers(path: &Path) {
             libc::umask(mask);
             mask
         };
-        let mode = 0o666 & !u32::from(mask);
+        let mode = 0o666 & !mask;
         let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode));
     }
     #[cfg(not(unix))]

@@ -62,6 +62,15 @@ fn cut(text: &str, most: usize) -> String {
 /// The rows as a table; NULL is an empty cell.
 pub fn table(schema: &SchemaRef, batches: &[RecordBatch], width: Option<usize>) -> Result<String> {
     let mut columns = columns(schema, batches)?;
+    if let [kind, plan] = columns.as_slice()
+        && (kind.name.as_str(), plan.name.as_str()) == ("plan_type", "plan")
+    {
+        // EXPLAIN: trees of lines.
+        let plans = kind.cells.iter().zip(&plan.cells);
+        return Ok(plans
+            .map(|(kind, plan)| format!("{kind}:\n{plan}\n"))
+            .collect());
+    }
     for cell in columns
         .iter_mut()
         .flat_map(|column| column.cells.iter_mut())
@@ -216,7 +225,7 @@ mod tests {
             vec!["a long text that is cut".into()],
             vec![1_234_567_890_123],
         );
-        let out = table(&batch.schema(), &[batch.clone()], Some(70)).unwrap();
+        let out = table(&batch.schema(), std::slice::from_ref(&batch), Some(70)).unwrap();
         assert!(out.contains("1234567890123"), "{out}");
         assert!(out.contains("a long text tha…"), "{out}");
         assert!(out.contains("of 6 columns shown"), "{out}");

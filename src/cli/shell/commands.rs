@@ -7,15 +7,14 @@ use clap::ValueEnum;
 use datafusion::catalog::SchemaProvider;
 use unicode_width::UnicodeWidthStr;
 
-use crate::cli::explore::show;
-use crate::cli::rows::{Destination, Format};
+use crate::cli::rows::{Destination, Format, format_for};
 use crate::cli::{print, reports};
 use crate::engine::text::table;
 use crate::error::{Error, Result};
 use crate::explore::mistake::nearest;
 use crate::explore::report::Report;
 use crate::explore::session::Session;
-use crate::explore::statement::{Parameters, named_value};
+use crate::explore::statement::named_value;
 
 /// What dot-commands set.
 pub struct State {
@@ -27,6 +26,12 @@ pub struct State {
     pub timer: bool,
     /// Where rows go, when not to stdout.
     pub output: Option<Destination>,
+    /// Whether `.mode` or `--format` named the format.
+    named: bool,
+    /// The format before `.output`, whose file's name may say another.
+    before: Option<Format>,
+    /// Whether a result went to `.output` already.
+    filled: bool,
     /// Whether a person is there.
     pub interactive: bool,
     /// Whether long results are paged.
@@ -41,13 +46,49 @@ impl State {
             max_rows,
             timer: false,
             output: None,
+            named: false,
+            before: None,
+            filled: false,
             interactive: false,
             pager: true,
         }
     }
 
+    /// Opens `.output`; unless a mode was named, its file's name says how rows are written.
+    fn open_output(&mut self, place: &str) -> Result<()> {
+        self.output = Some(Destination::open(place)?);
+        if let (false, Some(format)) = (self.named, Format::of_name(place)) {
+            self.before = Some(self.format);
+            self.format = format;
+        }
+        Ok(())
+    }
+
+    /// Refuses bytes of a file for a screen, and a second result for a file that holds one.
+    pub fn refuse_bytes(&mut self) -> Result<()> {
+        if !self.format.is_binary() {
+            return Ok(());
+        }
+        if self.output.is_none() {
+            let terminal = std::io::stdout().is_terminal();
+            return format_for(Some(self.format), None, terminal).map(|_| ());
+        }
+        if self.filled {
+            return Err(
+                Error::usage("a file holds one result, and .output has one already")
+                    .with_hint("name another file with .output, or choose csv, json or ndjson"),
+            );
+        }
+        self.filled = true;
+        Ok(())
+    }
+
     /// Makes what went to `.output` visible.
     pub async fn close_output(&mut self) -> Result<()> {
+        self.filled = false;
+        if let Some(format) = self.before.take() {
+            self.format = format;
+        }
         match self.output.take() {
             Some(output) => output.finish().await,
             None => Ok(()),
@@ -59,6 +100,8 @@ impl State {
 pub enum Next {
     /// The next one.
     Go,
+    /// These statements.
+    Read(String),
     /// The end.
     Quit,
 }
@@ -112,12 +155,14 @@ pub async fn run(session: &Session, state: &mut State, command: &str) -> Result<
         ("reports", _) => say(state, &reports::list(session)).await?,
         ("report", [name, values @ ..]) => report(session, state, name, values).await?,
         ("mode", []) => eprintln!("{}", format_name(state.format)),
-        ("mode", [format]) => state.format = format_named(format)?,
+        ("mode", [format]) => {
+            (state.format, state.named) = (format_named(format)?, true);
+        }
         ("output", []) => state.close_output().await?,
         ("output", ["stdout"]) => state.close_output().await?,
         ("output", [place]) => {
             state.close_output().await?;
-            state.output = Some(Destination::open(place)?);
+            state.open_output(place)?;
         }
         ("maxrows", []) => state.max_rows = None,
         ("maxrows", [rows]) => {
@@ -126,7 +171,7 @@ pub async fn run(session: &Session, state: &mut State, command: &str) -> Result<
         }
         ("timer", [switch]) => state.timer = is_on("timer", switch)?,
         ("pager", [switch]) => state.pager = is_on("pager", switch)?,
-        ("read", [path]) => read(session, state, path).await?,
+        ("read", [path]) => return read(path).map(Next::Read),
         (name, _) => return Err(wrong(name)),
     }
     Ok(Next::Go)
@@ -233,16 +278,8 @@ async fn report(session: &Session, state: &mut State, name: &str, values: &[&str
     page(state, &held.into_held())
 }
 
-async fn read(session: &Session, state: &mut State, path: &str) -> Result<()> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| Error::usage(format!("cannot read `{path}`: {e}")))?;
-    let style = state.style();
-    for piece in crate::explore::statement::split(&text) {
-        let mut stdout = Destination::stdout();
-        let output = state.output.as_mut().unwrap_or(&mut stdout);
-        show(session, &piece, &Parameters::new(), style, output).await?;
-    }
-    Ok(())
+fn read(path: &str) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|e| Error::usage(format!("cannot read `{path}`: {e}")))
 }
 
 /// Text for people: to where rows go.

@@ -18,7 +18,7 @@ use rustyline::{CompletionType, Config, Context, Editor, Helper};
 
 use super::commands::COMMANDS;
 use crate::error::{Error, Result};
-use crate::explore::catalog::quoted;
+use crate::explore::catalog::as_identifier;
 use crate::explore::report::Report;
 use crate::explore::session::Session;
 use crate::explore::statement::{is_open, offset};
@@ -202,16 +202,6 @@ const KEYWORDS: [&str; 24] = [
     "union all",
     "with",
 ];
-
-/// A name as SQL needs it: CBF's columns have slashes.
-fn as_identifier(name: &str) -> String {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    if name.chars().all(plain) {
-        name.to_string()
-    } else {
-        quoted(name)
-    }
-}
 
 impl Completer for Words {
     type Candidate = Pair;

@@ -1,0 +1,74 @@
+//! Casts of decimals to fewer digits, made safe from the optimizer.
+//!
+//! The engine turns `cast(amount as decimal(18, 2)) = 5.01` into `amount = 5.01`, which loses the rows that
+//! the cast would have rounded to 5.01. With the rounding written out, `cast(round(amount, 2) as …)`, what
+//! it does is right. A cast to a whole number rounds too, as in other databases; the engine's own would cut.
+
+use arrow::datatypes::DataType;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::expr::{Cast, TryCast};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, lit};
+use datafusion::optimizer::AnalyzerRule;
+
+use super::functions;
+
+/// Writes the rounding into every cast of a decimal to fewer digits.
+#[derive(Debug)]
+pub struct RoundingCasts;
+
+impl AnalyzerRule for RoundingCasts {
+    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
+        let plan = plan.transform_up_with_subqueries(|plan| {
+            let mut schema = merge_schema(&plan.inputs());
+            if plan.inputs().is_empty() {
+                schema.merge(plan.schema());
+            }
+            let names = NamePreserver::new(&plan);
+            plan.map_expressions(|expression| {
+                let name = names.save(&expression);
+                let rounded = expression.transform_up(|inner| rounding(inner, &schema))?;
+                Ok(rounded.update_data(|expression| name.restore(expression)))
+            })
+        });
+        Ok(plan?.data)
+    }
+
+    fn name(&self) -> &str {
+        "rounding_casts"
+    }
+}
+
+fn rounding(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let (inner, field) = match &expression {
+        Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field }) => (expr, field),
+        _ => return Ok(Transformed::no(expression)),
+    };
+    let DataType::Decimal128(_, scale) = inner.get_type(schema)? else {
+        return Ok(Transformed::no(expression));
+    };
+    let places = match field.data_type() {
+        DataType::Decimal128(_, places) => *places,
+        whole if whole.is_integer() => 0,
+        _ => return Ok(Transformed::no(expression)),
+    };
+    if places >= scale {
+        return Ok(Transformed::no(expression));
+    }
+    let rounded = functions::round().call(vec![inner.as_ref().clone(), lit(i64::from(places))]);
+    let rounded = Box::new(rounded);
+    Ok(Transformed::yes(match expression {
+        Expr::TryCast(cast) => Expr::TryCast(TryCast {
+            expr: rounded,
+            field: cast.field,
+        }),
+        Expr::Cast(cast) => Expr::Cast(Cast {
+            expr: rounded,
+            field: cast.field,
+        }),
+        other => other,
+    }))
+}

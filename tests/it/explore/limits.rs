@@ -1,0 +1,159 @@
+//! Time, memory and Ctrl-C: a statement ends when it should, with the right rows or none.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use super::store;
+use crate::support::{Output, names_below};
+
+/// Statements that would take hours: a join that holds a thread, a recursion, and a plain product.
+pub const LONG: [&str; 3] = [
+    "select count(*) from generate_series(1, 100000) a, generate_series(1, 100000) b where a.value + b.value = 7",
+    "with recursive t(n) as (select 1 union all select n + 1 from t where n < 1000000000) select max(n) from t",
+    "select sum(a.value * b.value % 7) from generate_series(1, 100000000) a, generate_series(1, 1000) b",
+];
+
+#[test]
+fn a_statement_that_takes_too_long_is_stopped() {
+    let (_store, billstream) = store();
+    for sql in LONG {
+        let started = Instant::now();
+        let output = billstream
+            .run(&["query", "--timeout-secs", "1", sql])
+            .code(1);
+        let took = started.elapsed();
+        assert!(took < Duration::from_secs(10), "{sql}: {took:?}");
+        assert_eq!(output.stdout, "");
+        output.says(&["no answer after 1 second", "--timeout-secs"]);
+    }
+}
+
+#[test]
+fn rows_that_flow_do_not_stop_the_clock() {
+    let (_store, billstream) = store();
+    let sql = "select a.value, b.value as other \
+               from generate_series(1, 1000000) a, generate_series(1, 1000000) b";
+    let started = Instant::now();
+    let mut running = billstream.spawn(&["query", "--timeout-secs", "1", "-o", "out.csv", sql]);
+    while running.is_running() {
+        let took = started.elapsed();
+        assert!(took < Duration::from_secs(20), "it goes on after {took:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    running.wait().code(1).says(&["no answer after 1 second"]);
+    assert!(!billstream.home().join("out.csv").exists());
+}
+
+#[test]
+fn the_environment_sets_the_limits_too() {
+    let (_store, billstream) = store();
+    let billstream = billstream.env("BILLSTREAM_QUERY_TIMEOUT_SECS", "1");
+    billstream
+        .run(&["query", LONG[1]])
+        .code(1)
+        .says(&["no answer after 1 second"]);
+    billstream
+        .run(&["query", "--timeout-secs", "0", "select 1"])
+        .code(2);
+    billstream
+        .run(&["query", "--memory-mb", "63", "select 1"])
+        .code(2);
+}
+
+#[test]
+fn an_interrupt_stops_a_query() {
+    let (_store, billstream) = store();
+    let target = billstream.home().join("out.csv");
+    for sql in LONG {
+        let running = billstream.spawn(&["query", "-o", "out.csv", sql]);
+        std::thread::sleep(Duration::from_secs(1));
+        let started = Instant::now();
+        let id = running.id().to_string();
+        let sent = Command::new("kill").args(["-INT", &id]).status().unwrap();
+        assert!(sent.success());
+        let output = running.wait().code(4).says(&["stopped by Ctrl-C"]);
+        let took = started.elapsed();
+        assert!(took < Duration::from_secs(10), "{sql}: {took:?}");
+        assert_eq!(output.stdout, "");
+        assert!(!target.exists());
+    }
+    let left = std::fs::read_dir(billstream.home()).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert!(
+        left.iter()
+            .all(|name| !name.to_string_lossy().starts_with(".tmp")),
+        "{left:?}"
+    );
+}
+
+/// 92 MB of text, in an order that is not the sorted one.
+const WIDE: &str = "select a.value as n, \
+    concat(repeat('x', 300), lpad(cast(a.value * 7919 % 300000 as varchar), 6, '0')) as t \
+    from generate_series(0, 299999) a";
+
+fn sorted() -> String {
+    format!("select n, t from ({WIDE}) order by t")
+}
+
+/// Asserts that a run gave all rows in order, each with its number.
+#[track_caller]
+fn assert_sorted(output: &Output) {
+    let mut rows = 0;
+    for line in output.stdout.lines().skip(1) {
+        let (number, text) = line.split_once(",x").unwrap();
+        let (number, place): (u64, u64) = (
+            number.parse().unwrap(),
+            text.trim_start_matches('x').parse().unwrap(),
+        );
+        assert_eq!((place, number * 7919 % 300_000), (rows, rows), "row {rows}");
+        rows += 1;
+    }
+    assert_eq!(rows, 300_000);
+}
+
+#[test]
+fn a_sort_larger_than_its_memory_spills_to_disk() {
+    let (_store, billstream) = store();
+    let folder = billstream.home().join("tmp");
+    std::fs::create_dir(&folder).unwrap();
+    let billstream = billstream.env("TMPDIR", &folder.display().to_string());
+    let query = ["query", "--memory-mb", "128", "--format", "csv"];
+    let run = |sql: &str| billstream.run(&[&query[..], &[sql]].concat()).ok();
+    assert_sorted(&run(&sorted()));
+    let plan = run(&format!("explain analyze {}", sorted())).stdout;
+    let spilled = plan.split("spill_count=").skip(1);
+    assert!(
+        spilled.into_iter().any(|rest| !rest.starts_with('0')),
+        "{plan}"
+    );
+    let left = names_below(&folder);
+    assert!(left.is_empty(), "spilled files are removed: {left:?}");
+}
+
+#[test]
+fn with_the_least_memory_rows_are_right_or_the_shortage_is_told() {
+    let (_store, billstream) = store();
+    let query = ["query", "--memory-mb", "64", "--format", "csv"];
+    let run = |sql: &str| billstream.run(&[&query[..], &[sql]].concat());
+    let told = |output: &Output| {
+        let short = output.code == 1;
+        if short {
+            output.clone().says(&["not enough memory", "--memory-mb"]);
+        }
+        short
+    };
+    let output = run(&sorted());
+    if !told(&output) {
+        assert_sorted(&output.ok());
+    }
+    let output = run(&format!(
+        "select count(*) as groups, sum(n) as n, sum(m) as m \
+         from (select t, count(*) as n, max(n) as m from ({WIDE}) group by t)"
+    ));
+    if !told(&output) {
+        assert_eq!(
+            output.ok().stdout,
+            "groups,n,m\n300000,300000,44999850000\n"
+        );
+    }
+}
