@@ -1,9 +1,6 @@
 //! `billstream diff`.
 
-use std::io::IsTerminal;
-
-use super::explore::{ExploreArgs, show, terminal_width};
-use super::rows::{Destination, Format, Style, format_for};
+use super::explore::{ExploreArgs, RowsArgs, show};
 use crate::confluent::windows::BillingPeriod;
 use crate::error::{Error, Result};
 use crate::explore::diff::{self, Sides};
@@ -38,15 +35,8 @@ pub struct DiffArgs {
     by: Vec<String>,
     #[command(flatten)]
     explore: ExploreArgs,
-    /// How rows are written [default: what -o ends in, else table]
-    #[arg(long, value_enum)]
-    format: Option<Format>,
-    /// Write the rows to a file or a URL instead of stdout; it appears when it is whole
-    #[arg(short, long, value_name = "PATH|URL")]
-    output: Option<String>,
-    /// Rows at most, 0 for all [default: all, in a table 1000]
-    #[arg(long, value_name = "ROWS")]
-    max_rows: Option<usize>,
+    #[command(flatten)]
+    rows: RowsArgs,
 }
 
 /// Compares, writes the differences, and says how they add up.
@@ -70,16 +60,8 @@ pub async fn run(args: DiffArgs) -> Result<u8> {
     let connection = args.connection.as_deref();
     let diff = diff::prepare(&session, &store, connection, sides, &args.by).await?;
     let totals = diff::totals(&session).await?;
-    let terminal = std::io::stdout().is_terminal();
-    let style = Style {
-        format: format_for(args.format, args.output.as_deref(), terminal)?,
-        max_rows: args.max_rows,
-        width: terminal_width().filter(|_| args.output.is_none()),
-    };
-    let mut destination = match &args.output {
-        Some(place) => Destination::open(place)?,
-        None => Destination::stdout(),
-    };
+    let style = args.rows.style()?;
+    let mut destination = args.rows.destination()?;
     let shown = show(
         &session,
         &diff.piece,

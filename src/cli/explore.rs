@@ -12,13 +12,14 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::args::StoreArgs;
-use super::rows::{Destination, Style, Writer};
+use super::rows::{Destination, Format, Style, Writer, format_for};
 use crate::config::{Environment, Flags, Settings};
 use crate::engine::sql_files::SqlFiles;
 use crate::error::{Error, Result};
+use crate::explore::pieces::Piece;
 use crate::explore::session::{Session, Setup};
 use crate::explore::source;
-use crate::explore::statement::{Parameters, Piece, named_value, parameter};
+use crate::explore::statement::{Parameters, named_value, parameter};
 use crate::store::Store;
 
 /// Where to look, and how far a statement may go.
@@ -44,6 +45,40 @@ pub struct ExploreArgs {
     /// Seconds that a statement may take [env: BILLSTREAM_QUERY_TIMEOUT_SECS] [default: 600]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     timeout_secs: Option<u64>,
+}
+
+/// How rows are written, and where to.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct RowsArgs {
+    /// How rows are written [default: what -o ends in, else table]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Write the rows to a file or a URL instead of stdout; it appears when it is whole
+    #[arg(short, long, value_name = "PATH|URL")]
+    output: Option<String>,
+    /// Rows at most, 0 for all [default: all, in a table 1000]
+    #[arg(long, value_name = "ROWS")]
+    max_rows: Option<usize>,
+}
+
+impl RowsArgs {
+    /// The style: as named, else as the file's name says, else a table that fits the terminal.
+    pub fn style(&self) -> Result<Style> {
+        let terminal = std::io::stdout().is_terminal();
+        Ok(Style {
+            format: format_for(self.format, self.output.as_deref(), terminal)?,
+            max_rows: self.max_rows,
+            width: terminal_width().filter(|_| self.output.is_none()),
+        })
+    }
+
+    /// Stdout, or the named place.
+    pub fn destination(&self) -> Result<Destination> {
+        match &self.output {
+            Some(place) => Destination::open(place),
+            None => Ok(Destination::stdout()),
+        }
+    }
 }
 
 /// Megabytes of a statement, when nobody says how many. Sorts of a year need more than a month's mapping.
@@ -190,6 +225,10 @@ async fn write(
     }
     let mut writer = Writer::new(style, schema, destination)?;
     loop {
+        // Rows that are there at once would never let the clock speak.
+        if Instant::now() >= deadline {
+            return Err(session.too_slow());
+        }
         let next = tokio::time::timeout_at(deadline, rows.next()).await;
         let Some(batch) = next.map_err(|_| session.too_slow())? else {
             break;

@@ -3,10 +3,9 @@
 use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 
-use super::explore::{ExploreArgs, show, terminal_width};
-use super::rows::{Destination, Format, Style, format_for};
+use super::explore::{ExploreArgs, RowsArgs, show};
 use crate::error::{Error, Result};
-use crate::explore::statement::split;
+use crate::explore::pieces::split;
 
 /// Arguments of `query`.
 #[derive(Debug, clap::Args)]
@@ -26,15 +25,8 @@ pub struct QueryArgs {
     file: Option<PathBuf>,
     #[command(flatten)]
     explore: ExploreArgs,
-    /// How rows are written [default: what -o ends in, else table]
-    #[arg(long, value_enum)]
-    format: Option<Format>,
-    /// Write the rows to a file or a URL instead of stdout; it appears when it is whole
-    #[arg(short, long, value_name = "PATH|URL")]
-    output: Option<String>,
-    /// Rows at most, 0 for all [default: all, in a table 1000]
-    #[arg(long, value_name = "ROWS")]
-    max_rows: Option<usize>,
+    #[command(flatten)]
+    rows: RowsArgs,
 }
 
 /// Runs the statements one after the other; the first error ends them.
@@ -45,9 +37,8 @@ pub async fn run(args: QueryArgs) -> Result<u8> {
         return Err(Error::usage("there is no SQL")
             .with_hint("for example: billstream query \"select * from periods\""));
     }
-    let terminal = std::io::stdout().is_terminal();
-    let format = format_for(args.format, args.output.as_deref(), terminal)?;
-    if format.is_binary() && pieces.len() > 1 {
+    let style = args.rows.style()?;
+    if style.format.is_binary() && pieces.len() > 1 {
         return Err(Error::usage(format!(
             "a file holds one result, and these are {} statements",
             pieces.len()
@@ -56,15 +47,7 @@ pub async fn run(args: QueryArgs) -> Result<u8> {
     }
     let session = args.explore.session()?;
     let parameters = args.explore.parameters()?;
-    let mut destination = match &args.output {
-        Some(place) => Destination::open(place)?,
-        None => Destination::stdout(),
-    };
-    let style = Style {
-        format,
-        max_rows: args.max_rows,
-        width: terminal_width().filter(|_| args.output.is_none()),
-    };
+    let mut destination = args.rows.destination()?;
     for piece in &pieces {
         let shown = show(&session, piece, &parameters, style, &mut destination).await?;
         if shown.more {

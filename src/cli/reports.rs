@@ -182,7 +182,8 @@ async fn rows_and_chart(
 ) -> Result<(Vec<RecordBatch>, Option<chart::Chart>)> {
     let values = report.values(session, given).await?;
     let piece = report.piece();
-    let rows = session.start(&piece, &values).await?;
+    let rows = session.start(&piece, &values).await;
+    let rows = rows.map_err(|e| e.context(report.place()))?;
     let schema = rows.schema();
     let collected = tokio::time::timeout(session.timeout(), rows.try_collect()).await;
     let collected = collected.map_err(|_| session.too_slow())?;

@@ -14,8 +14,9 @@ use super::explore::{ExploreArgs, show, terminal_width};
 use super::rows::{Destination, Format, Style};
 use super::show_error;
 use crate::error::{Error, Result};
+use crate::explore::pieces::{Piece, is_open, split};
 use crate::explore::session::Session;
-use crate::explore::statement::{Parameters, Piece, is_open, split};
+use crate::explore::statement::Parameters;
 
 /// Arguments of `shell`.
 #[derive(Debug, clap::Args)]

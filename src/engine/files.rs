@@ -1,5 +1,6 @@
 //! A table over named Parquet files: a snapshot that is scanned by DataFusion's own reader.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
@@ -74,6 +75,15 @@ impl FilesTable {
             schema,
             files,
         })
+    }
+
+    /// The connections whose months the table has.
+    pub fn connections(&self) -> BTreeSet<String> {
+        let values = self
+            .files
+            .iter()
+            .filter_map(|file| file.partition_values.first());
+        values.map(ToString::to_string).collect()
     }
 
     /// The files that may hold rows which pass the filters.

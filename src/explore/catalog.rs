@@ -13,6 +13,7 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::ViewTable;
 use datafusion::prelude::SessionContext;
 
+use super::names::{ALL, quoted};
 use super::source::Source;
 use super::{history, tables};
 use crate::cloudzero::cbf;
@@ -21,8 +22,6 @@ use crate::error::{Class, Error};
 use crate::pipeline::Clock;
 use crate::store::Store;
 
-/// Line items of the store and of the sources.
-pub const ALL: &str = "all_line_items";
 /// Names that are neither views nor sources, with what they hold.
 const OWN: [(&str, &str); 6] = [
     (
@@ -179,6 +178,16 @@ impl Catalog {
     async fn all_line_items(&self) -> crate::error::Result<String> {
         let mut parts = Vec::new();
         if let Some(table) = tables::current(&self.store, "line_items").await? {
+            if let Some(name) = table
+                .connections()
+                .iter()
+                .find(|c| self.sources.contains_key(*c))
+            {
+                return Err(Error::usage(format!(
+                    "the source `{name}` has the name of a connection that was imported"
+                ))
+                .with_hint("give the source another name, so that their costs stay apart"));
+            }
             let columns = TableProvider::schema(&table);
             self.opened()
                 .insert("line_items".to_string(), Arc::new(table));
@@ -205,21 +214,6 @@ impl Catalog {
     fn context(&self) -> crate::error::Result<&SessionContext> {
         let context = self.context.get();
         context.ok_or_else(|| Error::bug("the catalog has no session"))
-    }
-}
-
-/// A name as SQL takes it, whatever its characters.
-pub fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// A name as SQL needs it: in quotes only where it must be.
-pub fn as_identifier(name: &str) -> String {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    if name.chars().all(plain) {
-        name.to_string()
-    } else {
-        quoted(name)
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::mistake::near;
+use super::names::near;
+use super::pieces::Piece;
 use super::session::Session;
-use super::statement::{Parameters, Piece};
+use super::statement::Parameters;
 use crate::confluent::windows::BillingPeriod;
 use crate::engine::text::Cells;
 use crate::error::{Error, Result};

@@ -4,8 +4,8 @@ use datafusion::common::{Column, DataFusionError, SchemaError};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
-use super::catalog::as_identifier;
-use super::statement::{Piece, offset};
+use super::names::near;
+use super::pieces::{Piece, offset};
 use crate::engine;
 use crate::error::Error;
 
@@ -220,41 +220,6 @@ fn word(sql: &str, name: &str) -> Option<(usize, usize)> {
     Some((start, end))
 }
 
-/// What could have been meant: the nearest name, or the names that there are.
-pub fn near(name: &str, names: &[String], what: &str) -> Option<String> {
-    if let Some(nearest) = nearest(name, names.iter().map(String::as_str)) {
-        return Some(format!("did you mean `{}`?", as_identifier(nearest)));
-    }
-    if names.is_empty() {
-        return None;
-    }
-    let shown: Vec<_> = names
-        .iter()
-        .take(30)
-        .map(|name| format!("`{}`", as_identifier(name)))
-        .collect();
-    let rest = if names.len() > 30 { ", …" } else { "" };
-    Some(format!("{what}: {}{rest}", shown.join(", ")))
-}
-
-/// The name that is most like another, if one is like it at all.
-pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let wanted = name.to_lowercase();
-    let likeness = |candidate: &str| {
-        let candidate = candidate.to_lowercase();
-        let whole = strsim::jaro_winkler(&wanted, &candidate);
-        // `cost` is like `cost/cost`, and `resource` like `resource/id`.
-        let parts = candidate.split(['/', '_', ':']);
-        let part = parts.map(|part| strsim::jaro_winkler(&wanted, part) - 0.1);
-        part.fold(whole, f64::max)
-    };
-    names
-        .map(|candidate| (likeness(candidate), candidate))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.len().cmp(&a.1.len())))
-        .map(|(_, candidate)| candidate)
-}
-
 /// The line of a place with carets under it.
 fn snippet(piece: &Piece, start: usize, end: usize) -> String {
     let sql = &piece.sql;
@@ -277,21 +242,6 @@ fn snippet(piece: &Piece, start: usize, end: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_nearest_name_is_found_and_a_far_one_is_not() {
-        let names = [
-            "cost/cost",
-            "resource/id",
-            "lineitem/type",
-            "billing_period",
-        ];
-        let near = |name: &str| nearest(name, names.into_iter());
-        assert_eq!(near("billing_perod"), Some("billing_period"));
-        assert_eq!(near("cost"), Some("cost/cost"));
-        assert_eq!(near("LINEITEM/TYPE"), Some("lineitem/type"));
-        assert_eq!(near("zzz"), None);
-    }
 
     #[test]
     fn the_caret_stands_under_the_word() {

@@ -11,6 +11,8 @@ pub mod chart;
 pub mod diff;
 pub mod history;
 pub mod mistake;
+pub mod names;
+pub mod pieces;
 pub mod report;
 pub mod session;
 pub mod source;

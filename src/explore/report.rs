@@ -15,9 +15,10 @@ use datafusion::common::ScalarValue;
 use futures::TryStreamExt;
 
 use super::chart::{Bar, Chart, Kind, Number, Series};
-use super::mistake::near;
+use super::names::near;
+use super::pieces::Piece;
 use super::session::Session;
-use super::statement::{Parameters, Piece, value_of};
+use super::statement::{Parameters, value_of};
 use crate::confluent::windows::BillingPeriod;
 use crate::engine::sql_files::{SqlFile, SqlFiles};
 use crate::engine::text::Cells;
@@ -107,6 +108,11 @@ impl<'a> Report<'a> {
     /// Whether its rows can be drawn.
     pub fn has_chart(&self) -> bool {
         self.drawing.is_some()
+    }
+
+    /// The file, for errors.
+    pub fn place(&self) -> String {
+        self.file.display()
     }
 
     /// The SQL as a statement.

@@ -12,10 +12,11 @@ use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::prelude::SessionContext;
 
 use super::catalog::Catalog;
-use super::mistake;
+use super::pieces::Piece;
 use super::source::Source;
-use super::statement::{self, Parameters, Piece};
+use super::statement::{self, Parameters};
 use super::tables;
+use super::{mistake, names};
 use crate::engine::sql_files::SqlFiles;
 use crate::engine::{self, Limits};
 use crate::error::{Error, Result};
@@ -130,7 +131,7 @@ impl Session {
         let found = found.map_err(|e| mistake::explain("", &e, &self.names()))?;
         let table = found.ok_or_else(|| {
             let error = Error::data(format!("there is no table `{table}`"));
-            error.with_hint(mistake::near(table, &self.names(), "tables").unwrap_or_default())
+            error.with_hint(names::near(table, &self.names(), "tables").unwrap_or_default())
         })?;
         let schema = table.schema();
         let columns = schema.fields().iter();

@@ -24,10 +24,11 @@ use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, cast, lit};
 use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
+use glob::Pattern;
 use object_store::ObjectStoreExt;
 use url::Url;
 
-use super::catalog::quoted;
+use super::names::{ALL, quoted};
 use crate::cloudzero::cbf;
 use crate::engine::sql_files::{SqlFile, SqlFiles};
 use crate::engine::{self, functions};
@@ -114,14 +115,7 @@ pub fn named(
     let mut sources = BTreeMap::new();
     for text in listed.chain(flags.iter().map(String::as_str)) {
         let source = parse(text)?;
-        let taken = [
-            super::catalog::ALL,
-            "costs",
-            "line_items",
-            "periods",
-            "runs",
-            "versions",
-        ];
+        let taken = [ALL, "costs", "line_items", "periods", "runs", "versions"];
         if taken.contains(&source.name.as_str())
             || sql.of_kind("views").any(|(view, _)| view == source.name)
         {
@@ -362,14 +356,22 @@ async fn raw_table(context: &SessionContext, location: &str) -> Result<Arc<dyn T
 }
 
 fn location_url(url: &Url) -> Result<ListingTableUrl> {
+    let failed =
+        |e: &dyn std::fmt::Display| Error::config(format!("`{url}` is no place of files: {e}"));
+    // A pattern begins with the folder that has the first star.
+    if let Some(star) = url.path().find('*') {
+        let folder = url.path()[..star].rfind('/').map_or(0, |slash| slash + 1);
+        let pattern = Pattern::new(&url.path()[folder..]).map_err(|e| failed(&e))?;
+        let mut root = url.clone();
+        root.set_path(&url.path()[..folder]);
+        return ListingTableUrl::try_new(root, Some(pattern)).map_err(|e| failed(&e));
+    }
     let is_folder = url.to_file_path().is_ok_and(|path| path.is_dir());
     let text = match is_folder && !url.path().ends_with('/') {
         true => format!("{url}/"),
         false => url.to_string(),
     };
-    // A star in a URL's path is a pattern; the URL parser leaves it as it is.
-    ListingTableUrl::parse(&text)
-        .map_err(|e| Error::config(format!("`{url}` is no place of files: {e}")))
+    ListingTableUrl::parse(&text).map_err(|e| failed(&e))
 }
 
 struct Format {

@@ -72,7 +72,7 @@ mod tests {
         assert_eq!(of("costs", &file(None)), r#"{"numRecords":3}"#);
         assert_eq!(
             of("costs", &file(Some((0, 31)))),
-            r#"{"numRecords":3,"minValues":{"start_date":"1970-01-01"},"maxValues":{"start_date":"1970-02-01"}}"#
+            r#"{"maxValues":{"start_date":"1970-02-01"},"minValues":{"start_date":"1970-01-01"},"numRecords":3}"#
         );
     }
 

@@ -33,6 +33,8 @@ fn every_format_is_known_by_its_columns_and_exact() {
         ("focus-1.2.csv.gz", "1.45000010000000004"),
         ("focus-1.2.parquet", "1.45000010000000004"),
         ("cur2.parquet", "724.58000010000000004"),
+        ("focus-1.2.*.gz", "1.45000010000000004"),
+        ("*.gz", "1.45000010000000004"),
         // The drop that the manifest names, and not the one beside it.
         ("cbf", "5.308999999999999999999999"),
     ] {

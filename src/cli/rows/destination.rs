@@ -21,6 +21,8 @@ pub struct Destination {
 enum Kind {
     Stdout,
     File(NamedTempFile, PathBuf),
+    /// A pipe or a device: what is there already and is no file.
+    Device(std::fs::File),
     Object(Box<BufWriter>),
     Pager(Vec<u8>),
 }
@@ -54,6 +56,12 @@ impl Destination {
     pub fn open(place: &str) -> Result<Destination> {
         let url = remote::url_of(place)?;
         let kind = match url.to_file_path() {
+            Ok(path) if path.exists() && !path.is_file() => {
+                let device = std::fs::OpenOptions::new().write(true).open(&path);
+                Kind::Device(device.map_err(|e| {
+                    Error::config(format!("cannot write to `{}`: {e}", path.display()))
+                })?)
+            }
             Ok(path) if url.scheme() == "file" => {
                 let folder = path.parent().unwrap_or(Path::new("/"));
                 let file = NamedTempFile::new_in(folder).map_err(|e| {
@@ -85,6 +93,7 @@ impl Destination {
                 return Ok(());
             }
             Kind::File(file, _) => file.write_all(&bytes),
+            Kind::Device(device) => device.write_all(&bytes),
             Kind::Object(object) => object
                 .put(bytes.into())
                 .await
@@ -97,7 +106,7 @@ impl Destination {
     pub async fn finish(self) -> Result<()> {
         let failed = |e: std::io::Error| Error::config(format!("cannot write {}: {e}", self.name));
         match self.kind {
-            Kind::Stdout | Kind::Pager(_) => Ok(()),
+            Kind::Stdout | Kind::Pager(_) | Kind::Device(_) => Ok(()),
             Kind::File(file, path) => {
                 open_to_readers(file.path());
                 file.persist(path).map(|_| ()).map_err(|e| failed(e.error))

@@ -225,11 +225,14 @@ mod tests {
             vec!["a long text that is cut".into()],
             vec![1_234_567_890_123],
         );
-        let out = table(&batch.schema(), std::slice::from_ref(&batch), Some(70)).unwrap();
-        assert!(out.contains("1234567890123"), "{out}");
-        assert!(out.contains("a long text tha…"), "{out}");
-        assert!(out.contains("of 6 columns shown"), "{out}");
-        let whole = table(&batch.schema(), &[batch], None).unwrap();
+        let within = |width| table(&batch.schema(), std::slice::from_ref(&batch), width).unwrap();
+        let cut = within(Some(110));
+        assert!(cut.contains("a long text that…"), "{cut}");
+        assert!(!cut.contains("columns shown"), "{cut}");
+        let fewer = within(Some(70));
+        assert!(fewer.contains("1234567890123"), "{fewer}");
+        assert!(fewer.contains("3 of 6 columns shown"), "{fewer}");
+        let whole = within(None);
         assert!(!whole.contains('…'));
     }
 

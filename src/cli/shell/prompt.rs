@@ -18,10 +18,10 @@ use rustyline::{CompletionType, Config, Context, Editor, Helper};
 
 use super::commands::COMMANDS;
 use crate::error::{Error, Result};
-use crate::explore::catalog::as_identifier;
+use crate::explore::names::as_identifier;
+use crate::explore::pieces::{is_open, offset};
 use crate::explore::report::Report;
 use crate::explore::session::Session;
-use crate::explore::statement::{is_open, offset};
 
 /// What a person entered.
 pub enum Input {

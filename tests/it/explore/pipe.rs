@@ -1,6 +1,8 @@
 //! `billstream shell` from a pipe: statements, dot-commands and their errors.
 
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
+use std::process::{Child, ChildStdout, Stdio};
 
 use super::errors::with_stdin;
 use super::store;
@@ -249,25 +251,23 @@ fn a_shell_sees_what_an_import_publishes_meanwhile() {
 
 /// A shell at the other end of two pipes.
 struct Conversation {
-    child: std::process::Child,
-    out: std::io::BufReader<std::process::ChildStdout>,
+    child: Child,
+    out: BufReader<ChildStdout>,
 }
 
 impl Conversation {
     fn start(billstream: &Billstream) -> Conversation {
-        use std::process::Stdio;
         let mut command = billstream.command(&["shell", "--format", "csv"]);
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let out = std::io::BufReader::new(child.stdout.take().unwrap());
+        let out = BufReader::new(child.stdout.take().unwrap());
         Conversation { child, out }
     }
 
     fn say(&mut self, line: &str) {
-        use std::io::Write;
         let stdin = self.child.stdin.as_mut().unwrap();
         writeln!(stdin, "{line}").unwrap();
         stdin.flush().unwrap();
@@ -275,7 +275,6 @@ impl Conversation {
 
     /// The rows of an answer of so many lines, its header included.
     fn rows(&mut self, lines: usize) -> Vec<crate::support::Row> {
-        use std::io::BufRead;
         let mut text = String::new();
         for _ in 0..lines {
             assert_ne!(

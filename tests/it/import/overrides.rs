@@ -300,7 +300,10 @@ fn a_folder_that_is_not_there_or_overrides_nothing_is_told() {
         .code(3)
         .says(&["line_item.sql", "models/line_items.sql"]);
     let empty = SqlFolder::new("README.md", "nothing");
-    pulled.transform(&empty).ok().says(&["no models/*.sql"]);
+    pulled
+        .transform(&empty)
+        .ok()
+        .says(&["no SQL files in models"]);
 }
 
 #[test]
