@@ -109,8 +109,8 @@ impl SqlFiles {
                     .to_string();
                 let name = format!("{kind}/{stem}");
                 if !may_add && !files.contains_key(&name) {
-                    let shipped = SHIPPED.iter().map(|(name, _)| *name);
-                    let shipped: Vec<_> = shipped.filter(|name| name.starts_with(kind)).collect();
+                    let shipped = SHIPPED.iter().filter(|(name, _)| name.starts_with(kind));
+                    let shipped: Vec<_> = shipped.map(|(name, _)| format!("{name}.sql")).collect();
                     return Err(Error::config(format!(
                         "`{}` overrides no shipped file of sql/{kind}",
                         path.display()

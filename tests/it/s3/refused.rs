@@ -56,7 +56,7 @@ fn missing_credentials_are_a_matter_of_configuration() {
             .without("AWS_ACCESS_KEY_ID")
             .without("AWS_SECRET_ACCESS_KEY")
             .env("AWS_METADATA_ENDPOINT", &format!("http://{nobody}"));
-        let output = billstream.run(&["query", "select 1"]).code(3);
+        let output = billstream.run(&["query", "select * from costs"]).code(3);
         assert_clean(output.says(&["hint: ", "AWS_ACCESS_KEY_ID"]));
     }
 }
