@@ -19,7 +19,7 @@
 //! - [`sandbox`] plays Confluent and CloudZero on loopback, for the demo, the tests and the benches.
 //! - [`http`] is what both HTTP clients share.
 //! - [`decimal`] and [`totals`] keep money exact; [`error`] holds classes, hints and exit codes;
-//!   [`memory`] says what the C library may keep.
+//!   [`memory`] says what the C library may keep; [`nearest`] finds the name that was meant.
 
 #![cfg_attr(
     test,
@@ -41,6 +41,7 @@ pub mod error;
 pub mod explore;
 pub mod http;
 pub mod memory;
+pub mod nearest;
 pub mod pipeline;
 pub mod sandbox;
 pub mod store;

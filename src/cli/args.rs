@@ -10,6 +10,9 @@ use crate::pipeline::months::Selection;
 /// Where things are.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct StoreArgs {
+    /// Configuration file [env: BILLSTREAM_CONFIG] [default: billstream/billstream.toml in XDG_CONFIG_HOME or ~/.config]
+    #[arg(long, value_name = "PATH")]
+    config: Option<PathBuf>,
     /// Folder or s3:// URL under which everything lies [env: BILLSTREAM_STORE] [default: ./billstream-data]
     #[arg(long, value_name = "PATH|URL")]
     store: Option<String>,
@@ -20,7 +23,7 @@ pub struct StoreArgs {
 pub struct RunArgs {
     #[command(flatten)]
     store: StoreArgs,
-    /// Name of the connection [env: BILLSTREAM_CONNECTION] [default: confluent]
+    /// Name of the connection [env: BILLSTREAM_CONNECTION] [default: all that are configured, else confluent]
     #[arg(long, value_name = "NAME")]
     connection: Option<String>,
     /// Folder whose models/*.sql and checks/*.sql replace the shipped ones [env: BILLSTREAM_SQL_DIR]
@@ -35,6 +38,7 @@ impl StoreArgs {
     /// As flags of the settings.
     pub fn flags(&self) -> Flags {
         Flags {
+            config: self.config.clone(),
             store: self.store.clone(),
             ..Flags::default()
         }

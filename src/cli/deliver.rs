@@ -5,10 +5,9 @@ use std::io::Write;
 use chrono::TimeDelta;
 use serde::Serialize;
 
-use super::args::{MonthArgs, RunArgs, SummaryFormat};
-use super::run::{Outcome, job, month_errors, targets, under_lease};
-use super::{print, print_json, show_error};
-use crate::config::{Environment, Settings};
+use super::args::{MonthArgs, RunArgs};
+use super::run::{Outcome, Reach, Scene, month_errors, under_lease};
+use super::show_error;
 use crate::confluent::windows::BillingPeriod;
 use crate::engine::text::table;
 use crate::error::{Class, Error, Result};
@@ -18,7 +17,6 @@ use crate::pipeline::deliver::{self, Wish, stream};
 use crate::pipeline::delivery::{Delivery, Status, Target};
 use crate::pipeline::months::Selection;
 use crate::pipeline::publish::Tables;
-use crate::store::Store;
 
 /// Arguments of `deliver`.
 #[derive(Debug, clap::Args)]
@@ -109,17 +107,15 @@ impl Report {
 
 fn outcome_of(report: &Report) -> Outcome<'_> {
     Outcome {
-        periods: &[],
         deliveries: report.deliveries.iter().collect(),
         errors: month_errors(&report.errors),
         exit_code: report.class().map_or(0, Class::exit_code),
+        ..Outcome::default()
     }
 }
 
 /// Runs `deliver`.
 pub async fn run(args: DeliverArgs) -> Result<u8> {
-    let environment = Environment::process();
-    let settings = Settings::resolve(&args.run.flags(), &environment)?;
     let selection = args.months.selection()?;
     if args.empty && !args.yes && !args.dry_run {
         return Err(
@@ -128,14 +124,24 @@ pub async fn run(args: DeliverArgs) -> Result<u8> {
             ),
         );
     }
-    let store = Store::open(&settings.store)?;
-    let targets = targets(&settings, &environment, &store).await?;
-    let (job, bar) = job(&settings, store, targets)?;
-    check(&job, &args)?;
-    let work = work(&job, &args, &selection);
-    let report = under_lease("deliver", &job, work, outcome_of).await;
-    bar.finish_and_clear();
-    show(&report?, args.run.format)
+    let scene = Scene::open(args.run.flags())?;
+    let connections = scene.active().await?;
+    if (args.empty || args.drop.is_some()) && connections.len() > 1 {
+        return Err(Error::usage(
+            "a month is cleared or pointed back for one connection at a time",
+        )
+        .with_hint("name it with --connection"));
+    }
+    let work = async |name: &str| {
+        let (job, bar) = scene.job(name, Reach::Targets).await?;
+        check(&job, &args)?;
+        let work = work(&job, &args, &selection);
+        let report = under_lease("deliver", &job, args.dry_run, work, outcome_of).await;
+        bar.finish_and_clear();
+        report
+    };
+    let results = scene.each(connections, work).await;
+    results.report(args.run.format, Report::class, deliveries_table, say)
 }
 
 /// Refuses what cannot be done before anything is.
@@ -211,14 +217,8 @@ async fn work(job: &Job, args: &DeliverArgs, selection: &Selection) -> Result<Re
     Ok(report)
 }
 
-fn show(report: &Report, format: SummaryFormat) -> Result<u8> {
-    match format {
-        SummaryFormat::Json => print_json(report)?,
-        SummaryFormat::Table if report.collected.is_none() => {
-            print(deliveries_table(&report.deliveries).as_bytes())?;
-        }
-        SummaryFormat::Table => {}
-    }
+/// What was collected, and errors of the months.
+fn say(report: &Report) {
     let mut stderr = std::io::stderr().lock();
     if let Some(collected) = report.collected {
         let Collected {
@@ -240,10 +240,12 @@ fn show(report: &Report, format: SummaryFormat) -> Result<u8> {
     for (_, error) in &report.errors {
         show_error(error);
     }
-    Ok(report.class().map_or(0, Class::exit_code))
 }
 
-fn deliveries_table(deliveries: &[Delivery]) -> String {
+fn deliveries_table(report: &Report) -> String {
+    if report.collected.is_some() {
+        return String::new();
+    }
     let header = [
         "period", "target", "status", "parts", "rows", "bytes", "drop", "place",
     ];
@@ -284,7 +286,7 @@ fn deliveries_table(deliveries: &[Delivery]) -> String {
             delivery.place.clone(),
         ]
     };
-    table(&header, &right, deliveries.iter().map(row))
+    table(&header, &right, report.deliveries.iter().map(row))
 }
 
 #[cfg(test)]

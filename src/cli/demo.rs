@@ -1,64 +1,99 @@
-//! `billstream import --demo`.
+//! `billstream import --demo`, and the sandbox in this process that demos use.
 
 use std::io::Write;
 
-use url::Url;
+use chrono::Utc;
+use secrecy::ExposeSecret;
+use tokio::task::JoinHandle;
 
 use super::args::{RunArgs, SummaryFormat};
-use super::report::from_confluent;
-use super::run::job;
-use crate::config::{self, Environment, Settings};
-use crate::confluent::client;
+use super::report::{from_confluent, report};
+use super::run::Scene;
+use crate::config::{Config, Environment, Flags, keys};
 use crate::error::{Error, Result};
 use crate::pipeline::import::Options;
 use crate::pipeline::months::Selection;
-use crate::pipeline::targets::Targets;
 use crate::sandbox;
 use crate::store::Store;
 use crate::store::tables::Table;
 
 /// The demo's connection.
-const DEMO: &str = "demo";
+pub const DEMO: &str = "demo";
 
-/// The demo: a sandbox in this process, reached through the real HTTP client.
+/// A sandbox in this process, until it is dropped. It is reached through the real HTTP client.
+pub struct Playground {
+    server: JoinHandle<Result<()>>,
+    options: sandbox::Options,
+    url: String,
+}
+
+impl Playground {
+    /// Starts one, whose current day is the computer's.
+    ///
+    /// # Errors
+    /// Class configuration, when there is no port on loopback.
+    pub async fn start() -> Result<Playground> {
+        let failed = |e: std::io::Error| Error::config(format!("cannot listen on 127.0.0.1: {e}"));
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await;
+        let listener = listener.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let options = sandbox::Options {
+            today: Utc::now().date_naive(),
+            ..sandbox::Options::default()
+        };
+        Ok(Playground {
+            server: tokio::spawn(sandbox::serve(listener, options.clone())),
+            options,
+            url: sandbox::base_url(&address),
+        })
+    }
+
+    /// The environment of somebody who uses the sandbox, and nothing of the process's own.
+    pub fn environment(&self) -> Environment {
+        let pairs = [
+            (keys::ENDPOINT, self.url.as_str()),
+            (keys::KEY, &self.options.key),
+            (keys::SECRET, self.options.secret.expose_secret()),
+            (keys::INVENTORY, "true"),
+            (keys::REQUESTS_PER_SECOND, "1000"),
+        ];
+        pairs
+            .map(|(key, value)| (key.variable, value))
+            .into_iter()
+            .collect()
+    }
+}
+
+impl Drop for Playground {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// Imports twelve invented months.
 pub async fn demo(args: &RunArgs, mut options: Options) -> Result<u8> {
     if options.months == Selection::Due {
         options.months = Selection::All;
     }
-    let mut flags = args.flags();
-    flags.connection = Some(DEMO.to_string());
-    let settings = Settings::resolve(&flags, &Environment::default())?;
-    let store = Store::open(&settings.store)?;
-    refuse_other_connections(&store).await?;
-
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await;
-    let listener =
-        listener.map_err(|e| Error::config(format!("cannot listen on 127.0.0.1: {e}")))?;
-    let address = listener
-        .local_addr()
-        .map_err(|e| Error::config(format!("cannot listen on 127.0.0.1: {e}")))?;
-    let organization = sandbox::Options {
-        today: (settings.clock)().date_naive(),
-        ..sandbox::Options::default()
+    let playground = Playground::start().await?;
+    let flags = Flags {
+        config: None,
+        connection: Some(DEMO.to_string()),
+        ..args.flags()
     };
-    let (key, secret) = (organization.key.clone(), organization.secret.clone());
-    let server = tokio::spawn(sandbox::serve(listener, organization));
-    let endpoint = Url::parse(&sandbox::base_url(&address))
-        .map_err(|e| Error::bug(format!("the sandbox's address: {e}")))?;
-    let mut confluent = client::Settings::new(endpoint, key, secret);
-    confluent.requests_per_second = 1000;
-    let targets = Targets::in_store(&store, DEMO);
-    let job = job(&settings, store.clone(), targets)?;
-    let code = from_confluent("import", &settings, job, confluent, options, args.format).await;
-    server.abort();
+    let scene = Scene::of(Config::of(flags, playground.environment())?)?;
+    refuse_other_connections(&scene.store).await?;
+    let work = async |name: &str| from_confluent(&scene, name, &options).await;
+    let results = scene.each(vec![DEMO.to_string()], work).await;
+    let code = report(&scene.store, results, args.format);
     if code.is_ok() && args.format == SummaryFormat::Table {
-        next_steps(&store);
+        next_steps(&scene.store);
     }
     code
 }
 
 /// Invented costs must not come to lie beside real ones.
-async fn refuse_other_connections(store: &Store) -> Result<()> {
+pub async fn refuse_other_connections(store: &Store) -> Result<()> {
     for name in ["costs", "line_items"] {
         let Some(table) = Table::open(store, name).await? else {
             continue;
@@ -83,7 +118,7 @@ async fn refuse_other_connections(store: &Store) -> Result<()> {
 fn next_steps(store: &Store) {
     let flag = match store.local() {
         Some(folder)
-            if std::path::Path::new(config::DEFAULT_STORE)
+            if std::path::Path::new(keys::STORE.default)
                 .canonicalize()
                 .ok()
                 .as_deref()

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::args::StoreArgs;
 use super::rows::{Destination, Format, Style, Writer, format_for};
-use crate::config::{Environment, Flags, Settings};
+use crate::config::{Config, Flags, Settings, keys};
 use crate::engine::sql_files::SqlFiles;
 use crate::error::{Error, Result};
 use crate::explore::pieces::Piece;
@@ -86,14 +86,9 @@ const MEMORY_MB: u32 = 256;
 
 impl ExploreArgs {
     /// The settings.
-    pub fn settings(&self, environment: &Environment) -> Result<Settings> {
-        let flags = Flags {
-            sql_dir: self.sql_dir.clone(),
-            ..self.store.flags()
-        };
-        let mut settings = Settings::resolve(&flags, environment)?;
-        let set = environment.get("BILLSTREAM_MEMORY_MB").is_some();
-        let default = (!set).then_some(MEMORY_MB);
+    fn settings(&self, config: &Config) -> Result<Settings> {
+        let mut settings = config.settings()?;
+        let default = (!config.is_given(&keys::MEMORY_MB)).then_some(MEMORY_MB);
         if let Some(memory_mb) = self.memory_mb.or(default) {
             settings.limits.memory_bytes = (memory_mb as usize) << 20;
         }
@@ -110,10 +105,13 @@ impl ExploreArgs {
 
     /// Opens the session, and gives the store that it looks at.
     pub fn session_and_store(&self) -> Result<(Session, Store)> {
-        let environment = Environment::process();
-        let settings = self.settings(&environment)?;
+        let config = Config::load(Flags {
+            sql_dir: self.sql_dir.clone(),
+            ..self.store.flags()
+        })?;
+        let settings = self.settings(&config)?;
         let sql = SqlFiles::load(settings.sql_dir.as_deref())?;
-        let sources = source::named(environment.get("BILLSTREAM_SOURCES"), &self.source, &sql)?;
+        let sources = source::named(&config.sources(), &self.source, &sql)?;
         let store = Store::open(&settings.store)?;
         let session = Session::open(Setup {
             store: store.clone(),

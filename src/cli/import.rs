@@ -3,12 +3,10 @@
 use super::args::{MonthArgs, RunArgs};
 use super::demo::demo;
 use super::report::{from_confluent, outcome_of, report};
-use super::run::{job, targets, under_lease, without_network};
-use crate::config::{self, Environment, Settings};
+use super::run::{Reach, Scene, under_lease};
 use crate::error::Result;
 use crate::pipeline;
 use crate::pipeline::import::Options;
-use crate::store::Store;
 
 /// Arguments of `import`.
 #[derive(Debug, clap::Args)]
@@ -92,34 +90,11 @@ pub async fn import(args: ImportArgs) -> Result<u8> {
     if args.demo {
         return demo(&args.run, options).await;
     }
-    let environment = Environment::process();
-    let settings = Settings::resolve(&args.run.flags(), &environment)?;
-    let confluent = config::confluent(&environment)?;
-    let store = Store::open(&settings.store)?;
-    let targets = match args.no_deliver {
-        true => without_network(&settings, &environment, &store).await?,
-        false => targets(&settings, &environment, &store).await?,
-    };
-    if !args.dry_run {
-        targets.check_key()?;
-    }
-    let job = job(&settings, store, targets)?;
-    from_confluent(
-        "import",
-        &settings,
-        job,
-        confluent,
-        options,
-        args.run.format,
-    )
-    .await
+    each(args.run, options).await
 }
 
 /// Runs `pull`.
 pub async fn pull(args: PullArgs) -> Result<u8> {
-    let environment = Environment::process();
-    let settings = Settings::resolve(&args.run.flags(), &environment)?;
-    let confluent = config::confluent(&environment)?;
     let options = Options {
         months: args.months.selection()?,
         dry_run: args.dry_run,
@@ -128,22 +103,27 @@ pub async fn pull(args: PullArgs) -> Result<u8> {
         no_deliver: true,
         unvalidated: false,
     };
-    let store = Store::open(&settings.store)?;
-    let targets = without_network(&settings, &environment, &store).await?;
-    let job = job(&settings, store, targets)?;
-    from_confluent("pull", &settings, job, confluent, options, args.run.format).await
+    each(args.run, options).await
+}
+
+async fn each(args: RunArgs, options: Options) -> Result<u8> {
+    let scene = Scene::open(args.flags())?;
+    let work = async |name: &str| from_confluent(&scene, name, &options).await;
+    let results = scene.each(scene.active().await?, work).await;
+    report(&scene.store, results, args.format)
 }
 
 /// Runs `transform`.
 pub async fn transform(args: TransformArgs) -> Result<u8> {
-    let environment = Environment::process();
-    let settings = Settings::resolve(&args.run.flags(), &environment)?;
+    let scene = Scene::open(args.run.flags())?;
     let months = args.months.selection()?;
-    let store = Store::open(&settings.store)?;
-    let targets = without_network(&settings, &environment, &store).await?;
-    let (job, bar) = job(&settings, store, targets)?;
-    let work = pipeline::stored::transform_stored(&job, &months, args.dry_run);
-    let summary = under_lease("transform", &job, work, outcome_of).await;
-    bar.finish_and_clear();
-    report(&job, summary?, args.run.format)
+    let work = async |name: &str| {
+        let (job, bar) = scene.job(name, Reach::Store).await?;
+        let work = pipeline::stored::transform_stored(&job, &months, args.dry_run);
+        let summary = under_lease("transform", &job, args.dry_run, work, outcome_of).await;
+        bar.finish_and_clear();
+        summary
+    };
+    let results = scene.each(scene.config.connections()?, work).await;
+    report(&scene.store, results, args.run.format)
 }

@@ -1,11 +1,14 @@
 //! The summary of a run as a table for people.
 
+use super::run::Results;
 use crate::engine::text::table;
 use crate::pipeline::summary::{PeriodSummary, Status, Summary};
 
-/// The summary of a run for people.
-pub fn summary_table(summary: &Summary) -> String {
+/// The summaries of a run for people. Several connections are told apart in a column of their own.
+pub fn summary_table(results: &Results<Summary>) -> String {
+    let several = results.0.len() > 1;
     let header = [
+        "connection",
         "period",
         "costs",
         "line items",
@@ -15,8 +18,22 @@ pub fn summary_table(summary: &Summary) -> String {
         "status",
         "complete until",
     ];
-    let right = [false, true, true, true, true, true, false, false];
-    table(&header, &right, summary.periods.iter().map(summary_row))
+    let right = [false, false, true, true, true, true, true, false, false];
+    let skipped = usize::from(!several);
+    let rows = results.0.iter().flat_map(|(name, result)| match result {
+        Ok(summary) => summary.periods.iter().map(summary_row).collect(),
+        Err(_) => vec![failed_row(name)],
+    });
+    let rows = rows.map(|row| row[skipped..].to_vec());
+    table(&header[skipped..], &right[skipped..], rows)
+}
+
+/// A connection that came to nothing.
+fn failed_row(name: &str) -> Vec<String> {
+    let mut row = vec!["-".to_string(); 9];
+    row[0] = name.to_string();
+    row[7] = "failed".to_string();
+    row
 }
 
 fn summary_row(period: &PeriodSummary) -> Vec<String> {
@@ -33,6 +50,7 @@ fn summary_row(period: &PeriodSummary) -> Vec<String> {
         Status::DryRun => "dry run",
     };
     vec![
+        period.connection.clone(),
         period.billing_period.to_string(),
         known(&period.costs.to_string()),
         known(&period.line_items.to_string()),

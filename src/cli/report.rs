@@ -4,40 +4,42 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 
-use indicatif::ProgressBar;
-
 use super::args::SummaryFormat;
 use super::output::summary_table;
-use super::run::{Outcome, month_errors, timing, under_lease};
+use super::run::{Outcome, Reach, Results, Scene, month_errors, under_lease};
 use super::{print, print_json, show_error};
-use crate::config::Settings;
-use crate::confluent::client::{self, Client};
+use crate::confluent::client::Client;
 use crate::error::{Class, Result};
+use crate::pipeline;
 use crate::pipeline::delivery;
 use crate::pipeline::import::Options;
 use crate::pipeline::summary::{PeriodSummary, Status, Summary};
-use crate::pipeline::{self, Job};
+use crate::store::Store;
 
-/// Imports from Confluent, or whoever plays it, and reports.
-pub async fn from_confluent(
-    command: &'static str,
-    settings: &Settings,
-    (job, bar): (Job, ProgressBar),
-    confluent: client::Settings,
-    options: Options,
-    format: SummaryFormat,
-) -> Result<u8> {
-    let client = Arc::new(Client::with_timing(confluent, timing(settings))?);
-    let work = pipeline::import::import(&job, &client, &options);
-    let summary = under_lease(command, &job, work, outcome_of).await;
+/// Imports a connection from Confluent, or whoever plays it.
+pub async fn from_confluent(scene: &Scene, connection: &str, options: &Options) -> Result<Summary> {
+    let confluent = scene.config.confluent(connection)?;
+    let client = Arc::new(Client::with_timing(confluent, scene.timing())?);
+    let reach = match options.no_deliver {
+        true => Reach::Store,
+        false => Reach::Targets,
+    };
+    let (job, bar) = scene.job(connection, reach).await?;
+    if !options.dry_run {
+        job.targets.check_key()?;
+    }
+    let command = if options.pull_only { "pull" } else { "import" };
+    let work = pipeline::import::import(&job, &client, options);
+    let summary = under_lease(command, &job, options.dry_run, work, outcome_of).await;
     bar.finish_and_clear();
     let stats = client.stats();
     tracing::info!(
+        connection,
         requests = stats.requests,
         retries = stats.retries,
         "Confluent was asked."
     );
-    report(&job, summary?, format)
+    summary
 }
 
 /// What the record of a run says of a summary.
@@ -45,43 +47,66 @@ pub fn outcome_of(summary: &Summary) -> Outcome<'_> {
     let periods = summary.periods.as_slice();
     Outcome {
         periods,
+        received: periods.iter().any(|period| period.received > 0),
         deliveries: periods.iter().flat_map(|p| &p.deliveries).collect(),
         errors: month_errors(&summary.errors),
         exit_code: summary.class().map_or(0, Class::exit_code),
     }
 }
 
-/// Prints the summary and the errors of single months, and gives the exit code.
-pub fn report(job: &Job, summary: Summary, format: SummaryFormat) -> Result<u8> {
-    match format {
-        SummaryFormat::Json => print_json(&summary)?,
-        SummaryFormat::Table => print(summary_table(&summary).as_bytes())?,
+/// Prints the summaries and the errors of connections and months, and gives the exit code.
+pub fn report(store: &Store, results: Results<Summary>, format: SummaryFormat) -> Result<u8> {
+    let results = match results.single() {
+        Ok(result) => {
+            let summary = result?;
+            if format == SummaryFormat::Json {
+                print_json(&summary)?;
+            }
+            Results(vec![(String::new(), Ok(summary))])
+        }
+        Err(several) => {
+            if format == SummaryFormat::Json {
+                print_json(&several.json(Summary::class)?)?;
+            }
+            several
+        }
+    };
+    if format == SummaryFormat::Table {
+        print(summary_table(&results).as_bytes())?;
     }
+    let summaries: Vec<&Summary> = results
+        .0
+        .iter()
+        .filter_map(|(_, r)| r.as_ref().ok())
+        .collect();
     let mut stderr = std::io::stderr().lock();
-    for note in notes(&summary) {
+    for note in notes(&summaries) {
         let _ = writeln!(stderr, "{note}");
     }
-    if summary.periods.is_empty() {
+    let months: Vec<&PeriodSummary> = summaries.iter().flat_map(|s| &s.periods).collect();
+    if months.is_empty() && !summaries.is_empty() {
         let _ = writeln!(
             stderr,
             "nothing is due: every month is settled (name one with --month, or all with --all)"
         );
-    } else if summary.errors.is_empty() {
-        let _ = writeln!(stderr, "{}", outcome(job, &summary));
+    } else if summaries.iter().all(|s| s.errors.is_empty()) && !summaries.is_empty() {
+        let _ = writeln!(stderr, "{}", outcome(store, &months));
     }
-    for line in delivered(job, &summary) {
+    for line in delivered(store, &months) {
         let _ = writeln!(stderr, "{line}");
     }
     drop(stderr);
-    for (_, error) in &summary.errors {
+    for (_, error) in summaries.iter().flat_map(|summary| &summary.errors) {
         show_error(error);
     }
-    Ok(summary.class().map_or(0, Class::exit_code))
+    results.show_errors();
+    Ok(results.class(Summary::class).map_or(0, Class::exit_code))
 }
 
 /// What was odd, added up over the months, and why months are held or pinned.
-fn notes(summary: &Summary) -> Vec<String> {
-    let sum = |count: fn(&PeriodSummary) -> u64| summary.periods.iter().map(count).sum::<u64>();
+fn notes(summaries: &[&Summary]) -> Vec<String> {
+    let periods = || summaries.iter().flat_map(|summary| &summary.periods);
+    let sum = |count: fn(&PeriodSummary) -> u64| periods().map(count).sum::<u64>();
     let counted = [
         (
             sum(|p| p.oddities.discount_differs),
@@ -100,14 +125,14 @@ fn notes(summary: &Summary) -> Vec<String> {
         .iter()
         .filter(|(n, _)| *n > 0)
         .map(|(n, what)| format!("note: {n} {what}"));
-    let held = summary.periods.iter().filter_map(|period| {
+    let held = periods().filter_map(|period| {
         period
             .held
             .as_ref()
             .map(|why| format!("held: {} {why}", period.billing_period))
     });
-    let pinned = summary.periods.iter().flat_map(|p| &p.deliveries);
-    let pinned = pinned
+    let pinned = periods()
+        .flat_map(|period| &period.deliveries)
         .filter(|delivery| delivery.status == delivery::Status::Pinned)
         .map(|delivery| {
             let (period, place) = (delivery.billing_period, &delivery.place);
@@ -117,38 +142,32 @@ fn notes(summary: &Summary) -> Vec<String> {
 }
 
 /// What went to targets outside of the store.
-fn delivered(job: &Job, summary: &Summary) -> Vec<String> {
-    let deliveries = summary.periods.iter().flat_map(|p| &p.deliveries);
-    let inside = job.store.display("");
+fn delivered(store: &Store, months: &[&PeriodSummary]) -> Vec<String> {
+    let deliveries = months.iter().flat_map(|month| &month.deliveries);
+    let inside = store.display("");
     let mut places: BTreeMap<&str, usize> = BTreeMap::new();
     for delivery in deliveries.filter(|d| d.status == delivery::Status::Delivered) {
         if !delivery.place.starts_with(&inside) {
             *places.entry(&delivery.place).or_default() += 1;
         }
     }
-    let line = |(place, count): (&str, usize)| format!("{} delivered to {place}", months(count));
+    let line = |(place, count): (&str, usize)| format!("{} delivered to {place}", counted(count));
     places.into_iter().map(line).collect()
 }
 
-fn months(count: usize) -> String {
+fn counted(count: usize) -> String {
     match count {
         1 => "1 month".to_string(),
         count => format!("{count} months"),
     }
 }
 
-fn outcome(job: &Job, summary: &Summary) -> String {
-    let count = |status| {
-        summary
-            .periods
-            .iter()
-            .filter(|p| p.status == status)
-            .count()
-    };
+fn outcome(store: &Store, months: &[&PeriodSummary]) -> String {
+    let count = |status| months.iter().filter(|month| month.status == status).count();
     let published = count(Status::Published);
-    let place = job.store.display("");
+    let place = store.display("");
     if published > 0 {
-        format!("{} published to {place}", months(published))
+        format!("{} published to {place}", counted(published))
     } else if count(Status::DryRun) > 0 {
         "dry run: nothing was published".to_string()
     } else {

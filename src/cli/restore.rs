@@ -1,12 +1,10 @@
 //! `billstream restore`.
 
 use super::args::RunArgs;
-use super::run::{Outcome, job, under_lease, without_network};
-use crate::config::{Environment, Settings};
+use super::run::{Outcome, Reach, Scene, under_lease};
 use crate::confluent::windows::BillingPeriod;
 use crate::error::Result;
 use crate::pipeline::restore::{Restored, restore};
-use crate::store::Store;
 
 /// Arguments of `restore`.
 #[derive(Debug, clap::Args)]
@@ -26,13 +24,15 @@ pub struct RestoreArgs {
 
 /// Brings an earlier version of a month back, as a new commit.
 pub async fn run(args: RestoreArgs) -> Result<u8> {
-    let environment = Environment::process();
-    let settings = Settings::resolve(&args.run.flags(), &environment)?;
-    let store = Store::open(&settings.store)?;
-    let targets = without_network(&settings, &environment, &store).await?;
-    let (job, bar) = job(&settings, store, targets)?;
+    let scene = Scene::open(args.run.flags())?;
+    let (job, bar) = scene
+        .job(&scene.config.one_connection()?, Reach::Store)
+        .await?;
     let work = restore(&job, args.month, args.version);
-    let restored = under_lease("restore", &job, work, |_: &Restored| Outcome::default()).await;
+    let restored = under_lease("restore", &job, false, work, |_: &Restored| {
+        Outcome::default()
+    });
+    let restored = restored.await;
     bar.finish_and_clear();
     let restored = restored?;
     let (month, record) = (args.month, &restored.record);

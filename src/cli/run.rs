@@ -1,84 +1,298 @@
-//! What commands that change a store share: the job, the lease, the record of the run, the end on a
-//! signal.
+//! What commands that change a store share: the jobs of their connections, the lease, the record of the run,
+//! the end on a signal.
 
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use futures::{StreamExt, stream};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+use serde_json::{Value, json};
 
-use crate::config::{self, Environment, Settings};
+use super::args::SummaryFormat;
+use super::{print, print_json, show_error};
+use crate::config::{Config, Flags, Settings};
 use crate::confluent::windows::BillingPeriod;
 use crate::engine::sql_files::SqlFiles;
-use crate::error::{Error, Result};
+use crate::error::{Class, Error, Result};
 use crate::http::retry::Timing;
 use crate::pipeline::Job;
 use crate::pipeline::delivery::Delivery;
 use crate::pipeline::summary::{PeriodSummary, RunRecord};
 use crate::pipeline::targets::Targets;
 use crate::store::lease::Lease;
-use crate::store::{Store, runs};
+use crate::store::{Store, connections, runs};
 
-/// Clocks of the HTTP clients: the run's time of day.
-pub fn timing(settings: &Settings) -> Timing {
-    let clock = settings.clock.clone();
-    Timing {
-        now: Arc::new(move || clock().into()),
-        ..Timing::real()
+/// What a command works with, whichever connections it takes.
+pub struct Scene {
+    /// All that was said about settings.
+    pub config: Config,
+    /// Settings of all connections.
+    pub settings: Settings,
+    /// Where everything lies.
+    pub store: Store,
+    sql: SqlFiles,
+    bars: MultiProgress,
+}
+
+/// How far a command reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// CloudZero's doors.
+    Targets,
+    /// No network but the store's.
+    Store,
+}
+
+impl Scene {
+    /// Reads configuration and SQL files, and opens the store.
+    ///
+    /// # Errors
+    /// Class configuration.
+    pub fn open(flags: Flags) -> Result<Scene> {
+        Scene::of(Config::load(flags)?)
+    }
+
+    /// Of a configuration that was read.
+    ///
+    /// # Errors
+    /// Class configuration.
+    pub fn of(config: Config) -> Result<Scene> {
+        let settings = config.settings()?;
+        let target = match std::io::stderr().is_terminal() {
+            true => ProgressDrawTarget::stderr(),
+            false => ProgressDrawTarget::hidden(),
+        };
+        Ok(Scene {
+            sql: SqlFiles::load(settings.sql_dir.as_deref())?,
+            store: Store::open(&settings.store)?,
+            bars: MultiProgress::with_draw_target(target),
+            config,
+            settings,
+        })
+    }
+
+    /// Clocks of the HTTP clients: the run's time of day.
+    pub fn timing(&self) -> Timing {
+        let clock = self.settings.clock.clone();
+        Timing {
+            now: Arc::new(move || clock().into()),
+            ..Timing::real()
+        }
+    }
+
+    /// The targets of a connection, as configured or remembered.
+    ///
+    /// # Errors
+    /// Class configuration.
+    pub async fn targets(&self, connection: &str, reach: Reach) -> Result<Targets> {
+        let wanted = self.config.targets(connection)?;
+        match reach {
+            Reach::Targets => {
+                Targets::resolve(&wanted, &self.store, connection, self.timing()).await
+            }
+            Reach::Store => Targets::without_network(&wanted, &self.store, connection).await,
+        }
+    }
+
+    /// The job of a connection, and the bar that shows its progress.
+    ///
+    /// # Errors
+    /// Class configuration.
+    pub async fn job(&self, connection: &str, reach: Reach) -> Result<(Job, ProgressBar)> {
+        let targets = self.targets(connection, reach).await?;
+        self.job_with(connection, targets)
+    }
+
+    /// As [`Scene::job`], with its targets.
+    ///
+    /// # Errors
+    /// Class configuration.
+    pub fn job_with(&self, connection: &str, targets: Targets) -> Result<(Job, ProgressBar)> {
+        let settings = &self.settings;
+        let configured = self.config.connection(connection)?;
+        let bar = self.bar();
+        let shown = bar.clone();
+        let several = self.config.configured().len() > 1;
+        let prefix = match several {
+            true => format!("{connection}: "),
+            false => String::new(),
+        };
+        let job = Job {
+            run: runs::new_run_id((settings.clock)()),
+            store: self.store.clone(),
+            connection: configured.name,
+            cloud_provider: configured.cloud_provider,
+            currency: configured.currency,
+            inventory: configured.inventory,
+            tags: settings.tags.clone(),
+            sql: self.sql.clone(),
+            limits: settings.limits,
+            concurrency: settings.concurrency,
+            settle_days: settings.settle_days,
+            targets,
+            clock: settings.clock.clone(),
+            progress: Arc::new(move |message| shown.set_message(format!("{prefix}{message}"))),
+        };
+        Ok((job, bar))
+    }
+
+    fn bar(&self) -> ProgressBar {
+        let bar = self.bars.add(ProgressBar::new_spinner());
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(100));
+        bar
+    }
+
+    /// The connections that a command works on: those of [`Config::connections`] that are not paused.
+    ///
+    /// # Errors
+    /// Class usage, for a paused one where no other is left.
+    pub async fn active(&self) -> Result<Vec<String>> {
+        let all = self.config.connections()?;
+        let mut active = Vec::new();
+        for name in &all {
+            match connections::paused(&self.store, name).await? {
+                None => active.push(name.clone()),
+                Some(paused) if all.len() == 1 => {
+                    let since = paused.since.format("%Y-%m-%d %H:%M:%SZ");
+                    return Err(Error::usage(format!(
+                        "connection `{name}` is paused since {since}"
+                    ))
+                    .with_hint(format!("billstream connections resume {name}")));
+                }
+                Some(_) => eprintln!("`{name}` is paused, so it is left out"),
+            }
+        }
+        Ok(active)
+    }
+
+    /// Works on each connection, a few side by side. Each fails alone.
+    pub async fn each<T>(
+        &self,
+        connections: Vec<String>,
+        work: impl AsyncFn(&str) -> Result<T>,
+    ) -> Results<T> {
+        let work = &work;
+        let started = connections.into_iter().map(|name| async move {
+            let result = work(&name).await;
+            (name, result)
+        });
+        let at_once = self.settings.connections_at_once;
+        Results(stream::iter(started).buffered(at_once).collect().await)
     }
 }
 
-/// The targets that are configured or remembered.
-pub async fn targets(
-    settings: &Settings,
-    environment: &Environment,
-    store: &Store,
-) -> Result<Targets> {
-    let wanted = config::targets(environment)?;
-    Targets::resolve(&wanted, store, &settings.connection, timing(settings)).await
-}
+/// What came of each connection.
+pub struct Results<T>(pub Vec<(String, Result<T>)>);
 
-/// The targets of a command that touches no network but the store's.
-pub async fn without_network(
-    settings: &Settings,
-    environment: &Environment,
-    store: &Store,
-) -> Result<Targets> {
-    let wanted = config::targets(environment)?;
-    Targets::without_network(&wanted, store, &settings.connection).await
-}
-
-/// The job of a run, and the bar that shows its progress.
-pub fn job(settings: &Settings, store: Store, targets: Targets) -> Result<(Job, ProgressBar)> {
-    let bar = progress_bar();
-    let shown = bar.clone();
-    let job = Job {
-        run: runs::new_run_id((settings.clock)()),
-        store,
-        connection: settings.connection.clone(),
-        cloud_provider: settings.cloud_provider.clone(),
-        currency: settings.currency.clone(),
-        sql: SqlFiles::load(settings.sql_dir.as_deref())?,
-        limits: settings.limits,
-        concurrency: settings.concurrency,
-        settle_days: settings.settle_days,
-        targets,
-        clock: settings.clock.clone(),
-        progress: Arc::new(move |message| shown.set_message(message)),
-    };
-    Ok((job, bar))
-}
-
-fn progress_bar() -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
+impl<T> Results<T> {
+    /// The class that decides the exit code; `None` when all is well.
+    ///
+    /// A failed check of any connection decides over everything else. Other errors give their own class when
+    /// all connections ended with it, and `Partial` when some did not.
+    pub fn class(&self, of: impl Fn(&T) -> Option<Class>) -> Option<Class> {
+        let classes = self.0.iter().map(|(_, result)| match result {
+            Ok(done) => of(done),
+            Err(error) => Some(error.class()),
+        });
+        let classes: Vec<Option<Class>> = classes.collect();
+        let failed_check = [Class::Reconcile, Class::Data]
+            .into_iter()
+            .find(|class| classes.contains(&Some(*class)));
+        let first = classes.iter().flatten().next().copied()?;
+        let all_alike = classes.iter().all(|class| *class == Some(first));
+        failed_check.or(Some(if all_alike { first } else { Class::Partial }))
     }
-    let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
-        bar.set_style(style);
+
+    /// The one result, where there is one connection only.
+    ///
+    /// # Errors
+    /// The several, given back.
+    pub fn single(mut self) -> std::result::Result<Result<T>, Results<T>> {
+        match (self.0.pop(), self.0.len()) {
+            (Some((_, result)), 0) => Ok(result),
+            (last, _) => {
+                self.0.extend(last);
+                Err(self)
+            }
+        }
     }
-    bar.enable_steady_tick(Duration::from_millis(100));
-    bar
+
+    /// Writes the reports, as a table a connection or as JSON, lets `say` add what belongs on stderr, and gives
+    /// the exit code.
+    ///
+    /// # Errors
+    /// The error of the only connection, where there is one.
+    pub fn report(
+        self,
+        format: SummaryFormat,
+        class: impl Fn(&T) -> Option<Class>,
+        table: impl Fn(&T) -> String,
+        say: impl Fn(&T),
+    ) -> Result<u8>
+    where
+        T: Serialize,
+    {
+        let several = match self.single() {
+            Ok(one) => {
+                let one = one?;
+                match format {
+                    SummaryFormat::Json => print_json(&one)?,
+                    SummaryFormat::Table => print(table(&one).as_bytes())?,
+                }
+                say(&one);
+                return Ok(class(&one).map_or(0, Class::exit_code));
+            }
+            Err(several) => several,
+        };
+        if format == SummaryFormat::Json {
+            print_json(&several.json(&class)?)?;
+        }
+        for (name, result) in &several.0 {
+            let Ok(report) = result else { continue };
+            if format == SummaryFormat::Table {
+                print(format!("{name}\n{}", table(report)).as_bytes())?;
+            }
+            say(report);
+        }
+        several.show_errors();
+        Ok(several.class(class).map_or(0, Class::exit_code))
+    }
+
+    /// Shows the errors of connections that came to nothing.
+    pub fn show_errors(&self) {
+        for (name, result) in &self.0 {
+            if let Err(error) = result {
+                show_error(&error.copy().context(format!("connection `{name}`")));
+            }
+        }
+    }
+
+    /// One JSON object: a report for each connection, with its exit code and error.
+    pub fn json(&self, of: impl Fn(&T) -> Option<Class>) -> Result<Value>
+    where
+        T: Serialize,
+    {
+        let connections = self.0.iter().map(|(name, result)| {
+            let mut object = match result {
+                Ok(done) => serde_json::to_value(done),
+                Err(error) => Ok(json!({ "error": error.to_string() })),
+            }
+            .map_err(|e| Error::bug(format!("JSON: {e}")))?;
+            let class = match result {
+                Ok(done) => of(done),
+                Err(error) => Some(error.class()),
+            };
+            object["connection"] = json!(name);
+            object["exit_code"] = json!(class.map_or(0, Class::exit_code));
+            Ok(object)
+        });
+        Ok(json!({ "connections": connections.collect::<Result<Vec<_>>>()? }))
+    }
 }
 
 /// What the record of a run says of how it went.
@@ -86,6 +300,8 @@ fn progress_bar() -> ProgressBar {
 pub struct Outcome<'a> {
     /// Months that were imported.
     pub periods: &'a [PeriodSummary],
+    /// Whether costs came from Confluent.
+    pub received: bool,
     /// What was delivered.
     pub deliveries: Vec<&'a Delivery>,
     /// Errors, as they are shown.
@@ -100,10 +316,12 @@ pub fn month_errors(errors: &[(BillingPeriod, Error)]) -> Vec<String> {
     shown.collect()
 }
 
-/// Runs the work with the connection's lease, keeps a record of the run, and ends on a signal.
+/// Runs the work with the connection's lease, keeps a record of the run and, unless it was `tentative`, of
+/// how the connection fares, and ends on a signal.
 pub async fn under_lease<T>(
     command: &'static str,
     job: &Job,
+    tentative: bool,
     work: impl Future<Output = Result<T>>,
     outcome_of: fn(&T) -> Outcome<'_>,
 ) -> Result<T> {
@@ -122,6 +340,16 @@ pub async fn under_lease<T>(
             ..Outcome::default()
         },
     };
+    let ended = connections::Ended {
+        command,
+        cloud_provider: &job.cloud_provider,
+        at: started_at,
+        received: outcome.received,
+        error: match outcome.exit_code {
+            0 => None,
+            _ => Some(connections::reason(&outcome.errors, outcome.periods)),
+        },
+    };
     let record = RunRecord {
         run: &job.run,
         command,
@@ -134,7 +362,14 @@ pub async fn under_lease<T>(
         deliveries: outcome.deliveries,
         errors: outcome.errors,
     };
-    let saved = runs::save_run(&job.store, &job.run, &record).await;
+    let saved = async {
+        runs::save_run(&job.store, &job.run, &record).await?;
+        match tentative {
+            true => Ok(()),
+            false => connections::run_ended(&job.store, &job.connection, ended).await,
+        }
+    };
+    let saved = saved.await;
     lease.release().await?;
     let done = result?;
     saved?;

@@ -6,10 +6,10 @@ use clap::Subcommand;
 
 use super::args::StoreArgs;
 use super::print;
-use super::run::timing;
+use super::run::Scene;
 use crate::cloudzero::client::Client;
-use crate::cloudzero::connections::{self, BucketInfo, Connection};
-use crate::config::{self, Environment, Flags, Settings};
+use crate::cloudzero::connections::{self, BucketInfo};
+use crate::config::{Connection, Flags};
 use crate::engine::text::table;
 use crate::error::{Error, Result};
 use crate::pipeline::targets::{Bucket, warn_of_same_costs};
@@ -88,39 +88,38 @@ struct AddArgs {
 }
 
 impl Place {
-    fn settings(&self, environment: &Environment) -> Result<Settings> {
-        let flags = Flags {
+    /// The scene, and the one connection that it is about.
+    fn scene(&self) -> Result<(Scene, Connection)> {
+        let scene = Scene::open(Flags {
             connection: self.connection.clone(),
             ..self.store.flags()
-        };
-        Settings::resolve(&flags, environment)
+        })?;
+        let connection = scene.config.connection(&scene.config.one_connection()?)?;
+        Ok((scene, connection))
     }
 }
 
 /// Runs `targets`.
 pub async fn run(args: TargetsArgs) -> Result<u8> {
-    let environment = Environment::process();
     match args.command {
-        Command::Add(args) => add(&args, &environment).await,
-        Command::List { store } => list(&store, &environment).await,
+        Command::Add(args) => add(&args).await,
+        Command::List { store } => list(&store).await,
         Command::Remove { place } => {
-            let settings = place.settings(&environment)?;
-            let store = Store::open(&settings.store)?;
-            targets::forget(&store, &settings.connection).await?;
+            let (scene, connection) = place.scene()?;
+            let (store, name) = (&scene.store, &connection.name);
+            targets::forget(store, name).await?;
             let _ = writeln!(
                 std::io::stderr(),
-                "`{}` delivers to {} from now on; pause its connection in CloudZero if it has one",
-                settings.connection,
-                store.display(&format!("cloudzero/{}", settings.connection))
+                "`{name}` delivers to {} from now on; pause its connection in CloudZero if it has one",
+                store.display(&format!("cloudzero/{name}"))
             );
             Ok(0)
         }
     }
 }
 
-async fn list(args: &StoreArgs, environment: &Environment) -> Result<u8> {
-    let settings = Settings::resolve(&args.flags(), environment)?;
-    let store = Store::open(&settings.store)?;
+async fn list(args: &StoreArgs) -> Result<u8> {
+    let store = Scene::open(args.flags())?.store;
     let header = ["connection", "target", "place", "cloudzero connection"];
     let mut rows = Vec::new();
     for (connection, record) in targets::all(&store).await? {
@@ -150,50 +149,46 @@ async fn list(args: &StoreArgs, environment: &Environment) -> Result<u8> {
     Ok(0)
 }
 
-async fn add(args: &AddArgs, environment: &Environment) -> Result<u8> {
+async fn add(args: &AddArgs) -> Result<u8> {
     let Service::Cloudzero = args.service;
-    let settings = args.place.settings(environment)?;
-    let store = Store::open(&settings.store)?;
-    let api = config::targets(environment)?.api;
+    let (scene, connection) = args.place.scene()?;
+    let store = &scene.store;
+    let api = scene.config.targets(&connection.name)?.api;
     let api = api
-        .map(|api| Client::new(api, timing(&settings)))
+        .map(|api| Client::new(api, scene.timing()))
         .transpose()?;
     let bucket = args
         .bucket
         .as_deref()
-        .map(|location| Bucket::open(location, &store, &settings.connection))
+        .map(|location| Bucket::open(location, store, &connection.name))
         .transpose()?;
     let bucket = bucket.map(|bucket| bucket.store);
-    let lease = Lease::take(
-        &store,
-        &settings.connection,
-        &runs::new_run_id((settings.clock)()),
-    )
-    .await?;
-    let done = set_up(args, &settings, &store, api.as_ref(), bucket.as_ref()).await;
+    let run = runs::new_run_id((scene.settings.clock)());
+    let lease = Lease::take(store, &connection.name, &run).await?;
+    let done = set_up(args, &connection, store, api.as_ref(), bucket.as_ref()).await;
     lease.release().await?;
     done
 }
 
 async fn set_up(
     args: &AddArgs,
-    settings: &Settings,
+    connection: &Connection,
     store: &Store,
     api: Option<&Client>,
     bucket: Option<&Store>,
 ) -> Result<u8> {
-    let mut record = targets::load(store, &settings.connection).await?;
+    let mut record = targets::load(store, &connection.name).await?;
     // Before anything is made at CloudZero.
     targets::refuse_shared(
         store,
-        &settings.connection,
+        &connection.name,
         &with(record.clone(), bucket, args.cloudzero_connection.as_deref()),
     )
     .await?;
     let name = args
         .name
         .clone()
-        .unwrap_or_else(|| format!("billstream-{}", settings.connection));
+        .unwrap_or_else(|| format!("billstream-{}", connection.name));
     let on_s3 = bucket.filter(|bucket| bucket.url().scheme() == "s3");
     let info = on_s3.map(|bucket| BucketInfo::of(bucket.url(), args.aws_account.clone()));
     let unread = bucket.is_some() && on_s3.is_none();
@@ -204,7 +199,7 @@ async fn set_up(
         (Some(id), _) => (Some(id.clone()), None),
         _ if unread => (None, None),
         (None, None) => (None, Some("CLOUDZERO_API_KEY is not set".to_string())),
-        (None, Some(api)) => found_or_made(api, &name, settings, info.as_ref()).await?,
+        (None, Some(api)) => found_or_made(api, &name, connection, info.as_ref()).await?,
     };
     if let Some(api) = api {
         warn_of_same_costs(api, &[]).await;
@@ -213,7 +208,7 @@ async fn set_up(
         let _ = writeln!(
             std::io::stderr(),
             "{why}: these steps are left to you\n{}",
-            steps(&name, settings, info.as_ref())
+            steps(&name, connection, info.as_ref())
         );
     }
     if let Some(info) = &info {
@@ -226,7 +221,7 @@ async fn set_up(
         )
         .with_hint("run it again with --cloudzero-connection ID once the connection is there"));
     }
-    targets::save(store, &settings.connection, &record).await?;
+    targets::save(store, &connection.name, &record).await?;
     let place = match (&id, bucket) {
         (_, Some(bucket)) => bucket.display(""),
         (id, None) => format!("CloudZero's stream `{}`", id.as_deref().unwrap_or_default()),
@@ -234,7 +229,7 @@ async fn set_up(
     let _ = writeln!(
         std::io::stderr(),
         "`{}` delivers to {place} from now on{}",
-        settings.connection,
+        connection.name,
         id.filter(|_| bucket.is_some())
             .map_or(String::new(), |id| format!(
                 ", read by CloudZero's connection `{id}`"
@@ -269,7 +264,7 @@ fn with(mut record: TargetsRecord, bucket: Option<&Store>, id: Option<&str>) -> 
 async fn found_or_made(
     api: &Client,
     name: &str,
-    settings: &Settings,
+    connection: &Connection,
     info: Option<&BucketInfo>,
 ) -> Result<(Option<String>, Option<String>)> {
     let refused = |failure: crate::http::failure::Failure| match failure.status {
@@ -298,7 +293,7 @@ async fn found_or_made(
         say(found, "found");
         return Ok((Some(found.id().to_string()), None));
     }
-    match connections::create(api, name, &settings.cloud_provider, info).await {
+    match connections::create(api, name, &connection.cloud_provider, info).await {
         Ok(made) => {
             say(&made, "made");
             Ok((Some(made.id().to_string()), None))
@@ -307,7 +302,7 @@ async fn found_or_made(
     }
 }
 
-fn say(connection: &Connection, what: &str) {
+fn say(connection: &connections::Connection, what: &str) {
     let _ = writeln!(
         std::io::stderr(),
         "{what} CloudZero's billing connection `{}` ({})",
@@ -339,8 +334,8 @@ fn policy(info: &BucketInfo) -> String {
     )
 }
 
-fn steps(name: &str, settings: &Settings, info: Option<&BucketInfo>) -> String {
-    let provider = &settings.cloud_provider;
+fn steps(name: &str, connection: &Connection, info: Option<&BucketInfo>) -> String {
+    let provider = &connection.cloud_provider;
     let open = format!(
         "  1. CloudZero: Settings, Cloud Connections, Create Connection, Custom; name it {name}, with the \
          Cloud Provider {provider}"

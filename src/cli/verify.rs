@@ -3,15 +3,13 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use super::args::{MonthArgs, RunArgs, SummaryFormat};
-use super::run::{Outcome, job, month_errors, targets, timing, under_lease};
-use super::{print, print_json, show_error};
-use crate::config::{self, Environment, Settings};
+use super::args::{MonthArgs, RunArgs};
+use super::run::{Outcome, Reach, Scene, month_errors, under_lease};
+use super::show_error;
 use crate::confluent::client::Client;
 use crate::engine::text::table;
 use crate::error::{Class, Result};
 use crate::pipeline::verify::{self, Report, Side, Status};
-use crate::store::Store;
 
 /// Arguments of `verify`.
 #[derive(Debug, clap::Args)]
@@ -38,30 +36,28 @@ fn outcome_of(report: &Report) -> Outcome<'_> {
 
 /// Runs `verify`.
 pub async fn run(args: VerifyArgs) -> Result<u8> {
-    let environment = Environment::process();
-    let settings = Settings::resolve(&args.run.flags(), &environment)?;
+    let scene = Scene::open(args.run.flags())?;
     let selection = args.months.selection()?;
-    let client = match environment.get("CONFLUENT_CLOUD_API_KEY") {
-        None => None,
-        Some(_) => {
-            let confluent = config::confluent(&environment)?;
-            Some(Arc::new(Client::with_timing(confluent, timing(&settings))?))
-        }
+    let work = async |name: &str| {
+        let client = match scene.config.has_credentials(name) {
+            false => None,
+            true => {
+                let confluent = scene.config.confluent(name)?;
+                Some(Arc::new(Client::with_timing(confluent, scene.timing())?))
+            }
+        };
+        let (job, bar) = scene.job(name, Reach::Targets).await?;
+        let work = verify::verify(&job, client.as_ref(), &selection);
+        let report = under_lease("verify", &job, false, work, outcome_of).await;
+        bar.finish_and_clear();
+        report
     };
-    let store = Store::open(&settings.store)?;
-    let targets = targets(&settings, &environment, &store).await?;
-    let (job, bar) = job(&settings, store, targets)?;
-    let work = verify::verify(&job, client.as_ref(), &selection);
-    let report = under_lease("verify", &job, work, outcome_of).await;
-    bar.finish_and_clear();
-    show(&report?, args.run.format)
+    let results = scene.each(scene.active().await?, work).await;
+    results.report(args.run.format, Report::class, sides_table, say)
 }
 
-fn show(report: &Report, format: SummaryFormat) -> Result<u8> {
-    match format {
-        SummaryFormat::Json => print_json(report)?,
-        SummaryFormat::Table => print(sides_table(report).as_bytes())?,
-    }
+/// Notes and errors of the months.
+fn say(report: &Report) {
     let mut stderr = std::io::stderr().lock();
     for month in &report.periods {
         for note in &month.notes {
@@ -78,7 +74,6 @@ fn show(report: &Report, format: SummaryFormat) -> Result<u8> {
     for (_, error) in &report.errors {
         show_error(error);
     }
-    Ok(report.class().map_or(0, Class::exit_code))
 }
 
 /// The net amount of each side.

@@ -194,10 +194,7 @@ impl Client {
             // A body of bytes can always be sent again.
             let Some(mut once) = request.try_clone() else {
                 let error = Error::bug(format!("{asked}: the request cannot be repeated"));
-                return Err(Failure {
-                    error,
-                    status: None,
-                });
+                return Err(Failure::of(error, None));
             };
             if let Some(key) = &key {
                 once = once.header("cloudzero-idempotency-key", key.text());
@@ -254,8 +251,7 @@ impl Client {
             Ok(None) => {
                 let limit = MAX_ANSWER_BYTES >> 20;
                 let error = Error::data(format!("{asked}: the answer is larger than {limit} MB"));
-                let status = Some(status);
-                return Err(Failed::Final(Failure { error, status }));
+                return Err(Failed::Final(Failure::of(error, Some(status))));
             }
             Err(e) => return Err(passing(cause(&e), None, None)),
         };
@@ -283,8 +279,7 @@ impl Client {
             return Err(passing(said, Some(status), wait));
         }
         let error = refusal(asked, status, &said);
-        let status = Some(status);
-        Err(Failed::Final(Failure { error, status }))
+        Err(Failed::Final(Failure::of(error, Some(status))))
     }
 
     /// Waits so long, by the client's clock.

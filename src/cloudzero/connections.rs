@@ -148,8 +148,8 @@ pub async fn create(
 }
 
 fn unreadable(asked: &str) -> Failure {
-    Failure {
-        error: Error::data(format!("{asked}: the answer is unreadable")),
-        status: None,
-    }
+    Failure::of(
+        Error::data(format!("{asked}: the answer is unreadable")),
+        None,
+    )
 }

@@ -1,68 +1,46 @@
-//! Settings: defaults, then environment, then flags.
+//! Settings: defaults, then the configuration file, then environment variables, then flags.
 //!
-//! Environment variables are looked up through [`Environment`], so that the demo can leave them
-//! out and tests need no process-wide state.
+//! [`keys`] lists them all. What belongs to a connection (credentials, endpoint, label, targets) is asked
+//! for by its name. A variable of that kind counts for one connection alone, so that nobody's key goes to
+//! another's endpoint: the one that is named by flag or `BILLSTREAM_CONNECTION`, else the one called
+//! `confluent`, which the environment alone can make where no connection is configured.
 
+mod connection;
+pub mod edit;
+mod environment;
+pub mod file;
+pub mod keyring;
+pub mod keys;
+pub mod secret;
 mod targets;
+mod value;
 
-use std::collections::HashMap;
-use std::path::PathBuf;
-use std::str::FromStr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use url::Url;
 
-use crate::confluent::client;
+pub use self::connection::Connection;
+pub use self::environment::Environment;
+pub use self::value::{Origin, Value};
+
+use self::file::ConfigFile;
+use self::keys::Key;
 use crate::engine::Limits;
 use crate::error::{Error, Result};
+use crate::http::Timeouts;
+use crate::http::retry::Policy;
+use crate::nearest::nearest;
 use crate::pipeline::Clock;
 
-pub use targets::targets;
+/// The connection of those who name none.
+pub const DEFAULT_CONNECTION: &str = "confluent";
 
-/// Where Confluent's API is.
-const ENDPOINT: &str = "https://api.confluent.cloud";
-/// The store of people who name none.
-pub const DEFAULT_STORE: &str = "./billstream-data";
-
-/// Environment variables, as they were when the process began.
-#[derive(Clone, Default)]
-pub struct Environment(HashMap<String, String>);
-
-impl Environment {
-    /// The process's own.
-    pub fn process() -> Environment {
-        Environment(std::env::vars().collect())
-    }
-
-    /// A set value; an empty one counts as not set.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .get(name)
-            .map(|value| value.trim())
-            .filter(|value| !value.is_empty())
-    }
-
-    fn parsed<T: FromStr>(&self, name: &str, wanted: &str, default: T) -> Result<T> {
-        match self.get(name) {
-            None => Ok(default),
-            Some(text) => text
-                .parse()
-                .map_err(|_| Error::config(format!("{name}=`{text}` is not {wanted}"))),
-        }
-    }
-
-    fn seconds(&self, name: &str, default: Duration) -> Result<Duration> {
-        let seconds: f64 = self.parsed(name, "a number of seconds", default.as_secs_f64())?;
-        Duration::try_from_secs_f64(seconds)
-            .map_err(|_| Error::config(format!("{name}=`{seconds}` is not a number of seconds")))
-    }
-}
-
-/// What flags may say; each wins over the environment.
+/// What flags may say.
 #[derive(Debug, Clone, Default)]
 pub struct Flags {
+    /// The configuration file.
+    pub config: Option<PathBuf>,
     /// Folder or URL of the store.
     pub store: Option<String>,
     /// Name of the connection.
@@ -71,74 +49,266 @@ pub struct Flags {
     pub sql_dir: Option<PathBuf>,
 }
 
-/// Resolved settings, without credentials.
+/// All that was said about settings, and by whom.
+pub struct Config {
+    flags: Flags,
+    environment: Environment,
+    file: Option<ConfigFile>,
+    place: Option<PathBuf>,
+}
+
+/// Settings that are the same for every connection, resolved.
 #[derive(Clone)]
 pub struct Settings {
     /// Folder or URL of the store.
     pub store: String,
-    /// Name of the connection.
-    pub connection: String,
-    /// Label in CloudZero's Cloud Provider dimension.
-    pub cloud_provider: String,
-    /// ISO 4217 code.
-    pub currency: String,
     /// Folder of SQL overrides.
     pub sql_dir: Option<PathBuf>,
+    /// Path or URL of the CSV file of tags.
+    pub tags: Option<String>,
     /// Days after a month's end from which a successful pull settles it.
     pub settle_days: u64,
-    /// Windows read at once.
+    /// Windows of a month read at once.
     pub concurrency: usize,
+    /// Connections imported side by side.
+    pub connections_at_once: usize,
     /// Limits of the engine.
     pub limits: Limits,
     /// The time.
     pub clock: Clock,
 }
 
-impl Settings {
-    /// Resolves the settings of a run.
+impl Config {
+    /// Reads the configuration file and the process's environment.
     ///
     /// # Errors
-    /// Class configuration, naming the variable or flag and what it should be.
-    pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Settings> {
-        let text = |flag: &Option<String>, name: &str, default: &str| {
-            let value = flag.as_deref().or(environment.get(name)).unwrap_or(default);
-            value.to_string()
+    /// As [`Config::of`].
+    pub fn load(flags: Flags) -> Result<Config> {
+        let config = Config::of(flags, Environment::process())?;
+        for path in config.file.iter().flat_map(ConfigFile::plain) {
+            tracing::warn!(
+                setting = path,
+                "A secret stands in plain text in the configuration: name a variable, a file or a keyring entry instead."
+            );
+        }
+        Ok(config)
+    }
+
+    /// Reads the configuration file that flags or environment name, or the one at the usual place.
+    ///
+    /// # Errors
+    /// Class configuration: a named file that is not there, and as [`ConfigFile::read`].
+    pub fn of(flags: Flags, environment: Environment) -> Result<Config> {
+        let (place, named) = file::place(flags.config.as_deref(), &environment);
+        let there = |path: &PathBuf| named || path.exists();
+        let file = match place.as_ref().filter(|path| there(path)) {
+            Some(path) => Some(ConfigFile::read(path)?),
+            None => None,
         };
-        let connection = text(&flags.connection, "BILLSTREAM_CONNECTION", "confluent");
-        check_name(&connection)?;
-        let currency = text(&None, "BILLSTREAM_CURRENCY", "USD");
-        if currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_uppercase()) {
-            return Err(Error::config(format!(
-                "BILLSTREAM_CURRENCY=`{currency}` is not a currency code such as USD"
-            )));
+        let config = Config {
+            flags,
+            environment,
+            file,
+            place,
+        };
+        if let Some(name) = config.named() {
+            check_name(name)?;
         }
-        let defaults = Limits::default();
-        let memory_mb: usize = environment.parsed(
-            "BILLSTREAM_MEMORY_MB",
-            "a number of megabytes",
-            defaults.memory_bytes >> 20,
-        )?;
-        if memory_mb < 64 {
-            return Err(Error::config(format!(
-                "BILLSTREAM_MEMORY_MB=`{memory_mb}` is too little: the engine needs 64 or more"
-            )));
+        Ok(config)
+    }
+
+    /// Where the configuration file is, or would be.
+    pub fn place(&self) -> Option<&Path> {
+        self.place.as_deref()
+    }
+
+    /// The configuration file, if there is one.
+    pub fn file(&self) -> Option<&ConfigFile> {
+        self.file.as_ref()
+    }
+
+    /// The environment.
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// The value of a setting that is no secret; `None` when nobody says and there is no default.
+    pub fn value(&self, key: &Key, connection: Option<&str>) -> Option<Value> {
+        let value = |text: &str, origin| Value {
+            key: *key,
+            text: text.to_string(),
+            origin,
+        };
+        if let Some((text, flag)) = self.flag(key) {
+            return Some(value(&text, Origin::Flag(flag)));
         }
-        let sql_dir = environment.get("BILLSTREAM_SQL_DIR").map(PathBuf::from);
+        let counts =
+            !key.is_of_connection() || connection.is_some_and(|name| self.is_environments(name));
+        if let Some(text) = self.environment.get(key.variable).filter(|_| counts) {
+            return Some(value(text, Origin::Variable(key.variable)));
+        }
+        if let Some((text, origin)) = self
+            .file
+            .as_ref()
+            .and_then(|file| file.text(key, connection))
+        {
+            return Some(value(text, origin));
+        }
+        (!key.default.is_empty()).then(|| value(key.default, Origin::Default))
+    }
+
+    fn flag(&self, key: &Key) -> Option<(String, &'static str)> {
+        let sql_dir = || Some(self.flags.sql_dir.as_ref()?.display().to_string());
+        match *key {
+            keys::STORE => Some((self.flags.store.clone()?, "--store")),
+            keys::SQL_DIR => Some((sql_dir()?, "--sql-dir")),
+            _ => None,
+        }
+    }
+
+    /// A setting that has a default.
+    fn known(&self, key: &Key, connection: Option<&str>) -> Result<Value> {
+        self.value(key, connection)
+            .ok_or_else(|| Error::bug(format!("the setting {} has no value", key.name)))
+    }
+
+    /// Whether somebody said what a setting is.
+    pub fn is_given(&self, key: &Key) -> bool {
+        self.value(key, None)
+            .is_some_and(|value| value.origin != Origin::Default)
+    }
+
+    /// The settings of all connections.
+    ///
+    /// # Errors
+    /// Class configuration, naming who said so and what it should be.
+    pub fn settings(&self) -> Result<Settings> {
+        let whole = |key: &Key| self.known(key, None)?.whole();
+        let text = |key: &Key| self.value(key, None).map(|value| value.text);
         Ok(Settings {
-            store: text(&flags.store, "BILLSTREAM_STORE", DEFAULT_STORE),
-            connection,
-            cloud_provider: text(&None, "BILLSTREAM_CLOUD_PROVIDER", "Confluent"),
-            currency,
-            sql_dir: flags.sql_dir.clone().or(sql_dir),
-            settle_days: environment.parsed("BILLSTREAM_SETTLE_DAYS", "a number of days", 17)?,
-            concurrency: environment.parsed("BILLSTREAM_CONCURRENCY", "a number of windows", 4)?,
+            store: self.known(&keys::STORE, None)?.text,
+            sql_dir: text(&keys::SQL_DIR).map(PathBuf::from),
+            tags: text(&keys::TAGS),
+            settle_days: whole(&keys::SETTLE_DAYS)?,
+            concurrency: whole(&keys::CONCURRENCY)? as usize,
+            connections_at_once: whole(&keys::CONNECTIONS_AT_ONCE)? as usize,
             limits: Limits {
-                memory_bytes: memory_mb << 20,
-                timeout: environment.seconds("BILLSTREAM_QUERY_TIMEOUT_SECS", defaults.timeout)?,
-                ..defaults
+                memory_bytes: (whole(&keys::MEMORY_MB)? as usize) << 20,
+                timeout: self.known(&keys::QUERY_TIMEOUT_SECS, None)?.seconds()?,
+                ..Limits::default()
             },
-            clock: clock(environment)?,
+            clock: clock(&self.environment)?,
         })
+    }
+
+    fn timeouts(&self) -> Result<Timeouts> {
+        let seconds = |key: &Key| self.known(key, None)?.seconds();
+        Ok(Timeouts {
+            connect: seconds(&keys::CONNECT_TIMEOUT_SECS)?,
+            read: seconds(&keys::READ_TIMEOUT_SECS)?,
+            total: seconds(&keys::TOTAL_TIMEOUT_SECS)?,
+        })
+    }
+
+    fn policy(&self) -> Result<Policy> {
+        Ok(Policy {
+            max_attempts: self.known(&keys::RETRY_ATTEMPTS, None)?.whole()? as u32,
+            max_elapsed: self.known(&keys::RETRY_ELAPSED_SECS, None)?.seconds()?,
+        })
+    }
+
+    /// Other cost data for queries, as `name=place`: those of the file, then those of the environment.
+    pub fn sources(&self) -> Vec<String> {
+        let of_file = self.file.iter().flat_map(|file| &file.sources);
+        let of_file = of_file.map(|(name, place)| format!("{name}={place}"));
+        let listed = self
+            .environment
+            .get("BILLSTREAM_SOURCES")
+            .unwrap_or_default();
+        let listed = listed.split(',').map(|text| text.trim().to_string());
+        of_file
+            .chain(listed.filter(|text| !text.is_empty()))
+            .collect()
+    }
+
+    /// The connection that a flag or the environment names.
+    fn named(&self) -> Option<&str> {
+        let flag = self.flags.connection.as_deref();
+        flag.or(self.environment.get("BILLSTREAM_CONNECTION"))
+    }
+
+    /// Names of the connections of the file.
+    pub fn configured(&self) -> &[String] {
+        self.file.as_ref().map_or(&[], |file| &file.connections)
+    }
+
+    /// Whether variables such as `CONFLUENT_CLOUD_API_KEY` are about this connection.
+    pub fn is_environments(&self, connection: &str) -> bool {
+        match self.named() {
+            Some(named) => named == connection,
+            None => connection == DEFAULT_CONNECTION,
+        }
+    }
+
+    /// The connections that a command takes: the one that is named, else all that are configured, else the
+    /// one that the environment makes.
+    ///
+    /// # Errors
+    /// Class configuration, for a name that is like one that is configured.
+    pub fn connections(&self) -> Result<Vec<String>> {
+        match (self.named(), self.configured()) {
+            (Some(name), configured) => {
+                // A new name may be meant: its costs may be in the store, its key in the environment.
+                let known = configured.iter().any(|known| known == name);
+                let meant = nearest(name, configured.iter().map(String::as_str));
+                if let (false, false, Some(meant)) = (known, self.has_credentials(name), meant) {
+                    return Err(Error::config(format!("there is no connection `{name}`"))
+                        .with_hint(format!("did you mean `{meant}`?")));
+                }
+                Ok(vec![name.to_string()])
+            }
+            (None, []) => Ok(vec![DEFAULT_CONNECTION.to_string()]),
+            (None, configured) => {
+                self.warn_of_unused_variables();
+                Ok(configured.to_vec())
+            }
+        }
+    }
+
+    /// The one connection that a command is about.
+    ///
+    /// # Errors
+    /// Class usage, when there are several and none is named.
+    pub fn one_connection(&self) -> Result<String> {
+        let mut connections = self.connections()?;
+        match (connections.pop(), connections.len()) {
+            (Some(one), 0) => Ok(one),
+            _ => Err(
+                Error::usage("there are several connections").with_hint(format!(
+                    "name one with --connection: {}",
+                    self.configured().join(", ")
+                )),
+            ),
+        }
+    }
+
+    fn warn_of_unused_variables(&self) {
+        if self
+            .configured()
+            .iter()
+            .any(|name| self.is_environments(name))
+        {
+            return;
+        }
+        let of_connection = keys::ALL.iter().filter(|key| key.is_of_connection());
+        let set = of_connection.filter(|key| self.environment.get(key.variable).is_some());
+        let set: Vec<&str> = set.map(|key| key.variable).collect();
+        if !set.is_empty() {
+            tracing::warn!(
+                variables = set.join(", "),
+                "These are about one connection, and none is named: BILLSTREAM_CONNECTION or --connection says which."
+            );
+        }
     }
 }
 
@@ -168,133 +338,5 @@ pub fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// How to reach Confluent, with the credentials of the environment.
-///
-/// # Errors
-/// Class configuration, saying which variable is missing and how to come by its value.
-pub fn confluent(environment: &Environment) -> Result<client::Settings> {
-    let needed = |name: &str| {
-        environment.get(name).ok_or_else(|| {
-            Error::config(format!("{name} is not set")).with_hint(
-                "make a Cloud API key (scope: Cloud resource management) owned by a service account \
-                 with the role BillingAdmin, and set CONFLUENT_CLOUD_API_KEY and \
-                 CONFLUENT_CLOUD_API_SECRET; or try `billstream import --demo`",
-            )
-        })
-    };
-    let endpoint = environment
-        .get("CONFLUENT_CLOUD_REST_ENDPOINT")
-        .unwrap_or(ENDPOINT);
-    let endpoint = Url::parse(endpoint)
-        .map_err(|e| Error::config(format!("CONFLUENT_CLOUD_REST_ENDPOINT is not a URL: {e}")))?;
-    let key = needed("CONFLUENT_CLOUD_API_KEY")?;
-    let secret = needed("CONFLUENT_CLOUD_API_SECRET")?;
-    let mut settings = client::Settings::new(endpoint, key, secret.to_string().into());
-    settings.connect_timeout =
-        environment.seconds("BILLSTREAM_CONNECT_TIMEOUT_SECS", settings.connect_timeout)?;
-    settings.read_timeout =
-        environment.seconds("BILLSTREAM_READ_TIMEOUT_SECS", settings.read_timeout)?;
-    settings.total_timeout =
-        environment.seconds("BILLSTREAM_TOTAL_TIMEOUT_SECS", settings.total_timeout)?;
-    settings.retry_elapsed =
-        environment.seconds("BILLSTREAM_RETRY_ELAPSED_SECS", settings.retry_elapsed)?;
-    settings.max_attempts = environment.parsed(
-        "BILLSTREAM_RETRY_ATTEMPTS",
-        "a number of attempts",
-        settings.max_attempts,
-    )?;
-    settings.requests_per_second = environment.parsed(
-        "BILLSTREAM_REQUESTS_PER_SECOND",
-        "a number of requests",
-        settings.requests_per_second,
-    )?;
-    settings.page_size = environment.parsed(
-        "BILLSTREAM_PAGE_SIZE",
-        "a number of costs",
-        settings.page_size,
-    )?;
-    let limits = [
-        ("BILLSTREAM_RETRY_ATTEMPTS", settings.max_attempts, 1000),
-        (
-            "BILLSTREAM_REQUESTS_PER_SECOND",
-            settings.requests_per_second,
-            100_000,
-        ),
-        (
-            "BILLSTREAM_PAGE_SIZE",
-            settings.page_size,
-            client::PAGE_SIZE,
-        ),
-    ];
-    for (name, value, most) in limits {
-        if !(1..=most).contains(&value) {
-            return Err(Error::config(format!(
-                "{name}=`{value}` is not from 1 to {most}"
-            )));
-        }
-    }
-    Ok(settings)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn environment(pairs: &[(&str, &str)]) -> Environment {
-        Environment(
-            pairs
-                .iter()
-                .map(|(k, v)| (k.to_string(), v.to_string()))
-                .collect(),
-        )
-    }
-
-    #[test]
-    fn flags_win_over_the_environment_and_it_over_defaults() {
-        let none = Settings::resolve(&Flags::default(), &Environment::default()).unwrap();
-        assert_eq!(
-            (none.store.as_str(), none.connection.as_str()),
-            (DEFAULT_STORE, "confluent")
-        );
-        let env = environment(&[
-            ("BILLSTREAM_STORE", "s3://a/b"),
-            ("BILLSTREAM_CONNECTION", "acme"),
-        ]);
-        let both = Settings::resolve(
-            &Flags {
-                store: Some("/tmp/x".into()),
-                ..Flags::default()
-            },
-            &env,
-        )
-        .unwrap();
-        assert_eq!(
-            (both.store.as_str(), both.connection.as_str()),
-            ("/tmp/x", "acme")
-        );
-    }
-
-    #[test]
-    fn bad_values_name_the_variable() {
-        for (name, value) in [
-            ("BILLSTREAM_SETTLE_DAYS", "soon"),
-            ("BILLSTREAM_CURRENCY", "dollars"),
-            ("BILLSTREAM_MEMORY_MB", "12"),
-            ("BILLSTREAM_NOW", "yesterday"),
-        ] {
-            let error = Settings::resolve(&Flags::default(), &environment(&[(name, value)]))
-                .err()
-                .unwrap();
-            assert!(error.to_string().contains(name), "{error}");
-        }
-        let error = confluent(&Environment::default()).err().unwrap();
-        assert!(error.to_string().contains("CONFLUENT_CLOUD_API_KEY"));
-    }
-
-    #[test]
-    fn a_name_that_is_no_path_part_is_refused() {
-        for name in ["", "Acme", "a/b", "a b", "ä"] {
-            assert!(check_name(name).is_err(), "{name}");
-        }
-    }
-}
+mod tests;

@@ -42,55 +42,116 @@ impl Answer {
         }
     }
 
+    /// Whether the key is one that Confluent does not know, though perhaps in a moment: a new one takes up to
+    /// a few minutes.
+    pub fn key_may_be_new(&self) -> bool {
+        let detail = self.detail.as_deref().unwrap_or_default().to_lowercase();
+        self.status == StatusCode::UNAUTHORIZED && !is_of_another_kind(&detail)
+    }
+
     /// The error that an answer means which asking again doesn't change. `asked` is what was asked
     /// for, in words; `today` tells a window that lies too far back.
     pub fn refusal(&self, asked: &str, window: Window, today: NaiveDate) -> Error {
         let detail = self.detail.as_deref().unwrap_or_default().to_lowercase();
-        let (class, meaning, hint) = match self.status {
-            // Some services refuse a key of the wrong kind with 403.
-            StatusCode::UNAUTHORIZED => key_refused(&detail),
-            StatusCode::FORBIDDEN if names_the_key(&detail) => key_refused(&detail),
-            StatusCode::FORBIDDEN => (
-                Class::Config,
-                "the API key may not read costs".to_owned(),
-                "give the owner of the key (service account or user) the role BillingAdmin at the \
-                 Organization scope, in Confluent Cloud under Accounts & access"
-                    .to_owned(),
-            ),
-            StatusCode::NOT_FOUND => (
-                Class::Data,
-                "Confluent has no costs at this address".to_owned(),
+        let meaning = match self.status {
+            StatusCode::NOT_FOUND => Meaning::data(
+                "Confluent has no costs at this address",
                 "check the endpoint (CONFLUENT_CLOUD_REST_ENDPOINT, usually \
                  https://api.confluent.cloud), and that the owner of the key still has the role \
-                 BillingAdmin; nothing was taken for empty"
-                    .to_owned(),
+                 BillingAdmin; nothing was taken for empty",
             ),
             StatusCode::BAD_REQUEST => request_refused(&detail, window, today),
+            _ => self.common(&detail, "read costs", "BillingAdmin"),
+        };
+        self.error(asked, meaning)
+    }
+
+    /// As [`Answer::refusal`], of anything else than costs. `role` is what the owner of the key needs for it.
+    pub fn denial(&self, asked: &str, role: &str) -> Error {
+        let detail = self.detail.as_deref().unwrap_or_default().to_lowercase();
+        let meaning = match self.status {
+            StatusCode::PAYMENT_REQUIRED => Meaning::config(
+                "the organization's quota does not allow it",
+                "delete what is not used any more, or ask Confluent's support for a higher quota",
+            ),
+            StatusCode::CONFLICT => Meaning::data(
+                "there is one of that name already",
+                "choose another name, or delete the other one",
+            ),
+            StatusCode::NOT_FOUND => Meaning::data(
+                "Confluent has no such thing",
+                "check its id and the endpoint",
+            ),
+            _ => self.common(&detail, "do this", role),
+        };
+        self.error(asked, meaning)
+    }
+
+    /// What an answer means, whatever was asked for.
+    fn common(&self, detail: &str, what: &str, role: &str) -> Meaning {
+        match self.status {
+            // Some services refuse a key of the wrong kind with 403.
+            StatusCode::UNAUTHORIZED => key_refused(detail),
+            StatusCode::FORBIDDEN if names_the_key(detail) => key_refused(detail),
+            StatusCode::FORBIDDEN => Meaning::config(
+                format!("the API key may not {what}"),
+                format!(
+                    "give the owner of the key (service account or user) the role {role} at the \
+                     Organization scope, in Confluent Cloud under Accounts & access"
+                ),
+            ),
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED => Meaning::config(
+                "a proxy on the way wants a user and a password",
+                "put them into HTTPS_PROXY, or name the host in NO_PROXY",
+            ),
             status if status.is_redirection() => {
                 let host = self.redirect_host.as_deref().unwrap_or("another address");
-                (
-                    Class::Data,
+                Meaning::data(
                     format!("the endpoint redirects to {host}"),
                     "credentials are only sent to the configured endpoint: check \
-                     CONFLUENT_CLOUD_REST_ENDPOINT (usually https://api.confluent.cloud) and proxies"
-                        .to_owned(),
+                     CONFLUENT_CLOUD_REST_ENDPOINT (usually https://api.confluent.cloud) and proxies",
                 )
             }
-            _ => (
-                Class::Data,
-                "Confluent refused the request".to_owned(),
-                "asking again is not expected to help; Confluent's support can look up the request id"
-                    .to_owned(),
+            _ => Meaning::data(
+                "Confluent refused the request",
+                "asking again is not expected to help; Confluent's support can look up the request id",
             ),
-        };
+        }
+    }
+
+    fn error(&self, asked: &str, Meaning { class, words, hint }: Meaning) -> Error {
         let said = self.said() + &with_request_id(self.request_id.as_deref());
-        let message = format!("{asked}: {meaning}: {said}");
+        let message = format!("{asked}: {words}: {said}");
         let error = if class == Class::Config {
             Error::config(message)
         } else {
             Error::data(message)
         };
         error.with_hint(hint)
+    }
+}
+
+/// What an answer means, and what to do next.
+struct Meaning {
+    class: Class,
+    words: String,
+    hint: String,
+}
+
+impl Meaning {
+    fn config(words: impl Into<String>, hint: impl Into<String>) -> Meaning {
+        Meaning {
+            class: Class::Config,
+            words: words.into(),
+            hint: hint.into(),
+        }
+    }
+
+    fn data(words: impl Into<String>, hint: impl Into<String>) -> Meaning {
+        Meaning {
+            class: Class::Data,
+            ..Meaning::config(words, hint)
+        }
     }
 }
 
@@ -101,24 +162,31 @@ fn names_the_key(detail: &str) -> bool {
         .any(|words| detail.contains(words))
 }
 
-fn key_refused(detail: &str) -> (Class, String, String) {
-    let meaning = if detail.contains("cloud api") {
+/// Whether a refusal says that the key belongs to a cluster or a Schema Registry.
+fn is_of_another_kind(detail: &str) -> bool {
+    detail.contains("cloud api") || detail.contains("cluster api key")
+}
+
+fn key_refused(detail: &str) -> Meaning {
+    let words = if is_of_another_kind(detail) {
         "this is not a Cloud API key"
     } else {
         "Confluent does not accept the API key"
     };
-    let hint = "the key or its secret is wrong, the key was deleted, or it belongs to a cluster or a \
-                Schema Registry: costs need a Cloud API key, made with the scope \"Cloud resource \
-                management\"; a new key can take a few minutes to work";
-    (Class::Config, meaning.to_owned(), hint.to_owned())
+    Meaning::config(
+        words,
+        "the key or its secret is wrong, the key was deleted, or it belongs to a cluster or a \
+         Schema Registry: costs need a Cloud API key, made with the scope \"Cloud resource \
+         management\"; a new key can take a few minutes to work",
+    )
 }
 
-fn request_refused(detail: &str, window: Window, today: NaiveDate) -> (Class, String, String) {
+fn request_refused(detail: &str, window: Window, today: NaiveDate) -> Meaning {
     let oldest = today
         .checked_sub_days(Days::new(LOOK_BACK_DAYS))
         .unwrap_or(today);
     let says = |words: &[&str]| words.iter().any(|word| detail.contains(word));
-    let (meaning, hint) = if window.end <= window.start {
+    let (words, hint) = if window.end <= window.start {
         (
             "the window has no days",
             "the end, which is exclusive, must come after the start".to_owned(),
@@ -152,7 +220,7 @@ fn request_refused(detail: &str, window: Window, today: NaiveDate) -> (Class, St
             "check the dates: at most one month at a time, and at most one year back".to_owned(),
         )
     };
-    (Class::Data, meaning.to_owned(), hint)
+    Meaning::data(words, hint)
 }
 
 #[cfg(test)]

@@ -1,45 +1,42 @@
-//! Asks Confluent's Costs API for pages: credentials, limits, retries, and errors in words.
+//! Asks Confluent's API: credentials, limits, retries, and errors in words.
 //!
-//! `GET {endpoint}/billing/v1/costs` (docs: Cloud API reference, Costs). The credentials only ever
+//! Pages of costs come from `GET {endpoint}/billing/v1/costs` (docs: Cloud API reference, Costs). The credentials only ever
 //! go to the configured host, and over plain http only to this computer.
 
 use std::fmt;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, LOCATION};
-use reqwest::{Response, StatusCode};
+use reqwest::header::HeaderValue;
+use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret;
+use serde_json::Value;
 use url::Url;
 
-use super::answer::{self, Answer};
 use super::windows::Window;
 use crate::error::{Error, Result};
 use crate::http::Endpoint;
-use crate::http::failure::{Failed, Fault, exhausted};
-use crate::http::retry::{self, Next, Policy, Timing};
-use crate::http::words::{Cleaner, detail, with_request_id};
+use crate::http::retry::Timing;
+use crate::http::words::Cleaner;
 
+mod exchange;
 mod settings;
 #[cfg(test)]
 mod tests;
 mod tokens;
 
 pub use crate::http::failure::Failure;
-pub use settings::{
-    CONNECT_TIMEOUT, MAX_ATTEMPTS, PAGE_SIZE, READ_TIMEOUT, REQUESTS_PER_SECOND, RETRY_ELAPSED,
-    Settings, TOTAL_TIMEOUT,
-};
+pub use settings::{PAGE_SIZE, REQUESTS_PER_SECOND, Settings};
 pub use tokens::{TokenGuard, next_token};
 
+use exchange::Request;
 use settings::basic;
 
 /// The largest body that is taken, in bytes, decompressed: some fifty times a full page.
 pub const MAX_BODY_BYTES: usize = 256 << 20;
-/// The most that is read of an error body, in bytes.
-const MAX_ERROR_BODY_BYTES: usize = 64 << 10;
 
 /// Why the body of a 200 gave no page.
 #[derive(Debug)]
@@ -71,6 +68,7 @@ pub struct Client {
     max_body: usize,
     requests: AtomicU64,
     retries: AtomicU64,
+    clock_ahead_secs: AtomicI64,
 }
 
 impl Client {
@@ -91,7 +89,7 @@ impl Client {
             variable: "CONFLUENT_CLOUD_REST_ENDPOINT",
             usual: "https://api.confluent.cloud",
         };
-        let http = endpoint.client(settings.timeouts())?;
+        let http = endpoint.client(settings.timeouts)?;
         let (authorization, encoded) = basic(&settings.key, &settings.secret)?;
         // No bursts: at most so many requests in any second.
         let rate = NonZeroU32::new(settings.requests_per_second).unwrap_or(NonZeroU32::MIN);
@@ -107,6 +105,7 @@ impl Client {
             max_body: MAX_BODY_BYTES,
             requests: AtomicU64::new(0),
             retries: AtomicU64::new(0),
+            clock_ahead_secs: AtomicI64::new(0),
         })
     }
 
@@ -147,219 +146,122 @@ impl Client {
         T: Send + 'static,
         F: Fn(&str) -> std::result::Result<T, BodyError> + Send + Clone + 'static,
     {
-        let url = self.costs_url(window, token);
         let asked = self.asked(window, token);
-        let policy = Policy {
-            max_attempts: self.settings.max_attempts,
-            max_elapsed: self.settings.retry_elapsed,
+        let today = DateTime::<Utc>::from((self.timing.now)()).date_naive();
+        let request = Request {
+            asked: &asked,
+            method: Method::GET,
+            url: self.costs_url(window, token),
+            body: None,
+            once: false,
+            refusal: &|answer| answer.refusal(&asked, window, today),
         };
-        let started = (self.timing.uptime)();
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            self.limiter.until_ready().await;
-            self.requests.fetch_add(1, Ordering::Relaxed);
-            let fault = match self
-                .attempt(url.clone(), window, &asked, parse.clone())
-                .await
-            {
-                Ok(page) => return Ok(page),
-                Err(Failed::Final(failure)) => return Err(failure),
-                Err(Failed::Passing(fault)) => fault,
-            };
-            let elapsed = (self.timing.uptime)().saturating_sub(started);
-            match policy.next(attempt, elapsed, fault.asked, (self.timing.random)()) {
-                Next::Wait(wait) => {
-                    tracing::warn!(
-                        window = %window,
-                        attempt,
-                        wait_secs = wait.as_secs_f64(),
-                        cause = %fault.cause,
-                        request_id = fault.request_id.as_deref(),
-                        "Confluent gave no page; trying again."
-                    );
-                    self.retries.fetch_add(1, Ordering::Relaxed);
-                    (self.timing.sleep)(wait).await;
-                }
-                Next::Stop(stop) => return Err(exhausted(&asked, attempt, elapsed, stop, fault)),
-            }
-        }
+        self.exchange(request, parse).await
     }
 
-    /// One request, one answer.
-    async fn attempt<T, F>(
+    /// Reads JSON at `path` of the API. `asked` is what for, in words; `right` is what the key's owner needs
+    /// for it.
+    ///
+    /// # Errors
+    /// Configuration for a refused key or right, data for other refusals, remote after all retries.
+    pub async fn get(
         &self,
-        url: Url,
-        window: Window,
         asked: &str,
-        parse: F,
-    ) -> std::result::Result<T, Failed>
-    where
-        T: Send + 'static,
-        F: Fn(&str) -> std::result::Result<T, BodyError> + Send + 'static,
-    {
-        let request = self
-            .http
-            .get(url)
-            .header(AUTHORIZATION, self.authorization.clone())
-            .header(ACCEPT, HeaderValue::from_static("application/json"));
-        let response = match request.send().await {
-            Ok(response) => response,
-            Err(error) => return Err(self.not_sent(asked, &error)),
+        path: &[&str],
+        query: &[(&str, &str)],
+        right: &str,
+    ) -> std::result::Result<Value, Failure> {
+        let mut url = self.url(path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        self.call(asked, Method::GET, url, None, right).await
+    }
+
+    /// Posts JSON to `path`, once: a failure says whether it may have been carried out.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn post(
+        &self,
+        asked: &str,
+        path: &[&str],
+        body: &Value,
+        right: &str,
+    ) -> std::result::Result<Value, Failure> {
+        let body = Some(body.to_string());
+        self.call(asked, Method::POST, self.url(path), body, right)
+            .await
+    }
+
+    /// Deletes what is at `path`; what is not there is no error.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn delete(
+        &self,
+        asked: &str,
+        path: &[&str],
+        right: &str,
+    ) -> std::result::Result<(), Failure> {
+        let url = self.url(path);
+        match self.call(asked, Method::DELETE, url, None, right).await {
+            Err(failure) if failure.status != Some(StatusCode::NOT_FOUND) => Err(failure),
+            _ => Ok(()),
+        }
+    }
+
+    async fn call(
+        &self,
+        asked: &str,
+        method: Method,
+        url: Url,
+        body: Option<String>,
+        right: &str,
+    ) -> std::result::Result<Value, Failure> {
+        let request = Request {
+            asked,
+            once: method == Method::POST,
+            method,
+            url,
+            body,
+            refusal: &|answer| answer.denial(asked, right),
         };
-        let status = response.status();
-        if status != StatusCode::OK {
-            return Err(self.no_page(response, window, asked).await);
-        }
-        let request_id = self.request_id(response.headers());
-        let passing = |cause: String| {
-            Failed::Passing(Fault {
-                cause: format!("HTTP {status}, but {cause}"),
-                status: Some(status),
-                request_id: request_id.clone(),
-                asked: None,
-            })
+        let parse = |text: &str| match text {
+            "" => Ok(Value::Null),
+            // serde's text could quote the answer.
+            text => serde_json::from_str(text)
+                .map_err(|_| BodyError::Unreadable("the answer is not JSON".to_owned())),
         };
-        let wrong = |error: Error| {
-            let error = error.context(format!("{asked}{}", with_request_id(request_id.as_deref())));
-            Failed::Final(Failure {
-                error,
-                status: Some(status),
-            })
-        };
-        let body = match self.read_body(response).await {
-            Ok(body) => body,
-            Err(Body::Cut(why)) => return Err(passing(why)),
-            Err(Body::TooLarge) => {
-                return Err(wrong(
-                    Error::data(format!(
-                        "the page is larger than {} MB",
-                        self.max_body >> 20
-                    ))
-                    .with_hint("ask for fewer records a page"),
-                ));
-            }
-        };
-        let Ok(text) = String::from_utf8(body) else {
-            return Err(passing("the page is not UTF-8".to_owned()));
-        };
-        match text.trim_start().as_bytes().first() {
-            None => return Err(passing("the page is empty".to_owned())),
-            Some(b'<') => return Err(passing("an HTML page came in place of JSON".to_owned())),
-            Some(_) => {}
-        }
-        match tokio::task::spawn_blocking(move || parse(&text)).await {
-            Ok(Ok(page)) => Ok(page),
-            Ok(Err(BodyError::Wrong(error))) => Err(wrong(error)),
-            Ok(Err(BodyError::Unreadable(why))) => Err(passing(
-                self.cleaner
-                    .clean(&why)
-                    .unwrap_or_else(|| "the page is unreadable".to_owned()),
-            )),
-            // Its text could quote the page.
-            Err(_) => Err(wrong(Error::bug("reading the page was broken off"))),
-        }
+        self.exchange(request, parse).await
     }
 
-    /// The answer was none: no connection, a broken one, a timeout.
-    fn not_sent(&self, asked: &str, error: &reqwest::Error) -> Failed {
-        let cause = self.cause(error);
-        // No answer gets better by asking again when the certificate isn't trusted.
-        if cause.contains("invalid peer certificate") {
-            let error = Error::config(format!("{asked}: {cause}")).with_hint(
-                "if a proxy opens TLS connections, make its certificate known with SSL_CERT_FILE",
-            );
-            return Failed::Final(Failure {
-                error,
-                status: None,
-            });
-        }
-        Failed::Passing(Fault {
-            cause,
-            status: None,
-            request_id: None,
-            asked: None,
-        })
+    /// Waits so long, by the client's clock.
+    pub async fn sleep(&self, wait: Duration) {
+        (self.timing.sleep)(wait).await;
     }
 
-    /// The answer was no page: a passing one, or a refusal.
-    async fn no_page(&self, response: Response, window: Window, asked: &str) -> Failed {
-        let status = response.status();
-        let now = (self.timing.now)();
-        let wait = retry::asked_wait(status, response.headers(), now);
-        let answer = self.read_answer(response).await;
-        let passes = status.is_server_error()
-            || [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(&status);
-        if passes {
-            return Failed::Passing(Fault {
-                cause: answer.said(),
-                status: Some(status),
-                request_id: answer.request_id,
-                asked: wait,
-            });
-        }
-        let error = answer.refusal(asked, window, DateTime::<Utc>::from(now).date_naive());
-        Failed::Final(Failure {
-            error,
-            status: Some(status),
-        })
+    /// The time since some fixed moment, by the client's clock.
+    pub fn uptime(&self) -> Duration {
+        (self.timing.uptime)()
     }
 
-    async fn read_answer(&self, mut response: Response) -> Answer {
-        let mut body = Vec::new();
-        // What can be read of the reason is enough.
-        while let Ok(Some(chunk)) = response.chunk().await {
-            let room = MAX_ERROR_BODY_BYTES - body.len();
-            body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
-            if chunk.len() >= room {
-                break;
-            }
-        }
-        let location = response
-            .headers()
-            .get(LOCATION)
-            .and_then(|value| value.to_str().ok());
-        let target = location.and_then(|to| self.settings.endpoint.join(to).ok());
-        let request_id = self.request_id(response.headers());
-        Answer {
-            status: response.status(),
-            request_id: request_id
-                .or_else(|| answer::request_id(&body).and_then(|id| self.cleaner.clean(&id))),
-            detail: detail(&body).and_then(|detail| self.cleaner.clean(&detail)),
-            redirect_host: target.and_then(|url| self.cleaner.clean(url.host_str()?)),
-        }
+    /// How far this computer's clock was ahead of Confluent's at the last answer.
+    pub fn clock_ahead(&self) -> TimeDelta {
+        TimeDelta::seconds(self.clock_ahead_secs.load(Ordering::Relaxed))
     }
 
-    async fn read_body(&self, mut response: Response) -> std::result::Result<Vec<u8>, Body> {
-        let announced =
-            usize::try_from(response.content_length().unwrap_or(0)).unwrap_or(usize::MAX);
-        if announced > self.max_body {
-            return Err(Body::TooLarge);
-        }
-        // The announcement is only a hint.
-        let mut body = Vec::with_capacity(announced.min(16 << 20));
-        loop {
-            match response.chunk().await {
-                Ok(Some(chunk)) if chunk.len() > self.max_body - body.len() => {
-                    return Err(Body::TooLarge);
-                }
-                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) => return Ok(body),
-                Err(error) => return Err(Body::Cut(self.cause(&error))),
-            }
-        }
+    /// The root of the API.
+    pub fn endpoint(&self) -> &Url {
+        &self.settings.endpoint
     }
 
-    /// What broke a request, without its address.
-    fn cause(&self, error: &reqwest::Error) -> String {
-        self.settings
-            .timeouts()
-            .cause(error, &self.settings.endpoint, &self.cleaner)
-    }
-
-    fn request_id(&self, headers: &HeaderMap) -> Option<String> {
-        let id = headers.get("x-request-id")?.to_str().ok()?;
-        self.cleaner.clean(id)
+    fn url(&self, path: &[&str]) -> Url {
+        let mut url = self.settings.endpoint.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        url
     }
 
     /// Window and page, in words.
@@ -372,10 +274,7 @@ impl Client {
     }
 
     fn costs_url(&self, window: Window, token: Option<&str>) -> Url {
-        let mut url = self.settings.endpoint.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(["billing", "v1", "costs"]);
-        }
+        let mut url = self.url(&["billing", "v1", "costs"]);
         let mut query = url.query_pairs_mut();
         query
             .append_pair("start_date", &window.start.to_string())
@@ -396,10 +295,4 @@ impl fmt::Debug for Client {
             .field("stats", &self.stats())
             .finish_non_exhaustive()
     }
-}
-
-/// Why there is no body.
-enum Body {
-    Cut(String),
-    TooLarge,
 }

@@ -101,19 +101,17 @@ pub fn parse(text: &str) -> Result<Source> {
     })
 }
 
-/// Sources by name; flags win over those of the environment.
+/// Sources by name, each as `name=place`; flags win over those that are configured.
 ///
 /// # Errors
 /// As [`parse`]; class usage, for a name that a table or view has.
 pub fn named(
-    environment: Option<&str>,
+    configured: &[String],
     flags: &[String],
     sql: &SqlFiles,
 ) -> Result<BTreeMap<String, Source>> {
-    let listed = environment.unwrap_or_default().split(',').map(str::trim);
-    let listed = listed.filter(|text| !text.is_empty());
     let mut sources = BTreeMap::new();
-    for text in listed.chain(flags.iter().map(String::as_str)) {
+    for text in configured.iter().chain(flags) {
         let source = parse(text)?;
         let taken = [ALL, "costs", "line_items", "periods", "runs", "versions"];
         if taken.contains(&source.name.as_str())

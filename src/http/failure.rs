@@ -16,6 +16,22 @@ pub struct Failure {
     pub error: Error,
     /// The HTTP status of the last answer, if there was one.
     pub status: Option<StatusCode>,
+    /// The key is not known, which it may be in a moment if it was just made.
+    pub may_be_new: bool,
+    /// Nobody knows whether the request was carried out.
+    pub may_be_done: bool,
+}
+
+impl Failure {
+    /// An error, and the status of the answer that it comes from.
+    pub fn of(error: Error, status: Option<StatusCode>) -> Failure {
+        Failure {
+            error,
+            status,
+            may_be_new: false,
+            may_be_done: false,
+        }
+    }
 }
 
 impl From<Failure> for Error {
@@ -65,8 +81,5 @@ pub fn exhausted(
         "what is published in the store is untouched; run the same command again later, or allow \
          retries more time with BILLSTREAM_RETRY_ELAPSED_SECS",
     );
-    Failure {
-        error,
-        status: fault.status,
-    }
+    Failure::of(error, fault.status)
 }

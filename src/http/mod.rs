@@ -27,7 +27,7 @@ pub struct Endpoint<'a> {
 }
 
 /// How long to wait for what.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
     /// To open a connection.
     pub connect: Duration,
@@ -35,6 +35,16 @@ pub struct Timeouts {
     pub read: Duration,
     /// For one request, its body included.
     pub total: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Timeouts {
+        Timeouts {
+            connect: Duration::from_secs(10),
+            read: Duration::from_secs(60),
+            total: Duration::from_secs(300),
+        }
+    }
 }
 
 impl Endpoint<'_> {

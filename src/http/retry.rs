@@ -32,7 +32,7 @@ const RESET_HEADERS: [&str; 4] = [
 ];
 
 /// How often and how long a request is repeated.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
     /// Attempts in all, the first one included.
     pub max_attempts: u32,
@@ -85,6 +85,15 @@ impl fmt::Display for Stop {
                 asked.as_secs(),
                 limit.as_secs()
             ),
+        }
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Policy {
+        Policy {
+            max_attempts: 8,
+            max_elapsed: Duration::from_secs(300),
         }
     }
 }

@@ -203,6 +203,7 @@ async fn month_pulled(
     summary.covered_until = months::covered_until(period, pulled.pulled_at);
     summary.oddities = pulled.oddities;
     summary.resumed = pulled.resumed as u64;
+    summary.received = summary.costs;
 
     let lost = publish::lost_days(job, period, &published.costs, &pulled).await?;
     if !lost.is_empty() && (!options.allow_shrink || pulled.files.is_empty()) {

@@ -62,6 +62,9 @@ pub struct PeriodSummary {
     /// Windows taken over from a pull that was cut off.
     #[serde(skip)]
     pub resumed: u64,
+    /// Costs that Confluent gave in this run.
+    #[serde(skip)]
+    pub received: u64,
     /// Why it is held.
     #[serde(skip)]
     pub held: Option<String>,
@@ -85,6 +88,7 @@ impl PeriodSummary {
             deliveries: Vec::new(),
             oddities: Oddities::default(),
             resumed: 0,
+            received: 0,
             held: None,
         }
     }

@@ -95,7 +95,7 @@ pub async fn page(
         let place = place(job, period, number);
         Failure {
             error: failure.error.context(place),
-            status: failure.status,
+            ..failure
         }
     })
 }
@@ -241,8 +241,5 @@ impl<'j> Reading<'j> {
 
 /// An error that no answer of Confluent's is behind.
 pub fn plain(error: Error) -> Failure {
-    Failure {
-        error,
-        status: None,
-    }
+    Failure::of(error, None)
 }

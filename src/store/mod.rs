@@ -4,12 +4,13 @@
 //! costs/        Delta table, as received          tables.rs
 //! line_items/   Delta table, CBF columns          tables.rs
 //! cloudzero/    drops                             crate::cloudzero
-//! runs/         records, states, leases, marks    runs.rs, lease.rs, staging.rs
+//! runs/         records, states, leases, marks    runs.rs, connections.rs, lease.rs, staging.rs
 //! targets/      where connections deliver to      targets.rs
 //! ```
 //! The Delta log decides which Parquet files are current; the files themselves are written and
 //! scanned by this crate, because delta-rs' own scan and decimal statistics return wrong rows.
 
+pub mod connections;
 pub mod lease;
 pub mod remote;
 pub mod runs;

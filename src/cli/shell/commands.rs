@@ -11,10 +11,10 @@ use crate::cli::rows::{Destination, Format, format_for};
 use crate::cli::{print, reports};
 use crate::engine::text::table;
 use crate::error::{Error, Result};
-use crate::explore::names::nearest;
 use crate::explore::report::Report;
 use crate::explore::session::Session;
 use crate::explore::statement::named_value;
+use crate::nearest::nearest;
 
 /// What dot-commands set.
 pub struct State {

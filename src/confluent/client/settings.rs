@@ -1,7 +1,6 @@
 //! How to reach Confluent, and whether credentials may be sent there.
 
 use std::fmt;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,20 +9,11 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::error::{Error, Result};
+use crate::http::retry::Policy;
 use crate::http::{Timeouts, place};
 
 /// Records a page; the most that the API gives.
 pub const PAGE_SIZE: u32 = 10_000;
-/// Time to open a connection.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Time without a single byte.
-pub const READ_TIMEOUT: Duration = Duration::from_secs(60);
-/// Time for one request, its body included.
-pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(300);
-/// Attempts for one page, the first one included.
-pub const MAX_ATTEMPTS: u32 = 8;
-/// Time since the first attempt up to which another one may start.
-pub const RETRY_ELAPSED: Duration = Duration::from_secs(300);
 /// Requests a second, retries included. Confluent publishes no limit; this is what careful clients do.
 pub const REQUESTS_PER_SECOND: u32 = 10;
 
@@ -38,16 +28,10 @@ pub struct Settings {
     pub secret: SecretString,
     /// Records a page.
     pub page_size: u32,
-    /// Time to open a connection.
-    pub connect_timeout: Duration,
-    /// Time without a single byte.
-    pub read_timeout: Duration,
-    /// Time for one request, its body included.
-    pub total_timeout: Duration,
-    /// Attempts for one page, the first one included.
-    pub max_attempts: u32,
-    /// Time since the first attempt up to which another one may start.
-    pub retry_elapsed: Duration,
+    /// How long to wait for what.
+    pub timeouts: Timeouts,
+    /// How often and how long a request is repeated.
+    pub policy: Policy,
     /// Requests a second, retries included.
     pub requests_per_second: u32,
 }
@@ -60,20 +44,9 @@ impl Settings {
             key: key.into(),
             secret,
             page_size: PAGE_SIZE,
-            connect_timeout: CONNECT_TIMEOUT,
-            read_timeout: READ_TIMEOUT,
-            total_timeout: TOTAL_TIMEOUT,
-            max_attempts: MAX_ATTEMPTS,
-            retry_elapsed: RETRY_ELAPSED,
+            timeouts: Timeouts::default(),
+            policy: Policy::default(),
             requests_per_second: REQUESTS_PER_SECOND,
-        }
-    }
-
-    pub(super) fn timeouts(&self) -> Timeouts {
-        Timeouts {
-            connect: self.connect_timeout,
-            read: self.read_timeout,
-            total: self.total_timeout,
         }
     }
 }
@@ -83,11 +56,8 @@ impl fmt::Debug for Settings {
         f.debug_struct("Settings")
             .field("endpoint", &place(&self.endpoint))
             .field("page_size", &self.page_size)
-            .field("connect_timeout", &self.connect_timeout)
-            .field("read_timeout", &self.read_timeout)
-            .field("total_timeout", &self.total_timeout)
-            .field("max_attempts", &self.max_attempts)
-            .field("retry_elapsed", &self.retry_elapsed)
+            .field("timeouts", &self.timeouts)
+            .field("policy", &self.policy)
             .field("requests_per_second", &self.requests_per_second)
             .finish_non_exhaustive()
     }

@@ -333,7 +333,7 @@ async fn what_may_pass_is_tried_again_until_the_page_is_there() {
         page(),
     ];
     let count = replies.len();
-    let run = run(replies, 0.0, |settings| settings.max_attempts = 12).await;
+    let run = run(replies, 0.0, |settings| settings.policy.max_attempts = 12).await;
     assert_eq!(run.result.unwrap(), PAGE);
     assert_eq!(run.heads.len(), count);
     assert_eq!(run.waits.len(), count - 1);
@@ -350,7 +350,7 @@ async fn what_may_pass_is_tried_again_until_the_page_is_there() {
 #[tokio::test]
 async fn a_silent_server_times_out_and_is_asked_again() {
     let run = run(vec![Reply::Silence, page()], 0.0, |settings| {
-        settings.read_timeout = Duration::from_millis(50);
+        settings.timeouts.read = Duration::from_millis(50);
     });
     assert_eq!(run.await.result.unwrap(), PAGE);
 }
@@ -379,8 +379,8 @@ async fn used_up_attempts_are_a_remote_error_that_tells_all() {
     let replies = (0..3)
         .map(|_| reply("503 Service Unavailable", "", body))
         .collect();
-    let run = run(replies, 0.0, |settings| settings.max_attempts = 3).await;
-    let Failure { error, status } = run.result.unwrap_err();
+    let run = run(replies, 0.0, |settings| settings.policy.max_attempts = 3).await;
+    let Failure { error, status, .. } = run.result.unwrap_err();
     assert_eq!(status, Some(StatusCode::SERVICE_UNAVAILABLE));
     assert_eq!(error.class(), Class::Remote);
     assert_eq!(
@@ -440,11 +440,11 @@ async fn a_retry_is_logged_without_secrets_and_bodies() {
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     let line = log.lines().find(|line| line.contains("attempt=1")).unwrap();
     assert!(
-        line.contains("WARN") && line.contains("Confluent gave no page; trying again."),
+        line.contains("WARN") && line.contains("Confluent gave no usable answer; trying again."),
         "{line}"
     );
     for field in [
-        "window=2026-10-01..2026-11-01",
+        "asked=\"costs of 2026-10-01..2026-11-01, first page\"",
         "wait_secs=8",
         "request_id=\"req-42\"",
     ] {
@@ -485,7 +485,10 @@ async fn used_up_time_ends_the_retries() {
     let replies = (0..3)
         .map(|_| reply("502 Bad Gateway", "Retry-After: 20\r\n", ""))
         .collect();
-    let run = run(replies, 0.5, |settings| settings.retry_elapsed = secs(50)).await;
+    let run = run(replies, 0.5, |settings| {
+        settings.policy.max_elapsed = secs(50)
+    })
+    .await;
     let error = run.result.unwrap_err().error;
     assert_eq!(error.class(), Class::Remote);
     assert!(

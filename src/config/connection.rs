@@ -1,0 +1,162 @@
+//! A connection as it is configured: who it is, how to reach it, where its costs go.
+
+use chrono::TimeDelta;
+use secrecy::ExposeSecret;
+use url::Url;
+
+use super::keys::{self, Key};
+use super::secret::{Credentials, Place};
+use super::{Config, Origin, check_name};
+use crate::confluent::client;
+use crate::error::{Error, Result};
+
+/// A connection, without its credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connection {
+    /// Its name.
+    pub name: String,
+    /// Label in CloudZero's Cloud Provider dimension.
+    pub cloud_provider: String,
+    /// ISO 4217 code.
+    pub currency: String,
+    /// Whether names and regions are asked for.
+    pub inventory: bool,
+    /// Time without data after which it is late.
+    pub expected_interval: TimeDelta,
+}
+
+impl Config {
+    /// A connection by name; one that is not configured has the defaults.
+    ///
+    /// # Errors
+    /// Class configuration, naming who said so and what it should be.
+    pub fn connection(&self, name: &str) -> Result<Connection> {
+        check_name(name)?;
+        let value = |key: &Key| self.known(key, Some(name));
+        let currency = value(&keys::CURRENCY)?;
+        if currency.text.len() != 3 || !currency.text.bytes().all(|b| b.is_ascii_uppercase()) {
+            return Err(currency.wrong("is not a currency code such as USD"));
+        }
+        let hours = value(&keys::EXPECTED_INTERVAL_HOURS)?.whole()?;
+        Ok(Connection {
+            name: name.to_string(),
+            cloud_provider: value(&keys::CLOUD_PROVIDER)?.text,
+            currency: currency.text,
+            inventory: value(&keys::INVENTORY)?.switch()?,
+            expected_interval: TimeDelta::hours(hours as i64),
+        })
+    }
+
+    /// Whether a connection has a key, wherever that is.
+    pub fn has_credentials(&self, connection: &str) -> bool {
+        self.key_places(connection).next().is_some()
+    }
+
+    /// Where the credentials of a connection are, for people: each setting, its place, and who says so.
+    pub fn key_places<'c>(
+        &'c self,
+        connection: &'c str,
+    ) -> impl Iterator<Item = (Key, Place, Origin)> + 'c {
+        let all = [keys::KEY, keys::SECRET, keys::CREDENTIALS];
+        let of_environment = self.environments_key(connection);
+        let place = move |key: Key| {
+            if of_environment {
+                let set = self.environment.get(key.variable).is_some();
+                let place = Place::Variable(key.variable.to_string());
+                return set.then(|| (key, place, Origin::Variable(key.variable)));
+            }
+            let file = self.file.as_ref()?;
+            let (place, origin) = file.secret(&key, Some(connection))?;
+            Some((key, place.clone(), origin))
+        };
+        all.into_iter().filter_map(place)
+    }
+
+    /// Whether the environment has the key of this connection. Key and secret are taken together.
+    pub fn environments_key(&self, connection: &str) -> bool {
+        let set = |key: &Key| self.environment.get(key.variable).is_some();
+        self.is_environments(connection) && (set(&keys::KEY) || set(&keys::SECRET))
+    }
+
+    /// The credentials of a connection.
+    ///
+    /// # Errors
+    /// Class configuration, saying what is missing and how to come by it.
+    pub fn credentials(&self, connection: &str) -> Result<Credentials> {
+        let what = |key: &Key| format!("the {} of connection `{connection}`", key.name);
+        let read = |key: &Key, place: &Place| place.read(&self.environment, &what(key));
+        if self.environments_key(connection) {
+            let needed = |key: &Key| {
+                let value = self.environment.get(key.variable);
+                value.ok_or_else(|| {
+                    Error::config(format!("{} is not set", key.variable)).with_hint(HOW_TO)
+                })
+            };
+            if self.file.as_ref().is_some_and(|file| {
+                [keys::KEY, keys::CREDENTIALS]
+                    .iter()
+                    .any(|key| file.secret(key, Some(connection)).is_some())
+            }) {
+                tracing::warn!(
+                    connection,
+                    "The key is that of CONFLUENT_CLOUD_API_KEY, not the one of the configuration."
+                );
+            }
+            return Ok(Credentials {
+                key: needed(&keys::KEY)?.to_string(),
+                secret: needed(&keys::SECRET)?.to_string().into(),
+            });
+        }
+        let place = |key: &Key| Some(self.file.as_ref()?.secret(key, Some(connection))?.0);
+        if let Some(both) = place(&keys::CREDENTIALS) {
+            return Credentials::parse(&read(&keys::CREDENTIALS, both)?, &what(&keys::CREDENTIALS));
+        }
+        match (place(&keys::KEY), place(&keys::SECRET)) {
+            (Some(key), Some(secret)) => Ok(Credentials {
+                key: read(&keys::KEY, key)?.expose_secret().to_string(),
+                secret: read(&keys::SECRET, secret)?,
+            }),
+            (None, None) if self.is_environments(connection) => {
+                Err(Error::config("CONFLUENT_CLOUD_API_KEY is not set").with_hint(HOW_TO))
+            }
+            (key, _) => {
+                let missing = if key.is_none() { "key" } else { "secret" };
+                Err(Error::config(format!("connection `{connection}` has no {missing}"))
+                    .with_hint(format!(
+                        "set it up with `billstream connections add confluent --name {connection}`"
+                    )))
+            }
+        }
+    }
+
+    /// How to reach a connection's organization, with its credentials.
+    ///
+    /// # Errors
+    /// As [`Config::credentials`], and for settings that are wrong.
+    pub fn confluent(&self, connection: &str) -> Result<client::Settings> {
+        self.reaching(connection, self.credentials(connection)?)
+    }
+
+    /// How to reach a connection's organization with other credentials than its own.
+    ///
+    /// # Errors
+    /// Class configuration.
+    pub fn reaching(&self, connection: &str, credentials: Credentials) -> Result<client::Settings> {
+        let endpoint = self.known(&keys::ENDPOINT, Some(connection))?;
+        let url = Url::parse(&endpoint.text)
+            .map_err(|e| endpoint.refused(&format!("is not a URL: {e}")))?;
+        let whole = |key: &Key| Ok::<_, Error>(self.known(key, None)?.whole()? as u32);
+        Ok(client::Settings {
+            page_size: whole(&keys::PAGE_SIZE)?,
+            requests_per_second: whole(&keys::REQUESTS_PER_SECOND)?,
+            timeouts: self.timeouts()?,
+            policy: self.policy()?,
+            ..client::Settings::new(url, credentials.key, credentials.secret)
+        })
+    }
+}
+
+const HOW_TO: &str = "make a Cloud API key (scope: Cloud resource management) owned by a service account with the role \
+                      BillingAdmin, and set CONFLUENT_CLOUD_API_KEY and CONFLUENT_CLOUD_API_SECRET, or give it to \
+                      `billstream connections add confluent`, which can also make it (--setup); or try `billstream \
+                      import --demo`";

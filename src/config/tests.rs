@@ -1,0 +1,210 @@
+//! Layers: who wins, and for whom.
+
+use secrecy::ExposeSecret;
+
+use super::*;
+
+fn config(flags: Flags, variables: &[(&str, &str)], file: &str) -> Config {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(file::NAME);
+    secret::write_private(&path, file).unwrap();
+    let named = ("BILLSTREAM_CONFIG", path.to_str().unwrap());
+    let environment = variables.iter().copied().chain([named]).collect();
+    Config::of(flags, environment).unwrap()
+}
+
+fn with_store(store: &str) -> Flags {
+    Flags {
+        store: Some(store.into()),
+        ..Flags::default()
+    }
+}
+
+#[test]
+fn flags_win_over_the_environment_it_over_the_file_and_it_over_defaults() {
+    let store = |config: Config| {
+        let value = config.value(&keys::STORE, None).unwrap();
+        (config.settings().unwrap().store, value.origin)
+    };
+    let none = Config::of(Flags::default(), Environment::default()).unwrap();
+    assert_eq!(store(none), ("./billstream-data".into(), Origin::Default));
+    let file = "\nstore = \"of-file\"\n";
+    let (text, origin) = store(config(Flags::default(), &[], file));
+    assert_eq!(text, "of-file");
+    assert!(matches!(origin, Origin::File { line: 2, .. }));
+    let variables = [("BILLSTREAM_STORE", "s3://a/b")];
+    assert_eq!(
+        store(config(Flags::default(), &variables, file)),
+        ("s3://a/b".into(), Origin::Variable("BILLSTREAM_STORE"))
+    );
+    assert_eq!(
+        store(config(with_store("/tmp/x"), &variables, file)),
+        ("/tmp/x".into(), Origin::Flag("--store"))
+    );
+}
+
+#[test]
+fn bad_values_name_who_said_so() {
+    for (variable, value) in [
+        ("BILLSTREAM_SETTLE_DAYS", "soon"),
+        ("BILLSTREAM_MEMORY_MB", "12"),
+        ("BILLSTREAM_QUERY_TIMEOUT_SECS", "-1"),
+        ("BILLSTREAM_NOW", "yesterday"),
+    ] {
+        let config = config(Flags::default(), &[(variable, value)], "");
+        let error = config.settings().err().unwrap();
+        assert!(error.to_string().contains(variable), "{error}");
+    }
+    for (variable, value) in [
+        ("BILLSTREAM_CURRENCY", "dollars"),
+        ("BILLSTREAM_INVENTORY", "perhaps"),
+    ] {
+        let config = config(Flags::default(), &[(variable, value)], "");
+        let error = config.connection("confluent").err().unwrap();
+        assert!(error.to_string().contains(variable), "{error}");
+    }
+    let of_file = config(Flags::default(), &[], "[limits]\nmemory_mb = 12");
+    let error = of_file.settings().err().unwrap().to_string();
+    assert!(
+        error.contains("billstream.toml, line 2: memory_mb = `12`"),
+        "{error}"
+    );
+    let secret = config(
+        Flags::default(),
+        &[("CLOUDZERO_CONNECTION_ID", "hu sh")],
+        "",
+    );
+    let error = secret.targets("confluent").err().unwrap().to_string();
+    assert!(
+        error.contains("CLOUDZERO_CONNECTION_ID") && !error.contains("hu sh"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_named_file_must_be_there_and_the_usual_one_need_not() {
+    let missing = [("BILLSTREAM_CONFIG", "/nowhere/billstream.toml")];
+    let error = Config::of(Flags::default(), missing.into_iter().collect())
+        .err()
+        .unwrap();
+    assert!(error.to_string().contains("/nowhere/billstream.toml"));
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().to_str().unwrap();
+    let usual = || Config::of(Flags::default(), [("HOME", home)].into_iter().collect()).unwrap();
+    let place = folder.path().join(".config/billstream/billstream.toml");
+    assert!(usual().file().is_none());
+    assert_eq!(usual().place(), Some(place.as_path()));
+    secret::write_private(&place, "store = \"x\"").unwrap();
+    assert_eq!(usual().settings().unwrap().store, "x");
+}
+
+const TWO: &str = "[connections.acme]\nkey = { env = \"ACME\" }\nsecret = { env = \"ACME_SECRET\" }\n\
+                   endpoint = \"https://acme.example\"\n[connections.globex]\ncurrency = \"EUR\"\n";
+const KEYS: [(&str, &str); 4] = [
+    ("ACME", "a"),
+    ("ACME_SECRET", "b"),
+    ("CONFLUENT_CLOUD_API_KEY", "env-key"),
+    ("CONFLUENT_CLOUD_API_SECRET", "env-secret"),
+];
+
+#[test]
+fn the_environment_alone_makes_a_connection() {
+    let config = Config::of(Flags::default(), KEYS.into_iter().collect()).unwrap();
+    assert_eq!(config.connections().unwrap(), ["confluent"]);
+    assert_eq!(config.one_connection().unwrap(), "confluent");
+    assert_eq!(config.credentials("confluent").unwrap().key, "env-key");
+}
+
+#[test]
+fn variables_of_a_connection_do_not_reach_the_others() {
+    let config = config(Flags::default(), &KEYS, TWO);
+    assert_eq!(config.connections().unwrap(), ["acme", "globex"]);
+    assert_eq!(
+        config.one_connection().err().unwrap().class(),
+        crate::error::Class::Usage
+    );
+    let acme = config.confluent("acme").unwrap();
+    assert_eq!((acme.key.as_str(), acme.secret.expose_secret()), ("a", "b"));
+    assert_eq!(acme.endpoint.as_str(), "https://acme.example/");
+    assert_eq!(config.connection("globex").unwrap().currency, "EUR");
+    let error = config.credentials("globex").err().unwrap();
+    assert!(error.to_string().contains("`globex` has no key"), "{error}");
+}
+
+#[test]
+fn variables_are_about_the_connection_that_is_named() {
+    let flags = Flags {
+        connection: Some("acme".into()),
+        ..Flags::default()
+    };
+    let endpoint = ("CONFLUENT_CLOUD_REST_ENDPOINT", "https://other.example");
+    let variables: Vec<_> = KEYS.into_iter().chain([endpoint]).collect();
+    let config = config(flags, &variables, TWO);
+    assert_eq!(config.connections().unwrap(), ["acme"]);
+    let acme = config.confluent("acme").unwrap();
+    assert_eq!(acme.key, "env-key");
+    assert_eq!(acme.endpoint.as_str(), "https://other.example/");
+    assert!(config.credentials("globex").is_err());
+}
+
+#[test]
+fn half_a_key_is_no_key() {
+    let variables = [("CONFLUENT_CLOUD_API_KEY", "k")];
+    let config = Config::of(Flags::default(), variables.into_iter().collect()).unwrap();
+    let error = config.credentials("confluent").err().unwrap();
+    assert!(
+        error.to_string().contains("CONFLUENT_CLOUD_API_SECRET"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_name_like_one_that_is_configured_is_asked_about() {
+    let flags = |name: &str| Flags {
+        connection: Some(name.into()),
+        ..Flags::default()
+    };
+    let error = config(flags("acmee"), &[], TWO)
+        .connections()
+        .err()
+        .unwrap();
+    assert!(error.hint().unwrap().contains("`acme`"));
+    assert_eq!(
+        config(flags("zzz"), &[], TWO).connections().unwrap(),
+        ["zzz"]
+    );
+    let illegal = Config::of(flags("A b"), Environment::default());
+    assert!(illegal.is_err());
+}
+
+#[test]
+fn defaults_are_those_of_the_clients_and_of_the_engine() {
+    let config = Config::of(Flags::default(), KEYS.into_iter().collect()).unwrap();
+    let settings = config.settings().unwrap();
+    assert_eq!(settings.limits, Limits::default());
+    let confluent = config.confluent("confluent").unwrap();
+    assert_eq!(confluent.timeouts, Timeouts::default());
+    assert_eq!(confluent.policy, Policy::default());
+    assert_eq!(confluent.page_size, crate::confluent::client::PAGE_SIZE);
+    assert_eq!(
+        confluent.requests_per_second,
+        crate::confluent::client::REQUESTS_PER_SECOND
+    );
+}
+
+#[test]
+fn every_default_is_what_its_setting_may_be() {
+    let config = Config::of(Flags::default(), Environment::default()).unwrap();
+    for key in keys::ALL {
+        if let Some(value) = config.value(key, Some("confluent")) {
+            value.check().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_name_that_is_no_path_part_is_refused() {
+    for name in ["", "Acme", "a/b", "a b", "ä"] {
+        assert!(check_name(name).is_err(), "{name}");
+    }
+}

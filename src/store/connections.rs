@@ -1,0 +1,298 @@
+//! What the store knows of a connection beside its months: `runs/connections/<name>/`, an object for each writer.
+//!
+//! ```text
+//! run.json        how its runs ended            written with the lease
+//! inventory.json  when names were taken         written with the lease
+//! check.json      how Confluent answered when it was asked without a run
+//! paused.json     since when it is paused
+//! ```
+//! They hold no secrets.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::{Store, runs};
+use crate::error::{Error, Result};
+use crate::pipeline::summary::PeriodSummary;
+
+/// What is known of a connection.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// How its runs ended.
+    pub run: Option<RunState>,
+    /// How Confluent answered when it was asked without a run.
+    pub check: Option<CheckState>,
+    /// Since when it is paused.
+    pub paused: Option<Paused>,
+    /// When names and regions were taken.
+    pub inventory: Option<InventoryState>,
+}
+
+/// How the runs of a connection ended.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct RunState {
+    /// Label in CloudZero's Cloud Provider dimension, at the last run.
+    pub cloud_provider: String,
+    /// When the last run began that asked Confluent.
+    pub checked_at: Option<DateTime<Utc>>,
+    /// When the last run began to which Confluent gave costs.
+    pub data_at: Option<DateTime<Utc>>,
+    /// What is wrong, by command, until that command or an import goes well.
+    pub errors: BTreeMap<String, Trouble>,
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// When it began.
+    pub at: DateTime<Utc>,
+    /// The error, in a line.
+    pub message: String,
+}
+
+/// How Confluent answered a check.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CheckState {
+    /// When it was asked.
+    pub at: DateTime<Utc>,
+    /// Why it did not give costs.
+    pub error: Option<String>,
+}
+
+/// A pause.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Paused {
+    /// Since when.
+    pub since: DateTime<Utc>,
+}
+
+/// How names and regions were taken.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct InventoryState {
+    /// When they were asked for.
+    pub taken_at: DateTime<Utc>,
+    /// Number of resources that were listed.
+    pub resources: u64,
+    /// What could not be listed, and why.
+    pub problems: Vec<String>,
+}
+
+/// How a run ended.
+pub struct Ended<'r> {
+    /// `import` and so on.
+    pub command: &'static str,
+    /// The connection's label.
+    pub cloud_provider: &'r str,
+    /// When it began.
+    pub at: DateTime<Utc>,
+    /// Whether costs came from Confluent.
+    pub received: bool,
+    /// What went wrong.
+    pub error: Option<String>,
+}
+
+const FOLDER: &str = "runs/connections";
+/// Commands that ask Confluent for costs.
+const ASKING: [&str; 2] = ["import", "pull"];
+
+fn name(connection: &str, what: &str) -> String {
+    format!("{FOLDER}/{connection}/{what}.json")
+}
+
+async fn read<T: DeserializeOwned>(
+    store: &Store,
+    connection: &str,
+    what: &str,
+) -> Result<Option<T>> {
+    let name = name(connection, what);
+    let Some(bytes) = store.get(&name).await? else {
+        return Ok(None);
+    };
+    serde_json::from_slice(&bytes).map(Some).map_err(|e| {
+        Error::data(format!("{} cannot be read: {e}", store.display(&name)))
+            .with_hint("delete the file; the next run makes it anew")
+    })
+}
+
+async fn write(store: &Store, connection: &str, what: &str, value: &impl Serialize) -> Result<()> {
+    let json = serde_json::to_vec_pretty(value).map_err(|e| Error::bug(format!("JSON: {e}")))?;
+    store.put(&name(connection, what), json).await
+}
+
+/// What is known of a connection; nothing of one never seen.
+pub async fn known(store: &Store, connection: &str) -> Result<Known> {
+    Ok(Known {
+        run: read(store, connection, "run").await?,
+        check: read(store, connection, "check").await?,
+        paused: paused(store, connection).await?,
+        inventory: inventory(store, connection).await?,
+    })
+}
+
+/// The connections of which anything is kept, costs included.
+pub async fn names(store: &Store) -> Result<BTreeSet<String>> {
+    let listed = store.list(FOLDER).await?;
+    let listed = listed
+        .iter()
+        .filter_map(|path| path.strip_prefix(FOLDER)?.split('/').nth(1));
+    let mut names: BTreeSet<String> = listed.map(str::to_string).collect();
+    let months = runs::months(store).await?;
+    names.extend(months.into_iter().map(|(connection, _)| connection));
+    Ok(names)
+}
+
+/// Remembers how a run ended. Call it with the connection's lease.
+pub async fn run_ended(store: &Store, connection: &str, ended: Ended<'_>) -> Result<()> {
+    let mut state: RunState = read(store, connection, "run").await?.unwrap_or_default();
+    state.cloud_provider = ended.cloud_provider.to_string();
+    if ASKING.contains(&ended.command) {
+        state.checked_at = Some(ended.at);
+    }
+    if ended.received {
+        state.data_at = Some(ended.at);
+    }
+    match ended.error {
+        Some(message) => {
+            let trouble = Trouble {
+                at: ended.at,
+                message,
+            };
+            state.errors.insert(ended.command.to_string(), trouble);
+        }
+        None if ended.command == "import" => state.errors.clear(),
+        None => {
+            state.errors.remove(ended.command);
+        }
+    }
+    write(store, connection, "run", &state).await
+}
+
+/// Why a run did not end well, in a line.
+pub fn reason(errors: &[String], periods: &[PeriodSummary]) -> String {
+    let first = errors.first().and_then(|error| error.lines().next());
+    let held = || {
+        let held = periods.iter().find(|period| period.held.is_some())?;
+        Some(format!(
+            "{} is held: {}",
+            held.billing_period,
+            held.held.as_deref()?
+        ))
+    };
+    let more = match errors.len() {
+        0 | 1 => String::new(),
+        many => format!(" (and {} more)", many - 1),
+    };
+    match first.map(str::to_string).or_else(held) {
+        Some(reason) => reason + &more,
+        None => "not all went well".to_string(),
+    }
+}
+
+/// Remembers how Confluent answered without a run.
+pub async fn checked(store: &Store, connection: &str, state: &CheckState) -> Result<()> {
+    write(store, connection, "check", state).await
+}
+
+/// Since when a connection is paused.
+pub async fn paused(store: &Store, connection: &str) -> Result<Option<Paused>> {
+    read(store, connection, "paused").await
+}
+
+/// Pauses a connection.
+pub async fn pause(store: &Store, connection: &str, since: DateTime<Utc>) -> Result<()> {
+    write(store, connection, "paused", &Paused { since }).await
+}
+
+/// Ends a pause.
+pub async fn resume(store: &Store, connection: &str) -> Result<()> {
+    store.delete(&name(connection, "paused")).await
+}
+
+/// When names and regions were taken.
+pub async fn inventory(store: &Store, connection: &str) -> Result<Option<InventoryState>> {
+    read(store, connection, "inventory").await
+}
+
+/// Remembers how names and regions were taken. Call it with the connection's lease.
+pub async fn save_inventory(store: &Store, connection: &str, state: &InventoryState) -> Result<()> {
+    write(store, connection, "inventory", state).await
+}
+
+/// Forgets a connection; what was imported stays.
+pub async fn forget(store: &Store, connection: &str) -> Result<()> {
+    for what in ["run", "check", "paused", "inventory"] {
+        store.delete(&name(connection, what)).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().display().to_string()).unwrap();
+        (folder, store)
+    }
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_error_stays_until_its_command_or_an_import_goes_well() {
+        let (_folder, store) = store();
+        let end = async |command, received, error: Option<&str>| {
+            let ended = Ended {
+                command,
+                cloud_provider: "Confluent",
+                at: at("2026-11-23T06:00:00Z"),
+                received,
+                error: error.map(str::to_string),
+            };
+            run_ended(&store, "acme", ended).await.unwrap();
+            let state = known(&store, "acme").await.unwrap().run.unwrap();
+            state.errors.into_keys().collect::<Vec<_>>()
+        };
+        assert_eq!(end("import", false, Some("no")).await, ["import"]);
+        assert_eq!(
+            end("deliver", false, Some("no")).await,
+            ["deliver", "import"]
+        );
+        assert_eq!(end("transform", false, None).await, ["deliver", "import"]);
+        assert_eq!(end("deliver", false, None).await, ["import"]);
+        assert!(
+            known(&store, "acme")
+                .await
+                .unwrap()
+                .run
+                .unwrap()
+                .data_at
+                .is_none()
+        );
+        assert_eq!(
+            end("deliver", false, Some("no")).await,
+            ["deliver", "import"]
+        );
+        assert!(end("import", true, None).await.is_empty());
+        let state = known(&store, "acme").await.unwrap().run.unwrap();
+        assert_eq!(state.data_at, state.checked_at);
+        assert_eq!(
+            names(&store).await.unwrap().into_iter().collect::<Vec<_>>(),
+            ["acme"]
+        );
+        forget(&store, "acme").await.unwrap();
+        assert!(names(&store).await.unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_reason_is_a_line() {
+        let errors = |texts: &[&str]| texts.iter().map(|t| t.to_string()).collect::<Vec<_>>();
+        assert_eq!(reason(&errors(&["a\nb", "c", "d"]), &[]), "a (and 2 more)");
+        assert_eq!(reason(&[], &[]), "not all went well");
+    }
+}
