@@ -3,6 +3,8 @@
 --
 -- It reads
 --   costs              the costs of one connection and one billing period, as received from Confluent
+--   resource_facts     region and tags by resource_id, as models/resource_facts.sql makes them of inventory and tags;
+--                      its columns are "resource/region" and one a tag
 --   $cloud_provider    the connection's provider label; $connection and $billing_period may be used too
 --   json_text(j, key)  the text under a top-level key of a JSON object, NULL if there is none
 -- It must return
@@ -106,52 +108,56 @@ typed as (
       else make_array('Usage')
     end) as type
   from named
+),
+
+mapped as (
+  select
+    case when type = 'Discount' then concat(record_id, '-discount') else record_id end as "lineitem/id",
+    type as "lineitem/type",
+    coalesce(
+      description,
+      concat_ws(': ', service, case
+        when line_type = 'SUPPORT' and product like 'SUPPORT_%' then initcap(replace(substr(product, 9), '_', ' '))
+        else coalesce(words, initcap(replace(line_type, '_', ' ')))
+      end)
+    ) as "lineitem/description",
+    cast($cloud_provider as varchar) as "lineitem/cloud_provider",
+    cast(start_date as timestamp) as "time/usage_start",
+    cast(end_date as timestamp) as "time/usage_end",
+    -- CloudZero splits at ':' and '/' and drops what follows the second part.
+    case
+      when resource_id like 'lksqlc%' then concat('ksqldb-cluster/', translate(resource_id, ':/', '__'))
+      when resource_id like 'lsrc%' then concat('schema-registry/', translate(resource_id, ':/', '__'))
+      when resource_id like 'lfcp%' then concat('flink-compute-pool/', translate(resource_id, ':/', '__'))
+      when resource_id like 'lkc%' then concat('kafka-cluster/', translate(resource_id, ':/', '__'))
+      when resource_id like 'lcc%' then concat('connector/', translate(resource_id, ':/', '__'))
+      when resource_id is not null then concat('resource/', translate(resource_id, ':/', '__'))
+    end as "resource/id",
+    service as "resource/service",
+    coalesce(usage_family, initcap(replace(line_type, '_', ' '))) as "resource/usage_family",
+    coalesce(environment_id, connection) as "resource/account",
+    line_type as "action/usage_type",
+    network_access_type as "action/operation",
+    case when type <> 'Discount' then quantity end as "usage/amount",
+    case when type <> 'Discount' then unit end as "usage/units",
+    -- cost/cost and cost/discounted_cost have the same sum: the usage row shows the list price where a
+    -- Discount row takes the difference back, and the discounted cost stands in the usage row alone.
+    case
+      when type = 'Discount' then net_amount - original_amount
+      when type = 'Usage' and original_amount > net_amount then original_amount
+      else net_amount
+    end as "cost/cost",
+    case when type = 'Discount' then cast(0 as decimal(38, 24)) else net_amount end as "cost/discounted_cost",
+    case when type in ('Discount', 'Credit') then cast(0 as decimal(38, 24)) else original_amount end
+      as "cost/on_demand_cost",
+    resource_id as cost_resource_id,
+    nullif(json_text(tier_dimensions, 'region'), '') as tier_region
+  from typed
 )
 
 select
-  case when type = 'Discount' then concat(record_id, '-discount') else record_id end as "lineitem/id",
-  type as "lineitem/type",
-  coalesce(
-    description,
-    concat_ws(': ', service, case
-      when line_type = 'SUPPORT' and product like 'SUPPORT_%' then initcap(replace(substr(product, 9), '_', ' '))
-      else coalesce(words, initcap(replace(line_type, '_', ' ')))
-    end)
-  ) as "lineitem/description",
-  cast($cloud_provider as varchar) as "lineitem/cloud_provider",
-  cast(start_date as timestamp) as "time/usage_start",
-  cast(end_date as timestamp) as "time/usage_end",
-  -- CloudZero splits at ':' and '/' and drops what follows the second part.
-  case
-    when resource_id like 'lksqlc%' then concat('ksqldb-cluster/', translate(resource_id, ':/', '__'))
-    when resource_id like 'lsrc%' then concat('schema-registry/', translate(resource_id, ':/', '__'))
-    when resource_id like 'lfcp%' then concat('flink-compute-pool/', translate(resource_id, ':/', '__'))
-    when resource_id like 'lkc%' then concat('kafka-cluster/', translate(resource_id, ':/', '__'))
-    when resource_id like 'lcc%' then concat('connector/', translate(resource_id, ':/', '__'))
-    when resource_id is not null then concat('resource/', translate(resource_id, ':/', '__'))
-  end as "resource/id",
-  service as "resource/service",
-  coalesce(usage_family, initcap(replace(line_type, '_', ' '))) as "resource/usage_family",
-  coalesce(environment_id, connection) as "resource/account",
-  nullif(json_text(tier_dimensions, 'region'), '') as "resource/region",
-  line_type as "action/usage_type",
-  network_access_type as "action/operation",
-  case when type <> 'Discount' then quantity end as "usage/amount",
-  case when type <> 'Discount' then unit end as "usage/units",
-  -- cost/cost and cost/discounted_cost have the same sum: the usage row shows the list price where a
-  -- Discount row takes the difference back, and the discounted cost stands in the usage row alone.
-  case
-    when type = 'Discount' then net_amount - original_amount
-    when type = 'Usage' and original_amount > net_amount then original_amount
-    else net_amount
-  end as "cost/cost",
-  case when type = 'Discount' then cast(0 as decimal(38, 24)) else net_amount end as "cost/discounted_cost",
-  case when type in ('Discount', 'Credit') then cast(0 as decimal(38, 24)) else original_amount end
-    as "cost/on_demand_cost",
-  -- Empty until an inventory knows them.
-  cast(null as varchar) as "resource/tag:confluent_environment_id",
-  cast(null as varchar) as "resource/tag:confluent_environment",
-  cast(null as varchar) as "resource/tag:confluent_name",
-  cast(null as varchar) as "resource/tag:confluent_cloud",
-  cast(null as varchar) as "resource/tag:confluent_cluster_kind"
-from typed
+  mapped.* exclude (cost_resource_id, tier_region),
+  coalesce(resource_facts."resource/region", tier_region) as "resource/region",
+  resource_facts.* exclude (resource_id, "resource/region")
+from resource_facts
+right join mapped on resource_facts.resource_id = mapped.cost_resource_id

@@ -1,7 +1,9 @@
-//! The source: Confluent Cloud's Costs API (docs: Cloud API reference, Costs).
+//! The source: Confluent Cloud's Costs API, and its neighbours for set-up and names (docs: Cloud API reference).
 
 pub mod answer;
 pub mod client;
 pub mod decode;
+pub mod inventory;
 pub mod page;
+pub mod pages;
 pub mod windows;

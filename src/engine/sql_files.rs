@@ -20,6 +20,7 @@ macro_rules! shipped {
 const SHIPPED: &[(&str, &str)] = shipped![
     "models/hourly_line_items",
     "models/line_items",
+    "models/resource_facts",
     "checks/costs_match_wire",
     "checks/discount_rows_settle",
     "checks/line_item_ids_unique",

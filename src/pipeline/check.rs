@@ -8,6 +8,7 @@ use datafusion::common::ScalarValue;
 use datafusion::prelude::SessionContext;
 use futures::{StreamExt, TryStreamExt, stream};
 
+use super::facts::Facts;
 use super::publish::Tables;
 use super::pull::Pulled;
 use super::transform::{self, LineItems, parameters, register};
@@ -57,11 +58,12 @@ pub async fn checked_line_items(
     tables: &Tables,
     period: BillingPeriod,
     source: &Pulled,
+    facts: &Facts,
 ) -> Result<LineItems> {
     (job.progress)(format!("{period}: mapping {} costs", source.digest.count()));
     let stage = Stage::begin("transform");
     let published = tables.line_item_names()?;
-    let line_items = transform::transform(job, period, &source.files, &published).await?;
+    let line_items = transform::transform(job, period, &source.files, facts, &published).await?;
     drop(stage);
     let _stage = Stage::begin("checks");
     check_all(job, period, &source.files, &source.totals, &line_items).await?;

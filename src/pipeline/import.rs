@@ -13,7 +13,7 @@ use super::pull::{self, Pulled};
 use super::summary::{PeriodSummary, Status, Summary};
 use super::window::plain;
 use super::{Job, Stage};
-use super::{check, transform};
+use super::{check, enrich, transform};
 use crate::confluent::client::{Client, Failure};
 use crate::confluent::windows::BillingPeriod;
 use crate::error::{Class, Error, Result};
@@ -51,6 +51,9 @@ impl Options {
 /// Only what concerns the whole run; a month's own error is in the summary.
 pub async fn import(job: &Job, client: &Arc<Client>, options: &Options) -> Result<Summary> {
     let today = (job.clock)().date_naive();
+    if job.inventory && !options.dry_run {
+        enrich::enrich(job, client, false).await;
+    }
     let mut tables = Tables::open(job).await?;
     let selected = select(job, &tables, options, today).await?;
     let mut summary = Summary {
@@ -244,7 +247,16 @@ async fn replace_month(
     let mapping = transform::mapping_version(job)?;
     let record = published.costs_record.as_ref();
     let same_costs = record.is_some_and(|record| record.digest == digest);
-    if same_costs && (options.pull_only || published.is_current(&digest, &mapping)) {
+    let facts = match options.pull_only {
+        true => None,
+        false => Some(tables.facts(job, period, &source.files).await?),
+    };
+    // Facts alone do not change a month that is settled.
+    let settled = runs::month_state(&job.store, &job.connection, period)
+        .await?
+        .settled;
+    let counting = facts.as_ref().filter(|_| !settled);
+    if same_costs && (options.pull_only || published.is_current(&digest, &mapping, counting)) {
         summary = publish::summarize(summary, published);
         summary.status = Status::Unchanged;
         return Ok(summary);
@@ -255,14 +267,14 @@ async fn replace_month(
     if options.dry_run {
         summary.status = Status::DryRun;
     }
-    if options.pull_only {
+    let Some(facts) = facts else {
         check::check_costs(job, period, &source.files, &source.totals).await?;
         if !options.dry_run {
             tables.publish_costs(job, period, &source).await?;
         }
         return Ok(summary);
-    }
-    let line_items = check::checked_line_items(job, tables, period, &source).await?;
+    };
+    let line_items = check::checked_line_items(job, tables, period, &source, &facts).await?;
     summary.line_items = line_items.rows();
     if options.dry_run {
         return Ok(summary);
@@ -272,7 +284,7 @@ async fn replace_month(
         tables.publish_costs(job, period, &source).await?;
     }
     let record = tables
-        .publish_line_items(job, period, &source, &line_items, &mapping)
+        .publish_line_items(job, period, &source, &line_items)
         .await?;
     summary.version = Some(record.version);
     Ok(summary)

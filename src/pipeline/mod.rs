@@ -1,6 +1,7 @@
 //! The stages of a run, one file each, in the order in which data goes through them.
 //!
-//! [`pull`] → [`transform`] → [`check`] → [`publish`] → [`deliver`]; [`months`] says which months a run
+//! [`enrich`] → [`pull`] → [`transform`], with [`facts`] of resources → [`check`] → [`publish`] → [`deliver`];
+//! [`tags`] are the user's own facts; [`months`] says which months a run
 //! takes, [`targets`] where it delivers to, [`import`] is all of it, and [`verify`] compares what came
 //! of it.
 
@@ -8,6 +9,8 @@ pub mod check;
 pub mod deliver;
 pub mod delivery;
 pub mod due;
+pub mod enrich;
+pub mod facts;
 pub mod import;
 pub mod months;
 pub mod publish;
@@ -15,6 +18,7 @@ pub mod pull;
 pub mod restore;
 pub mod stored;
 pub mod summary;
+pub mod tags;
 pub mod targets;
 pub mod transform;
 pub mod verify;

@@ -8,8 +8,10 @@ use std::collections::BTreeSet;
 use arrow::array::AsArray;
 use arrow::datatypes::{Date32Type, SchemaRef};
 use chrono::{DateTime, NaiveDate, Utc};
+use tokio::sync::OnceCell;
 
 use super::Job;
+use super::facts::{self, Facts};
 use super::months;
 use super::pull::Pulled;
 use super::summary::PeriodSummary;
@@ -29,6 +31,8 @@ pub struct Tables {
     pub costs: Option<Table>,
     /// Line items in CBF.
     pub line_items: Option<Table>,
+    /// What is known of resources, read when it is first wanted.
+    sources: OnceCell<facts::Sources>,
 }
 
 /// What is published of a month.
@@ -45,11 +49,14 @@ pub struct PublishedMonth {
 }
 
 impl PublishedMonth {
-    /// Whether the line items were made from these very costs with this mapping.
-    pub fn is_current(&self, digest: &str, mapping: &str) -> bool {
-        self.line_items_record
-            .as_ref()
-            .is_some_and(|record| record.digest == digest && record.mapping == mapping)
+    /// Whether the line items were made from these very costs with this mapping and, where they count, these
+    /// facts of resources.
+    pub fn is_current(&self, digest: &str, mapping: &str, facts: Option<&Facts>) -> bool {
+        self.line_items_record.as_ref().is_some_and(|record| {
+            record.digest == digest
+                && record.mapping == mapping
+                && facts.is_none_or(|facts| record.facts == facts.digest)
+        })
     }
 }
 
@@ -59,7 +66,22 @@ impl Tables {
         Ok(Tables {
             costs: Table::open(&job.store, "costs").await?,
             line_items: Table::open(&job.store, "line_items").await?,
+            sources: OnceCell::new(),
         })
+    }
+
+    /// What is known of the resources of a month with these costs.
+    pub async fn facts(
+        &self,
+        job: &Job,
+        period: BillingPeriod,
+        costs: &[DataFile],
+    ) -> Result<Facts> {
+        let sources = self
+            .sources
+            .get_or_try_init(|| facts::Sources::read(job))
+            .await?;
+        sources.of_month(job, period, costs).await
     }
 
     /// What is published of a month.
@@ -97,14 +119,14 @@ impl Tables {
         period: BillingPeriod,
         pulled: &Pulled,
         line_items: &LineItems,
-        mapping: &str,
     ) -> Result<PeriodRecord> {
         let table =
             open_or_create(&mut self.line_items, job, "line_items", &line_items.columns).await?;
         table.add_columns(&line_items.columns).await?;
         let mut record = record(job, pulled)?;
         record.line_items = line_items.rows();
-        record.mapping = mapping.to_string();
+        record.mapping = transform::mapping_version(job)?;
+        record.facts.clone_from(&line_items.facts);
         table
             .replace(&job.connection, period, &line_items.files, &mut record)
             .await?;
@@ -157,6 +179,7 @@ fn record(job: &Job, pulled: &Pulled) -> Result<PeriodRecord> {
         discount_amount: crate::decimal::plain(sums.discount()),
         net_amount: crate::decimal::plain(sums.net),
         mapping: String::new(),
+        facts: String::new(),
     })
 }
 

@@ -90,8 +90,9 @@ async fn one_month(
     let mut summary = PeriodSummary::new(&job.connection, period, Status::Unchanged);
     summary.covered_until = state.covered_until;
 
-    if !published.is_current(&digest, &mapping) {
-        let line_items = check::checked_line_items(job, tables, period, &costs).await?;
+    let facts = tables.facts(job, period, &costs.files).await?;
+    if !published.is_current(&digest, &mapping, Some(&facts)) {
+        let line_items = check::checked_line_items(job, tables, period, &costs, &facts).await?;
         if dry_run {
             summary.status = Status::DryRun;
             summary = publish::summarize(
@@ -105,7 +106,7 @@ async fn one_month(
             return Ok((summary, Vec::new()));
         }
         tables
-            .publish_line_items(job, period, &costs, &line_items, &mapping)
+            .publish_line_items(job, period, &costs, &line_items)
             .await?;
         summary.status = Status::Published;
     }

@@ -10,6 +10,7 @@ use futures::StreamExt;
 use tokio::task::JoinSet;
 
 use super::Job;
+use super::facts::{self, Facts};
 use crate::cloudzero::cbf;
 use crate::confluent::decode;
 use crate::confluent::windows::BillingPeriod;
@@ -30,6 +31,8 @@ pub struct LineItems {
     pub files: Vec<DataFile>,
     /// Columns of the files.
     pub columns: SchemaRef,
+    /// Digest of the facts of resources that went into them.
+    pub facts: String,
 }
 
 impl LineItems {
@@ -87,16 +90,20 @@ pub fn register(
 /// # Errors
 /// Class data, for a mapping that does not plan, does not give CBF, or fails on a row.
 ///
-/// `published` are the columns that the `line_items` table has already.
+/// `facts` are joined by resource; `published` are the columns that the `line_items` table has already.
 pub async fn transform(
     job: &Job,
     period: BillingPeriod,
     costs: &[DataFile],
+    facts: &Facts,
     published: &[String],
 ) -> Result<LineItems> {
     let model = job.sql.get(MODEL)?;
     let context = engine::session(&job.store, job.limits)?;
     register(job, &context, "costs", &decode::SCHEMA, period, costs)?;
+    context
+        .register_batch(facts::TABLE, facts.batch.clone())
+        .map_err(|e| engine::failed(facts::TABLE, &e))?;
     let mapped = model.plan(&context, parameters(job, period)).await?;
     let conformed =
         cbf::conform(mapped.schema(), published).map_err(|e| e.context(model.display()))?;
@@ -149,6 +156,7 @@ pub async fn transform(
     Ok(LineItems {
         files,
         columns: conformed.schema,
+        facts: facts.digest.clone(),
     })
 }
 

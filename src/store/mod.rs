@@ -3,6 +3,7 @@
 //! ```text
 //! costs/        Delta table, as received          tables.rs
 //! line_items/   Delta table, CBF columns          tables.rs
+//! resources/    Delta table, names and regions    resources.rs
 //! cloudzero/    drops                             crate::cloudzero
 //! runs/         records, states, leases, marks    runs.rs, connections.rs, lease.rs, staging.rs
 //! targets/      where connections deliver to      targets.rs
@@ -11,8 +12,10 @@
 //! scanned by this crate, because delta-rs' own scan and decimal statistics return wrong rows.
 
 pub mod connections;
+mod delta;
 pub mod lease;
 pub mod remote;
+pub mod resources;
 pub mod runs;
 pub mod staging;
 mod stats;

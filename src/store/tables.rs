@@ -1,34 +1,22 @@
-//! The two Delta tables, `costs` and `line_items`, and the one commit that replaces a month.
+//! The two tables of months, `costs` and `line_items`.
 //!
-//! A commit names the files that come and the files that go, and is a compare-and-swap on the
-//! table's version. When another commit came first, the month is looked at again: untouched, the
-//! commit is tried anew; touched, the run ends as the loser. What belongs to a published month
-//! (digest, totals, version) travels as a tag of its files, so that it is read with the log.
+//! When another commit came first, the month is looked at again: untouched, the commit is tried anew; touched,
+//! the run ends as the loser. What belongs to a published month (digest, totals, version) is the tag of its
+//! files.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
-use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
+use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, Utc};
-use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
-use deltalake::kernel::{Action, Add, CommitInfo, DataType as DeltaType, StructField};
-use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
-use deltalake::operations::create::CreateBuilder;
-use deltalake::protocol::{DeltaOperation, SaveMode};
-use deltalake::{DeltaTable, DeltaTableError};
-use futures::TryStreamExt;
-use object_store::prefix::PrefixStore;
+use deltalake::kernel::CommitInfo;
 use serde::{Deserialize, Serialize};
 
+use super::Store;
+use super::delta::{Current, Delta, Layout, TAG};
 use super::writer::DataFile;
-use super::{Store, stats};
 use crate::confluent::windows::BillingPeriod;
 use crate::error::{Error, Result};
 
 /// The partition columns of both tables.
 pub const PARTITIONS: [&str; 2] = ["connection", "billing_period"];
-/// The key of the file tag, and the prefix of the commit's own keys.
-const TAG: &str = "billstream";
 const COMMIT_ATTEMPTS: usize = 20;
 
 /// The folder of a month, relative to its table.
@@ -57,6 +45,9 @@ pub struct PeriodRecord {
     pub net_amount: String,
     /// Version of the mapping that made the line items; empty in `costs`.
     pub mapping: String,
+    /// Digest of the facts of resources that went into them; empty where there are none.
+    #[serde(default)]
+    pub facts: String,
 }
 
 /// A published file with its partition.
@@ -114,112 +105,39 @@ impl Commit {
 pub struct Table {
     store: Store,
     name: &'static str,
-    delta: DeltaTable,
+    delta: Delta,
 }
 
-fn log_store(store: &Store, name: &str) -> Result<LogStoreRef> {
-    let url = store
-        .url()
-        .join(&format!("{name}/"))
-        .map_err(|e| Error::config(format!("store {}: {e}", store.url())))?;
-    let prefixed = PrefixStore::new(store.root(), store.path(name));
-    Ok(default_logstore(
-        Arc::new(prefixed),
-        store.root(),
-        &url,
-        &StorageConfig::default(),
-    ))
+fn layout(name: &'static str) -> Layout {
+    Layout {
+        name,
+        partitions: &PARTITIONS,
+    }
 }
 
 impl Table {
-    /// Opens a table as it is now, or `None` when it was never created.
-    pub async fn open(store: &Store, name: &'static str) -> Result<Option<Table>> {
-        if !store.has_any(&format!("{name}/_delta_log")).await? {
-            return Ok(None);
-        }
-        let mut delta = DeltaTable::new(log_store(store, name)?);
-        delta
-            .load()
-            .await
-            .map_err(|e| delta_failed(store, name, "open", e))?;
-        Ok(Some(Table {
+    fn of(store: &Store, name: &'static str, delta: Delta) -> Table {
+        Table {
             store: store.clone(),
             name,
             delta,
-        }))
+        }
+    }
+
+    /// Opens a table as it is now, or `None` when it was never created.
+    pub async fn open(store: &Store, name: &'static str) -> Result<Option<Table>> {
+        let delta = Delta::open(store, layout(name)).await?;
+        Ok(delta.map(|delta| Table::of(store, name, delta)))
     }
 
     /// Opens a table, creating it with `columns` (partition columns excluded) if it is not there.
-    ///
-    /// Two runs may both create: creating is idempotent and always followed by a load, so that the
-    /// first replacement of a month is refused to one of them.
     pub async fn open_or_create(
         store: &Store,
         name: &'static str,
         columns: &SchemaRef,
     ) -> Result<Table> {
-        if let Some(table) = Table::open(store, name).await? {
-            return Ok(table);
-        }
-        // Decimal statistics would be rounded floats, and readers that trust them lose rows.
-        let stats: Vec<&str> = columns
-            .fields()
-            .iter()
-            .filter(|field| {
-                matches!(
-                    field.data_type(),
-                    DataType::Date32 | DataType::Timestamp(..)
-                )
-            })
-            .map(|field| field.name().as_str())
-            .collect();
-        let properties = [
-            (
-                "delta.dataSkippingStatsColumns",
-                stats
-                    .iter()
-                    .map(|s| format!("`{s}`"))
-                    .collect::<Vec<_>>()
-                    .join(","),
-            ),
-            ("delta.enableExpiredLogCleanup", "false".to_string()),
-            (
-                "delta.deletedFileRetentionDuration",
-                "interval 3650 days".to_string(),
-            ),
-            (
-                "delta.logRetentionDuration",
-                "interval 3650 days".to_string(),
-            ),
-        ];
-        let partitions = PARTITIONS.map(|name| StructField::new(name, DeltaType::STRING, true));
-        let created = CreateBuilder::new()
-            .with_log_store(log_store(store, name)?)
-            .with_table_name(name)
-            .with_columns(
-                columns
-                    .fields()
-                    .iter()
-                    .map(|f| delta_field(f))
-                    .collect::<Result<Vec<_>>>()?,
-            )
-            .with_columns(partitions)
-            .with_partition_columns(PARTITIONS)
-            .with_configuration(properties.map(|(key, value)| (key, Some(value))))
-            .with_save_mode(SaveMode::Ignore)
-            .await;
-        match created {
-            Ok(_)
-            | Err(DeltaTableError::VersionAlreadyExists(_) | DeltaTableError::Transaction { .. }) =>
-                {}
-            Err(e) => return Err(delta_failed(store, name, "create", e)),
-        }
-        Table::open(store, name).await?.ok_or_else(|| {
-            Error::remote(format!(
-                "{} is not there after creating it",
-                store.display(name)
-            ))
-        })
+        let delta = Delta::open_or_create(store, layout(name), columns).await?;
+        Ok(Table::of(store, name, delta))
     }
 
     /// Opens a table as it was at a version, or `None` when it was never created.
@@ -227,99 +145,40 @@ impl Table {
     /// # Errors
     /// Class usage, for a version that there never was.
     pub async fn open_at(store: &Store, name: &'static str, version: u64) -> Result<Option<Table>> {
-        let Some(mut table) = Table::open(store, name).await? else {
-            return Ok(None);
-        };
-        let newest = table.version();
-        if version > newest {
-            return Err(Error::usage(format!(
-                "{} has no version {version}",
-                store.display(name)
-            ))
-            .with_hint(format!(
-                "versions go from 0 to {newest}; `select * from versions` says what they hold"
-            )));
-        }
-        if version < newest {
-            table
-                .delta
-                .load_version(version)
-                .await
-                .map_err(|e| table.failed("read an earlier version of", e))?;
-        }
-        Ok(Some(table))
+        let delta = Delta::open_at(store, layout(name), version).await?;
+        Ok(delta.map(|delta| Table::of(store, name, delta)))
     }
 
     /// What commits said of the months that they published, newest first.
     pub async fn history(&self) -> Result<Vec<Commit>> {
-        let infos = self
-            .delta
-            .history(None)
-            .try_collect::<Vec<_>>()
-            .await
-            .map_err(|e| self.failed("read the history of", e))?;
+        let infos = self.delta.history().await?;
         Ok(infos.iter().filter_map(Commit::of).collect())
-    }
-
-    /// The version that was read.
-    pub fn version(&self) -> u64 {
-        self.delta.version().unwrap_or_default()
     }
 
     /// Columns of the table without the partition columns.
     pub fn columns(&self) -> Result<SchemaRef> {
-        let snapshot = self.delta.snapshot().map_err(|e| self.failed("read", e))?;
-        let schema = snapshot.snapshot().arrow_schema();
-        let fields: Vec<_> = schema
-            .fields()
-            .iter()
-            .filter(|field| !PARTITIONS.contains(&field.name().as_str()))
-            .cloned()
-            .collect();
-        Ok(Arc::new(arrow::datatypes::Schema::new(fields)))
+        self.delta.columns()
     }
 
     /// All current files, by connection, period and name.
     pub async fn files(&self) -> Result<Vec<Published>> {
-        let views: Vec<_> = self
-            .delta
-            .get_active_add_actions_by_predicate(None)
-            .try_collect()
-            .await
-            .map_err(|e| self.failed("read", e))?;
-        let mut files = Vec::with_capacity(views.len());
-        for view in views {
-            #[expect(deprecated, reason = "the only public way to a file's tags")]
-            let add = view.add_action();
-            let value = |key: &str| add.partition_values.get(key).cloned().flatten();
-            let (Some(connection), Some(period)) = (value("connection"), value("billing_period"))
-            else {
-                return Err(Error::data(format!(
-                    "{}: the file {} has no connection or billing period",
-                    self.store.display(self.name),
-                    add.path
-                )));
+        let published = |current: Current| {
+            let [connection, period] = current.partition.as_slice() else {
+                return Err(Error::bug("a month has two partition values"));
             };
-            let tag = add
-                .tags
-                .as_ref()
-                .and_then(|tags| tags.get(TAG).cloned().flatten());
-            files.push(Published {
-                connection,
+            Ok(Published {
+                connection: connection.clone(),
                 period: period.parse()?,
-                record: tag.and_then(|tag| serde_json::from_str(&tag).ok()),
-                file: DataFile {
-                    rows: view.num_records().unwrap_or_default() as u64,
-                    size: add.size.unsigned_abs(),
-                    span: add.stats.and_then(|stats| stats::span(self.name, &stats)),
-                    path: add.path,
-                },
-            });
-        }
-        files.sort_by(|a, b| {
-            (&a.connection, a.period, &a.file.path).cmp(&(&b.connection, b.period, &b.file.path))
-        });
-        Ok(files)
+                record: current.tag.and_then(|tag| serde_json::from_str(&tag).ok()),
+                file: current.file,
+            })
+        };
+        self.delta
+            .files()
+            .await?
+            .into_iter()
+            .map(published)
+            .collect()
     }
 
     /// The current files of one month, and what their commit said.
@@ -340,23 +199,7 @@ impl Table {
 
     /// Adds columns that the table lacks; they are null in older files.
     pub async fn add_columns(&mut self, columns: &SchemaRef) -> Result<()> {
-        let present = self.columns()?;
-        let missing = columns
-            .fields()
-            .iter()
-            .filter(|field| present.field_with_name(field.name()).is_err())
-            .map(|field| delta_field(field))
-            .collect::<Result<Vec<_>>>()?;
-        if missing.is_empty() {
-            return Ok(());
-        }
-        self.delta
-            .clone()
-            .add_columns()
-            .with_fields(missing)
-            .await
-            .map_err(|e| self.failed("add columns to", e))?;
-        self.delta.load().await.map_err(|e| self.failed("read", e))
+        self.delta.add_columns(columns).await
     }
 
     /// Replaces a month by `files` in one commit; `record.version` is set to the commit's version,
@@ -378,17 +221,19 @@ impl Table {
             )));
         }
         let (base, _) = self.month(connection, period).await?;
+        let month = period.to_string();
         for _ in 0..COMMIT_ATTEMPTS {
-            record.version = self.version() + 1;
-            match self.try_replace(connection, period, files, record).await {
-                Ok(()) => return Ok(record.version),
-                Err(e) if lost_race(&e) => {}
-                Err(e) => return Err(self.failed("commit to", e)),
+            record.version = self.delta.version() + 1;
+            let said =
+                serde_json::to_value(&*record).map_err(|e| Error::bug(format!("JSON: {e}")))?;
+            if self
+                .delta
+                .replace(&[connection, &month], files, &said)
+                .await?
+            {
+                return Ok(record.version);
             }
-            self.delta
-                .load()
-                .await
-                .map_err(|e| self.failed("read", e))?;
+            self.delta.load().await?;
             let (now, _) = self.month(connection, period).await?;
             if now != base {
                 break;
@@ -400,110 +245,4 @@ impl Table {
         ))
         .with_hint("nothing of this run was published for the month; run it again"))
     }
-
-    async fn try_replace(
-        &mut self,
-        connection: &str,
-        period: BillingPeriod,
-        files: &[DataFile],
-        record: &PeriodRecord,
-    ) -> std::result::Result<(), DeltaTableError> {
-        let month = period.to_string();
-        let tag = serde_json::to_string(record)?;
-        let values: HashMap<String, Option<String>> =
-            [("connection", connection), ("billing_period", &month)]
-                .map(|(key, value)| (key.to_string(), Some(value.to_string())))
-                .into();
-        let mut actions: Vec<Action> = files
-            .iter()
-            .map(|file| {
-                Action::Add(Add {
-                    path: file.path.clone(),
-                    partition_values: values.clone(),
-                    size: file.size as i64,
-                    modification_time: Utc::now().timestamp_millis(),
-                    data_change: true,
-                    stats: Some(stats::of(self.name, file)),
-                    tags: Some([(TAG.to_string(), Some(tag.clone()))].into()),
-                    ..Default::default()
-                })
-            })
-            .collect();
-        let old: Vec<_> = self
-            .delta
-            .get_active_add_actions_by_predicate(None)
-            .try_collect()
-            .await?;
-        actions.extend(
-            old.iter()
-                .filter(|file| file.partition_values_map() == values)
-                .map(|file| Action::Remove(file.remove_action(true))),
-        );
-        let metadata = match serde_json::to_value(record)? {
-            serde_json::Value::Object(fields) => fields,
-            _ => Default::default(),
-        };
-        let metadata = metadata
-            .into_iter()
-            .map(|(key, value)| (format!("{TAG}.{key}"), value));
-        let properties = CommitProperties::default()
-            .with_metadata(metadata)
-            .with_max_retries(0);
-        let operation = DeltaOperation::Write {
-            mode: SaveMode::Overwrite,
-            partition_by: Some(PARTITIONS.map(str::to_string).to_vec()),
-            predicate: Some(format!(
-                "connection = '{connection}' AND billing_period = '{month}'"
-            )),
-        };
-        let snapshot = self.delta.snapshot()?.clone();
-        CommitBuilder::from(properties)
-            .with_actions(actions)
-            .build(Some(&snapshot), self.delta.log_store(), operation)
-            .await?;
-        self.delta.load().await
-    }
-
-    fn failed(&self, verb: &str, error: DeltaTableError) -> Error {
-        delta_failed(&self.store, self.name, verb, error)
-    }
-}
-
-fn lost_race(error: &DeltaTableError) -> bool {
-    matches!(
-        error,
-        DeltaTableError::VersionAlreadyExists(_)
-            | DeltaTableError::Transaction {
-                source: TransactionError::CommitConflict(_)
-                    | TransactionError::MaxCommitAttempts(_)
-                    | TransactionError::VersionAlreadyExists(_),
-            }
-    )
-}
-
-fn delta_failed(store: &Store, name: &str, verb: &str, error: DeltaTableError) -> Error {
-    match error {
-        DeltaTableError::ObjectStore { source } => store.failed(verb, name, source),
-        error => Error::data(format!(
-            "cannot {verb} the table {}: {error}",
-            store.display(name)
-        )),
-    }
-}
-
-fn delta_field(field: &arrow::datatypes::Field) -> Result<StructField> {
-    let name = field.name();
-    let data_type = match field.data_type() {
-        DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 => DeltaType::STRING,
-        DataType::Int32 => DeltaType::INTEGER,
-        DataType::Date32 => DeltaType::DATE,
-        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => DeltaType::TIMESTAMP,
-        DataType::Decimal128(precision, scale) => {
-            DeltaType::decimal(*precision, scale.unsigned_abs())
-                .map_err(|e| Error::bug(format!("column `{name}`: {e}")))?
-        }
-        other => return Err(Error::bug(format!("column `{name}` has the type {other}"))),
-    };
-    // Nullable throughout: a NOT NULL partition column with an empty value bricks the table.
-    Ok(StructField::new(name.clone(), data_type, true))
 }

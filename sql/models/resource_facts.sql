@@ -1,0 +1,138 @@
+-- Facts of resources: region and tags of each resource of a month, one value a resource.
+-- To change it, put a file of the same name into your own SQL folder. A file there replaces this one whole.
+--
+-- It reads
+--   costs      the costs of one connection and one billing period, as received from Confluent
+--   resources  what the inventory knows: a row is valid from valid_from until valid_until, the newest is the last
+--              known one; empty without an inventory
+--   tag_rules  the file of tags: line, the patterns resource, name, environment and service (for ILIKE, NULL for
+--              any), specificity (the higher the nearer), tags (a JSON object); empty without a file
+--   $connection, $billing_period and $cloud_provider may be used too
+-- It must return resource_id, column_name (resource/region or resource/tag:<key>) and value, at most one value for
+-- each resource and column. models/line_items.sql has them as the table resource_facts, a column a name.
+-- CloudZero keeps one value per resource and key and applies it to all history: nothing here goes by row or day.
+
+-- A resource has one name and environment: the newest that the costs have.
+with named as (
+  select
+    resource_id,
+    last_value(resource_name order by resource_name <> '', start_date, resource_name) as resource_name,
+    last_value(environment_id order by environment_id <> '', start_date, environment_id) as environment_id
+  from (
+    select
+      resource_id,
+      start_date,
+      coalesce(resource_name, '') as resource_name,
+      coalesce(environment_id, '') as environment_id
+    from costs
+    where resource_id <> ''
+  ) as texts
+  group by resource_id
+),
+
+latest as (
+  select
+    resource_id,
+    last_value(name order by valid_from) as name,
+    last_value(environment_id order by valid_from) as environment_id,
+    last_value(kafka_cluster_id order by valid_from) as kafka_cluster_id,
+    last_value(cloud order by valid_from) as cloud,
+    last_value(region order by valid_from) as region,
+    last_value(cluster_kind order by valid_from) as cluster_kind
+  from resources
+  group by resource_id
+),
+
+-- What works with a Kafka cluster is where that is.
+known as (
+  select
+    named.resource_id,
+    coalesce(own.name, nullif(named.resource_name, '')) as name,
+    coalesce(own.environment_id, nullif(named.environment_id, '')) as environment_id,
+    coalesce(own.region, cluster.region) as region,
+    coalesce(own.cloud, cluster.cloud) as cloud,
+    coalesce(own.cluster_kind, cluster.cluster_kind) as cluster_kind,
+    own.resource_id is not null as is_listed
+  from named
+  left join latest as own on own.resource_id = named.resource_id
+  left join latest as cluster on cluster.resource_id = own.kafka_cluster_id
+),
+
+resolved as (
+  select
+    known.*,
+    environment.name as environment
+  from known
+  left join latest as environment on environment.resource_id = known.environment_id
+),
+
+-- As Confluent writes it, and as line items show it.
+services as (
+  select distinct
+    resource_id,
+    product,
+    case
+      when product = 'KSQL' then 'ksqlDB'
+      when product = 'STREAM_GOVERNANCE' then 'Stream Governance'
+      when product = 'CLUSTER_LINK' then 'Cluster Linking'
+      when product = 'CUSTOM_CONNECT' then 'Custom Connect'
+      when product = 'AUDIT_LOG' then 'Audit Log'
+      when product = 'USM' then 'Unified Stream Manager'
+      else product
+    end as service
+  from costs
+  where resource_id <> ''
+),
+
+-- The rules are few: they are the side that is held.
+matched as (
+  select
+    resolved.resource_id,
+    tag_rules.line,
+    tag_rules.specificity,
+    unnest(json_entries(tag_rules.tags)) as tag
+  from tag_rules
+  inner join (
+    select resolved.*, services.product, services.service
+    from resolved
+    inner join services on services.resource_id = resolved.resource_id
+  ) as resolved
+    on (tag_rules.resource is null or resolved.resource_id ilike tag_rules.resource)
+    and (tag_rules.name is null or resolved.name ilike tag_rules.name)
+    and (
+      tag_rules.environment is null
+      or resolved.environment ilike tag_rules.environment
+      or resolved.environment_id ilike tag_rules.environment
+    )
+    and (
+      tag_rules.service is null
+      or resolved.service ilike tag_rules.service
+      or resolved.product ilike tag_rules.service
+    )
+),
+
+-- For each tag the most specific rule that has a value for it counts, and among equals the first.
+chosen as (
+  select
+    resource_id,
+    concat('resource/tag:', tag['key']) as column_name,
+    first_value(tag['value'] order by specificity desc, line) as value
+  from matched
+  where tag['value'] <> ''
+  group by resource_id, tag['key']
+)
+
+select resource_id, 'resource/region' as column_name, region as value from resolved
+union all
+select resource_id, 'resource/tag:confluent_environment_id' as column_name, environment_id as value from resolved
+where environment is not null
+union all
+select resource_id, 'resource/tag:confluent_environment' as column_name, environment as value from resolved
+union all
+select resource_id, 'resource/tag:confluent_name' as column_name, name as value from resolved where is_listed
+union all
+select resource_id, 'resource/tag:confluent_cloud' as column_name, cloud as value from resolved
+union all
+select resource_id, 'resource/tag:confluent_cluster_kind' as column_name, cluster_kind as value from resolved
+union all
+select resource_id, column_name, value from chosen

@@ -1,0 +1,388 @@
+//! What an organization has: environments, clusters, connectors, with names and regions (docs: Cloud API
+//! reference, `org/v2`, `cmk/v2`, `connect/v1`, `ksqldbcm/v2`, `fcpm/v2`, `srcm/v3`).
+//!
+//! It takes the role Operator. Each list fails alone: what could not be listed is known to be unknown, which
+//! is not the same as being gone. A poor role shows as a refusal or as an empty list.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use futures::{StreamExt, stream};
+use serde::Deserialize;
+
+use super::client::{Client, Failure};
+use super::pages;
+use crate::error::{Class, Error, Result};
+
+/// The role that lists take.
+const RIGHT: &str = "Operator";
+/// Environments whose lists are read at the same time.
+const AT_ONCE: usize = 4;
+
+/// Kinds of resources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// `env-…`
+    Environment,
+    /// `lkc-…`
+    KafkaCluster,
+    /// `lcc-…`
+    Connector,
+    /// `lksqlc-…`
+    KsqldbCluster,
+    /// `lfcp-…`
+    FlinkComputePool,
+    /// `lsrc-…`
+    SchemaRegistry,
+}
+
+impl Kind {
+    const ALL: [Kind; 6] = [
+        Kind::Environment,
+        Kind::KafkaCluster,
+        Kind::Connector,
+        Kind::KsqldbCluster,
+        Kind::FlinkComputePool,
+        Kind::SchemaRegistry,
+    ];
+
+    /// As in `resource/id`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Environment => "environment",
+            Kind::KafkaCluster => "kafka-cluster",
+            Kind::Connector => "connector",
+            Kind::KsqldbCluster => "ksqldb-cluster",
+            Kind::FlinkComputePool => "flink-compute-pool",
+            Kind::SchemaRegistry => "schema-registry",
+        }
+    }
+
+    /// By its name.
+    pub fn named(name: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// What is known of a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    /// Its id.
+    pub id: String,
+    /// Its kind.
+    pub kind: Kind,
+    /// Its display name.
+    pub name: Option<String>,
+    /// The environment that it is in.
+    pub environment_id: Option<String>,
+    /// The Kafka cluster that it works with.
+    pub kafka_cluster_id: Option<String>,
+    /// `AWS`, `GCP` or `AZURE`.
+    pub cloud: Option<String>,
+    /// The cloud's name of the region.
+    pub region: Option<String>,
+    /// `Basic`, `Standard`, `Enterprise`, `Dedicated` or `Freight`.
+    pub cluster_kind: Option<String>,
+    /// `SINGLE_ZONE`, `MULTI_ZONE`, `LOW` or `HIGH`.
+    pub availability: Option<String>,
+    /// The package of Stream Governance.
+    pub package: Option<String>,
+    /// A connector's class.
+    pub connector_class: Option<String>,
+}
+
+impl Resource {
+    fn new(id: String, kind: Kind) -> Resource {
+        Resource {
+            id,
+            kind,
+            name: None,
+            environment_id: None,
+            kafka_cluster_id: None,
+            cloud: None,
+            region: None,
+            cluster_kind: None,
+            availability: None,
+            package: None,
+            connector_class: None,
+        }
+    }
+}
+
+/// A list: resources of a kind, in an environment or (connectors) a Kafka cluster; the environments' own has
+/// no parent.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct List {
+    /// What it lists.
+    pub kind: Kind,
+    /// In what.
+    pub parent: String,
+}
+
+impl fmt::Display for List {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let List { kind, parent } = self;
+        match parent.as_str() {
+            "" => write!(f, "{}s", kind.name()),
+            parent => write!(f, "{}s of {parent}", kind.name()),
+        }
+    }
+}
+
+/// What was listed, and what could not be.
+#[derive(Debug, Clone, Default)]
+pub struct Inventory {
+    /// Resources.
+    pub resources: Vec<Resource>,
+    /// Lists that were read to their end.
+    pub listed: BTreeSet<List>,
+    /// Why the other ones were not.
+    pub problems: Vec<String>,
+}
+
+impl Inventory {
+    fn add(
+        &mut self,
+        list: List,
+        outcome: std::result::Result<Vec<Resource>, Failure>,
+    ) -> Result<()> {
+        match outcome {
+            Ok(resources) => {
+                self.resources.extend(resources);
+                self.listed.insert(list);
+            }
+            // An environment or a cluster that went meanwhile has nothing in it.
+            Err(failure) if failure.status.is_some_and(|status| status.as_u16() == 404) => {
+                self.listed.insert(list);
+            }
+            // Each further list would wait for the same in vain.
+            Err(failure) if failure.error.class() == Class::Remote => return Err(failure.error),
+            Err(failure) => self.problems.push(failure.error.to_string()),
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, other: Inventory) {
+        self.resources.extend(other.resources);
+        self.listed.extend(other.listed);
+        self.problems.extend(other.problems);
+    }
+}
+
+/// Lists everything that the key may see.
+///
+/// # Errors
+/// When not even environments are listed, or Confluent does not answer.
+pub async fn list(client: &Client) -> Result<Inventory> {
+    let environments: Vec<EnvironmentEntry> = pages::all(
+        client,
+        "environments",
+        &["org", "v2", "environments"],
+        &[],
+        RIGHT,
+    )
+    .await?;
+    if environments.is_empty() {
+        return Err(
+            Error::config("environments: Confluent lists none that the API key may see")
+                .with_hint("names and regions take the role Operator at the Organization scope"),
+        );
+    }
+    let mut inventory = Inventory::default();
+    inventory.listed.insert(List {
+        kind: Kind::Environment,
+        parent: String::new(),
+    });
+    let ids: Vec<String> = environments.iter().map(|e| e.id.clone()).collect();
+    inventory
+        .resources
+        .extend(environments.into_iter().map(EnvironmentEntry::resource));
+    let mut parts = stream::iter(ids)
+        .map(|id| async move { environment(client, &id).await })
+        .buffered(AT_ONCE);
+    while let Some(part) = parts.next().await {
+        inventory.merge(part?);
+    }
+    Ok(inventory)
+}
+
+/// What is in one environment.
+async fn environment(client: &Client, id: &str) -> Result<Inventory> {
+    let mut inventory = Inventory::default();
+    let lists: [(Kind, &[&str]); 4] = [
+        (Kind::KafkaCluster, &["cmk", "v2", "clusters"]),
+        (Kind::KsqldbCluster, &["ksqldbcm", "v2", "clusters"]),
+        (Kind::FlinkComputePool, &["fcpm", "v2", "compute-pools"]),
+        (Kind::SchemaRegistry, &["srcm", "v3", "clusters"]),
+    ];
+    for (kind, path) in lists {
+        let list = List {
+            kind,
+            parent: id.to_string(),
+        };
+        let query = [("environment", id)];
+        let entries = pages::all(client, &list.to_string(), path, &query, RIGHT).await;
+        let entries = entries.map(|entries: Vec<Entry>| {
+            entries
+                .into_iter()
+                .map(|entry| entry.resource(kind, id))
+                .collect()
+        });
+        inventory.add(list, entries)?;
+    }
+    let clusters = inventory
+        .resources
+        .iter()
+        .filter(|r| r.kind == Kind::KafkaCluster);
+    let clusters: Vec<String> = clusters.map(|cluster| cluster.id.clone()).collect();
+    for cluster in clusters {
+        let list = List {
+            kind: Kind::Connector,
+            parent: cluster.clone(),
+        };
+        let entries = connectors(client, &list.to_string(), id, &cluster).await;
+        inventory.add(list, entries)?;
+    }
+    Ok(inventory)
+}
+
+/// Connectors come as one object by name, without pages.
+async fn connectors(
+    client: &Client,
+    asked: &str,
+    environment: &str,
+    cluster: &str,
+) -> std::result::Result<Vec<Resource>, Failure> {
+    let path = [
+        "connect",
+        "v1",
+        "environments",
+        environment,
+        "clusters",
+        cluster,
+        "connectors",
+    ];
+    let query = [("expand", "info,status,id")];
+    let answer = client.get(asked, &path, &query, RIGHT).await?;
+    let connectors: BTreeMap<String, ConnectorEntry> = pages::read(asked, answer)?;
+    let known = connectors
+        .into_iter()
+        .filter(|(_, connector)| !connector.id.id.is_empty());
+    let resources = known.map(|(name, connector)| Resource {
+        name: Some(name),
+        environment_id: Some(environment.to_string()),
+        kafka_cluster_id: Some(cluster.to_string()),
+        // The rest of the configuration may hold secrets.
+        connector_class: connector.info.config.class,
+        ..Resource::new(connector.id.id, Kind::Connector)
+    });
+    Ok(resources.collect())
+}
+
+#[derive(Deserialize)]
+struct EnvironmentEntry {
+    id: String,
+    display_name: Option<String>,
+    stream_governance_config: Option<Governance>,
+}
+
+#[derive(Deserialize)]
+struct Governance {
+    package: Option<String>,
+}
+
+impl EnvironmentEntry {
+    fn resource(self) -> Resource {
+        Resource {
+            name: self.display_name,
+            package: self.stream_governance_config.and_then(|g| g.package),
+            ..Resource::new(self.id, Kind::Environment)
+        }
+    }
+}
+
+/// A cluster, a pool or a registry: they share the names of their fields.
+#[derive(Deserialize)]
+struct Entry {
+    id: String,
+    #[serde(default)]
+    spec: Spec,
+}
+
+#[derive(Default, Deserialize)]
+struct Spec {
+    display_name: Option<String>,
+    cloud: Option<String>,
+    region: Option<Region>,
+    availability: Option<String>,
+    package: Option<String>,
+    config: Option<Config>,
+    kafka_cluster: Option<Reference>,
+}
+
+/// A name, or (Schema Registry v2) a reference.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Region {
+    Name(String),
+    Reference(Reference),
+}
+
+#[derive(Default, Deserialize)]
+struct Reference {
+    #[serde(default)]
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct Config {
+    kind: Option<String>,
+}
+
+impl Entry {
+    fn resource(self, kind: Kind, environment: &str) -> Resource {
+        let Spec {
+            display_name,
+            cloud,
+            region,
+            availability,
+            package,
+            config,
+            kafka_cluster,
+        } = self.spec;
+        Resource {
+            name: display_name,
+            environment_id: Some(environment.to_string()),
+            kafka_cluster_id: kafka_cluster.map(|cluster| cluster.id),
+            cloud: cloud.map(|cloud| cloud.to_uppercase()),
+            region: region.map(|region| match region {
+                Region::Name(name) => name,
+                Region::Reference(region) => region.id,
+            }),
+            cluster_kind: config.and_then(|config| config.kind),
+            availability,
+            package,
+            ..Resource::new(self.id, kind)
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct ConnectorEntry {
+    #[serde(default)]
+    id: Reference,
+    #[serde(default)]
+    info: Info,
+}
+
+#[derive(Default, Deserialize)]
+struct Info {
+    #[serde(default)]
+    config: ConnectorConfig,
+}
+
+#[derive(Default, Deserialize)]
+struct ConnectorConfig {
+    #[serde(rename = "connector.class")]
+    class: Option<String>,
+}

@@ -1,0 +1,296 @@
+//! The CSV file of tags and owners: rules that match resources, and the values they give.
+//!
+//! ```csv
+//! environment,resource,name,service,team,cost centre
+//! production,,orders-*,,checkout,4711
+//! ,lkc-7aa01x,,,payments,
+//! ```
+//! The columns `environment`, `resource`, `name` and `service` say what a rule matches, each with `*` and `?`
+//! where wanted; all others are tags. `sql/models/resource_facts.sql` applies the rules.
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::array::{Int64Array, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use object_store::ObjectStoreExt;
+use object_store::path::Path;
+
+use crate::cloudzero::cbf;
+use crate::error::{Error, Result};
+use crate::store::remote;
+
+/// Columns that say what a rule matches, by weight: the first outweighs all others.
+const MATCH: [&str; 4] = ["resource", "name", "environment", "service"];
+/// The largest file that is taken, in bytes.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// Columns of the rules: where the rule stands, its patterns for `ilike` (NULL for any), how specific it is,
+/// and its tags as a JSON object.
+static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
+    let text = |name: &str| Field::new(name, DataType::Utf8, true);
+    let number = |name: &str| Field::new(name, DataType::Int64, false);
+    let patterns = MATCH.map(text);
+    let fields = std::iter::once(number("line"))
+        .chain(patterns)
+        .chain([number("specificity"), text("tags")]);
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+});
+
+/// The rules of a file at a path or URL.
+///
+/// # Errors
+/// Class configuration, for a place that cannot be read; class data, with line and column, for what is no
+/// table of rules.
+pub async fn read(location: &str) -> Result<RecordBatch> {
+    let text = fetch(location).await?;
+    rules(&text).map_err(|e| e.context(format!("tags {location}")))
+}
+
+/// No rules.
+pub fn none() -> RecordBatch {
+    RecordBatch::new_empty(SCHEMA.clone())
+}
+
+async fn fetch(location: &str) -> Result<Vec<u8>> {
+    let url = remote::url_of(location)?;
+    let failed = |e: &dyn std::fmt::Display| {
+        let first = e.to_string().lines().next().unwrap_or_default().to_string();
+        Error::config(format!("cannot read the tags at `{location}`: {first}"))
+            .with_hint("check the setting `tags` (BILLSTREAM_TAGS) and that the file may be read")
+    };
+    let store = remote::object_store(&url)?;
+    let path = Path::from_url_path(url.path()).map_err(|e| failed(&e))?;
+    let found = store.get(&path).await.map_err(|e| failed(&e))?;
+    if found.meta.size > MOST_BYTES {
+        return Err(failed(&format!(
+            "it is larger than {} MB",
+            MOST_BYTES >> 20
+        )));
+    }
+    Ok(found.bytes().await.map_err(|e| failed(&e))?.to_vec())
+}
+
+/// What a column of the file is.
+enum Column {
+    Match(usize),
+    Tag(String),
+}
+
+fn rules(text: &[u8]) -> Result<RecordBatch> {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let mut reader = csv::ReaderBuilder::new()
+        .trim(csv::Trim::All)
+        .from_reader(text);
+    let header = reader.headers().map_err(|e| unreadable(&e))?;
+    let columns = header.iter().map(column).collect::<Result<Vec<_>>>()?;
+    refuse_header(header, &columns)?;
+    let mut rules = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(|e| unreadable(&e))?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let rule = Rule::of(line, &columns, &record);
+        if !rule.tags.is_empty() {
+            rules.push(rule);
+        }
+    }
+    batch(&rules)
+}
+
+fn unreadable(e: &csv::Error) -> Error {
+    let line = e
+        .position()
+        .map_or(String::new(), |at| format!("line {}: ", at.line()));
+    let why = match e.kind() {
+        csv::ErrorKind::UnequalLengths {
+            expected_len, len, ..
+        } => {
+            format!("{len} values where the header has {expected_len}")
+        }
+        csv::ErrorKind::Utf8 { .. } => "it is not UTF-8".to_string(),
+        _ => "it is no CSV".to_string(),
+    };
+    Error::data(format!("{line}{why}"))
+}
+
+fn column(name: &str) -> Result<Column> {
+    let lower = name.to_lowercase();
+    let matched = MATCH.iter().position(|column| *column == lower);
+    if let Some(at) = matched {
+        return Ok(Column::Match(at));
+    }
+    if name.is_empty() {
+        return Err(Error::data("line 1: a column has no name"));
+    }
+    if cbf::legal_key(name) != name {
+        return Err(
+            Error::data(format!("line 1: CloudZero takes no tag key `{name}`"))
+                .with_hint("keys have letters, digits and _ . : / = + - @ and no spaces"),
+        );
+    }
+    Ok(Column::Tag(name.to_string()))
+}
+
+fn refuse_header(header: &csv::StringRecord, columns: &[Column]) -> Result<()> {
+    for (at, name) in header.iter().enumerate() {
+        let earlier = header.iter().take(at);
+        if earlier
+            .into_iter()
+            .any(|earlier| earlier.eq_ignore_ascii_case(name))
+        {
+            return Err(Error::data(format!(
+                "line 1: two columns are called `{name}`"
+            )));
+        }
+    }
+    let (matches, tags): (Vec<_>, Vec<_>) = columns
+        .iter()
+        .partition(|column| matches!(column, Column::Match(_)));
+    if matches.is_empty() || tags.is_empty() {
+        let missing = if tags.is_empty() {
+            "tags"
+        } else {
+            "what a rule matches"
+        };
+        return Err(
+            Error::data(format!("line 1: no column says {missing}")).with_hint(format!(
+                "it takes one or more of {} and a column for each tag, such as team",
+                MATCH.join(", ")
+            )),
+        );
+    }
+    Ok(())
+}
+
+struct Rule {
+    line: u64,
+    patterns: [Option<String>; MATCH.len()],
+    specificity: i64,
+    tags: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Rule {
+    fn of(line: u64, columns: &[Column], record: &csv::StringRecord) -> Rule {
+        let mut rule = Rule {
+            line,
+            patterns: Default::default(),
+            specificity: 0,
+            tags: serde_json::Map::new(),
+        };
+        for (column, value) in columns
+            .iter()
+            .zip(record)
+            .filter(|(_, value)| !value.is_empty())
+        {
+            match column {
+                Column::Tag(key) => {
+                    rule.tags.insert(key.clone(), value.into());
+                }
+                Column::Match(at) => {
+                    let is_pattern = value.contains(['*', '?']);
+                    // Digits to the base of three: none, a pattern, the thing itself.
+                    let weight = 3i64.pow((MATCH.len() - 1 - at) as u32);
+                    rule.specificity += weight * if is_pattern { 1 } else { 2 };
+                    rule.patterns[*at] = Some(like(value));
+                }
+            }
+        }
+        rule
+    }
+}
+
+/// A pattern of `*` and `?` as one of SQL's LIKE.
+fn like(pattern: &str) -> String {
+    let mut like = String::with_capacity(pattern.len());
+    for c in pattern.chars() {
+        match c {
+            '*' => like.push('%'),
+            '?' => like.push('_'),
+            '%' | '_' | '\\' => like.extend(['\\', c]),
+            c => like.push(c),
+        }
+    }
+    like
+}
+
+fn batch(rules: &[Rule]) -> Result<RecordBatch> {
+    let number = |of: fn(&Rule) -> i64| Arc::new(rules.iter().map(of).collect::<Int64Array>());
+    let pattern = |at: usize| {
+        let values = rules.iter().map(|rule| rule.patterns[at].as_deref());
+        Arc::new(values.collect::<StringArray>())
+    };
+    let tags = rules
+        .iter()
+        .map(|rule| serde_json::Value::Object(rule.tags.clone()).to_string());
+    let columns: Vec<arrow::array::ArrayRef> = vec![
+        number(|rule| rule.line as i64),
+        pattern(0),
+        pattern(1),
+        pattern(2),
+        pattern(3),
+        number(|rule| rule.specificity),
+        Arc::new(StringArray::from_iter_values(tags)),
+    ];
+    RecordBatch::try_new(SCHEMA.clone(), columns).map_err(|e| Error::bug(format!("tags: {e}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::AsArray;
+    use arrow::datatypes::Int64Type;
+
+    use super::*;
+
+    #[test]
+    fn rules_have_patterns_weight_and_tags() {
+        let batch = rules(
+            b"\xef\xbb\xbfEnvironment, name ,resource,team,cost_centre\n\
+              production,orders_*,,checkout,47\n,,lkc-1,payments,\n*,,,all,\n,,,,\nx,y,z,,\n",
+        )
+        .unwrap();
+        let texts = |name: &str| {
+            let column = batch.column_by_name(name).unwrap().as_string::<i32>();
+            column
+                .iter()
+                .map(|text| text.unwrap_or("-").to_string())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(texts("environment"), ["production", "-", "%"]);
+        assert_eq!(texts("name"), ["orders\\_%", "-", "-"]);
+        assert_eq!(texts("resource"), ["-", "lkc-1", "-"]);
+        assert_eq!(
+            texts("tags"),
+            [
+                r#"{"cost_centre":"47","team":"checkout"}"#,
+                r#"{"team":"payments"}"#,
+                r#"{"team":"all"}"#
+            ]
+        );
+        let numbers = |name: &str| {
+            let column = batch.column_by_name(name).unwrap();
+            column.as_primitive::<Int64Type>().values().to_vec()
+        };
+        assert_eq!(numbers("specificity"), [9 + 6, 54, 3]);
+        assert_eq!(numbers("line"), [2, 3, 4]);
+    }
+
+    #[test]
+    fn what_is_no_table_of_rules_is_told_with_its_line() {
+        for (text, words) in [
+            ("team\nx\n", "no column says what a rule matches"),
+            ("name,service\nx,y\n", "no column says tags"),
+            ("name,team,Team\n", "two columns are called `Team`"),
+            ("name,\n", "a column has no name"),
+            ("name,cost centre\n", "no tag key `cost centre`"),
+            (
+                "name,team\na,b\nc\n",
+                "line 3: 1 values where the header has 2",
+            ),
+            ("", "no column"),
+        ] {
+            let error = rules(text.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(words), "{text:?}: {error}");
+        }
+        assert!(rules(b"name,team\n\xff,x\n").is_err());
+    }
+}

@@ -1,0 +1,208 @@
+//! The history of resources: what is written is read back, and nothing unknown is taken for gone.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn resource(id: &str, kind: Kind, parent: &str, name: &str) -> Resource {
+    let text = |text: &str| (!text.is_empty()).then(|| text.to_string());
+    let connector = kind == Kind::Connector;
+    Resource {
+        id: id.to_string(),
+        kind,
+        name: text(name),
+        environment_id: if connector {
+            Some("env-1".into())
+        } else {
+            text(parent)
+        },
+        kafka_cluster_id: connector.then(|| parent.to_string()),
+        cloud: Some("AWS".into()),
+        region: None,
+        cluster_kind: None,
+        availability: None,
+        package: None,
+        connector_class: None,
+    }
+}
+
+fn environment(id: &str) -> Resource {
+    resource(id, Kind::Environment, "", "prod")
+}
+
+/// An inventory whose lists were all read, but for those named.
+fn inventory(resources: &[Resource], unread: &[(Kind, &str)]) -> Inventory {
+    let mut listed = BTreeSet::new();
+    let list = |kind, parent: &str| List {
+        kind,
+        parent: parent.to_string(),
+    };
+    listed.insert(list(Kind::Environment, ""));
+    for resource in resources {
+        let inside: &[Kind] = match resource.kind {
+            Kind::Environment => &[
+                Kind::KafkaCluster,
+                Kind::KsqldbCluster,
+                Kind::FlinkComputePool,
+            ],
+            Kind::KafkaCluster => &[Kind::Connector],
+            _ => &[],
+        };
+        listed.extend(inside.iter().map(|kind| list(*kind, &resource.id)));
+    }
+    for (kind, parent) in unread {
+        listed.remove(&list(*kind, parent));
+    }
+    Inventory {
+        resources: resources.to_vec(),
+        listed,
+        problems: Vec::new(),
+    }
+}
+
+fn at(hour: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_795_000_000 + hour * 3600, 0).unwrap()
+}
+
+fn names_that_hold(rows: &[Row]) -> Vec<&str> {
+    let open = rows.iter().filter(|row| row.valid_until.is_none());
+    open.map(|row| row.resource.id.as_str()).collect()
+}
+
+#[tokio::test]
+async fn what_is_written_is_read_back_and_the_same_again_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().display().to_string()).unwrap();
+    assert_eq!(read(&store, None).await.unwrap().num_rows(), 0);
+    let first = [
+        environment("env-1"),
+        resource("lkc-1", Kind::KafkaCluster, "env-1", "orders"),
+        resource("lcc-1", Kind::Connector, "lkc-1", "sink, \"x\"\nü"),
+    ];
+    let seen = inventory(&first, &[]);
+    assert!(update(&store, "acme", "run-1", &seen, at(0)).await.unwrap());
+    assert!(!update(&store, "acme", "run-2", &seen, at(1)).await.unwrap());
+    assert!(
+        update(
+            &store,
+            "other",
+            "run-3",
+            &inventory(&first[..1], &[]),
+            at(1)
+        )
+        .await
+        .unwrap()
+    );
+    let batch = read(&store, Some("acme")).await.unwrap();
+    let expected = first.iter().map(|resource| Row {
+        resource: resource.clone(),
+        valid_from: at(0),
+        valid_until: None,
+    });
+    let mut expected: Vec<Row> = expected.collect();
+    expected.sort_by(|a, b| a.resource.id.cmp(&b.resource.id));
+    assert_eq!(rows(&batch).unwrap(), expected);
+    assert_eq!(read(&store, None).await.unwrap().num_rows(), 4);
+
+    let mut renamed = first.clone();
+    renamed[1].name = Some("orders-prod".into());
+    assert!(
+        update(&store, "acme", "run-4", &inventory(&renamed, &[]), at(2))
+            .await
+            .unwrap()
+    );
+    let batch = read(&store, Some("acme")).await.unwrap();
+    let all = rows(&batch).unwrap();
+    let of: Vec<&Row> = all
+        .iter()
+        .filter(|row| row.resource.id == "lkc-1")
+        .collect();
+    assert_eq!(of.len(), 2);
+    assert_eq!(of[0].valid_until, Some(at(2)));
+    assert_eq!((of[1].valid_from, of[1].valid_until), (at(2), None));
+    assert_eq!(batch.column_by_name("connection").unwrap().len(), all.len());
+}
+
+#[test]
+fn what_could_not_be_listed_is_not_gone() {
+    let all = [
+        environment("env-1"),
+        resource("lkc-1", Kind::KafkaCluster, "env-1", "a"),
+        resource("lcc-1", Kind::Connector, "lkc-1", "b"),
+        resource("lfcp-1", Kind::FlinkComputePool, "env-1", "c"),
+    ];
+    let rows = updated(Vec::new(), &inventory(&all, &[]), at(0)).unwrap();
+    let without =
+        |unread: &[(Kind, &str)]| updated(rows.clone(), &inventory(&all[..1], unread), at(1));
+    let gone = without(&[]).unwrap();
+    assert_eq!(names_that_hold(&gone), ["env-1"]);
+    assert_eq!(gone.len(), 4, "what is gone keeps its last facts");
+    let unread = [
+        (Kind::KafkaCluster, "env-1"),
+        (Kind::FlinkComputePool, "env-1"),
+    ];
+    assert!(without(&unread).is_none());
+    let flink_read = without(&unread[..1]).unwrap();
+    assert_eq!(names_that_hold(&flink_read), ["env-1", "lcc-1", "lkc-1"]);
+    // Connectors of a cluster that is there, whose list was refused.
+    let refused = updated(
+        rows.clone(),
+        &inventory(&all[..2], &[(Kind::Connector, "lkc-1"), unread[1]]),
+        at(1),
+    );
+    assert!(refused.is_none());
+    // An environment that is gone takes all that was in it along.
+    let other = updated(rows, &inventory(&[environment("env-2")], &[]), at(1)).unwrap();
+    assert_eq!(names_that_hold(&other), ["env-2"]);
+}
+
+#[test]
+fn what_comes_back_begins_anew() {
+    let all = [
+        environment("env-1"),
+        resource("lkc-1", Kind::KafkaCluster, "env-1", "a"),
+    ];
+    let rows = updated(Vec::new(), &inventory(&all, &[]), at(0)).unwrap();
+    let rows = updated(rows, &inventory(&all[..1], &[]), at(1)).unwrap();
+    let rows = updated(rows, &inventory(&all, &[]), at(2)).unwrap();
+    let spans: Vec<_> = rows
+        .iter()
+        .filter(|row| row.resource.id == "lkc-1")
+        .map(|row| (row.valid_from, row.valid_until))
+        .collect();
+    assert_eq!(spans, [(at(0), Some(at(1))), (at(2), None)]);
+}
+
+proptest! {
+    #[test]
+    fn the_rows_that_hold_are_the_last_listing_and_spans_do_not_overlap(
+        listings in proptest::collection::vec(proptest::collection::btree_map(0u8..6, "[ab]", 0..6), 1..8)
+    ) {
+        let mut all = Vec::new();
+        let mut last = Vec::new();
+        for (hour, listing) in listings.iter().enumerate() {
+            let mut resources = vec![environment("env-1")];
+            resources.extend(listing.iter().map(|(id, name)| {
+                resource(&format!("lkc-{id}"), Kind::KafkaCluster, "env-1", name)
+            }));
+            all = updated(all.clone(), &inventory(&resources, &[]), at(hour as i64)).unwrap_or(all);
+            last = resources;
+        }
+        let open: BTreeMap<&str, &Resource> = all
+            .iter()
+            .filter(|row| row.valid_until.is_none())
+            .map(|row| (row.resource.id.as_str(), &row.resource))
+            .collect();
+        let expected: BTreeMap<&str, &Resource> = last.iter().map(|r| (r.id.as_str(), r)).collect();
+        prop_assert_eq!(open, expected);
+        for pair in all.windows(2) {
+            if pair[0].resource.id == pair[1].resource.id {
+                prop_assert!(pair[0].valid_until.is_some_and(|until| until <= pair[1].valid_from));
+                prop_assert!(pair[0].resource != pair[1].resource || pair[0].valid_until < Some(pair[1].valid_from));
+            }
+        }
+        for row in &all {
+            prop_assert!(row.valid_until.is_none_or(|until| row.valid_from < until));
+        }
+    }
+}
