@@ -1,14 +1,16 @@
-//! `billstream sandbox`: Confluent's Costs API and CloudZero's API on loopback, with invented data.
+//! `billstream sandbox`: Confluent Cloud and CloudZero's API on loopback, with invented data.
 
 use crate::error::{Error, Result};
 use crate::sandbox::{
-    Bucket, DEFAULT_CLOUDZERO_KEY, DEFAULT_COSTS_PER_DAY, DEFAULT_KEY, DEFAULT_SECRET,
-    DEFAULT_STREAM_ID, Fault, Options, base_url, serve,
+    Bucket, DEFAULT_ADMIN_KEY, DEFAULT_ADMIN_SECRET, DEFAULT_CLOUDZERO_KEY, DEFAULT_COSTS_PER_DAY,
+    DEFAULT_KEY, DEFAULT_KEY_DELAY, DEFAULT_SECRET, DEFAULT_STREAM_ID, Fault, Options, base_url,
+    serve,
 };
 use crate::store::Store;
 use chrono::{NaiveDate, Utc};
 use std::io::Write as _;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// Arguments of `billstream sandbox`.
@@ -29,6 +31,24 @@ pub struct SandboxArgs {
     /// API secret that goes with the key (a made-up one: it guards invented data)
     #[arg(long, default_value = DEFAULT_SECRET, hide_default_value = true)]
     secret: secrecy::SecretString,
+    /// API key of the organization's admin, who may also manage service accounts and keys
+    #[arg(long, value_name = "KEY", default_value = DEFAULT_ADMIN_KEY)]
+    admin_key: String,
+    /// API secret that goes with the admin's key (a made-up one as well)
+    #[arg(long, value_name = "SECRET", default_value = DEFAULT_ADMIN_SECRET, hide_default_value = true)]
+    admin_secret: secrecy::SecretString,
+    /// Let new API keys stay unknown for this long
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = DEFAULT_KEY_DELAY.as_millis() as u64)]
+    key_delay_ms: u64,
+    /// How many organizations the admin is in; the costs are those of the first
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    organizations: u32,
+    /// Leave this resource or environment out of the inventory; its costs stay
+    #[arg(long = "gone-resource", value_name = "ID")]
+    gone_resources: Vec<String>,
+    /// Give this resource or environment another name in the inventory; its costs keep the old one
+    #[arg(long = "rename-resource", value_name = "ID=NAME", value_parser = id_and_name)]
+    renamed: Vec<(String, String)>,
     /// Costs of each day; at least 56 are made
     #[arg(long, value_name = "COUNT", default_value_t = DEFAULT_COSTS_PER_DAY)]
     costs_per_day: usize,
@@ -41,7 +61,10 @@ pub struct SandboxArgs {
     /// Let something go wrong: kind[:times][:option=value], such as 429:2:retry_after=3 or reset
     ///
     /// Kinds: 429, 429-date, 429-reset, 500, 502-html, 503, html-200, 404, 401, 403, reset, cut,
-    /// truncated-json, slow, repeat-token, expired-token, bad-record, missing-amount, outside-window.
+    /// truncated-json, slow, repeat-token, expired-token, bad-record, missing-amount, outside-window,
+    /// redirect, wrong-clock. When something is changed below /iam/: iam-402, iam-403, iam-409,
+    /// iam-500, iam-lost-reply. In lists of resources: inventory-403, inventory-404, inventory-500,
+    /// inventory-empty.
     /// In CloudZero's API: cz-429, cz-500, cz-503, cz-400, cz-403, cz-404, cz-413, cz-409, cz-reset,
     /// cz-lost-reply, cz-late, cz-invalid, cz-corrupt.
     /// Options: retry_after (seconds), secs (pause of slow), after (requests to leave alone first).
@@ -50,7 +73,7 @@ pub struct SandboxArgs {
     /// Answer 429 to more requests a second than this
     #[arg(long, value_name = "REQUESTS", value_parser = clap::value_parser!(u32).range(1..))]
     rate_limit: Option<u32>,
-    /// Compress answers for clients that accept gzip
+    /// Compress costs for clients that accept gzip
     #[arg(long)]
     gzip: bool,
     /// Restate a few amounts of earlier months; each number above 0 does so differently
@@ -90,6 +113,12 @@ pub async fn run(args: SandboxArgs) -> Result<()> {
     let options = Options {
         key: args.key,
         secret: args.secret,
+        admin_key: args.admin_key,
+        admin_secret: args.admin_secret,
+        key_delay: Duration::from_millis(args.key_delay_ms),
+        organizations: args.organizations as usize,
+        gone_resources: args.gone_resources,
+        renamed: args.renamed,
         costs_per_day: args.costs_per_day,
         seed: args.seed,
         today: args.today.unwrap_or_else(|| Utc::now().date_naive()),
@@ -107,6 +136,13 @@ pub async fn run(args: SandboxArgs) -> Result<()> {
     tokio::select! {
         served = serve(listener, options) => served,
         _ = tokio::signal::ctrl_c() => Ok(()),
+    }
+}
+
+fn id_and_name(text: &str) -> std::result::Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((id, name)) if !id.is_empty() => Ok((id.to_owned(), name.to_owned())),
+        _ => Err("give an id and a name, as in lkc-7aa01x=orders".to_owned()),
     }
 }
 
@@ -139,4 +175,19 @@ fn announce(url: &str, args: &SandboxArgs) {
         args.secret.expose_secret(),
         args.cloudzero_key.expose_secret()
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn new_names_follow_an_id() {
+        let pair = |id: &str, name: &str| Ok((id.to_owned(), name.to_owned()));
+        assert_eq!(id_and_name("lkc-1=a=b, c"), pair("lkc-1", "a=b, c"));
+        assert_eq!(id_and_name("env-1="), pair("env-1", ""));
+        for wrong in ["", "lkc-1", "=name"] {
+            assert!(id_and_name(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Answers that are not pages: the error shapes of Confluent's specification.
+//! Answers that are not pages: the error shapes of Confluent's specification, and JSON.
 
 use super::state::Ticket;
 use axum::body::Body;
@@ -42,13 +42,22 @@ pub fn set(response: &mut Response<Body>, name: &'static str, value: impl ToStri
     }
 }
 
-/// The usual error: a list with one entry. `parameter` is the query parameter at fault.
+/// What of a request is at fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source<'a> {
+    /// A query parameter.
+    Parameter(&'a str),
+    /// A place in the body, as a JSON pointer.
+    Pointer(&'a str),
+}
+
+/// The usual error: a list with one entry.
 pub fn refusal(
     ticket: &Ticket,
     status: StatusCode,
     code: &str,
     detail: &str,
-    parameter: Option<&str>,
+    source: Option<Source>,
 ) -> Response<Body> {
     let mut error = json!({
         "id": ticket.id,
@@ -57,8 +66,10 @@ pub fn refusal(
         "title": status.canonical_reason(),
         "detail": detail,
     });
-    if let Some(parameter) = parameter {
-        error["source"] = json!({ "parameter": parameter });
+    match source {
+        Some(Source::Parameter(name)) => error["source"] = json!({ "parameter": name }),
+        Some(Source::Pointer(place)) => error["source"] = json!({ "pointer": place }),
+        None => {}
     }
     json(status, &json!({ "errors": [error] }))
 }
@@ -72,16 +83,20 @@ pub fn unauthorized(ticket: &Ticket, detail: &str) -> Response<Body> {
         detail,
         None,
     );
+    challenge(&mut response);
+    response
+}
+
+/// Says how to authenticate.
+fn challenge(response: &mut Response<Body>) {
     let value = r#"Basic error="invalid_key", error_description="The API key is invalid""#;
     response
         .headers_mut()
         .insert(WWW_AUTHENTICATE, HeaderValue::from_static(value));
-    response
 }
 
 /// 403: the key is good, its owner lacks the role.
-pub fn forbidden(ticket: &Ticket) -> Response<Body> {
-    let detail = "the owner of this API key lacks a role that may read costs";
+pub fn forbidden(ticket: &Ticket, detail: &str) -> Response<Body> {
     refusal(
         ticket,
         StatusCode::FORBIDDEN,
@@ -100,6 +115,22 @@ pub fn not_found(ticket: &Ticket) -> Response<Body> {
         "there is nothing at this path",
         None,
     )
+}
+
+/// 500.
+pub fn failed(ticket: &Ticket, detail: &str) -> Response<Body> {
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    refusal(ticket, status, "internal_error", detail, None)
+}
+
+/// The error of the Connect API, which says little.
+pub fn connect_refusal(status: StatusCode, message: &str) -> Response<Body> {
+    let error = json!({ "code": status.as_u16(), "message": message });
+    let mut response = json(status, &json!({ "error": error }));
+    if status == StatusCode::UNAUTHORIZED {
+        challenge(&mut response);
+    }
+    response
 }
 
 /// The newer error: one object, `status` as a number.

@@ -1,26 +1,21 @@
-//! `GET /billing/v1/costs`: credentials, query, page (spec: billing/v1 costs).
+//! `GET /billing/v1/costs`: query and page (spec: billing/v1 costs).
 
-use super::Options;
-use super::answers::{forbidden, new_style, refusal, unauthorized};
-use super::body::{Piece, Pieces, halves};
+use super::access::{Right, authorize, header};
+use super::answers::{Source, failed, new_style, refusal};
 use super::faults::Kind;
-use super::sabotage::{spoiled, spoils_cost};
+use super::sabotage::{disturbed, spoiled, spoils_cost, truncated};
 use super::state::{Sandbox, Ticket};
 use super::window::{Query, Refusal};
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST};
+use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use chrono::Datelike;
 use flate2::{Compression, write::GzEncoder};
-use secrecy::ExposeSecret;
 use std::io::Write as _;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Where costs are.
 pub const PATH: &str = "/billing/v1/costs";
@@ -32,8 +27,8 @@ pub async fn costs(
     headers: HeaderMap,
     uri: Uri,
 ) -> Response<Body> {
-    if let Err(refused) = authorize(&sandbox, &ticket, &headers) {
-        return *refused;
+    if let Err(denied) = authorize(&sandbox, &headers, Right::Costs) {
+        return denied.response(&ticket);
     }
     let query = match Query::read(uri.query().unwrap_or_default(), sandbox.history.first_day()) {
         Ok(query) => query,
@@ -47,8 +42,7 @@ pub async fn costs(
         }
         Err(Refusal::Parameter(name, wrong)) => {
             let detail = format!("{name} {wrong}");
-            let status = StatusCode::BAD_REQUEST;
-            return refusal(&ticket, status, "invalid_parameter", &detail, Some(name));
+            return bad_parameter(&ticket, name, &detail);
         }
     };
     if query.token.is_some()
@@ -57,9 +51,7 @@ pub async fn costs(
             .take(ticket.number, |kind| kind == Kind::ExpiredToken)
             .is_some()
     {
-        let (status, name) = (StatusCode::BAD_REQUEST, "page_token");
-        let detail = "page_token has expired";
-        return refusal(&ticket, status, "invalid_parameter", detail, Some(name));
+        return bad_parameter(&ticket, "page_token", "page_token has expired");
     }
     let host = header(&headers, HOST.as_str())
         .unwrap_or("localhost")
@@ -69,43 +61,13 @@ pub async fn costs(
     let number = ticket.number;
     // Making the days of a page takes a while when they are many and new.
     let page = tokio::task::spawn_blocking(move || page(&sandbox, &query, &host, gzip, number));
-    page.await.unwrap_or_else(|_| {
-        let status = StatusCode::INTERNAL_SERVER_ERROR;
-        refusal(
-            &ticket,
-            status,
-            "internal_error",
-            "the sandbox failed",
-            None,
-        )
-    })
+    page.await
+        .unwrap_or_else(|_| failed(&ticket, "the sandbox failed"))
 }
 
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-fn authorize(
-    sandbox: &Sandbox,
-    ticket: &Ticket,
-    headers: &HeaderMap,
-) -> Result<(), Box<Response<Body>>> {
-    let credentials = header(headers, AUTHORIZATION.as_str())
-        .and_then(|value| value.strip_prefix("Basic "))
-        .and_then(|encoded| BASE64.decode(encoded.trim()).ok())
-        .and_then(|decoded| String::from_utf8(decoded).ok())
-        .unwrap_or_default();
-    let Options { key, secret, .. } = &sandbox.options;
-    match credentials.split_once(':') {
-        Some(("cluster-key", _)) => {
-            let detail = "invalid API key: make sure you're using a Cloud API Key and not a \
-                          Cluster API Key";
-            Err(Box::new(unauthorized(ticket, detail)))
-        }
-        Some(("no-role", _)) => Err(Box::new(forbidden(ticket))),
-        Some(given) if given == (key, secret.expose_secret()) => Ok(()),
-        _ => Err(Box::new(unauthorized(ticket, "invalid API key"))),
-    }
+fn bad_parameter(ticket: &Ticket, name: &str, detail: &str) -> Response<Body> {
+    let (status, source) = (StatusCode::BAD_REQUEST, Source::Parameter(name));
+    refusal(ticket, status, "invalid_parameter", detail, Some(source))
 }
 
 fn page(sandbox: &Sandbox, query: &Query, host: &str, gzip: bool, number: u64) -> Response<Body> {
@@ -128,29 +90,11 @@ fn page(sandbox: &Sandbox, query: &Query, host: &str, gzip: bool, number: u64) -
     {
         page.pieces = with_spoiled_cost(sandbox, query, page.costs, fault.kind());
     }
-    let mut chunks = envelope(query, host, next, page.pieces);
-    if faults
-        .take(number, |kind| kind == Kind::TruncatedJson)
-        .is_some()
-    {
-        chunks = halves(chunks).0;
-    }
+    let mut chunks = truncated(faults, number, envelope(query, host, next, page.pieces));
     if gzip {
         chunks = vec![compressed(&chunks)];
     }
-    let disturbs = |kind| matches!(kind, Kind::Cut | Kind::Slow);
-    let body = match faults
-        .take(number, disturbs)
-        .map(|fault| (fault.kind(), fault.pause()))
-    {
-        None => Pieces::new(chunks),
-        Some((Kind::Slow, pause)) => Pieces::interrupted(chunks, [Piece::Pause(pause)]),
-        // The pause lets the first half reach the client.
-        Some(_) => {
-            let pause = Piece::Pause(Duration::from_millis(20));
-            Pieces::interrupted(chunks, [pause, Piece::Break])
-        }
-    };
+    let body = disturbed(faults, number, chunks);
     let mut response = Response::new(Body::new(body));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

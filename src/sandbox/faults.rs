@@ -1,6 +1,8 @@
 //! Faults: what is to go wrong, how often, and how often it did.
 
 use super::cloudzero::trouble::Trouble;
+use super::iam::trouble::Trouble as IamTrouble;
+use super::inventory::trouble::Trouble as InventoryTrouble;
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -48,11 +50,19 @@ pub enum Kind {
     MissingAmount,
     /// One cost is dated after the window.
     OutsideWindow,
+    /// 302 to another host.
+    Redirect,
+    /// The Date header is a day ahead, whatever the answer is.
+    WrongClock,
+    /// Something with a request that changes something below `/iam/`.
+    Iam(IamTrouble),
+    /// Something with a list of resources.
+    Inventory(InventoryTrouble),
     /// Something in CloudZero's API. All others are in Confluent's.
     CloudZero(Trouble),
 }
 
-const KINDS: [(&str, Kind); 32] = [
+const KINDS: [(&str, Kind); 43] = [
     ("429", Kind::Limited),
     ("429-date", Kind::LimitedDate),
     ("429-reset", Kind::LimitedReset),
@@ -72,6 +82,20 @@ const KINDS: [(&str, Kind); 32] = [
     ("bad-record", Kind::BadRecord),
     ("missing-amount", Kind::MissingAmount),
     ("outside-window", Kind::OutsideWindow),
+    ("redirect", Kind::Redirect),
+    ("wrong-clock", Kind::WrongClock),
+    ("iam-402", Kind::Iam(IamTrouble::Quota)),
+    ("iam-403", Kind::Iam(IamTrouble::Forbidden)),
+    ("iam-409", Kind::Iam(IamTrouble::Conflict)),
+    ("iam-500", Kind::Iam(IamTrouble::Internal)),
+    ("iam-lost-reply", Kind::Iam(IamTrouble::LostReply)),
+    (
+        "inventory-403",
+        Kind::Inventory(InventoryTrouble::Forbidden),
+    ),
+    ("inventory-404", Kind::Inventory(InventoryTrouble::NotFound)),
+    ("inventory-500", Kind::Inventory(InventoryTrouble::Internal)),
+    ("inventory-empty", Kind::Inventory(InventoryTrouble::Empty)),
     ("cz-429", Kind::CloudZero(Trouble::Limited)),
     ("cz-500", Kind::CloudZero(Trouble::Internal)),
     ("cz-503", Kind::CloudZero(Trouble::Unavailable)),
@@ -92,10 +116,12 @@ const KINDS: [(&str, Kind); 32] = [
 /// Written `kind[:times][:option=value]…`, such as `429:2:retry_after=3` or `cut:1:after=4`. Kinds:
 /// `429`, `429-date`, `429-reset`, `500`, `502-html`, `503`, `html-200`, `404`, `401`, `403`,
 /// `reset`, `cut`, `truncated-json`, `slow`, `repeat-token`, `expired-token`, `bad-record`,
-/// `missing-amount`, `outside-window`; in CloudZero's API `cz-429`, `cz-500`, `cz-503`, `cz-400`,
-/// `cz-403`, `cz-404`, `cz-413`, `cz-409`, `cz-reset`, `cz-lost-reply`, `cz-late`, `cz-invalid`,
-/// `cz-corrupt`. Options: `retry_after` (seconds, default 1), `secs` (pause of `slow`, default 5),
-/// `after` (requests to the same API to leave alone first).
+/// `missing-amount`, `outside-window`, `redirect`, `wrong-clock`; when something is changed below
+/// `/iam/` `iam-402`, `iam-403`, `iam-409`, `iam-500`, `iam-lost-reply`; in lists of resources
+/// `inventory-403`, `inventory-404`, `inventory-500`, `inventory-empty`; in CloudZero's API `cz-429`,
+/// `cz-500`, `cz-503`, `cz-400`, `cz-403`, `cz-404`, `cz-413`, `cz-409`, `cz-reset`, `cz-lost-reply`,
+/// `cz-late`, `cz-invalid`, `cz-corrupt`. Options: `retry_after` (seconds, default 1), `secs` (pause
+/// of `slow`, default 5), `after` (requests to the same API to leave alone first).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     kind: Kind,

@@ -15,6 +15,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 /// Records a complete day has at least: support, the named resources and the oddities.
 const FEWEST: usize = 1 + NAMED_METERS + oddities::MOST_ROWS;
 
+/// How many records a complete day has.
+pub fn costs_per_day(options: &Options) -> usize {
+    options.costs_per_day.max(FEWEST)
+}
+
 /// The past year of the organization.
 pub struct History {
     seed: u64,
@@ -49,7 +54,7 @@ struct Made {
 impl History {
     /// Prepares the organization; days are made when they are first asked for.
     pub fn new(options: &Options) -> History {
-        let a_day = options.costs_per_day.max(FEWEST);
+        let a_day = costs_per_day(options);
         History {
             seed: options.seed,
             today: options.today,

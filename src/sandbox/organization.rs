@@ -1,10 +1,10 @@
-//! The synthetic organization: named resources that tell a story, and as many more as asked for.
-//! All of it is invented.
+//! The synthetic organization: named resources that tell a story, and as many more (`bulk`) as
+//! asked for. All of it is invented.
 
+use super::bulk::Bulk;
 use super::catalogue::{LINES, Measure, position};
 use super::exact::push_decimal;
 use super::meter::{Discount, Level, Meter};
-use super::random::{Random, mix};
 
 /// Environments: id and name. Costs carry the id alone.
 pub const ENVIRONMENTS: [(&str, &str); 5] = [
@@ -89,16 +89,39 @@ pub const NAMED_METERS: usize = {
     sum
 };
 
+/// Who is billed, as far as costs and the inventory both say it.
+#[derive(Debug, Clone)]
+pub struct Resource {
+    /// Its id, such as `lkc-7aa01x`; empty for costs without a resource.
+    pub id: String,
+    /// Its display name.
+    pub name: String,
+    /// Id of its environment.
+    pub environment: String,
+    /// `network_access_type` of its costs.
+    pub network: &'static str,
+    /// Line types of its costs.
+    pub line_types: Vec<&'static str>,
+}
+
+impl Named {
+    fn resource(&self) -> Resource {
+        Resource {
+            id: self.id.to_owned(),
+            name: self.name.to_owned(),
+            environment: self.environment.to_owned(),
+            network: self.network,
+            line_types: self.lines.iter().map(|line| line.0).collect(),
+        }
+    }
+}
+
 /// Every meter of the organization: the named resources' first, then bulk ones, at least `count`
 /// in all.
 pub fn meters(seed: u64, count: usize) -> Vec<Meter> {
     let mut meters = Vec::with_capacity(count + 8);
     for named in &NAMED {
-        let resource = Resource {
-            id: named.id,
-            name: named.name,
-            environment: named.environment,
-        };
+        let resource = named.resource();
         for &(line_type, typical, level) in named.lines {
             let discount = match named.discount {
                 0 => Discount::None,
@@ -106,156 +129,43 @@ pub fn meters(seed: u64, count: usize) -> Vec<Meter> {
             };
             let line = position(line_type);
             let price = LINES[line].price;
-            meters.push(meter(
-                line,
-                price,
-                typical,
-                discount,
-                level,
-                &resource,
-                named.network,
-            ));
+            meters.push(meter(line, price, typical, discount, level, &resource));
         }
     }
     let mut number = 0;
     while meters.len() < count {
-        add_bulk_resource(seed, number, &mut meters);
+        meters.extend(Bulk::new(seed, number).meters());
         number += 1;
     }
     meters
 }
 
-/// Line types of the bulk resources, by kind; the mix is repeated.
-const BULK: [(&str, &[&str]); 8] = [
-    (
-        "lkc",
-        &[
-            "KAFKA_NUM_CKUS",
-            "KAFKA_STORAGE",
-            "KAFKA_NETWORK_WRITE",
-            "KAFKA_NETWORK_READ",
-        ],
-    ),
-    ("lcc", &["CONNECT_NUM_TASKS", "CONNECT_THROUGHPUT"]),
-    ("lfcp", &["FLINK_NUM_CFUS"]),
-    (
-        "lkc",
-        &[
-            "KAFKA_BASE",
-            "KAFKA_PARTITION",
-            "KAFKA_STORAGE",
-            "KAFKA_NETWORK_WRITE",
-        ],
-    ),
-    ("lcc", &["CONNECT_NUM_TASKS", "CONNECT_THROUGHPUT"]),
-    (
-        "lkc",
-        &[
-            "KAFKA_NUM_CKUS",
-            "KAFKA_STORAGE",
-            "KAFKA_NETWORK_WRITE",
-            "KAFKA_NETWORK_READ",
-        ],
-    ),
-    (
-        "lcc",
-        &[
-            "CONNECT_NUM_TASKS",
-            "CONNECT_THROUGHPUT",
-            "CONNECT_NUM_RECORDS",
-        ],
-    ),
-    ("lfcp", &["FLINK_NUM_CFUS"]),
-];
-
-const TEAMS: [&str; 12] = [
-    "checkout",
-    "fulfilment",
-    "pricing",
-    "search",
-    "équipe données",
-    "lager-süd",
-    "risk",
-    "在庫",
-    "loyalty",
-    "telemetry",
-    "Ops, EMEA",
-    "R&D",
-];
-const TASKS: [&str; 10] = [
-    "events",
-    "ledger",
-    "clickstream",
-    "cdc",
-    "enrichment",
-    "sink \"v2\"",
-    "audit",
-    "snapshots",
-    "backfill",
-    "notifications",
-];
-const NETWORKS: [&str; 6] = [
-    "INTERNET",
-    "PRIVATE_LINK",
-    "TRANSIT_GATEWAY",
-    "PEERED_VPC",
-    "PNI",
-    "MULTI",
-];
-
-fn add_bulk_resource(seed: u64, number: u64, meters: &mut Vec<Meter>) {
-    let mut random = Random::new(seed ^ mix(number + 1));
-    let mut pick = |from: &[&'static str]| from[random.below(from.len() as u64) as usize];
-    let name = format!("{}-{}-{number:05}", pick(&TEAMS), pick(&TASKS));
-    let network = pick(&NETWORKS);
-    let (kind, lines) = BULK[(number % 8) as usize];
-    let environment = match random.below(40) {
-        few @ 0..=3 => ENVIRONMENTS[few as usize].0.to_owned(),
-        more => format!("env-b{more:02}k{}", more * 7 % 10),
-    };
-    let id = format!(
-        "{kind}-{}",
-        base36(1_679_616 + number * 36 + random.below(36))
-    );
-    let resource = Resource {
-        id: &id,
-        name: &name,
-        environment: &environment,
-    };
-    // Committed customers get the discount on everything they use, so it goes by resource.
-    let discount = match random.below(4) {
-        0 => Discount::Rounded(1000),
-        1 => Discount::Exact(1250),
-        _ => Discount::None,
-    };
-    for line_type in lines {
-        let line = position(line_type);
-        let price = LINES[line].price / 1_000 * (900 + random.below(200)) + random.below(1_000);
-        let typical = LINES[line].typical;
-        let typical = (typical / 4 + random.below(typical * 2)).max(1);
-        let level = [Steady, Weekly, Growing][random.below(3) as usize];
-        let mut made = meter(line, price, typical, discount, level, &resource, network);
-        made.with_id = true;
-        meters.push(made);
+/// The resources that [`meters`] has, in the same order.
+pub fn resources(seed: u64, count: usize) -> Vec<Resource> {
+    let named = NAMED.iter().filter(|named| !named.id.is_empty());
+    let mut resources: Vec<Resource> = named.map(Named::resource).collect();
+    let mut meters = NAMED_METERS;
+    let mut number = 0;
+    while meters < count {
+        let Bulk { resource, .. } = Bulk::new(seed, number);
+        meters += resource.line_types.len();
+        resources.push(resource);
+        number += 1;
     }
+    resources
 }
 
-struct Resource<'a> {
-    id: &'a str,
-    name: &'a str,
-    environment: &'a str,
-}
-
-fn meter(
+/// The meter of one line type of a resource.
+pub fn meter(
     line: usize,
     price: u64,
     typical: u64,
     discount: Discount,
     level: Level,
     resource: &Resource,
-    network: &str,
 ) -> Meter {
     let facts = &LINES[line];
+    let network = resource.network;
     let mut head = format!(
         r#","granularity":"DAILY","network_access_type":"{network}","product":"{}","line_type":"{}","price":"#,
         facts.product, facts.line_type
@@ -270,6 +180,7 @@ fn meter(
             id,
             name,
             environment,
+            ..
         } = resource;
         let name = escaped(name);
         format!(
@@ -297,14 +208,4 @@ fn escaped(text: &str) -> String {
     text.replace('\\', r"\\")
         .replace('"', r#"\""#)
         .replace('\n', r"\n")
-}
-
-fn base36(mut number: u64) -> String {
-    let mut text = String::new();
-    while number > 0 {
-        let digit = (number % 36) as u32;
-        text.insert(0, char::from_digit(digit, 36).unwrap_or('0'));
-        number /= 36;
-    }
-    text
 }

@@ -8,6 +8,11 @@ pub fn mix(x: u64) -> u64 {
     z ^ (z >> 31)
 }
 
+/// 64 bits that follow from `text`.
+pub fn fingerprint(text: &str) -> u64 {
+    text.bytes().fold(7, |sum, byte| mix(sum ^ u64::from(byte)))
+}
+
 /// A sequence of numbers from a seed.
 pub struct Random(u64);
 

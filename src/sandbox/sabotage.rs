@@ -1,37 +1,39 @@
-//! Faults carried out: answers sent instead of the real one, and costs made wrong.
+//! Faults carried out: answers sent instead of the real one or kept back, bodies that end early,
+//! costs made wrong.
 
-use super::answers::{answer, empty, forbidden, not_found, refusal, set, unauthorized};
-use super::faults::{Fault, Kind};
+use super::answers::{answer, empty, failed, forbidden, not_found, set, unauthorized};
+use super::area::Area;
+use super::body::{Piece, Pieces, halves};
+use super::faults::{Fault, Faults, Kind};
+use super::iam::trouble::{self, Trouble};
+use super::inventory;
 use super::state::Ticket;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
+use bytes::Bytes;
 use chrono::{Days, NaiveDate};
 use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
 const HTML: &str = "text/html; charset=utf-8";
 
+/// What changes something below `/iam/`.
+const CHANGE: Area = Area::Iam { changes: true };
+
 /// Mark on an answer that is not to be sent: the connection is reset.
 #[derive(Debug, Clone, Copy)]
 pub struct ResetConnection;
 
-/// Whether a fault takes the place of the whole answer.
-pub fn replaces_answer(kind: Kind) -> bool {
+/// Whether a fault takes the place of the whole answer to a request for `area`.
+pub fn replaces_answer(kind: Kind, area: Area) -> bool {
     use Kind::*;
-    matches!(
-        kind,
-        Limited
-            | LimitedDate
-            | LimitedReset
-            | Internal
-            | BadGateway
-            | Unavailable
-            | Html
-            | NotFound
-            | Unauthorized
-            | Forbidden
-            | Reset
-    )
+    match kind {
+        Limited | LimitedDate | LimitedReset | Internal | BadGateway | Unavailable | Html
+        | NotFound | Unauthorized | Forbidden | Redirect | Reset => true,
+        Iam(trouble) => trouble != Trouble::LostReply && area == CHANGE,
+        Inventory(_) => matches!(area, Area::Inventory(_)),
+        _ => false,
+    }
 }
 
 /// Whether a fault makes one cost of a page wrong.
@@ -43,9 +45,19 @@ pub fn spoils_cost(kind: Kind) -> bool {
 }
 
 /// The answer of a fault that replaces it.
-pub fn replacement(fault: &Fault, ticket: &Ticket) -> Response<Body> {
+pub fn replacement(fault: &Fault, ticket: &Ticket, area: Area) -> Response<Body> {
     let seconds = fault.retry_after();
-    match fault.kind() {
+    match (fault.kind(), area) {
+        (Kind::Iam(trouble), _) => trouble::replacement(trouble, ticket),
+        (Kind::Inventory(trouble), Area::Inventory(list)) => {
+            inventory::trouble::replacement(trouble, list, ticket)
+        }
+        (kind, _) => anywhere(kind, seconds, ticket),
+    }
+}
+
+fn anywhere(kind: Kind, seconds: u64, ticket: &Ticket) -> Response<Body> {
+    match kind {
         Kind::Limited => limited("retry-after", seconds, seconds),
         Kind::LimitedDate => {
             let until = SystemTime::now() + Duration::from_secs(seconds);
@@ -67,21 +79,71 @@ pub fn replacement(fault: &Fault, ticket: &Ticket) -> Response<Body> {
         }
         Kind::NotFound => not_found(ticket),
         Kind::Unauthorized => unauthorized(ticket, "invalid API key"),
-        Kind::Forbidden => forbidden(ticket),
-        Kind::Reset => {
-            let mut response = empty(StatusCode::OK);
-            response.extensions_mut().insert(ResetConnection);
+        Kind::Forbidden => {
+            let detail = "the owner of this API key lacks a role that may do this";
+            forbidden(ticket, detail)
+        }
+        Kind::Redirect => {
+            let mut response = empty(StatusCode::FOUND);
+            set(&mut response, "location", "http://localhost:9/elsewhere");
             response
         }
-        _ => {
-            let status = StatusCode::INTERNAL_SERVER_ERROR;
-            refusal(
-                ticket,
-                status,
-                "internal_error",
-                "something went wrong on purpose",
-                None,
-            )
+        Kind::Reset => reset(empty(StatusCode::OK)),
+        _ => failed(ticket, "something went wrong on purpose"),
+    }
+}
+
+fn reset(mut response: Response<Body>) -> Response<Body> {
+    response.extensions_mut().insert(ResetConnection);
+    response
+}
+
+/// What faults leave of the good answer to request number `number`: its body may be spoiled, and
+/// a change may have been made without anybody hearing of it. Costs see to their bodies
+/// themselves.
+pub async fn spoiled_answer(
+    faults: &Faults,
+    number: u64,
+    area: Area,
+    response: Response<Body>,
+) -> Response<Body> {
+    if !response.status().is_success() || !matches!(area, Area::Iam { .. } | Area::Inventory(_)) {
+        return response;
+    }
+    let is_lost = |kind| kind == Kind::Iam(Trouble::LostReply);
+    if area == CHANGE && faults.take(number, is_lost).is_some() {
+        return reset(response);
+    }
+    let (head, body) = response.into_parts();
+    match axum::body::to_bytes(body, usize::MAX).await {
+        Ok(text) if !text.is_empty() => {
+            let chunks = truncated(faults, number, vec![text]);
+            Response::from_parts(head, Body::new(disturbed(faults, number, chunks)))
+        }
+        _ => Response::from_parts(head, Body::empty()),
+    }
+}
+
+/// The text of a body, or its first half.
+pub fn truncated(faults: &Faults, number: u64, chunks: Vec<Bytes>) -> Vec<Bytes> {
+    match faults.take(number, |kind| kind == Kind::TruncatedJson) {
+        Some(_) => halves(chunks).0,
+        None => chunks,
+    }
+}
+
+/// A body that may pause or break off in its middle.
+pub fn disturbed(faults: &Faults, number: u64, chunks: Vec<Bytes>) -> Pieces {
+    let disturbs = |kind| matches!(kind, Kind::Cut | Kind::Slow);
+    match faults.take(number, disturbs) {
+        None => Pieces::new(chunks),
+        Some(fault) if fault.kind() == Kind::Slow => {
+            Pieces::interrupted(chunks, [Piece::Pause(fault.pause())])
+        }
+        // The pause lets the first half reach the client.
+        Some(_) => {
+            let pause = Piece::Pause(Duration::from_millis(20));
+            Pieces::interrupted(chunks, [pause, Piece::Break])
         }
     }
 }

@@ -3,12 +3,15 @@
 //! Connections are held here rather than by axum, because some faults reset them.
 
 use super::answers::{not_found, refusal, set};
-use super::sabotage::{ResetConnection, limited, replacement, replaces_answer};
+use super::area::Area;
+use super::faults::Kind;
+use super::sabotage::{ResetConnection, limited, replacement, replaces_answer, spoiled_answer};
 use super::state::{Allowance, InFlight, Sandbox, Ticket};
-use super::{Options, cloudzero, control, costs};
+use super::{Options, cloudzero, control, costs, iam, inventory};
 use crate::error::{Error, Result};
 use axum::body::Body;
 use axum::http::header::AUTHORIZATION;
+use axum::http::uri::PathAndQuery;
 use axum::http::{Request, Response, StatusCode};
 use axum::routing::get;
 use axum::{Extension, Router};
@@ -23,7 +26,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tower_service::Service as _;
@@ -104,9 +107,12 @@ impl App {
         let sandbox = Arc::new(Sandbox::new(options));
         let router = Router::new()
             .route(costs::PATH, get(costs::costs))
+            .merge(iam::routes())
+            .merge(inventory::routes())
             .route("/sandbox/status", get(control::status))
             .route("/sandbox/totals", get(control::totals))
             .route("/sandbox/warm", get(control::warm))
+            .route("/sandbox/iam", get(iam::inspect))
             .route("/sandbox/cloudzero/holds", get(cloudzero::inspect::holds))
             .route(
                 "/sandbox/cloudzero/requests",
@@ -116,7 +122,8 @@ impl App {
             .fallback(|Extension(ticket): Extension<Ticket>| async move { not_found(&ticket) })
             .method_not_allowed_fallback(|Extension(ticket): Extension<Ticket>| async move {
                 let status = StatusCode::METHOD_NOT_ALLOWED;
-                refusal(&ticket, status, "method_not_allowed", "use GET", None)
+                let detail = "this path takes other methods";
+                refusal(&ticket, status, "method_not_allowed", detail, None)
             })
             .with_state(sandbox.clone());
         App { sandbox, router }
@@ -138,19 +145,35 @@ impl App {
             let response = cloudzero::answer(self.sandbox.clone(), request).await;
             return unless_reset(response);
         }
+        let area = Area::of(request.method(), request.uri());
+        if matches!(area, Area::Iam { .. } | Area::Inventory(_)) {
+            let uri = request.uri().path_and_query();
+            let uri = uri.map_or("/", PathAndQuery::as_str);
+            let line = format!("{} {uri}", request.method());
+            self.sandbox.iam.note(line);
+        }
         let authorized = request.headers().contains_key(AUTHORIZATION);
-        let (ticket, in_flight) = self.sandbox.admit(authorized);
-        let allowance = self.sandbox.allow();
-        let id = ticket.id.clone();
+        let (ticket, in_flight) = self.sandbox.admit(area, authorized);
+        let (id, number) = (ticket.id.clone(), ticket.number);
+        let (allowance, faults) = (self.sandbox.allow(), &self.sandbox.faults);
+        let replaces = |kind| replaces_answer(kind, area);
         let mut response = if !allowance.granted {
             limited("retry-after", 1, 1)
-        } else if let Some(fault) = self.sandbox.faults.take(ticket.number, replaces_answer) {
-            replacement(fault, &ticket)
+        } else if let Some(fault) = faults.take(number, replaces) {
+            replacement(fault, &ticket, area)
         } else {
-            self.route(request, ticket).await
+            let response = self.route(request, ticket).await;
+            spoiled_answer(faults, number, area, response).await
         };
         response = unless_reset(response)?;
         add_common_headers(&mut response, &id, allowance);
+        if faults
+            .take(number, |kind| kind == Kind::WrongClock)
+            .is_some()
+        {
+            let tomorrow = SystemTime::now() + Duration::from_secs(24 * 60 * 60);
+            set(&mut response, "date", httpdate::fmt_http_date(tomorrow));
+        }
         Ok(response.map(|body| {
             Body::new(Counted {
                 body,

@@ -1,9 +1,12 @@
 //! What all requests to one sandbox share: its data, its counters, its limits.
 
 use super::Options;
+use super::area::Area;
 use super::cloudzero::CloudZero;
 use super::faults::Faults;
 use super::history::History;
+use super::iam::Iam;
+use super::inventory::Inventory;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -16,11 +19,17 @@ pub struct Sandbox {
     pub options: Options,
     /// Its costs.
     pub history: History,
+    /// Who may read them, and who else there is.
+    pub iam: Iam,
+    /// Whose costs they are.
+    pub inventory: Inventory,
     /// CloudZero's half.
     pub cloudzero: CloudZero,
     /// What is still to go wrong.
     pub faults: Faults,
     requests: AtomicU64,
+    costs_requests: AtomicU64,
+    inventory_requests: AtomicU64,
     in_flight: AtomicUsize,
     in_flight_max: AtomicUsize,
     authorization_seen: AtomicBool,
@@ -29,7 +38,7 @@ pub struct Sandbox {
 }
 
 /// Number and id of a request.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Ticket {
     /// Counted from 1; 0 for requests that are not counted.
     pub number: u64,
@@ -57,6 +66,8 @@ pub struct Status {
     fired: BTreeMap<&'static str, u32>,
     authorization_seen: bool,
     cloudzero_requests: u64,
+    costs_requests: u64,
+    inventory_requests: u64,
 }
 
 /// What is announced as the limit when there is none.
@@ -67,10 +78,14 @@ impl Sandbox {
     pub fn new(options: Options) -> Sandbox {
         Sandbox {
             history: History::new(&options),
+            iam: Iam::new(&options),
+            inventory: Inventory::new(&options),
             cloudzero: CloudZero::new(&options),
             faults: Faults::new(&options.faults),
             options,
             requests: AtomicU64::new(0),
+            costs_requests: AtomicU64::new(0),
+            inventory_requests: AtomicU64::new(0),
             in_flight: AtomicUsize::new(0),
             in_flight_max: AtomicUsize::new(0),
             authorization_seen: AtomicBool::new(false),
@@ -78,8 +93,13 @@ impl Sandbox {
         }
     }
 
-    /// Counts a request; it is in flight until the result is dropped.
-    pub fn admit(self: &Arc<Self>, authorized: bool) -> (Ticket, InFlight) {
+    /// Counts a request for `area`; it is in flight until the result is dropped.
+    pub fn admit(self: &Arc<Self>, area: Area, authorized: bool) -> (Ticket, InFlight) {
+        match area {
+            Area::Costs => self.costs_requests.fetch_add(1, Ordering::AcqRel),
+            Area::Inventory(_) => self.inventory_requests.fetch_add(1, Ordering::AcqRel),
+            Area::Iam { .. } | Area::Elsewhere => 0,
+        };
         let number = self.requests.fetch_add(1, Ordering::AcqRel) + 1;
         let in_flight = self.in_flight.fetch_add(1, Ordering::AcqRel) + 1;
         self.in_flight_max.fetch_max(in_flight, Ordering::AcqRel);
@@ -125,6 +145,8 @@ impl Sandbox {
             fired: self.faults.fired(),
             authorization_seen: self.authorization_seen.load(Ordering::Acquire),
             cloudzero_requests: self.cloudzero.requests(),
+            costs_requests: self.costs_requests.load(Ordering::Acquire),
+            inventory_requests: self.inventory_requests.load(Ordering::Acquire),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What one query asks for, and the rules it has to keep (docs: invoices and costs; spec:
 //! billing/v1 costs).
 
-use super::random::mix;
+use super::random::fingerprint;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::NaiveDate;
@@ -107,9 +107,7 @@ impl Query {
     fn plain_token(&self, offset: usize) -> String {
         let Range { start, end } = self.window;
         let plain = format!("{start}/{end}/{}/{offset}", self.page_size);
-        let check = plain
-            .bytes()
-            .fold(7, |sum, byte| mix(sum ^ u64::from(byte)));
+        let check = fingerprint(&plain);
         format!("{plain}/{check:016x}")
     }
 }

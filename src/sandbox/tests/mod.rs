@@ -4,6 +4,7 @@
 
 mod breakage;
 mod cloudzero;
+mod confluent;
 mod data;
 mod service;
 
