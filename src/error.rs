@@ -108,6 +108,15 @@ impl Error {
         self
     }
 
+    /// Adds what to do next after an earlier hint.
+    pub fn with_more_hint(mut self, hint: impl fmt::Display) -> Self {
+        self.hint = Some(match self.hint {
+            Some(first) => format!("{first}; {hint}"),
+            None => hint.to_string(),
+        });
+        self
+    }
+
     /// Puts what was being done before the message: `context: message`.
     pub fn context(mut self, context: impl fmt::Display) -> Self {
         self.message = format!("{context}: {}", self.message);

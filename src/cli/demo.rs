@@ -9,7 +9,9 @@ use tokio::task::JoinHandle;
 use super::args::{RunArgs, SummaryFormat};
 use super::report::{from_confluent, report};
 use super::run::Scene;
-use crate::config::{Config, Environment, Flags, keys};
+use crate::config::keys::{self, Key};
+use crate::config::secret::Credentials;
+use crate::config::{Config, Environment, Flags};
 use crate::error::{Error, Result};
 use crate::pipeline::import::Options;
 use crate::pipeline::months::Selection;
@@ -48,19 +50,36 @@ impl Playground {
         })
     }
 
-    /// The environment of somebody who uses the sandbox, and nothing of the process's own.
-    pub fn environment(&self) -> Environment {
-        let pairs = [
-            (keys::ENDPOINT, self.url.as_str()),
+    /// The environment of somebody who has the sandbox for Confluent, without a key, and nothing of the process's
+    /// own.
+    pub fn surroundings(&self) -> Environment {
+        self.variables(&[])
+    }
+
+    /// As [`Playground::surroundings`], with a key.
+    fn environment(&self) -> Environment {
+        self.variables(&[
             (keys::KEY, &self.options.key),
             (keys::SECRET, self.options.secret.expose_secret()),
             (keys::INVENTORY, "true"),
+        ])
+    }
+
+    fn variables(&self, more: &[(Key, &str)]) -> Environment {
+        let own = [
+            (keys::ENDPOINT, self.url.as_str()),
             (keys::REQUESTS_PER_SECOND, "1000"),
         ];
-        pairs
-            .map(|(key, value)| (key.variable, value))
-            .into_iter()
-            .collect()
+        let all = own.iter().chain(more);
+        all.map(|(key, value)| (key.variable, *value)).collect()
+    }
+
+    /// The key of the organization's administrator.
+    pub fn administrator(&self) -> Credentials {
+        Credentials {
+            key: self.options.admin_key.clone(),
+            secret: self.options.admin_secret.clone(),
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod args;
 mod completions;
+mod config;
+mod connections;
 mod deliver;
 mod demo;
 mod diff;
@@ -33,14 +35,15 @@ use crate::error::{Class, Error, Result};
 const EXAMPLES: &str = "\
 Examples:
   billstream import --demo                       twelve invented months, no account needed
-  billstream import --store s3://bucket/billing  what is due, with the key in the environment
+  billstream connections add confluent           asks for a key, proves it, and begins to import
+  billstream import --store s3://bucket/billing  what is due of every connection
   billstream import --month 2026-10 --dry-run    everything but the publish
   billstream query \"select billing_period, sum(\\\"cost/cost\\\") from line_items group by 1\"
 
 Environment:
   CONFLUENT_CLOUD_API_KEY, CONFLUENT_CLOUD_API_SECRET, CONFLUENT_CLOUD_REST_ENDPOINT
   CLOUDZERO_API_KEY, CLOUDZERO_CONNECTION_ID, BILLSTREAM_BUCKET: where line items are delivered to
-  BILLSTREAM_STORE, BILLSTREAM_CONNECTION, BILLSTREAM_SQL_DIR, and the settings named in the README
+  BILLSTREAM_CONFIG, BILLSTREAM_STORE, BILLSTREAM_CONNECTION, BILLSTREAM_SQL_DIR; `config show` has them all
   AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL for s3:// stores
 
 Exit codes:
@@ -71,6 +74,12 @@ enum Command {
     Deliver(deliver::DeliverArgs),
     /// Compare Confluent, the store, the bucket, the stream and CloudZero's totals
     Verify(verify::VerifyArgs),
+    /// Set up, prove, watch, change and remove connections to Confluent
+    Connections(connections::ConnectionsArgs),
+    /// Show how every connection fares; exit code 4 when one is late or in error
+    Status(connections::ListArgs),
+    /// Show where settings come from, write a configuration file, or check one
+    Config(config::ConfigArgs),
     /// Set up, show or forget where connections deliver to
     Targets(targets::TargetsArgs),
     /// Ask SQL of what was imported, and of other cost data beside it
@@ -137,6 +146,9 @@ async fn run(cli: Cli) -> Result<u8> {
         Command::Transform(args) => import::transform(args).await,
         Command::Deliver(args) => deliver::run(args).await,
         Command::Verify(args) => verify::run(args).await,
+        Command::Connections(args) => connections::run(args).await,
+        Command::Status(args) => connections::status(args).await,
+        Command::Config(args) => config::run(args),
         Command::Targets(args) => targets::run(args).await,
         Command::Query(args) => query::run(args).await,
         Command::Shell(args) => shell::run(args).await,

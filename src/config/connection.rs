@@ -58,18 +58,25 @@ impl Config {
         connection: &'c str,
     ) -> impl Iterator<Item = (Key, Place, Origin)> + 'c {
         let all = [keys::KEY, keys::SECRET, keys::CREDENTIALS];
-        let of_environment = self.environments_key(connection);
-        let place = move |key: Key| {
-            if of_environment {
-                let set = self.environment.get(key.variable).is_some();
-                let place = Place::Variable(key.variable.to_string());
-                return set.then(|| (key, place, Origin::Variable(key.variable)));
-            }
-            let file = self.file.as_ref()?;
-            let (place, origin) = file.secret(&key, Some(connection))?;
-            Some((key, place.clone(), origin))
+        all.into_iter().filter_map(move |key| {
+            let (place, origin) = self.secret_place(&key, Some(connection))?;
+            Some((key, place, origin))
+        })
+    }
+
+    /// Where a secret is, and who says so.
+    pub fn secret_place(&self, key: &Key, connection: Option<&str>) -> Option<(Place, Origin)> {
+        let set = self.environment.get(key.variable).is_some();
+        let counts = match connection {
+            Some(connection) => self.environments_key(connection),
+            None => set,
         };
-        all.into_iter().filter_map(place)
+        if counts {
+            let place = Place::Variable(key.variable.to_string());
+            return set.then_some((place, Origin::Variable(key.variable)));
+        }
+        let (place, origin) = self.file.as_ref()?.secret(key, connection)?;
+        Some((place.clone(), origin))
     }
 
     /// Whether the environment has the key of this connection. Key and secret are taken together.

@@ -49,7 +49,7 @@ pub fn keep(place: &Place, credentials: &Credentials) -> Result<()> {
 ///
 /// # Errors
 /// Class configuration: a file that others can read, a keyring that is locked.
-pub fn kept(place: &Place, environment: &super::Environment) -> Result<Option<Credentials>> {
+pub fn kept(place: &Place) -> Result<Option<Credentials>> {
     let there = match place {
         Place::File(path) => path.exists(),
         Place::Keyring(entry) => keyring::read(entry)?.is_some(),
@@ -59,7 +59,9 @@ pub fn kept(place: &Place, environment: &super::Environment) -> Result<Option<Cr
         return Ok(None);
     }
     let what = "the credentials";
-    Credentials::parse(&place.read(environment, what)?, what).map(Some)
+    // Neither a file nor a keyring is looked up in the environment.
+    let text = place.read(&super::Environment::default(), what)?;
+    Credentials::parse(&text, what).map(Some)
 }
 
 /// Removes what [`keep`] wrote.

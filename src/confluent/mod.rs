@@ -3,7 +3,10 @@
 pub mod answer;
 pub mod client;
 pub mod decode;
+pub mod iam;
 pub mod inventory;
 pub mod page;
 pub mod pages;
+pub mod proof;
+pub mod set_up;
 pub mod windows;

@@ -43,6 +43,7 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "reports/cost_over_time",
     "reports/discounts_and_credits",
     "reports/idle_resources",
+    "reports/owners",
     "reports/top_resources",
     "reports/unit_prices",
 ];

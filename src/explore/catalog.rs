@@ -23,7 +23,7 @@ use crate::pipeline::Clock;
 use crate::store::Store;
 
 /// Names that are neither views nor sources, with what they hold.
-const OWN: [(&str, &str); 6] = [
+const OWN: [(&str, &str); 7] = [
     (
         ALL,
         "Published line items and those of the sources, in CloudZero's Common Bill Format",
@@ -39,6 +39,10 @@ const OWN: [(&str, &str); 6] = [
     (
         "periods",
         "Months: state, coverage, totals, versions, deliveries",
+    ),
+    (
+        "resources",
+        "Environments, clusters and connectors by name and region, with the time for which it was so",
     ),
     ("runs", "Runs: what they did and how they ended"),
     ("versions", "Every version of every month, newest first"),
@@ -152,6 +156,7 @@ impl Catalog {
                 history::periods(store, (self.clock)()).await?,
             ))),
             "versions" => Ok(Some(Arc::new(history::versions(store).await?))),
+            "resources" => Ok(Some(Arc::new(history::resources(store).await?))),
             "runs" => Ok(Some(Arc::new(history::runs(store).await?))),
             ALL => {
                 let sql = self.all_line_items().await?;

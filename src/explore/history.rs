@@ -1,4 +1,4 @@
-//! What is known beside the rows, as tables: `periods`, `versions` and `runs`.
+//! What is known beside the rows, as tables: `periods`, `resources`, `versions` and `runs`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use crate::confluent::windows::BillingPeriod;
 use crate::decimal;
 use crate::error::{Error, Result};
 use crate::store::Store;
+use crate::store::resources;
 use crate::store::runs::{self, MonthState};
 use crate::store::tables::{PeriodRecord, Table};
 
@@ -65,7 +66,7 @@ pub async fn periods(store: &Store, now: DateTime<Utc>) -> Result<MemTable> {
             "state",
             texts(
                 rows.iter()
-                    .map(|((_, p), m)| Some(m.state_at(*p, now).to_string())),
+                    .map(|((_, p), m)| Some(m.state.name(*p, now.date_naive()).to_string())),
             ),
         ),
         (
@@ -133,18 +134,6 @@ struct Month {
     costs: Option<PeriodRecord>,
     line_items: Option<PeriodRecord>,
     state: MonthState,
-}
-
-impl Month {
-    fn state_at(&self, period: BillingPeriod, now: DateTime<Utc>) -> &'static str {
-        if self.state.settled {
-            "settled"
-        } else if period.next().first_day() <= now.date_naive() {
-            "settling"
-        } else {
-            "open"
-        }
-    }
 }
 
 /// `versions`: a row for each commit that published a month, newest first.
@@ -263,11 +252,23 @@ pub async fn runs(store: &Store) -> Result<MemTable> {
     ])
 }
 
+/// `resources`: a row for each resource of the inventories and each time for which its facts were the same; the
+/// columns are those of [`resources::schema`].
+pub async fn resources(store: &Store) -> Result<MemTable> {
+    memory(resources::read(store, None).await?)
+}
+
 fn table<const N: usize>(columns: [(&'static str, ArrayRef); N]) -> Result<MemTable> {
-    let failed = |e: &dyn std::fmt::Display| Error::bug(format!("table of what is known: {e}"));
     let columns = columns.into_iter().map(|(name, array)| (name, array, true));
-    let batch = RecordBatch::try_from_iter_with_nullable(columns).map_err(|e| failed(&e))?;
+    memory(RecordBatch::try_from_iter_with_nullable(columns).map_err(|e| failed(&e))?)
+}
+
+fn memory(batch: RecordBatch) -> Result<MemTable> {
     MemTable::try_new(batch.schema(), vec![vec![batch]]).map_err(|e| failed(&e))
+}
+
+fn failed(e: &dyn std::fmt::Display) -> Error {
+    Error::bug(format!("table of what is known: {e}"))
 }
 
 fn texts(values: impl Iterator<Item = Option<String>>) -> ArrayRef {

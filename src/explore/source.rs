@@ -113,7 +113,15 @@ pub fn named(
     let mut sources = BTreeMap::new();
     for text in configured.iter().chain(flags) {
         let source = parse(text)?;
-        let taken = [ALL, "costs", "line_items", "periods", "runs", "versions"];
+        let taken = [
+            ALL,
+            "costs",
+            "line_items",
+            "periods",
+            "resources",
+            "runs",
+            "versions",
+        ];
         if taken.contains(&source.name.as_str())
             || sql.of_kind("views").any(|(view, _)| view == source.name)
         {

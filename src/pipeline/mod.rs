@@ -11,6 +11,7 @@ pub mod delivery;
 pub mod due;
 pub mod enrich;
 pub mod facts;
+pub mod health;
 pub mod import;
 pub mod months;
 pub mod publish;

@@ -28,6 +28,19 @@ pub struct MonthState {
     pub stream: Option<StreamState>,
 }
 
+impl MonthState {
+    /// `open`, `settling` or `settled`.
+    pub fn name(&self, period: BillingPeriod, today: NaiveDate) -> &'static str {
+        if self.settled {
+            "settled"
+        } else if period.next().first_day() <= today {
+            "settling"
+        } else {
+            "open"
+        }
+    }
+}
+
 /// The line items that a delivery was made from.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {

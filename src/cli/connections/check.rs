@@ -1,0 +1,76 @@
+//! `billstream connections check`.
+
+use serde::Serialize;
+
+use crate::cli::args::{StoreArgs, SummaryFormat};
+use crate::cli::run::Scene;
+use crate::confluent::client::Client;
+use crate::confluent::proof::{self, Proof};
+use crate::engine::text::table;
+use crate::error::{Error, Result};
+use crate::store::connections::{self, CheckState};
+
+/// Arguments of `connections check`.
+#[derive(Debug, clap::Args)]
+pub struct CheckArgs {
+    /// Name of a connection [default: all]
+    name: Option<String>,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// How it is written to stdout
+    #[arg(long, value_enum, default_value_t = SummaryFormat::Table)]
+    format: SummaryFormat,
+}
+
+/// What a check found.
+#[derive(Debug, Serialize)]
+struct Checked {
+    /// The day that was asked for.
+    day: chrono::NaiveDate,
+    /// Costs on its first page.
+    costs: usize,
+}
+
+/// Asks Confluent with the key of each connection.
+pub async fn run(args: CheckArgs) -> Result<u8> {
+    let mut flags = args.store.flags();
+    flags.connection = args.name;
+    let scene = Scene::open(flags)?;
+    let connections = scene.config.connections()?;
+    let results = scene
+        .each(connections, async |name| check(&scene, name).await)
+        .await;
+    results.report(args.format, |_| None, row, |_| {})
+}
+
+async fn check(scene: &Scene, name: &str) -> Result<Checked> {
+    let at = (scene.settings.clock)();
+    let asked = ask(scene, name).await;
+    let state = CheckState {
+        at,
+        error: asked.as_ref().err().map(Error::to_string),
+    };
+    connections::checked(&scene.store, name, &state).await?;
+    let Proof { day, costs } = asked?;
+    Ok(Checked { day, costs })
+}
+
+async fn ask(scene: &Scene, name: &str) -> Result<Proof> {
+    let mut settings = scene.config.confluent(name)?;
+    settings.policy = proof::impatient(settings.policy);
+    let client = Client::with_timing(settings, scene.timing())?;
+    proof::prove(&client, (scene.settings.clock)().date_naive()).await
+}
+
+fn row(checked: &Checked) -> String {
+    let row = vec![
+        checked.day.to_string(),
+        checked.costs.to_string(),
+        "works".to_string(),
+    ];
+    table(
+        &["day", "costs", "key"],
+        &[false, true, false],
+        std::iter::once(row),
+    )
+}

@@ -1,0 +1,181 @@
+//! `billstream connections remove`.
+
+use super::ask::KeyArgs;
+use crate::cli::args::StoreArgs;
+use crate::cli::run::Scene;
+use crate::config::Flags;
+use crate::config::edit::{self, Keep};
+use crate::config::notebook::Notebook;
+use crate::config::secret::Place;
+use crate::confluent::client::Client;
+use crate::confluent::iam::Iam;
+use crate::confluent::proof;
+use crate::confluent::set_up::Progress;
+use crate::error::{Error, Result};
+use crate::store::lease::Lease;
+use crate::store::{connections, runs, targets};
+
+/// Arguments of `connections remove`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Costs that were imported stay. With --revoke it asks for the Cloud API key of an organization administrator (or reads it
+from stdin, key and secret, a line each), which is used once and not kept.")]
+pub struct RemoveArgs {
+    /// Name of the connection
+    name: String,
+    /// Also delete the key at Confluent, and the roles and service account that a set-up made
+    #[arg(long)]
+    revoke: bool,
+    #[command(flatten)]
+    admin: KeyArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+/// Removes a connection.
+pub async fn run(args: RemoveArgs) -> Result<u8> {
+    let name = args.name.as_str();
+    let scene = Scene::open(Flags {
+        connection: Some(name.to_string()),
+        ..args.store.flags()
+    })?;
+    let config = &scene.config;
+    let places: Vec<Place> = config.key_places(name).map(|(_, place, _)| place).collect();
+    let keep = match places
+        .iter()
+        .any(|place| matches!(place, Place::Keyring(_)))
+    {
+        true => Keep::Keyring,
+        false => Keep::File,
+    };
+    let notebook = config
+        .place()
+        .map(|file| Notebook::beside(file, name, keep));
+    let notes = notebook.as_ref().map(Notebook::load).transpose()?.flatten();
+    if notes.is_none() {
+        super::known(&scene, name).await?;
+    }
+    let run = runs::new_run_id((scene.settings.clock)());
+    let lease = Lease::take(&scene.store, name, &run).await?;
+    let done = async {
+        if args.revoke {
+            revoke(&scene, &args, notes.unwrap_or_default()).await?;
+        }
+        forget(&scene, name, notebook.as_ref(), &places).await?;
+        say_what_stays(&scene, &args).await
+    };
+    let done = done.await;
+    lease.release().await?;
+    done.map(|()| 0)
+}
+
+/// Deletes at Confluent what the connection has, and what was made for it.
+async fn revoke(scene: &Scene, args: &RemoveArgs, notes: Progress) -> Result<()> {
+    let (config, name) = (&scene.config, args.name.as_str());
+    let mut keys: Vec<String> = notes.key.iter().chain(&notes.replaces).cloned().collect();
+    if config.has_credentials(name) {
+        keys.push(config.credentials(name)?.key);
+    }
+    let admin = args
+        .admin
+        .given(config, "administrator's Cloud API key")?
+        .credentials();
+    let mut settings = config.reaching(name, admin)?;
+    settings.policy = proof::impatient(settings.policy);
+    let admin = Client::new(settings)?;
+    let iam = Iam::new(&admin, None);
+    let account = notes.service_account.as_ref();
+    let mut others = 0;
+    if let Some(account) = account {
+        for key in iam.api_keys(&account.id).await? {
+            // One whose secret was lost has the name that was noted.
+            let named = !notes.key_name.is_empty() && key.display_name() == notes.key_name;
+            match named || keys.contains(&key.id) {
+                true => keys.push(key.id),
+                false => others += 1,
+            }
+        }
+    }
+    keys.sort();
+    keys.dedup();
+    for key in &keys {
+        iam.delete_api_key(key).await?;
+        eprintln!("API key {key}: deleted");
+    }
+    let Some(account) = account else {
+        if keys.is_empty() {
+            return Err(Error::config(format!("no key of `{name}` is known here"))
+                .with_hint("remove it without --revoke, and delete the key in Confluent Cloud"));
+        }
+        return Ok(());
+    };
+    if others > 0 {
+        eprintln!(
+            "service account `{}` ({}): stays, as it has {others} other keys",
+            account.name, account.id
+        );
+    } else if account.made {
+        iam.delete_service_account(&account.id).await?;
+        eprintln!(
+            "service account `{}` ({}): deleted",
+            account.name, account.id
+        );
+    } else {
+        for role in notes.role_bindings.iter().filter(|role| role.made) {
+            iam.delete_role_binding(&role.id).await?;
+            eprintln!("role {} ({}): deleted", role.name, role.id);
+        }
+    }
+    Ok(())
+}
+
+/// Takes the connection out of configuration and store, and its credentials out of our own places.
+async fn forget(
+    scene: &Scene,
+    name: &str,
+    notebook: Option<&Notebook>,
+    places: &[Place],
+) -> Result<()> {
+    let config = &scene.config;
+    if let (Some(file), true) = (
+        config.place(),
+        config.configured().iter().any(|c| c == name),
+    ) {
+        edit::remove_connection(file, name)?;
+        for keep in [Keep::File, Keep::Keyring] {
+            let own = edit::credentials_place(file, name, keep);
+            // Files and entries that somebody else made stay.
+            if places
+                .iter()
+                .any(|place| place.to_string() == own.to_string())
+            {
+                edit::forget(&own)?;
+            }
+        }
+    }
+    if let Some(notebook) = notebook {
+        notebook.discard()?;
+    }
+    connections::forget(&scene.store, name).await
+}
+
+async fn say_what_stays(scene: &Scene, args: &RemoveArgs) -> Result<()> {
+    let name = args.name.as_str();
+    eprintln!(
+        "connection `{name}` is removed; its imported costs stay in {}",
+        scene.store.display("")
+    );
+    if !args.revoke {
+        eprintln!(
+            "its API key is still good: delete it in Confluent Cloud if nothing else uses it"
+        );
+    }
+    let known = targets::load(&scene.store, name).await?;
+    if known != Default::default() {
+        eprintln!(
+            "CloudZero keeps what it was given: pause its connection there, and `billstream targets remove \
+             --connection {name}`"
+        );
+    }
+    Ok(())
+}
