@@ -9,8 +9,9 @@
 //! ```
 //!
 //! - [`cli`] turns arguments into calls and answers into text and exit codes.
-//! - [`config`] resolves settings: defaults, then environment, then flags.
-//! - [`confluent`] is the source: windows, pages, retries, decoding to Arrow.
+//! - [`config`] resolves settings: defaults, then a file, then environment, then flags; it keeps secrets.
+//! - [`connect`] sets connections up: keys are made, proven and written down.
+//! - [`confluent`] is the source: windows, pages, retries, decoding to Arrow; IAM and inventory.
 //! - [`engine`] is the DataFusion session, the SQL files and the functions they may use.
 //! - [`store`] is what lies on object storage: Delta tables, leases, run records, targets.
 //! - [`pipeline`] is the run: pull, transform, check, publish, deliver, one file a stage.
@@ -35,6 +36,7 @@ pub mod cli;
 pub mod cloudzero;
 pub mod config;
 pub mod confluent;
+pub mod connect;
 pub mod decimal;
 pub mod engine;
 pub mod error;

@@ -19,7 +19,7 @@ use crate::error::{Class, Error, Result};
 use crate::http::retry::Timing;
 use crate::pipeline::Job;
 use crate::pipeline::delivery::Delivery;
-use crate::pipeline::summary::{PeriodSummary, RunRecord};
+use crate::pipeline::summary::{PeriodSummary, RunRecord, reason};
 use crate::pipeline::targets::Targets;
 use crate::store::lease::Lease;
 use crate::store::{Store, connections, runs};
@@ -347,7 +347,7 @@ pub async fn under_lease<T>(
         received: outcome.received,
         error: match outcome.exit_code {
             0 => None,
-            _ => Some(connections::reason(&outcome.errors, outcome.periods)),
+            _ => Some(reason(&outcome.errors, outcome.periods)),
         },
     };
     let record = RunRecord {

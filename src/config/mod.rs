@@ -12,7 +12,6 @@ pub mod file;
 pub mod init;
 pub mod keyring;
 pub mod keys;
-pub mod notebook;
 pub mod secret;
 mod targets;
 mod value;

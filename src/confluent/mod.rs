@@ -7,6 +7,4 @@ pub mod iam;
 pub mod inventory;
 pub mod page;
 pub mod pages;
-pub mod proof;
-pub mod set_up;
 pub mod windows;

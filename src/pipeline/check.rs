@@ -9,9 +9,10 @@ use datafusion::prelude::SessionContext;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::facts::Facts;
+use super::inputs::{parameters, register};
 use super::publish::Tables;
 use super::pull::Pulled;
-use super::transform::{self, LineItems, parameters, register};
+use super::transform::{self, LineItems};
 use super::{Job, Stage};
 use crate::cloudzero::cbf;
 use crate::confluent::decode;

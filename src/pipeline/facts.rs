@@ -13,7 +13,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 use datafusion::prelude::SessionContext;
 
-use super::transform::{parameters, register};
+use super::inputs::{parameters, register};
 use super::{Job, tags};
 use crate::cloudzero::cbf::TAG_PREFIX;
 use crate::confluent::decode;

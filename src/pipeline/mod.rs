@@ -13,6 +13,7 @@ pub mod enrich;
 pub mod facts;
 pub mod health;
 pub mod import;
+pub mod inputs;
 pub mod months;
 pub mod publish;
 pub mod pull;

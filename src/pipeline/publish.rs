@@ -12,10 +12,11 @@ use tokio::sync::OnceCell;
 
 use super::Job;
 use super::facts::{self, Facts};
+use super::inputs::register;
 use super::months;
 use super::pull::Pulled;
 use super::summary::PeriodSummary;
-use super::transform::{self, LineItems, register};
+use super::transform::{self, LineItems};
 use super::window;
 use crate::confluent::decode;
 use crate::confluent::windows::BillingPeriod;

@@ -165,3 +165,36 @@ pub struct RunRecord<'a> {
     /// Errors, as they were shown.
     pub errors: Vec<String>,
 }
+
+/// Why a run did not end well, in a line.
+pub fn reason(errors: &[String], periods: &[PeriodSummary]) -> String {
+    let first = errors.first().and_then(|error| error.lines().next());
+    let held = || {
+        let held = periods.iter().find(|period| period.held.is_some())?;
+        Some(format!(
+            "{} is held: {}",
+            held.billing_period,
+            held.held.as_deref()?
+        ))
+    };
+    let more = match errors.len() {
+        0 | 1 => String::new(),
+        many => format!(" (and {} more)", many - 1),
+    };
+    match first.map(str::to_string).or_else(held) {
+        Some(reason) => reason + &more,
+        None => "not all went well".to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_is_a_line() {
+        let errors = |texts: &[&str]| texts.iter().map(|t| t.to_string()).collect::<Vec<_>>();
+        assert_eq!(reason(&errors(&["a\nb", "c", "d"]), &[]), "a (and 2 more)");
+        assert_eq!(reason(&[], &[]), "not all went well");
+    }
+}

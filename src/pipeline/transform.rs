@@ -3,19 +3,18 @@
 //! The month streams: each stream of the query writes one Parquet file. No network is touched.
 
 use arrow::datatypes::SchemaRef;
-use datafusion::common::ScalarValue;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 use tokio::task::JoinSet;
 
 use super::Job;
 use super::facts::{self, Facts};
+use super::inputs::{parameters, register};
 use crate::cloudzero::cbf;
 use crate::confluent::decode;
 use crate::confluent::windows::BillingPeriod;
-use crate::engine::sql_files::{Parameters, SqlFile, short_digest};
-use crate::engine::{self, files::FilesTable};
+use crate::engine;
+use crate::engine::sql_files::{SqlFile, short_digest};
 use crate::error::{Error, Result};
 use crate::store::Store;
 use crate::store::staging::Staging;
@@ -52,37 +51,6 @@ pub fn mapping_version(job: &Job) -> Result<String> {
     let model = job.sql.get(MODEL)?;
     let text = format!("{}\0{}", model.text, job.cloud_provider);
     Ok(short_digest(&text))
-}
-
-/// The parameters that SQL files may use.
-pub fn parameters(job: &Job, period: BillingPeriod) -> Parameters {
-    vec![
-        ("connection", ScalarValue::from(job.connection.as_str())),
-        ("billing_period", ScalarValue::from(period.to_string())),
-        (
-            "cloud_provider",
-            ScalarValue::from(job.cloud_provider.as_str()),
-        ),
-    ]
-}
-
-/// Registers files of a month as a table of the session.
-pub fn register(
-    job: &Job,
-    context: &SessionContext,
-    name: &str,
-    columns: &SchemaRef,
-    period: BillingPeriod,
-    files: &[DataFile],
-) -> Result<()> {
-    let files = files
-        .iter()
-        .map(|file| (job.connection.clone(), period, file.clone()));
-    let table = FilesTable::new(&job.store, name, columns, files)?;
-    context
-        .register_table(name, std::sync::Arc::new(table))
-        .map(|_| ())
-        .map_err(|e| engine::failed(&format!("table {name}"), &e))
 }
 
 /// Maps the costs in `costs` (files of the `costs` table, committed or not) to line items.

@@ -2,8 +2,8 @@
 
 use super::catalogue::{LINES, position};
 use super::meter::{Discount, Level::*, Meter};
-use super::organization::{ENVIRONMENTS, Resource, meter};
 use super::random::{Random, mix};
+use super::resource::{ENVIRONMENTS, Resource, meter};
 
 /// Line types of the bulk resources, by kind; the mix is repeated.
 const BULK: [(&str, &[&str]); 8] = [

@@ -49,6 +49,7 @@ mod meter;
 mod oddities;
 mod organization;
 mod random;
+mod resource;
 mod sabotage;
 mod server;
 mod state;

@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{Store, runs};
 use crate::error::{Error, Result};
-use crate::pipeline::summary::PeriodSummary;
 
 /// What is known of a connection.
 #[derive(Debug, Clone, Default)]
@@ -170,27 +169,6 @@ pub async fn run_ended(store: &Store, connection: &str, ended: Ended<'_>) -> Res
     write(store, connection, "run", &state).await
 }
 
-/// Why a run did not end well, in a line.
-pub fn reason(errors: &[String], periods: &[PeriodSummary]) -> String {
-    let first = errors.first().and_then(|error| error.lines().next());
-    let held = || {
-        let held = periods.iter().find(|period| period.held.is_some())?;
-        Some(format!(
-            "{} is held: {}",
-            held.billing_period,
-            held.held.as_deref()?
-        ))
-    };
-    let more = match errors.len() {
-        0 | 1 => String::new(),
-        many => format!(" (and {} more)", many - 1),
-    };
-    match first.map(str::to_string).or_else(held) {
-        Some(reason) => reason + &more,
-        None => "not all went well".to_string(),
-    }
-}
-
 /// Remembers how Confluent answered without a run.
 pub async fn checked(store: &Store, connection: &str, state: &CheckState) -> Result<()> {
     write(store, connection, "check", state).await
@@ -287,12 +265,5 @@ mod tests {
         );
         forget(&store, "acme").await.unwrap();
         assert!(names(&store).await.unwrap().is_empty());
-    }
-
-    #[test]
-    fn the_reason_is_a_line() {
-        let errors = |texts: &[&str]| texts.iter().map(|t| t.to_string()).collect::<Vec<_>>();
-        assert_eq!(reason(&errors(&["a\nb", "c", "d"]), &[]), "a (and 2 more)");
-        assert_eq!(reason(&[], &[]), "not all went well");
     }
 }

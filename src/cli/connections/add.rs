@@ -14,7 +14,7 @@ use crate::config::keys::{self, Key};
 use crate::config::secret::{Credentials, Place};
 use crate::config::{Config, DEFAULT_CONNECTION, Flags, check_name};
 use crate::confluent::client::Client;
-use crate::confluent::proof;
+use crate::connect::proof;
 use crate::error::{Error, Result};
 use crate::pipeline::import::Options;
 use crate::pipeline::months::Selection;
@@ -104,7 +104,7 @@ impl AddArgs {
     /// What a set-up is asked to do.
     fn wish(&self) -> set_up::Asked {
         set_up::Asked {
-            wish: crate::confluent::set_up::Wish {
+            wish: crate::connect::set_up::Wish {
                 connection: self.name.clone(),
                 organization: self.organization.clone(),
                 service_account: self.service_account.clone(),

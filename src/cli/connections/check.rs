@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::cli::args::{StoreArgs, SummaryFormat};
 use crate::cli::run::Scene;
 use crate::confluent::client::Client;
-use crate::confluent::proof::{self, Proof};
+use crate::connect::proof::{self, Proof};
 use crate::engine::text::table;
 use crate::error::{Error, Result};
 use crate::store::connections::{self, CheckState};

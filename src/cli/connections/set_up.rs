@@ -1,14 +1,15 @@
-//! `billstream connections add confluent --setup`: the command's side of [`crate::confluent::set_up`].
+//! `billstream connections add confluent --setup`: the command's side of [`crate::connect::set_up`].
 
 use std::path::Path;
 
 use crate::cli::print;
 use crate::config::edit::Keep;
-use crate::config::notebook::Notebook;
 use crate::config::secret::Credentials;
 use crate::confluent::client::Client;
 use crate::confluent::iam::Iam;
-use crate::confluent::set_up::{self, Progress, Wish};
+use crate::connect::notebook::Notebook;
+use crate::connect::notebook::Progress;
+use crate::connect::set_up::{self, Wish};
 use crate::error::{Error, Result};
 
 /// What a set-up is asked to do.

@@ -9,7 +9,7 @@ use datafusion::logical_expr::{Expr, lit, when};
 use datafusion::prelude::{SessionContext, coalesce, ident};
 
 use super::super::Job;
-use super::super::transform::register;
+use super::super::inputs::register;
 use crate::cloudzero::cbf;
 use crate::cloudzero::read_back::{LineSums, LineTotals};
 use crate::confluent::windows::BillingPeriod;

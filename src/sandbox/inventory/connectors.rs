@@ -6,7 +6,7 @@ use crate::sandbox::access::{Right, authorize};
 use crate::sandbox::answers::{connect_refusal, json};
 use crate::sandbox::call::{Answer, Call};
 use crate::sandbox::iam::SERVICE_ACCOUNT;
-use crate::sandbox::organization::Resource;
+use crate::sandbox::resource::Resource;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};

@@ -1,7 +1,7 @@
 //! What the inventory says beyond ids and names. It follows from them, and agrees with the costs.
 
-use crate::sandbox::organization::Resource;
 use crate::sandbox::random::fingerprint;
+use crate::sandbox::resource::Resource;
 use chrono::{Days, NaiveDate};
 
 /// Where an environment is.

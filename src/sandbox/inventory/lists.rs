@@ -9,7 +9,7 @@ use crate::sandbox::access::Right;
 use crate::sandbox::call::{Answer, Call};
 use crate::sandbox::iam::SERVICE_ACCOUNT;
 use crate::sandbox::list::Query;
-use crate::sandbox::organization::Resource;
+use crate::sandbox::resource::Resource;
 use serde_json::{Value, json};
 
 /// ECKUs that a cluster without CKUs may use at most.

@@ -6,8 +6,9 @@ use super::List;
 use crate::sandbox::Options;
 use crate::sandbox::bulk::{base36, environment_name};
 use crate::sandbox::history::costs_per_day;
-use crate::sandbox::organization::{ENVIRONMENTS, Resource, resources};
+use crate::sandbox::organization::resources;
 use crate::sandbox::random::{fingerprint, mix};
+use crate::sandbox::resource::{ENVIRONMENTS, Resource};
 use std::collections::BTreeMap;
 
 /// An environment with its resources.

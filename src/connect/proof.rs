@@ -5,9 +5,9 @@ use std::time::Duration;
 use chrono::{Days, NaiveDate, TimeDelta};
 use reqwest::StatusCode;
 
-use super::client::{BodyError, Client, Failure};
-use super::decode::decode_page;
-use super::windows::Window;
+use crate::confluent::client::{BodyError, Client, Failure};
+use crate::confluent::decode::decode_page;
+use crate::confluent::windows::Window;
 use crate::error::{Class, Error, Result};
 use crate::http::retry::Policy;
 

@@ -6,12 +6,11 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use serde::{Deserialize, Serialize};
 
-use super::client::Failure;
-use super::iam::{ApiKey, Iam, Organization};
-use crate::config::notebook::Notebook;
+use super::notebook::{Notebook, Progress, Thing};
 use crate::config::secret::Credentials;
+use crate::confluent::client::Failure;
+use crate::confluent::iam::{ApiKey, Iam, Organization};
 use crate::error::{Error, Result};
 
 /// The role that costs take.
@@ -36,80 +35,6 @@ pub struct Wish {
     pub service_account: String,
     /// Whether names and regions are wanted.
     pub inventory: bool,
-}
-
-/// What a set-up found or made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Thing {
-    /// Its id.
-    pub id: String,
-    /// Its name, or its role.
-    pub name: String,
-    /// Whether the set-up made it; else it was there before.
-    pub made: bool,
-}
-
-/// How far a set-up or a rotation came. It holds no secrets.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
-    /// The service account.
-    pub service_account: Option<Thing>,
-    /// Its roles.
-    #[serde(default)]
-    pub role_bindings: Vec<Thing>,
-    /// The name that the new key has, and no other one.
-    #[serde(default)]
-    pub key_name: String,
-    /// The new key.
-    pub key: Option<String>,
-    /// The key that it takes the place of.
-    pub replaces: Option<String>,
-    /// Whether it came to its end.
-    #[serde(default)]
-    pub finished: bool,
-}
-
-impl Progress {
-    /// What was made so far, in words; nothing when nothing was.
-    pub fn made(&self) -> Vec<String> {
-        let account = self.service_account.iter().filter(|thing| thing.made);
-        let account = account.map(|a| format!("service account `{}` ({})", a.name, a.id));
-        let roles = self.role_bindings.iter().filter(|thing| thing.made);
-        let roles = roles.map(|role| format!("role {} ({})", role.name, role.id));
-        let key = self.key.iter().map(|key| format!("API key {key}"));
-        account.chain(roles).chain(key).collect()
-    }
-
-    /// Commands of Confluent's own tool that take back what was made.
-    pub fn undo(&self) -> Vec<String> {
-        match &self.service_account {
-            // Its keys and roles go along.
-            Some(account) if account.made => {
-                vec![format!(
-                    "confluent iam service-account delete {}",
-                    account.id
-                )]
-            }
-            _ => {
-                let key = self
-                    .key
-                    .iter()
-                    .map(|key| format!("confluent api-key delete {key}"));
-                let roles = self.role_bindings.iter().filter(|role| role.made);
-                let account = self
-                    .service_account
-                    .as_ref()
-                    .map_or("", |account| &account.id);
-                let roles = roles.map(|role| {
-                    format!(
-                        "confluent iam rbac role-binding delete --principal User:{account} --role {}",
-                        role.name
-                    )
-                });
-                key.chain(roles).collect()
-            }
-        }
-    }
 }
 
 /// Finds or makes the service account and its roles.
