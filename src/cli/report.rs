@@ -8,7 +8,7 @@ use super::args::SummaryFormat;
 use super::output::summary_table;
 use super::run::{Outcome, Reach, Results, Scene, month_errors, under_lease};
 use super::{print, print_json, show_error};
-use crate::confluent::client::Client;
+use crate::confluent::client::{Client, impatient};
 use crate::error::{Class, Result};
 use crate::pipeline;
 use crate::pipeline::delivery;
@@ -19,6 +19,10 @@ use crate::store::Store;
 /// Imports a connection from Confluent, or whoever plays it.
 pub async fn from_confluent(scene: &Scene, connection: &str, options: &Options) -> Result<Summary> {
     let confluent = scene.config.confluent(connection)?;
+    let inventory = match scene.config.connection(connection)?.inventory && !options.dry_run {
+        true => Some(Client::with_timing(impatient(&confluent), scene.timing())?),
+        false => None,
+    };
     let client = Arc::new(Client::with_timing(confluent, scene.timing())?);
     let reach = match options.no_deliver {
         true => Reach::Store,
@@ -29,7 +33,12 @@ pub async fn from_confluent(scene: &Scene, connection: &str, options: &Options) 
         job.targets.check_key()?;
     }
     let command = if options.pull_only { "pull" } else { "import" };
-    let work = pipeline::import::import(&job, &client, options);
+    let work = async {
+        if let Some(client) = &inventory {
+            pipeline::enrich::enrich(&job, client).await;
+        }
+        pipeline::import::import(&job, &client, options).await
+    };
     let summary = under_lease(command, &job, options.dry_run, work, outcome_of).await;
     bar.finish_and_clear();
     let stats = client.stats();

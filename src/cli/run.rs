@@ -125,7 +125,6 @@ impl Scene {
             connection: configured.name,
             cloud_provider: configured.cloud_provider,
             currency: configured.currency,
-            inventory: configured.inventory,
             tags: settings.tags.clone(),
             sql: self.sql.clone(),
             limits: settings.limits,

@@ -29,7 +29,7 @@ mod tests;
 mod tokens;
 
 pub use crate::http::failure::Failure;
-pub use settings::{PAGE_SIZE, REQUESTS_PER_SECOND, Settings};
+pub use settings::{PAGE_SIZE, REQUESTS_PER_SECOND, Settings, impatient};
 pub use tokens::{TokenGuard, next_token};
 
 use exchange::Request;

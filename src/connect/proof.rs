@@ -9,17 +9,11 @@ use crate::confluent::client::{BodyError, Client, Failure};
 use crate::confluent::decode::decode_page;
 use crate::confluent::windows::Window;
 use crate::error::{Class, Error, Result};
-use crate::http::retry::Policy;
 
 /// Costs of a day this far back are complete (docs: up to 72 hours).
 const DAYS_BACK: u64 = 4;
 /// Clocks that are further apart than this are told about.
 const CLOCK_APART: TimeDelta = TimeDelta::minutes(15);
-/// How often a question is repeated: somebody waits for the answer.
-const POLICY: Policy = Policy {
-    max_attempts: 3,
-    max_elapsed: Duration::from_secs(30),
-};
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
@@ -30,14 +24,6 @@ pub struct Proof {
     pub day: NaiveDate,
     /// Costs on its first page.
     pub costs: usize,
-}
-
-/// The policy for questions that somebody waits for: no more than `configured`.
-pub fn impatient(configured: Policy) -> Policy {
-    Policy {
-        max_attempts: configured.max_attempts.min(POLICY.max_attempts),
-        max_elapsed: configured.max_elapsed.min(POLICY.max_elapsed),
-    }
 }
 
 /// Asks for the costs of one day.

@@ -16,11 +16,11 @@ const GOOD_FOR: TimeDelta = TimeDelta::hours(24);
 /// What failed is tried again after this long.
 const AGAIN_AFTER: TimeDelta = TimeDelta::hours(1);
 
-/// Takes the inventory of the job's connection, unless that was done within a day or `fresh` says so. Call it
-/// with the connection's lease.
-pub async fn enrich(job: &Job, client: &Client, fresh: bool) {
+/// Takes the inventory of the job's connection, unless that was done within a day. Call it with the
+/// connection's lease.
+pub async fn enrich(job: &Job, client: &Client) {
     let _stage = Stage::begin("enrich");
-    match try_enrich(job, client, fresh).await {
+    match try_enrich(job, client).await {
         Ok(problems) => {
             for problem in problems {
                 tracing::warn!(connection = %job.connection, %problem, "Some names and regions are not known.");
@@ -36,7 +36,7 @@ pub async fn enrich(job: &Job, client: &Client, fresh: bool) {
     }
 }
 
-async fn try_enrich(job: &Job, client: &Client, fresh: bool) -> Result<Vec<String>> {
+async fn try_enrich(job: &Job, client: &Client) -> Result<Vec<String>> {
     let now = (job.clock)();
     let known = connections::inventory(&job.store, &job.connection).await?;
     let known = known.filter(|state| {
@@ -46,7 +46,7 @@ async fn try_enrich(job: &Job, client: &Client, fresh: bool) -> Result<Vec<Strin
         };
         now - state.taken_at < good_for
     });
-    if known.is_some() && !fresh {
+    if known.is_some() {
         return Ok(Vec::new());
     }
     (job.progress)("asking Confluent for names and regions".to_string());

@@ -13,7 +13,7 @@ use super::pull::{self, Pulled};
 use super::summary::{PeriodSummary, Status, Summary};
 use super::window::plain;
 use super::{Job, Stage};
-use super::{check, enrich, transform};
+use super::{check, transform};
 use crate::confluent::client::{Client, Failure};
 use crate::confluent::windows::BillingPeriod;
 use crate::error::{Class, Error, Result};
@@ -51,9 +51,6 @@ impl Options {
 /// Only what concerns the whole run; a month's own error is in the summary.
 pub async fn import(job: &Job, client: &Arc<Client>, options: &Options) -> Result<Summary> {
     let today = (job.clock)().date_naive();
-    if job.inventory && !options.dry_run {
-        enrich::enrich(job, client, false).await;
-    }
     let mut tables = Tables::open(job).await?;
     let selected = select(job, &tables, options, today).await?;
     let mut summary = Summary {

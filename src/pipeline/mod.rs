@@ -70,8 +70,6 @@ pub struct Job {
     pub cloud_provider: String,
     /// ISO 4217 code; shown, never converted.
     pub currency: String,
-    /// Whether Confluent is asked for names and regions.
-    pub inventory: bool,
     /// Path or URL of the CSV file of tags.
     pub tags: Option<String>,
     /// Mapping and checks.

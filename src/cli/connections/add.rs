@@ -191,8 +191,7 @@ fn reaching(config: &Config, args: &AddArgs, credentials: Credentials) -> Result
             .parse()
             .map_err(|e| Error::usage(format!("--endpoint is not a URL: {e}")))?;
     }
-    settings.policy = proof::impatient(settings.policy);
-    Client::new(settings)
+    super::client(settings)
 }
 
 /// Asks for costs with the new key, and says what came.

@@ -4,7 +4,6 @@ use serde::Serialize;
 
 use crate::cli::args::{StoreArgs, SummaryFormat};
 use crate::cli::run::Scene;
-use crate::confluent::client::Client;
 use crate::connect::proof::{self, Proof};
 use crate::engine::text::table;
 use crate::error::{Error, Result};
@@ -56,9 +55,7 @@ async fn check(scene: &Scene, name: &str) -> Result<Checked> {
 }
 
 async fn ask(scene: &Scene, name: &str) -> Result<Proof> {
-    let mut settings = scene.config.confluent(name)?;
-    settings.policy = proof::impatient(settings.policy);
-    let client = Client::with_timing(settings, scene.timing())?;
+    let client = super::client(scene.config.confluent(name)?)?;
     proof::prove(&client, (scene.settings.clock)().date_naive()).await
 }
 

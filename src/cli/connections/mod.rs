@@ -12,6 +12,7 @@ use clap::Subcommand;
 
 use super::args::StoreArgs;
 use super::run::Scene;
+use crate::confluent::client::{Client, Settings, impatient};
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
 use crate::store::connections;
@@ -98,6 +99,11 @@ async fn resume(args: NamedArgs) -> Result<u8> {
     connections::resume(&scene.store, &args.name).await?;
     eprintln!("`{}` is imported and delivered again", args.name);
     Ok(0)
+}
+
+/// A client for somebody who waits.
+fn client(settings: Settings) -> Result<Client> {
+    Client::new(impatient(&settings))
 }
 
 /// Refuses a name that neither the configuration nor the store knows.

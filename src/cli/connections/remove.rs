@@ -6,11 +6,9 @@ use crate::cli::run::Scene;
 use crate::config::Flags;
 use crate::config::edit::{self, Keep};
 use crate::config::secret::Place;
-use crate::confluent::client::Client;
 use crate::confluent::iam::Iam;
 use crate::connect::notebook::Notebook;
 use crate::connect::notebook::Progress;
-use crate::connect::proof;
 use crate::error::{Error, Result};
 use crate::store::lease::Lease;
 use crate::store::{connections, runs, targets};
@@ -80,9 +78,7 @@ async fn revoke(scene: &Scene, args: &RemoveArgs, notes: Progress) -> Result<()>
         .admin
         .given(config, "administrator's Cloud API key")?
         .credentials();
-    let mut settings = config.reaching(name, admin)?;
-    settings.policy = proof::impatient(settings.policy);
-    let admin = Client::new(settings)?;
+    let admin = super::client(config.reaching(name, admin)?)?;
     let iam = Iam::new(&admin, None);
     let account = notes.service_account.as_ref();
     let mut others = 0;

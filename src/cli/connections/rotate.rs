@@ -10,7 +10,6 @@ use crate::cli::run::Scene;
 use crate::config::edit::{self, Keep, Set};
 use crate::config::secret::{Credentials, Place};
 use crate::config::{Config, Flags, keys};
-use crate::confluent::client::Client;
 use crate::confluent::iam::Iam;
 use crate::connect::notebook::Notebook;
 use crate::connect::notebook::Progress;
@@ -55,7 +54,7 @@ pub async fn run(args: RotateArgs) -> Result<u8> {
         .admin
         .given(config, "administrator's Cloud API key")?
         .credentials();
-    let admin = patient_client(config, name, admin)?;
+    let admin = super::client(config.reaching(name, admin)?)?;
     let iam = Iam::new(&admin, None);
 
     // Runs would use a key that is about to go.
@@ -133,7 +132,7 @@ impl Rotation<'_> {
         let name = self.args.name.as_str();
         let say = |text: &str| eprintln!("{text}");
         let new = set_up::key(self.iam, owner, name, self.notebook, progress, &say).await?;
-        let client = patient_client(&self.scene.config, name, new.clone())?;
+        let client = super::client(self.scene.config.reaching(name, new.clone())?)?;
         let today = (self.scene.settings.clock)().date_naive();
         let patience = Duration::from_secs(self.args.wait_secs);
         let proof = proof::prove_new(&client, today, patience, false, &say).await?;
@@ -202,13 +201,6 @@ fn begun(notebook: &Notebook, name: &str) -> Result<Progress> {
         ))),
         earlier => Ok(earlier.unwrap_or_default()),
     }
-}
-
-/// A client for the connection's organization, for somebody who waits.
-fn patient_client(config: &Config, name: &str, credentials: Credentials) -> Result<Client> {
-    let mut settings = config.reaching(name, credentials)?;
-    settings.policy = proof::impatient(settings.policy);
-    Client::new(settings)
 }
 
 /// An error before the switch.

@@ -1,6 +1,7 @@
 //! How to reach Confluent, and whether credentials may be sent there.
 
 use std::fmt;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -48,6 +49,20 @@ impl Settings {
             policy: Policy::default(),
             requests_per_second: REQUESTS_PER_SECOND,
         }
+    }
+}
+
+/// The same settings for questions that somebody waits for, or that may go unanswered: three attempts within half
+/// a minute, if no fewer are configured.
+pub fn impatient(settings: &Settings) -> Settings {
+    let configured = settings.policy;
+    let policy = Policy {
+        max_attempts: configured.max_attempts.min(3),
+        max_elapsed: configured.max_elapsed.min(Duration::from_secs(30)),
+    };
+    Settings {
+        policy,
+        ..settings.clone()
     }
 }
 
