@@ -1,5 +1,6 @@
 //! `billstream config`: where settings come from, a file to begin with, and what is wrong with one.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Subcommand;
@@ -13,6 +14,7 @@ use crate::engine::sql_files::SqlFiles;
 use crate::engine::text::table;
 use crate::error::{Class, Error, Result};
 use crate::explore::source;
+use crate::pipeline::tags;
 use crate::store::remote;
 
 /// Arguments of `config`.
@@ -51,11 +53,11 @@ enum Command {
 }
 
 /// Runs `config`.
-pub fn run(args: ConfigArgs) -> Result<u8> {
+pub async fn run(args: ConfigArgs) -> Result<u8> {
     match args.command {
         Command::Show { store, format } => show(&Config::load(store.flags())?, format),
         Command::Init { config } => init(config),
-        Command::Check { store } => check(store.flags()),
+        Command::Check { store } => check(store.flags()).await,
     }
 }
 
@@ -140,7 +142,7 @@ fn init(config: Option<PathBuf>) -> Result<u8> {
 }
 
 /// Reads everything, shows everything that is wrong, and ends with the class of the first error.
-fn check(flags: Flags) -> Result<u8> {
+async fn check(flags: Flags) -> Result<u8> {
     let config = Config::load(flags)?;
     let mut errors: Vec<Error> = Vec::new();
     let connections = shown_connections(&config);
@@ -155,14 +157,16 @@ fn check(flags: Flags) -> Result<u8> {
             note(value.map_or(Ok(()), |value| value.check()));
         }
     }
-    note(config.settings().and_then(|settings| {
-        let sql = SqlFiles::load(settings.sql_dir.as_deref())?;
-        source::named(&config.sources(), &[], &sql)?;
-        settings
-            .tags
-            .iter()
-            .try_for_each(|tags| remote::url_of(tags).map(|_| ()))
-    }));
+    match config.settings() {
+        Ok(settings) => {
+            let sql = SqlFiles::load(settings.sql_dir.as_deref());
+            note(sql.and_then(|sql| source::named(&config.sources(), &[], &sql).map(|_| ())));
+            if let Some(tags) = settings.tags {
+                note(check_tags(&tags).await);
+            }
+        }
+        Err(error) => note(Err(error)),
+    }
     for name in &connections {
         note(config.connection(name).map(|_| ()));
         note(config.targets(name).map(|_| ()));
@@ -172,7 +176,8 @@ fn check(flags: Flags) -> Result<u8> {
                 .and_then(|settings| crate::confluent::client::Client::new(settings).map(|_| ())),
         );
     }
-    errors.dedup_by_key(|error| error.to_string());
+    let mut told = BTreeSet::new();
+    errors.retain(|error| told.insert(error.to_string()));
     for error in &errors {
         show_error(error);
     }
@@ -187,4 +192,12 @@ fn check(flags: Flags) -> Result<u8> {
         Class::Bug => Class::Bug.exit_code(),
         _ => Class::Config.exit_code(),
     }))
+}
+
+/// Reads the file of tags, if it is on this computer.
+async fn check_tags(location: &str) -> Result<()> {
+    match remote::url_of(location)?.scheme() {
+        "file" => tags::read(location).await.map(|_| ()),
+        _ => Ok(()),
+    }
 }

@@ -148,7 +148,7 @@ async fn run(cli: Cli) -> Result<u8> {
         Command::Verify(args) => verify::run(args).await,
         Command::Connections(args) => connections::run(args).await,
         Command::Status(args) => connections::status(args).await,
-        Command::Config(args) => config::run(args),
+        Command::Config(args) => config::run(args).await,
         Command::Targets(args) => targets::run(args).await,
         Command::Query(args) => query::run(args).await,
         Command::Shell(args) => shell::run(args).await,
