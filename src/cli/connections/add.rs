@@ -75,9 +75,9 @@ pub struct AddArgs {
     /// Where Confluent's API is [default: https://api.confluent.cloud]
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
-    /// Seconds to wait for a key that is so new that Confluent does not take it yet
-    #[arg(long, value_name = "SECONDS", default_value_t = 180)]
-    wait_secs: u64,
+    /// Seconds to wait for a key that is so new that Confluent does not take it yet [default: 60, with --setup 180]
+    #[arg(long, value_name = "SECONDS")]
+    wait_secs: Option<u64>,
     /// Take the place of a connection of that name
     #[arg(long)]
     replace: bool,
@@ -203,7 +203,8 @@ async fn prove(
 ) -> Result<()> {
     let client = reaching(config, args, credentials)?;
     let today = (config.settings()?.clock)().date_naive();
-    let patience = Duration::from_secs(args.wait_secs);
+    let default = if args.setup { 180 } else { 60 };
+    let patience = Duration::from_secs(args.wait_secs.unwrap_or(default));
     let say = |text: &str| eprintln!("{text}");
     let proof = proof::prove_new(&client, today, patience, role_is_new, &say).await?;
     eprintln!(

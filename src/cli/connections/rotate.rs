@@ -86,7 +86,8 @@ struct Rotation<'r> {
 impl Rotation<'_> {
     async fn rotate(&self, present: &Credentials, progress: &mut Progress) -> Result<()> {
         let name = self.args.name.as_str();
-        if progress.key.as_ref() != Some(&present.key) {
+        let switched = progress.replaces.is_some() && progress.key.as_ref() == Some(&present.key);
+        if !switched {
             let owner = self.owner(present, progress).await?;
             if progress.replaces.is_none() {
                 progress.replaces = Some(present.key.clone());

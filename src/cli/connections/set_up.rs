@@ -68,8 +68,8 @@ pub async fn run(admin: &Client, file: &Path, asked: &Asked) -> Result<New> {
             eprintln!("an earlier set-up of `{name}` was cut off: going on where it stopped");
             earlier
         }
-        // What is there was replaced on purpose; its notes end with it.
-        _ => Progress::default(),
+        Some(earlier) => anew(earlier),
+        None => Progress::default(),
     };
     let iam = Iam::new(admin, None);
     let say = |text: &str| eprintln!("{text}");
@@ -92,6 +92,18 @@ pub async fn run(admin: &Client, file: &Path, asked: &Asked) -> Result<New> {
             progress,
         }),
         Err(error) => Err(with_undo(error, name, &progress)),
+    }
+}
+
+/// A set-up after one that came to its end: what that made is made already, but for the key.
+fn anew(earlier: Progress) -> Progress {
+    if let Some(key) = &earlier.key {
+        eprintln!("the key that it had is good still: confluent api-key delete {key}");
+    }
+    Progress {
+        service_account: earlier.service_account,
+        role_bindings: earlier.role_bindings,
+        ..Progress::default()
     }
 }
 
