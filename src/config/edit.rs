@@ -103,7 +103,10 @@ impl Config {
                 .with_hint("name one with --config or BILLSTREAM_CONFIG, or set HOME")
         })?;
         // Another user's file, or a read-only one, shows now rather than after a key was made.
-        edit(path, |_| Ok(()))?;
+        match path.exists() {
+            true => edit(path, |_| Ok(()))?,
+            false => secret::writable_beside(path)?,
+        }
         Ok(path.to_path_buf())
     }
 }

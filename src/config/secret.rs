@@ -162,6 +162,22 @@ pub fn write_private(path: &Path, text: &str) -> Result<()> {
     file.persist(path).map(|_| ()).map_err(|e| failed(&e.error))
 }
 
+/// Whether [`write_private`] could write a file; nothing but its folder is made.
+///
+/// # Errors
+/// Class configuration.
+pub fn writable_beside(path: &Path) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    private_folder(folder)?;
+    match tempfile::NamedTempFile::new_in(folder) {
+        Ok(_) => Ok(()),
+        Err(e) => Err(Error::config(format!(
+            "cannot write `{}`: {e}",
+            path.display()
+        ))),
+    }
+}
+
 /// Makes a folder that only its owner may enter, if it is not there.
 fn private_folder(folder: &Path) -> Result<()> {
     let mut builder = std::fs::DirBuilder::new();
