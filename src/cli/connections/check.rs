@@ -33,8 +33,11 @@ struct Checked {
 /// Asks Confluent with the key of each connection.
 pub async fn run(args: CheckArgs) -> Result<u8> {
     let mut flags = args.store.flags();
-    flags.connection = args.name;
+    flags.connection = args.name.clone();
     let scene = Scene::open(flags)?;
+    if let Some(name) = &args.name {
+        super::known(&scene, name).await?;
+    }
     let connections = scene.config.connections()?;
     let results = scene
         .each(connections, async |name| check(&scene, name).await)
@@ -49,7 +52,11 @@ async fn check(scene: &Scene, name: &str) -> Result<Checked> {
         at,
         error: asked.as_ref().err().map(Error::to_string),
     };
-    connections::checked(&scene.store, name, &state).await?;
+    // Somebody who has no connection yet does not get one by asking.
+    let config = &scene.config;
+    if config.has_credentials(name) || config.configured().iter().any(|known| known == name) {
+        connections::checked(&scene.store, name, &state).await?;
+    }
     let Proof { day, costs } = asked?;
     Ok(Checked { day, costs })
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::super::args::{StoreArgs, SummaryFormat};
 use super::super::run::{Reach, Scene};
 use super::super::{print, print_json};
-use crate::config::{DEFAULT_CONNECTION, keys};
+use crate::config::keys;
 use crate::engine::text::table;
 use crate::error::{Class, Result};
 use crate::pipeline::health::{self, Expected, Health};
@@ -89,9 +89,13 @@ pub async fn show(args: ShowArgs) -> Result<u8> {
 pub async fn names(scene: &Scene) -> Result<BTreeSet<String>> {
     let mut names = connections::names(&scene.store).await?;
     names.extend(scene.config.configured().iter().cloned());
-    if scene.config.has_credentials(DEFAULT_CONNECTION) && scene.config.configured().is_empty() {
-        names.insert(DEFAULT_CONNECTION.to_string());
-    }
+    // The one that the environment makes.
+    let taken = scene.config.connections().unwrap_or_default();
+    names.extend(
+        taken
+            .into_iter()
+            .filter(|name| scene.config.has_credentials(name)),
+    );
     Ok(names)
 }
 
