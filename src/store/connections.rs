@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Store, runs};
+use super::Store;
 use crate::error::{Error, Result};
 
 /// What is known of a connection.
@@ -131,16 +131,13 @@ pub async fn known(store: &Store, connection: &str) -> Result<Known> {
     })
 }
 
-/// The connections of which anything is kept, costs included.
+/// The connections of which anything is kept here. One that was removed is none, though its costs stay.
 pub async fn names(store: &Store) -> Result<BTreeSet<String>> {
     let listed = store.list(FOLDER).await?;
     let listed = listed
         .iter()
         .filter_map(|path| path.strip_prefix(FOLDER)?.split('/').nth(1));
-    let mut names: BTreeSet<String> = listed.map(str::to_string).collect();
-    let months = runs::months(store).await?;
-    names.extend(months.into_iter().map(|(connection, _)| connection));
-    Ok(names)
+    Ok(listed.map(str::to_string).collect())
 }
 
 /// Remembers how a run ended. Call it with the connection's lease.
