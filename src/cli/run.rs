@@ -149,14 +149,14 @@ impl Scene {
     /// The connections that a command works on: those of [`Config::connections`] that are not paused.
     ///
     /// # Errors
-    /// Class usage, for a paused one where no other is left.
+    /// Class usage, for a paused one that is named.
     pub async fn active(&self) -> Result<Vec<String>> {
         let all = self.config.connections()?;
         let mut active = Vec::new();
         for name in &all {
             match connections::paused(&self.store, name).await? {
                 None => active.push(name.clone()),
-                Some(paused) if all.len() == 1 => {
+                Some(paused) if self.config.is_named(name) => {
                     let since = paused.since.format("%Y-%m-%d %H:%M:%SZ");
                     return Err(Error::usage(format!(
                         "connection `{name}` is paused since {since}"

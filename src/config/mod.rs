@@ -239,6 +239,11 @@ impl Config {
         flag.or(self.environment.get("BILLSTREAM_CONNECTION"))
     }
 
+    /// Whether a flag or the environment names this connection.
+    pub fn is_named(&self, connection: &str) -> bool {
+        self.named() == Some(connection)
+    }
+
     /// Names of the connections of the file.
     pub fn configured(&self) -> &[String] {
         self.file.as_ref().map_or(&[], |file| &file.connections)
