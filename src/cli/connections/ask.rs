@@ -115,7 +115,7 @@ fn ask(whose: &str) -> Result<Credentials> {
     let mut key = String::new();
     stdin.lock().read_line(&mut key).map_err(failed)?;
     let secret = match terminal {
-        true => rpassword::prompt_password("Its secret (not shown): ").map_err(failed)?,
+        true => hidden("Its secret (not shown): ").map_err(failed)?,
         false => {
             let mut secret = String::new();
             stdin.lock().read_line(&mut secret).map_err(failed)?;
@@ -134,4 +134,26 @@ fn ask(whose: &str) -> Result<Credentials> {
         key: key.to_string(),
         secret: secret.to_string().into(),
     })
+}
+
+/// Asks for a text on the terminal that is not shown there.
+#[cfg(unix)]
+fn hidden(prompt: &str) -> std::io::Result<String> {
+    // Ctrl-C would end the process before the terminal shows again what is typed.
+    // SAFETY: no handler of ours is put in, and the one before is put back.
+    let before = unsafe { libc::signal(libc::SIGINT, libc::SIG_IGN) };
+    let answer = rpassword::prompt_password(prompt);
+    let interrupted = |e: &std::io::Error| e.kind() == std::io::ErrorKind::Interrupted;
+    unsafe {
+        libc::signal(libc::SIGINT, before);
+        if answer.as_ref().is_err_and(interrupted) {
+            libc::raise(libc::SIGINT);
+        }
+    }
+    answer
+}
+
+#[cfg(not(unix))]
+fn hidden(prompt: &str) -> std::io::Result<String> {
+    rpassword::prompt_password(prompt)
 }
