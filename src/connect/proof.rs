@@ -62,7 +62,8 @@ pub async fn prove_new(
         let forbidden = failure.status == Some(StatusCode::FORBIDDEN);
         let may_pass = failure.may_be_new || (forbidden && role_is_new);
         let waited = client.uptime().saturating_sub(started);
-        if !may_pass || waited + pause > patience {
+        let left = patience.saturating_sub(waited);
+        if !may_pass || left.is_zero() {
             warn_of_clock(client);
             let error = explained(failure, client);
             return Err(match may_pass && !patience.is_zero() {
@@ -78,7 +79,7 @@ pub async fn prove_new(
                 patience.as_secs()
             ));
         }
-        client.sleep(pause).await;
+        client.sleep(pause.min(left)).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
