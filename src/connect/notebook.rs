@@ -20,8 +20,18 @@ pub struct Thing {
     pub id: String,
     /// Its name, or its role.
     pub name: String,
-    /// Whether the set-up made it; else it was there before.
+    /// Whether a set-up made it; else it was there before.
     pub made: bool,
+    /// Whether that set-up came to its end, so that a later one has nothing to take back.
+    #[serde(default)]
+    pub earlier: bool,
+}
+
+impl Thing {
+    /// Whether a set-up made it that is on its way.
+    pub fn is_new(&self) -> bool {
+        self.made && !self.earlier
+    }
 }
 
 /// How far a set-up or a rotation came. It holds no secrets.
@@ -47,9 +57,9 @@ pub struct Progress {
 impl Progress {
     /// What was made so far, in words; nothing when nothing was.
     pub fn made(&self) -> Vec<String> {
-        let account = self.service_account.iter().filter(|thing| thing.made);
+        let account = self.service_account.iter().filter(|thing| thing.is_new());
         let account = account.map(|a| format!("service account `{}` ({})", a.name, a.id));
-        let roles = self.role_bindings.iter().filter(|thing| thing.made);
+        let roles = self.role_bindings.iter().filter(|thing| thing.is_new());
         let roles = roles.map(|role| format!("role {} ({})", role.name, role.id));
         let key = self.key.iter().map(|key| format!("API key {key}"));
         account.chain(roles).chain(key).collect()
@@ -59,7 +69,7 @@ impl Progress {
     pub fn undo(&self) -> Vec<String> {
         match &self.service_account {
             // Its keys and roles go along.
-            Some(account) if account.made => {
+            Some(account) if account.is_new() => {
                 vec![format!(
                     "confluent iam service-account delete {}",
                     account.id
@@ -70,7 +80,7 @@ impl Progress {
                     .key
                     .iter()
                     .map(|key| format!("confluent api-key delete {key}"));
-                let roles = self.role_bindings.iter().filter(|role| role.made);
+                let roles = self.role_bindings.iter().filter(|role| role.is_new());
                 let account = self
                     .service_account
                     .as_ref()

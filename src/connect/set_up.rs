@@ -57,8 +57,12 @@ pub async fn account(
         Ok(found.map(|account| account.id))
     };
     let make = async || Ok(iam.make_service_account(name).await?.id);
-    let account = ensure(iam, name, progress.service_account.as_ref(), find, make).await?;
-    say(&format!("service account {}", described(&account, iam)));
+    let before = progress.service_account.as_ref();
+    let account = ensure(iam, name, before, find, make).await?;
+    say(&format!(
+        "service account {}",
+        described(&account, before, iam)
+    ));
     progress.service_account = Some(account.clone());
     note(iam, notebook, progress)?;
 
@@ -74,7 +78,7 @@ pub async fn account(
             .iter()
             .find(|binding| binding.name == role);
         let binding = ensure(iam, role, before, find, make).await?;
-        say(&format!("role {}", described(&binding, iam)));
+        say(&format!("role {}", described(&binding, before, iam)));
         progress
             .role_bindings
             .retain(|binding| binding.name != role);
@@ -217,15 +221,18 @@ async fn ensure(
         id,
         name: name.to_string(),
         made,
+        earlier: false,
     };
+    let mut may_be_ours = false;
     for attempt in 1..=ATTEMPTS {
         if let Some(id) = find().await? {
-            let made_before = before.is_some_and(|before| before.id == id && before.made);
-            return Ok(thing(id, attempt > 1 || made_before));
+            let known = before.filter(|before| before.id == id);
+            return Ok(known.cloned().unwrap_or_else(|| thing(id, may_be_ours)));
         }
         match make().await {
             Ok(id) => return Ok(thing(id, true)),
             Err(failure) => {
+                may_be_ours |= failure.may_be_done;
                 // A 409 says that it is there: somebody else was faster.
                 let look_again =
                     failure.may_be_done || failure.status == Some(StatusCode::CONFLICT);
@@ -239,8 +246,9 @@ async fn ensure(
     Err(Error::bug(format!("`{name}` was neither found nor made")))
 }
 
-fn described(thing: &Thing, iam: &Iam<'_>) -> String {
+fn described(thing: &Thing, before: Option<&Thing>, iam: &Iam<'_>) -> String {
     let how = match (thing.made, iam.is_dry()) {
+        (true, _) if before == Some(thing) => "made before",
         (true, true) => "would be made",
         (true, false) => "made",
         (false, _) => "found",

@@ -7,8 +7,7 @@ use crate::config::edit::Keep;
 use crate::config::secret::Credentials;
 use crate::confluent::client::Client;
 use crate::confluent::iam::Iam;
-use crate::connect::notebook::Notebook;
-use crate::connect::notebook::Progress;
+use crate::connect::notebook::{Notebook, Progress, Thing};
 use crate::connect::set_up::{self, Wish};
 use crate::error::{Error, Result};
 
@@ -83,7 +82,7 @@ pub async fn run(admin: &Client, file: &Path, asked: &Asked) -> Result<New> {
         set_up::key(&iam, &owner, name, &notebook, &mut progress, &say).await
     };
     let made = made.await;
-    let role_is_new = progress.role_bindings.iter().any(|binding| binding.made);
+    let role_is_new = progress.role_bindings.iter().any(Thing::is_new);
     match made {
         Ok(credentials) => Ok(New {
             credentials,
@@ -100,9 +99,13 @@ fn anew(earlier: Progress) -> Progress {
     if let Some(key) = &earlier.key {
         eprintln!("the key that it had is good still: confluent api-key delete {key}");
     }
+    let before = |thing: Thing| Thing {
+        earlier: true,
+        ..thing
+    };
     Progress {
-        service_account: earlier.service_account,
-        role_bindings: earlier.role_bindings,
+        service_account: earlier.service_account.map(before),
+        role_bindings: earlier.role_bindings.into_iter().map(before).collect(),
         ..Progress::default()
     }
 }
@@ -127,9 +130,16 @@ fn with_undo(error: Error, name: &str, progress: &Progress) -> Error {
     if made.is_empty() {
         return error;
     }
+    let account = progress.service_account.as_ref();
+    // The connection that is to be replaced has its key still.
+    let remove = match account.is_some_and(|account| account.earlier) {
+        true => "to take it back".to_string(),
+        false => {
+            format!("`billstream connections remove {name} --revoke` takes it back, and so does")
+        }
+    };
     error.with_more_hint(format!(
-        "made so far: {}; the same command again goes on from there, `billstream connections remove {name} --revoke` \
-         takes it back, and so does: {}",
+        "made so far: {}; the same command again goes on from there, {remove}: {}",
         made.join(", "),
         progress.undo().join(" && ")
     ))
