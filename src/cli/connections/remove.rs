@@ -57,7 +57,7 @@ pub async fn run(args: RemoveArgs) -> Result<u8> {
     let lease = Lease::take(&scene.store, name, &run).await?;
     let done = async {
         if args.revoke {
-            revoke(&scene, &args, notes.unwrap_or_default()).await?;
+            revoke(&scene, &args, notes).await?;
         }
         forget(&scene, name, notebook.as_ref(), &places).await?;
         say_what_stays(&scene, &args).await
@@ -68,11 +68,18 @@ pub async fn run(args: RemoveArgs) -> Result<u8> {
 }
 
 /// Deletes at Confluent what the connection has, and what was made for it.
-async fn revoke(scene: &Scene, args: &RemoveArgs, notes: Progress) -> Result<()> {
+async fn revoke(scene: &Scene, args: &RemoveArgs, notes: Option<Progress>) -> Result<()> {
     let (config, name) = (&scene.config, args.name.as_str());
+    let is_kept = notes.is_some() || config.configured().iter().any(|known| known == name);
+    let notes = notes.unwrap_or_default();
     let mut keys: Vec<String> = notes.key.iter().chain(&notes.replaces).cloned().collect();
-    if config.has_credentials(name) {
-        keys.push(config.credentials(name)?.key);
+    // The environment's key may be that of anything, unless it is all that there is of the connection.
+    if config.has_credentials(name) && !(is_kept && config.environments_key(name)) {
+        match config.credentials(name) {
+            Ok(credentials) => keys.push(credentials.key),
+            Err(error) if keys.is_empty() => return Err(error),
+            Err(_) => {}
+        }
     }
     let admin = args
         .admin
