@@ -64,6 +64,15 @@ impl Config {
         })
     }
 
+    /// The place of key and secret together, as the file names it, whatever the environment says.
+    pub fn credentials_place(&self, connection: &str) -> Option<&Place> {
+        let (place, _) = self
+            .file
+            .as_ref()?
+            .secret(&keys::CREDENTIALS, Some(connection))?;
+        Some(place)
+    }
+
     /// Where a secret is, and who says so.
     pub fn secret_place(&self, key: &Key, connection: Option<&str>) -> Option<(Place, Origin)> {
         let set = self.environment.get(key.variable).is_some();

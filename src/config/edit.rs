@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{DocumentMut, InlineTable, Item, Table, Value, value};
 
-use super::keys::{self, Key};
+use super::keys::{self, Key, Kind};
 use super::secret::{self, Credentials, Place};
 use super::{Config, keyring};
 use crate::error::{Error, Result};
@@ -82,6 +82,19 @@ pub fn forget(place: &Place) -> Result<()> {
     }
 }
 
+/// Removes what [`keep`] wrote for a connection at `place`, which its configuration names. A file or an entry that
+/// somebody else made stays.
+///
+/// # Errors
+/// Class configuration.
+pub fn forget_own(file: &Path, connection: &str, place: Option<&Place>) -> Result<()> {
+    let own = [Keep::File, Keep::Keyring].map(|keep| credentials_place(file, connection, keep));
+    match place.filter(|place| own.iter().any(|own| own.to_string() == place.to_string())) {
+        Some(place) => forget(place),
+        None => Ok(()),
+    }
+}
+
 /// A setting of a connection to write.
 pub enum Set {
     /// A text.
@@ -112,7 +125,7 @@ impl Config {
 }
 
 /// Sets settings of a connection, and makes the connection if it is not there. Credentials replace a key
-/// and secret that were set one by one.
+/// and secret that were set one by one, and these replace credentials.
 ///
 /// # Errors
 /// Class configuration.
@@ -137,9 +150,12 @@ pub fn set_connection(path: &Path, connection: &str, settings: &[(Key, Set)]) ->
                 Error::config(format!("{}: `{connection}` is no table", path.display()))
             })?;
         for (key, set) in settings {
+            // Key and secret stand together or one by one, not both.
             if *key == keys::CREDENTIALS {
                 table.remove(keys::KEY.name);
                 table.remove(keys::SECRET.name);
+            } else if key.kind == Kind::Secret {
+                table.remove(keys::CREDENTIALS.name);
             }
             let item = match set {
                 Set::Text(text) => value(text.as_str()),

@@ -12,7 +12,7 @@ use crate::cli::run::Scene;
 use crate::config::edit::{self, Keep, Set};
 use crate::config::keys::{self, Key};
 use crate::config::secret::{Credentials, Place};
-use crate::config::{Config, DEFAULT_CONNECTION, Flags, check_name};
+use crate::config::{Config, DEFAULT_CONNECTION, Flags, Origin, check_name, keyring};
 use crate::confluent::client::Client;
 use crate::connect::proof;
 use crate::error::{Error, Result};
@@ -137,6 +137,10 @@ pub async fn run(args: AddArgs) -> Result<u8> {
         return set_up::dry_run(&admin, &args.wish()).await;
     }
     let file = config.writable()?;
+    if args.keyring {
+        // One that is not there shows now, too.
+        keyring::read(&args.name)?;
+    }
     if args.setup {
         let admin = args
             .key
@@ -231,23 +235,26 @@ fn store(config: &Config, args: &AddArgs, file: &Path, kept: &Kept) -> Result<()
             let place = edit::credentials_place(file, name, args.keep());
             edit::keep(&place, credentials)?;
             settings.push((keys::CREDENTIALS, Set::Place(place.clone())));
-            place.to_string()
+            place
         }
         Kept::Places(key, secret) => {
             settings.push((keys::KEY, Set::Place(key.clone())));
             settings.push((keys::SECRET, Set::Place(secret.clone())));
-            secret.to_string()
+            secret.clone()
         }
     };
     let endpoint = args.endpoint.clone().or_else(|| {
         let given = config.value(&keys::ENDPOINT, Some(name))?;
-        (given.text != keys::ENDPOINT.default).then_some(given.text)
+        (given.origin != Origin::Default).then_some(given.text)
     });
     settings.extend(endpoint.map(|url| (keys::ENDPOINT, Set::Text(url))));
     if args.with_inventory {
         settings.push((keys::INVENTORY, Set::Switch(true)));
     }
     edit::set_connection(file, name, &settings)?;
+    let before = config.credentials_place(name);
+    let before = before.filter(|before| before.to_string() != place.to_string());
+    edit::forget_own(file, name, before)?;
     eprintln!(
         "connection `{name}` is stored in {} (secret: {place})",
         file.display()

@@ -38,13 +38,9 @@ pub async fn run(args: RemoveArgs) -> Result<u8> {
         ..args.store.flags()
     })?;
     let config = &scene.config;
-    let places: Vec<Place> = config.key_places(name).map(|(_, place, _)| place).collect();
-    let keep = match places
-        .iter()
-        .any(|place| matches!(place, Place::Keyring(_)))
-    {
-        true => Keep::Keyring,
-        false => Keep::File,
+    let keep = match config.credentials_place(name) {
+        Some(Place::Keyring(_)) => Keep::Keyring,
+        _ => Keep::File,
     };
     let notebook = config
         .place()
@@ -59,7 +55,7 @@ pub async fn run(args: RemoveArgs) -> Result<u8> {
         if args.revoke {
             revoke(&scene, &args, notes).await?;
         }
-        forget(&scene, name, notebook.as_ref(), &places).await?;
+        forget(&scene, name, notebook.as_ref()).await?;
         say_what_stays(&scene, &args).await
     };
     let done = done.await;
@@ -133,28 +129,15 @@ async fn revoke(scene: &Scene, args: &RemoveArgs, notes: Option<Progress>) -> Re
 }
 
 /// Takes the connection out of configuration and store, and its credentials out of our own places.
-async fn forget(
-    scene: &Scene,
-    name: &str,
-    notebook: Option<&Notebook>,
-    places: &[Place],
-) -> Result<()> {
+async fn forget(scene: &Scene, name: &str, notebook: Option<&Notebook>) -> Result<()> {
     let config = &scene.config;
     if let (Some(file), true) = (
         config.place(),
         config.configured().iter().any(|c| c == name),
     ) {
+        // Last, so that nothing is left which nobody names: the keyring may be locked.
+        edit::forget_own(file, name, config.credentials_place(name))?;
         edit::remove_connection(file, name)?;
-        for keep in [Keep::File, Keep::Keyring] {
-            let own = edit::credentials_place(file, name, keep);
-            // Files and entries that somebody else made stay.
-            if places
-                .iter()
-                .any(|place| place.to_string() == own.to_string())
-            {
-                edit::forget(&own)?;
-            }
-        }
     }
     if let Some(notebook) = notebook {
         notebook.discard()?;
