@@ -9,7 +9,9 @@ use super::args::{StoreArgs, SummaryFormat};
 use super::{print, print_json, show_error};
 use crate::config::file::ConfigFile;
 use crate::config::keys::{ALL, Key, Kind};
+use crate::config::secret::Credentials;
 use crate::config::{Config, DEFAULT_CONNECTION, Flags, init};
+use crate::confluent::client::Client;
 use crate::engine::sql_files::SqlFiles;
 use crate::engine::text::table;
 use crate::error::{Class, Error, Result};
@@ -68,12 +70,12 @@ fn show(config: &Config, format: SummaryFormat) -> Result<u8> {
     let mut lines: Vec<Line> = Vec::new();
     let general = ALL.iter().filter(|key| !key.is_of_connection());
     lines.extend(general.filter_map(|key| line(config, key, None)));
-    for source in config.sources() {
+    for (source, origin) in config.sources_by_origin() {
         let (name, place) = source.split_once('=').unwrap_or((&source, ""));
         lines.push([
             format!("sources.{name}"),
             place.to_string(),
-            "sources".to_string(),
+            origin.to_string(),
         ]);
     }
     for name in shown_connections(config) {
@@ -170,11 +172,19 @@ async fn check(flags: Flags) -> Result<u8> {
     for name in &connections {
         note(config.connection(name).map(|_| ()));
         note(config.targets(name).map(|_| ()));
-        note(
-            config
-                .confluent(name)
-                .and_then(|settings| crate::confluent::client::Client::new(settings).map(|_| ())),
-        );
+        for (key, place, _) in config.key_places(name) {
+            let what = format!("the {} of connection `{name}`", key.name);
+            note(place.read(config.environment(), &what).map(|_| ()));
+        }
+        let credentials = config.credentials(name);
+        note(credentials.as_ref().map(|_| ()).map_err(Error::copy));
+        // The endpoint is looked at all the same.
+        let credentials = credentials.unwrap_or_else(|_| Credentials {
+            key: "none".to_string(),
+            secret: "none".to_string().into(),
+        });
+        let client = config.reaching(name, credentials).and_then(Client::new);
+        note(client.map(|_| ()));
     }
     let mut told = BTreeSet::new();
     errors.retain(|error| told.insert(error.to_string()));

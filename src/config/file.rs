@@ -31,8 +31,8 @@ pub struct ConfigFile {
     pub path: PathBuf,
     /// Names of the connections, in their order.
     pub connections: Vec<String>,
-    /// Sources: name, and place.
-    pub sources: Vec<(String, String)>,
+    /// Sources: name, place, and line.
+    pub sources: Vec<(String, String, usize)>,
     given: BTreeMap<String, Given>,
 }
 
@@ -159,7 +159,8 @@ impl ConfigFile {
         plain.map(|(path, _)| path.as_str())
     }
 
-    fn origin(&self, line: usize) -> Origin {
+    /// A line of it.
+    pub fn origin(&self, line: usize) -> Origin {
         Origin::File {
             path: self.path.clone(),
             line,
@@ -243,7 +244,9 @@ impl Reader<'_> {
                 Error::config(format!("{place}: the source `{name}` is no text"))
                     .with_hint(format!("write it as {name} = \"PATH or URL\""))
             })?;
-            file.sources.push((name.to_string(), place.to_string()));
+            let line = self.line(&item.span());
+            file.sources
+                .push((name.to_string(), place.to_string(), line));
         }
         Ok(())
     }
@@ -393,7 +396,10 @@ mod tests {
         let beside = file.path.with_file_name("s");
         assert!(matches!(place, Place::File(path) if *path == beside));
         assert_eq!(file.connections, ["acme"]);
-        assert_eq!(file.sources, [("aws".to_string(), "x.csv, y".to_string())]);
+        assert_eq!(
+            file.sources,
+            [("aws".to_string(), "x.csv, y".to_string(), 12)]
+        );
     }
 
     #[test]

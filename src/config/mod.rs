@@ -219,18 +219,30 @@ impl Config {
         })
     }
 
-    /// Other cost data for queries, as `name=place`: those of the file, then those of the environment.
+    /// Other cost data for queries, as `name=place`.
     pub fn sources(&self) -> Vec<String> {
-        let of_file = self.file.iter().flat_map(|file| &file.sources);
-        let of_file = of_file.map(|(name, place)| format!("{name}={place}"));
-        let listed = self
-            .environment
-            .get("BILLSTREAM_SOURCES")
-            .unwrap_or_default();
-        let listed = listed.split(',').map(|text| text.trim().to_string());
-        of_file
-            .chain(listed.filter(|text| !text.is_empty()))
-            .collect()
+        let sources = self.sources_by_origin().into_iter();
+        sources.map(|(source, _)| source).collect()
+    }
+
+    /// As [`Config::sources`], and who says so: the file, unless the environment names another place.
+    pub fn sources_by_origin(&self) -> Vec<(String, Origin)> {
+        const VARIABLE: &str = "BILLSTREAM_SOURCES";
+        let listed = self.environment.get(VARIABLE).unwrap_or_default();
+        let listed = listed.split(',').map(str::trim);
+        let listed: Vec<&str> = listed.filter(|text| !text.is_empty()).collect();
+        let is_listed = |name: &str| {
+            let mut names = listed.iter().filter_map(|text| text.split_once('='));
+            names.any(|(listed, _)| listed.trim() == name)
+        };
+        let of_file = self.file.iter().flat_map(|file| {
+            let own = file.sources.iter().filter(|(name, ..)| !is_listed(name));
+            own.map(|(name, place, line)| (format!("{name}={place}"), file.origin(*line)))
+        });
+        let of_variable = listed
+            .iter()
+            .map(|text| (text.to_string(), Origin::Variable(VARIABLE)));
+        of_file.chain(of_variable).collect()
     }
 
     /// The connection that a flag or the environment names.
