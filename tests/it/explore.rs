@@ -9,7 +9,7 @@ mod parameters;
 mod pipe;
 mod readers;
 mod shell;
-mod terminal;
+pub mod terminal;
 mod views;
 
 use std::collections::BTreeMap;

@@ -14,6 +14,8 @@ mod support;
 
 mod cli;
 mod cloudzero_api;
+mod config;
+mod connections;
 mod corpus;
 mod deliver;
 mod exact;

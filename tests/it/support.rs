@@ -250,6 +250,22 @@ impl Billstream {
         Output::of(said.join(" "), output)
     }
 
+    /// As [`Billstream::run`], with a text on stdin.
+    pub fn told<A: AsRef<OsStr>>(&self, arguments: &[A], stdin: &str) -> Output {
+        self.spawn_told(arguments, stdin).wait()
+    }
+
+    /// As [`Billstream::spawn`], with a text on stdin.
+    pub fn spawn_told<A: AsRef<OsStr>>(&self, arguments: &[A], stdin: &str) -> Running {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("billstream starts");
+        // A program that asks for nothing may be gone.
+        let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+        Running { child: Some(child) }
+    }
+
     /// Starts, without waiting.
     pub fn spawn<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Running {
         let mut command = self.command(arguments);

@@ -1,0 +1,140 @@
+//! What is wrong with a file is told with its line, and with what may have been meant.
+
+use super::Person;
+
+/// Asserts that every command refuses the file.
+#[track_caller]
+fn refuses(text: &str, says: &[&str]) {
+    let person = Person::new();
+    person.configure(text);
+    for command in [
+        &["config", "check"][..],
+        &["import"],
+        &["connections", "list"],
+    ] {
+        let output = person.run(command).code(3);
+        let output = output.says(says).says(&["billstream.toml, line "]);
+        assert_eq!(output.stdout, "");
+    }
+}
+
+#[test]
+fn an_unknown_setting_is_told_with_the_nearest_name() {
+    refuses(
+        "# mine\n\n[import]\nsetle_days = 3\n",
+        &[
+            "line 4: there is no setting `setle_days` in [import]",
+            "did you mean `settle_days`?",
+        ],
+    );
+    refuses(
+        "stores = \"x\"\n",
+        &["line 1: there is no setting `stores`", "`store`"],
+    );
+    refuses(
+        "[connections.acme]\nkey = { env = \"A\" }\nend_point = \"https://x\"\n",
+        &[
+            "line 3: there is no setting `end_point` in [connections.acme]",
+            "`endpoint`",
+        ],
+    );
+}
+
+#[test]
+fn an_unknown_table_is_told_with_the_nearest_name() {
+    refuses(
+        "\n[conections.acme]\n",
+        &["line 2: there is no setting `conections`", "`connections`"],
+    );
+    refuses(
+        "[limit]\nmemory_mb = 64\n",
+        &["there is no setting `limit`", "`limits`"],
+    );
+    refuses(
+        "[zzzzzz]\n",
+        &[
+            "there is no setting `zzzzzz`",
+            "there are store",
+            "connections",
+            "sources",
+        ],
+    );
+}
+
+#[test]
+fn a_setting_that_is_unlike_any_is_told_what_there_is() {
+    refuses(
+        "[http]\nqqqqqqq = 1\n",
+        &[
+            "line 2",
+            "`qqqqqqq` in [http]",
+            "there are connect_timeout_secs",
+            "retry_attempts",
+        ],
+    );
+}
+
+#[test]
+fn a_value_of_the_wrong_kind_is_told_what_it_should_be() {
+    for (text, says) in [
+        (
+            "[import]\nsettle_days = \"three\"\n",
+            "line 2: `import.settle_days` is not a whole number",
+        ),
+        (
+            "[http]\nread_timeout_secs = \"1\"\n",
+            "line 2: `http.read_timeout_secs` is not a number of seconds",
+        ),
+        ("store = 3\n", "line 1: `store` is not a text in quotes"),
+        (
+            "[connections.a]\ninventory = \"yes\"\n",
+            "`connections.a.inventory` is not true or false",
+        ),
+        ("connections = 3\n", "`connections` is no table"),
+        (
+            "[connections]\nacme = \"key\"\n",
+            "`connections.acme` is no table",
+        ),
+        ("[sources]\naws = 3\n", "the source `aws` is no text"),
+    ] {
+        refuses(text, &[says]);
+    }
+}
+
+#[test]
+fn a_number_out_of_its_bounds_is_told_with_them() {
+    let person = Person::new();
+    person.configure("[limits]\nmemory_mb = 1\n");
+    let says = [
+        "billstream.toml, line 2: memory_mb = `1`",
+        "megabytes from 64",
+    ];
+    person.run(&["import"]).code(3).says(&says);
+    person.run(&["config", "check"]).code(3).says(&says);
+    // The variable that wins over it is named in its place.
+    let person = person.env("BILLSTREAM_MEMORY_MB", "2");
+    person
+        .run(&["import"])
+        .code(3)
+        .says(&["BILLSTREAM_MEMORY_MB=`2`"]);
+}
+
+#[test]
+fn what_is_no_toml_is_told_with_its_line_and_not_quoted() {
+    let person = Person::new();
+    person.configure("store = \"x\"\n[connections.acme]\nsecret = hush-5ecret hush\n");
+    let output = person.run(&["config", "check"]).code(3).says(&["line 3"]);
+    assert!(!output.stderr.contains("5ecret"), "{}", output.stderr);
+    refuses(
+        "store = \"a\"\nstore = \"b\"\n",
+        &["line 2", "duplicate key"],
+    );
+}
+
+#[test]
+fn a_name_that_no_connection_can_have_is_told() {
+    refuses(
+        "[connections.\"A B\"]\n",
+        &["line 1", "`A B` cannot name a connection", "lower-case"],
+    );
+}

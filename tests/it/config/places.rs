@@ -1,0 +1,127 @@
+//! Where the file is, and which layer wins.
+
+use super::Person;
+use crate::support::{MONTH, Sandbox};
+
+/// Asserts that `store` is this, by the file at this place.
+#[track_caller]
+fn assert_read(person: &Person, store: &str, place: &str, flags: &[&str]) {
+    let (value, from) = person.shown("store", flags).unwrap();
+    assert_eq!(value, store);
+    assert!(from.ends_with(&format!("{place}, line 1")), "{from}");
+}
+
+#[test]
+fn the_file_is_found_at_each_of_its_places_the_nearest_first() {
+    let person = Person::new();
+    assert_eq!(
+        person.shown("store", &[]),
+        Some(("./billstream-data".into(), "default".into()))
+    );
+    person.configure("store = \"of-home\"\n");
+    assert_read(
+        &person,
+        "of-home",
+        ".config/billstream/billstream.toml",
+        &[],
+    );
+
+    person.write("xdg/billstream/billstream.toml", "store = \"of-xdg\"\n");
+    let xdg = person.home().join("xdg").display().to_string();
+    let person = person.env("XDG_CONFIG_HOME", &xdg);
+    assert_read(&person, "of-xdg", "xdg/billstream/billstream.toml", &[]);
+
+    let named = person.write("named.toml", "store = \"of-variable\"\n");
+    let person = person.env("BILLSTREAM_CONFIG", named.to_str().unwrap());
+    assert_read(&person, "of-variable", "named.toml", &[]);
+
+    person.write("flag.toml", "store = \"of-flag\"\n");
+    assert_read(&person, "of-flag", "flag.toml", &["--config", "flag.toml"]);
+}
+
+#[test]
+fn a_place_that_is_not_absolute_or_not_there_is_passed_by() {
+    let person = Person::new();
+    person.configure("store = \"of-home\"\n");
+    // The standard says to ignore a relative one.
+    person.write("xdg/billstream/billstream.toml", "store = \"of-xdg\"\n");
+    let person = person.env("XDG_CONFIG_HOME", "xdg");
+    assert_eq!(person.shown("store", &[]).unwrap().0, "of-home");
+    let person = person.env("XDG_CONFIG_HOME", "");
+    assert_eq!(person.shown("store", &[]).unwrap().0, "of-home");
+}
+
+#[test]
+fn a_file_that_is_named_has_to_be_there() {
+    let person = Person::new();
+    person.configure("store = \"of-home\"\n");
+    let says = [
+        "cannot read the configuration",
+        "nowhere.toml",
+        "config init",
+    ];
+    let flag = ["config", "show", "--config", "nowhere.toml"];
+    person.run(&flag).code(3).says(&says);
+    let person = person.env("BILLSTREAM_CONFIG", "nowhere.toml");
+    for command in [
+        &["config", "show"][..],
+        &["import"],
+        &["status"],
+        &["query", "select 1"],
+    ] {
+        person.run(command).code(3).says(&says);
+    }
+}
+
+#[test]
+fn flags_win_over_the_environment_it_over_the_file_and_it_over_defaults() {
+    let sandbox = Sandbox::start(&[]);
+    let person = Person::new();
+    let person = Person {
+        billstream: person.billstream.from(&sandbox),
+        ..person
+    };
+    let pull = ["pull", "--month", MONTH];
+    let costs_in = |person: &Person| {
+        let folders = ["billstream-data", "of-file", "of-variable", "of-flag"];
+        let has_costs = |folder: &&str| person.home().join(folder).join("costs").exists();
+        folders.into_iter().filter(has_costs).last().unwrap()
+    };
+    person.run(&pull).ok();
+    assert_eq!(costs_in(&person), "billstream-data");
+    person.configure("store = \"of-file\"\n");
+    person.run(&pull).ok();
+    assert_eq!(costs_in(&person), "of-file");
+    let person = person.env("BILLSTREAM_STORE", "of-variable");
+    person.run(&pull).ok();
+    assert_eq!(costs_in(&person), "of-variable");
+    person
+        .run(&[&pull[..], &["--store", "of-flag"]].concat())
+        .ok();
+    assert_eq!(costs_in(&person), "of-flag");
+}
+
+#[test]
+fn a_setting_of_the_file_counts_in_a_run() {
+    let sandbox = Sandbox::start(&[]);
+    let person = Person::new();
+    let person = Person {
+        billstream: person.billstream.from(&sandbox),
+        ..person
+    };
+    // A page of 40 costs makes more requests than one of 10000.
+    person.configure("[import]\npage_size = 10_000\n[http]\nrequests_per_second = 999\n");
+    person.run(&["pull", "--month", MONTH]).ok();
+    let one = sandbox.requests();
+    person.configure("[import]\npage_size = 40\n");
+    person
+        .run(&["pull", "--month", MONTH, "--store", "other"])
+        .ok();
+    let many = sandbox.requests() - one;
+    assert!(many > 10 * one, "{one} and {many} requests");
+    let person = person.env("BILLSTREAM_PAGE_SIZE", "10000");
+    person
+        .run(&["pull", "--month", MONTH, "--store", "third"])
+        .ok();
+    assert_eq!(sandbox.requests() - one - many, one);
+}

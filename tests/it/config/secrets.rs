@@ -1,0 +1,188 @@
+//! Secrets in and around the file.
+
+use std::path::Path;
+
+use super::Person;
+use crate::connections::chmod;
+use crate::support::{MONTH, Sandbox};
+
+const CHECK: [&str; 2] = ["connections", "check"];
+const PLAIN: &str = "key = \"sandbox-key\"\nsecret = \"sandbox-secret\"\n";
+
+/// A person with the connection `acme` at a sandbox, with these settings.
+fn acme(sandbox: &Sandbox, settings: &str) -> Person {
+    let person = Person::new();
+    let endpoint = sandbox.url();
+    person.configure(&format!(
+        "[connections.acme]\nendpoint = \"{endpoint}\"\n{settings}"
+    ));
+    person
+}
+
+/// Asserts that a file that others can read is refused, with the command that mends it, which then does.
+#[track_caller]
+fn assert_mended_by_chmod(person: &Person, path: &Path) {
+    for mode in [0o644, 0o640, 0o604] {
+        chmod(path, mode);
+        let command = format!("chmod 600 '{}'", path.display());
+        let mode = format!("mode {mode:04o}");
+        let says = [
+            mode.as_str(),
+            "others than its owner",
+            "hint: ",
+            command.as_str(),
+        ];
+        let output = person.run(&CHECK).code(3).says(&says);
+        assert!(
+            !output.stderr.contains("sandbox-secret"),
+            "{}",
+            output.stderr
+        );
+        let status = std::process::Command::new("sh")
+            .args(["-c", &command])
+            .status();
+        assert!(status.unwrap().success());
+        person.run(&CHECK).ok();
+    }
+}
+
+#[test]
+fn a_plain_secret_works_with_a_warning_and_only_where_nobody_else_can_read_it() {
+    let sandbox = Sandbox::start(&[]);
+    let person = acme(&sandbox, PLAIN);
+    let output = person.run(&CHECK).ok();
+    let says = [
+        "A secret stands in plain text",
+        "setting=\"connections.acme.key\"",
+        "setting=\"connections.acme.secret\"",
+    ];
+    let output = output.says(&says);
+    assert!(
+        !output.stderr.contains("sandbox-secret"),
+        "{}",
+        output.stderr
+    );
+    let path = person.home().join(".config/billstream/billstream.toml");
+    assert_mended_by_chmod(&person, &path);
+    // A file without a secret may be read by anybody.
+    person.configure("store = \"x\"\n");
+    chmod(&path, 0o644);
+    person.run(&["config", "show"]).ok();
+}
+
+#[test]
+fn cloudzeros_key_is_a_secret_like_any_other() {
+    let person = Person::new();
+    let path = person.configure("[cloudzero]\napi_key = \"cz-5ecret\"\n");
+    let output = person.run(&["config", "show"]).ok();
+    let output = output.says(&["A secret stands in plain text", "cloudzero.api_key"]);
+    assert!(!(output.stdout + &output.stderr).contains("5ecret"));
+    chmod(&path, 0o644);
+    person.run(&["config", "show"]).code(3).says(&["chmod 600"]);
+}
+
+#[test]
+fn secrets_by_variable_are_looked_up_in_every_run() {
+    let sandbox = Sandbox::start(&[]);
+    let by_name = "key = { env = \"ACME_KEY\" }\nsecret = { env = \"ACME_SECRET\" }\n";
+    let person = acme(&sandbox, by_name).env("ACME_KEY", "sandbox-key");
+    person
+        .run(&CHECK)
+        .code(3)
+        .says(&["the secret of connection `acme`", "ACME_SECRET is not set"]);
+    let person = person.env("ACME_SECRET", "  ");
+    person.run(&CHECK).code(3).says(&["ACME_SECRET is not set"]);
+    let person = person.env("ACME_SECRET", " sandbox-secret\n");
+    let output = person.run(&CHECK).ok();
+    assert!(!output.stderr.contains("plain text"), "{}", output.stderr);
+}
+
+#[test]
+fn secrets_by_file_are_relative_to_the_configuration_and_for_their_owner_alone() {
+    let sandbox = Sandbox::start(&[]);
+    let by_path = "key = { file = \"deep/key\" }\nsecret = { file = \"deep/secret\" }\n";
+    let person = acme(&sandbox, by_path);
+    person
+        .run(&CHECK)
+        .code(3)
+        .says(&["the key of connection `acme`", "deep/key", "cannot read"]);
+    person.write(".config/billstream/deep/key", "sandbox-key\n");
+    let secret = person.write(".config/billstream/deep/secret", "sandbox-secret\n");
+    person.run(&CHECK).ok();
+    assert_mended_by_chmod(&person, &secret);
+    let pull = ["pull", "--month", MONTH];
+    let mut elsewhere = person.billstream.command(&pull);
+    let output = elsewhere
+        .current_dir("/tmp")
+        .args(["--store", person.home().to_str().unwrap()]);
+    assert!(output.output().unwrap().status.success());
+    std::fs::write(&secret, " \n").unwrap();
+    person
+        .run(&CHECK)
+        .code(3)
+        .says(&["the secret of connection `acme`", "is empty"]);
+}
+
+#[test]
+fn credentials_in_one_file_are_read_together() {
+    let sandbox = Sandbox::start(&[]);
+    let person = acme(&sandbox, "credentials = { file = \"acme.toml\" }\n");
+    let path = ".config/billstream/acme.toml";
+    let file = person.write(path, "key = \"sandbox-key\"\nsecret = \"sandbox-secret\"\n");
+    person.run(&CHECK).ok();
+    assert_mended_by_chmod(&person, &file);
+    for broken in [
+        "",
+        "sandbox-5ecret",
+        "key = \"sandbox-5ecret\"\n",
+        "key = 1\nsecret = \"sandbox-5ecret\"\n",
+    ] {
+        person.write(path, broken);
+        let output = person.run(&CHECK).code(3);
+        assert!(!output.stderr.contains("5ecret"), "{}", output.stderr);
+        output.says(&["the credentials of connection `acme`"]);
+    }
+}
+
+#[test]
+fn half_of_a_key_is_told_which_half_is_missing() {
+    let sandbox = Sandbox::start(&[]);
+    for (given, missing) in [("key = \"k\"\n", "secret"), ("secret = \"s\"\n", "key")] {
+        let person = acme(&sandbox, given);
+        let says = format!("connection `acme` has no {missing}");
+        person
+            .run(&CHECK)
+            .code(3)
+            .says(&[&says, "connections add confluent --name acme"]);
+    }
+    assert_eq!(sandbox.requests(), 0);
+}
+
+#[test]
+fn a_place_that_is_none_is_refused_without_being_shown() {
+    for (setting, says) in [
+        (
+            "secret = { var = \"hush-5ecret\" }",
+            "`secret` names no place",
+        ),
+        (
+            "secret = { env = \"A\", file = \"hush-5ecret\" }",
+            "`secret` names no place",
+        ),
+        ("secret = \"\"", "`secret` names no place"),
+        (
+            "credentials = \"hush-5ecret\"",
+            "`credentials` names no place",
+        ),
+        (
+            "credentials = { env = \"hush-5ecret\" }",
+            "`credentials` names no place",
+        ),
+    ] {
+        let person = Person::new();
+        person.configure(&format!("[connections.acme]\n{setting}\n"));
+        let output = person.run(&["config", "check"]).code(3);
+        assert!(!output.stderr.contains("5ecret"), "{}", output.stderr);
+        output.says(&["line 2", says, "{ file ="]);
+    }
+}

@@ -1,0 +1,332 @@
+//! `connections add`: a key that works is stored, and its months come.
+
+use super::{AT_ONCE, KEY, Scene, chmod, configure, mode, of_credentials, of_nobody};
+use crate::support::{Billstream, MONTH, Sandbox, files_below};
+
+#[test]
+fn a_key_on_stdin_is_stored_and_its_months_come() {
+    let scene = Scene::new(&[]);
+    let output = scene.add(&["--format", "json"], KEY).ok();
+    let statuses = output.statuses();
+    assert_eq!(statuses.len(), 12, "{statuses:?}");
+    assert!(statuses.iter().all(|(_, status)| status == "published"));
+    let output = output.says(&["56 read, so the key works", "12 months published"]);
+    assert!(!output.stderr.contains("sandbox-secret"));
+
+    let credentials = scene.folder().join("credentials/confluent.toml");
+    assert_eq!(
+        of_credentials(&scene.file("credentials/confluent.toml")),
+        ("sandbox-key".into(), "sandbox-secret".into())
+    );
+    assert_eq!(mode(&credentials), 0o600);
+    assert_eq!(mode(credentials.parent().unwrap()), 0o700);
+    assert_eq!(mode(&scene.folder()), 0o700);
+    let file = scene.file("billstream.toml");
+    assert!(!file.contains("sandbox-"), "{file}");
+
+    for month in ["2025-12", MONTH, "2026-11"] {
+        scene
+            .billstream
+            .assert_month_is(month, &scene.sandbox.totals(month));
+    }
+    // No CONFLUENT_… variable is set: the key comes from its file.
+    scene.billstream.import(MONTH).ok().status("unchanged");
+    let health = scene.only();
+    assert_eq!(health["connection"], "confluent");
+    assert_eq!(health["status"], "healthy");
+}
+
+#[test]
+fn without_an_import_the_data_is_pending() {
+    let scene = Scene::new(&[]);
+    let output = scene.add(&["--name", "acme", "--no-import"], KEY).ok();
+    assert_eq!(output.stdout, "");
+    output.says(&["billstream import"]);
+    assert_eq!(scene.sandbox.requests(), 1);
+    assert!(!scene.store.path().join("costs").exists());
+    let health = scene.only();
+    assert_eq!(health["connection"], "acme");
+    assert_eq!(health["status"], "pending-data");
+    assert_eq!(health["last_checked"], crate::support::NOW);
+    let acme = ["import", "--connection", "acme", "--month", MONTH];
+    scene.run(&acme).ok();
+    assert_eq!(scene.only()["status"], "healthy");
+}
+
+#[test]
+fn a_key_by_variables_is_stored_as_their_names() {
+    let scene = Scene::new(&[]);
+    let by_name = ["--key-env", "ACME_KEY", "--secret-env", "ACME_SECRET"];
+    let arguments = [&["--name", "acme", "--no-import"][..], &by_name].concat();
+    scene
+        .add(&arguments, "")
+        .code(3)
+        .says(&["ACME_KEY is not set"]);
+    scene.assert_nothing_stored();
+
+    let with_key = |scene: Scene| Scene {
+        billstream: scene
+            .billstream
+            .env("ACME_KEY", "sandbox-key")
+            .env("ACME_SECRET", "sandbox-secret"),
+        ..scene
+    };
+    let scene = with_key(scene);
+    scene.add(&arguments, "").ok();
+    let file = scene.file("billstream.toml");
+    assert!(file.contains("key = { env = \"ACME_KEY\" }"), "{file}");
+    assert!(
+        file.contains("secret = { env = \"ACME_SECRET\" }"),
+        "{file}"
+    );
+    for (name, bytes) in files_below(scene.billstream.home()) {
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(!text.contains("sandbox-secret"), "{name}");
+    }
+    scene.run(&["connections", "check"]).ok();
+    let without = Scene {
+        billstream: scene.billstream.without("ACME_SECRET"),
+        ..scene
+    };
+    without
+        .run(&["connections", "check", "acme"])
+        .code(3)
+        .says(&["the secret of connection `acme`", "ACME_SECRET is not set"]);
+}
+
+#[test]
+fn a_key_by_files_is_stored_as_their_paths() {
+    let scene = Scene::new(&[]);
+    let home = scene.billstream.home();
+    for (name, text) in [("key", "sandbox-key\n"), ("secret", "sandbox-secret\n")] {
+        std::fs::write(home.join(name), text).unwrap();
+        chmod(&home.join(name), 0o600);
+    }
+    let by_path = ["--key-file", "key", "--secret-file", "./secret"];
+    let arguments = [&["--name", "acme", "--no-import"][..], &by_path].concat();
+    chmod(&home.join("secret"), 0o640);
+    let path = home.join("secret").display().to_string();
+    scene.add(&arguments, "").code(3).says(&[
+        "others than its owner can read",
+        "0640",
+        &format!("chmod 600 '{path}'"),
+    ]);
+    assert_eq!(scene.sandbox.requests(), 0);
+    chmod(&home.join("secret"), 0o600);
+    scene.add(&arguments, "").ok();
+    let file = scene.file("billstream.toml");
+    assert!(
+        file.contains(&format!("secret = {{ file = \"{path}\" }}")),
+        "{file}"
+    );
+    // The path was relative to where the command ran, and is found from elsewhere.
+    let mut elsewhere = scene.billstream.command(&["connections", "check", "acme"]);
+    let output = elsewhere.current_dir("/").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn half_of_a_place_is_a_usage_error() {
+    let scene = Scene::new(&[]);
+    for half in [
+        ["--key-env", "ACME_KEY"],
+        ["--secret-file", "secret"],
+        ["--secret-env", "ACME_SECRET"],
+    ] {
+        scene.add(&half, "").code(2);
+    }
+    let both = ["--key-env", "A", "--key-file", "b", "--secret-env", "C"];
+    scene.add(&both, "").code(2);
+    scene.assert_nothing_stored();
+}
+
+#[test]
+fn a_name_that_is_taken_is_kept_unless_it_is_replaced() {
+    let scene = Scene::new(&[]);
+    scene.add(&["--no-import"], KEY).ok();
+    let own = "# my own\n[connections.confluent]\ncurrency = \"USD\" # ours\n";
+    let file =
+        own.to_string() + &scene.file("billstream.toml")["[connections.confluent]\n".len()..];
+    scene.configure(&file);
+    let (other, asked) = ("billing-only\nsandbox-secret\n", scene.sandbox.requests());
+    scene.add(&["--no-import"], other).code(3).says(&[
+        "there is a connection `confluent` already",
+        "--replace",
+        "rotate confluent",
+    ]);
+    assert_eq!(scene.sandbox.requests(), asked);
+    assert_eq!(scene.kept_key("confluent"), "sandbox-key");
+    // A key that does not work replaces nothing.
+    let replaces = ["--no-import", "--replace", "--wait-secs", "0"];
+    scene
+        .add(&replaces, "unknown-key\nunknown-secret\n")
+        .code(3);
+    assert_eq!(scene.kept_key("confluent"), "sandbox-key");
+    scene.add(&replaces, other).ok();
+    assert_eq!(scene.kept_key("confluent"), "billing-only");
+    let file = scene.file("billstream.toml");
+    assert!(
+        file.contains("# my own") && file.contains("# ours"),
+        "{file}"
+    );
+    scene.run(&["connections", "check"]).ok();
+}
+
+#[test]
+fn a_replacement_by_name_takes_the_place_of_stored_credentials_and_back() {
+    let scene = Scene::new(&[]);
+    let scene = Scene {
+        billstream: scene
+            .billstream
+            .env("ACME_KEY", "billing-only")
+            .env("ACME_SECRET", "sandbox-secret"),
+        ..scene
+    };
+    let acme = ["--name", "acme", "--no-import"];
+    scene.add(&acme, KEY).ok();
+    let stored = scene.folder().join("credentials/acme.toml");
+    assert!(stored.exists());
+    let by_name = [
+        "--replace",
+        "--key-env",
+        "ACME_KEY",
+        "--secret-env",
+        "ACME_SECRET",
+    ];
+    scene.add(&[&acme[..], &by_name].concat(), "").ok();
+    assert!(!scene.file("billstream.toml").contains("credentials"));
+    assert!(!stored.exists(), "nobody names it any more");
+    let shown = scene.run(&["connections", "show", "acme"]).ok().stdout;
+    assert!(shown.contains("variable ACME_SECRET"), "{shown}");
+    scene.run(&["connections", "check", "acme"]).ok();
+
+    scene.add(&[&acme[..], &["--replace"]].concat(), KEY).ok();
+    assert!(!scene.file("billstream.toml").contains("ACME_KEY"));
+    assert_eq!(scene.kept_key("acme"), "sandbox-key");
+}
+
+#[test]
+fn an_endpoint_that_is_named_replaces_the_one_before() {
+    let scene = Scene::new(&[]);
+    let usual = "endpoint = \"https://api.confluent.cloud\"";
+    scene.configure("[connections.acme]\nendpoint = \"http://127.0.0.1:1\"\n");
+    let replace = ["--name", "acme", "--no-import", "--replace"];
+    scene.add(&replace, KEY).ok();
+    assert!(scene.file("billstream.toml").contains(scene.sandbox.url()));
+    // Without one it stays.
+    let mut arguments = vec!["connections", "add"];
+    arguments.extend(replace);
+    scene.billstream.told(&arguments, KEY).ok();
+    let file = scene.file("billstream.toml");
+    assert!(
+        file.contains(scene.sandbox.url()) && !file.contains(usual),
+        "{file}"
+    );
+}
+
+#[test]
+fn an_empty_answer_is_a_usage_error() {
+    let scene = Scene::new(&[]);
+    for (stdin, missing) in [
+        ("", "there is no key"),
+        ("\n\n", "there is no key"),
+        ("sandbox-key\n", "there is no secret"),
+        ("sandbox-key\n  \n", "there is no secret"),
+    ] {
+        scene.add(&[], stdin).code(2).says(&[missing, "--key-env"]);
+    }
+    assert_eq!(scene.sandbox.requests(), 0);
+    scene.assert_nothing_stored();
+}
+
+#[test]
+fn a_name_that_cannot_be_one_is_refused_before_anything_is_asked() {
+    let scene = Scene::new(&[]);
+    for name in ["Acme", "a b", "../acme", ""] {
+        scene
+            .add(&["--name", name], KEY)
+            .code(3)
+            .says(&["cannot name a connection", "lower-case"]);
+    }
+    assert_eq!(scene.sandbox.requests(), 0);
+    scene.assert_nothing_stored();
+}
+
+#[test]
+fn the_key_of_the_environment_does_not_get_into_another_connection() {
+    // What is imported at once is what was given, and not what CONFLUENT_… say.
+    let scene = Scene::new(&[]);
+    let other = Sandbox::start(&["--seed", "7"]);
+    let (folder, env) = (scene.billstream.home().to_path_buf(), |b: Billstream| {
+        b.env("CONFLUENT_CLOUD_API_KEY", "env-key")
+            .env("CONFLUENT_CLOUD_API_SECRET", "env-secret")
+    });
+    let scene = Scene {
+        billstream: env(scene.billstream),
+        ..scene
+    };
+    assert_eq!(scene.billstream.home(), folder);
+    scene.add(&["--name", "acme"], KEY).ok();
+    let acme = ["import", "--connection", "acme", "--month", MONTH];
+    scene.run(&acme).ok();
+    scene.run(&["connections", "check", "acme"]).ok();
+    // The default connection is the environment's own.
+    let confluent = ["--no-import", "--endpoint", other.url()];
+    let mut arguments = vec!["connections", "add", "confluent"];
+    arguments.extend(confluent);
+    scene.billstream.told(&arguments, KEY).ok();
+    scene
+        .run(&["connections", "check", "confluent"])
+        .code(3)
+        .says(&["The key is that of CONFLUENT_CLOUD_API_KEY", "401"]);
+}
+
+#[test]
+fn the_endpoint_of_the_environment_is_stored_with_the_key() {
+    let scene = Scene::new(&[]);
+    let url = scene.sandbox.url().to_string();
+    let billstream = of_nobody(scene.store.path()).env("CONFLUENT_CLOUD_REST_ENDPOINT", &url);
+    let arguments = ["connections", "add", "--name", "acme", "--no-import"];
+    billstream.told(&arguments, KEY).ok();
+    let billstream = billstream.without("CONFLUENT_CLOUD_REST_ENDPOINT");
+    billstream.run(&["connections", "check", "acme"]).ok();
+}
+
+#[test]
+fn a_configuration_that_is_named_has_its_credentials_beside_it() {
+    let scene = Scene::new(&AT_ONCE);
+    let home = scene.billstream.home();
+    let file = home.join("deep/own.toml").display().to_string();
+    // A named file has to be there.
+    let named = ["--no-import", "--config", file.as_str()];
+    scene
+        .add(&named, KEY)
+        .code(3)
+        .says(&["own.toml", "config init"]);
+    scene.run(&["config", "init", "--config", &file]).ok();
+    scene.add(&named, KEY).ok();
+    assert!(home.join("deep/credentials/confluent.toml").exists());
+    assert!(!scene.folder().exists());
+    let check = ["connections", "check", "--config", &file];
+    scene.run(&check).ok();
+    // Moved as a whole, it works elsewhere.
+    std::fs::rename(home.join("deep"), home.join("moved")).unwrap();
+    let moved = home.join("moved/own.toml").display().to_string();
+    scene
+        .run(&["connections", "check", "--config", &moved])
+        .ok();
+}
+
+#[test]
+fn a_configuration_that_cannot_be_written_is_told_before_the_key_is_used() {
+    let scene = Scene::new(&[]);
+    // Root may write anywhere, so a folder stands where the file should be.
+    let path = configure(&scene.billstream, "");
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(path.parent().unwrap().with_extension("x"), "").unwrap();
+    std::fs::remove_dir(path.parent().unwrap()).unwrap();
+    std::fs::write(path.parent().unwrap(), "no folder").unwrap();
+    let refused = scene.add(&[], KEY).code(3);
+    refused.says(&["cannot", "billstream"]);
+    assert_eq!(scene.sandbox.requests(), 0);
+}

@@ -1,0 +1,111 @@
+//! `connections pause` and `resume`.
+
+use super::{KEY, Scene};
+use crate::support::MONTH;
+
+fn two() -> Scene {
+    let scene = Scene::new(&[]);
+    for name in ["acme", "globex"] {
+        scene.add(&["--name", name, "--no-import"], KEY).ok();
+    }
+    scene
+}
+
+#[test]
+fn a_paused_one_is_left_out_and_told_about() {
+    let scene = two();
+    scene
+        .run(&["connections", "pause", "acme"])
+        .ok()
+        .says(&["resume acme"]);
+    let import = ["import", "--month", MONTH, "--format", "json"];
+    let output = scene.run(&import).ok();
+    let output = output.says(&["`acme` is paused, so it is left out"]);
+    assert_eq!(output.period()["connection"], "globex");
+    for command in ["deliver", "verify"] {
+        scene
+            .run(&[command, "--month", MONTH])
+            .ok()
+            .says(&["`acme` is paused"]);
+    }
+
+    let list = scene.list();
+    assert_eq!(list[0]["status"], "paused");
+    assert_eq!(list[0]["reason"], "since 2026-11-23 06:00Z");
+    assert_eq!(list[0]["next_due"], serde_json::Value::Null);
+    assert_eq!(list[1]["status"], "healthy");
+    // Nobody waits for it, however long it takes.
+    let scene = scene.at("2026-11-24T12:00:00Z");
+    scene.run(&["status"]).ok();
+
+    scene.run(&["connections", "resume", "acme"]).ok();
+    let output = scene.run(&import).ok();
+    let connections = output.json()["connections"].clone();
+    assert_eq!(connections.as_array().unwrap().len(), 2, "{connections}");
+}
+
+#[test]
+fn a_paused_one_that_is_named_is_refused() {
+    let scene = two();
+    scene.run(&["connections", "pause", "acme"]).ok();
+    let asked = scene.sandbox.requests();
+    for command in ["import", "pull", "deliver"] {
+        scene
+            .run(&[command, "--connection", "acme", "--month", MONTH])
+            .code(2)
+            .says(&["`acme` is paused since 2026-11-23 06:00:00Z", "resume acme"]);
+    }
+    let by_environment = super::of_nobody(scene.store.path()).from(&scene.sandbox);
+    by_environment.connection("acme").import(MONTH).code(2);
+    assert_eq!(scene.sandbox.requests(), asked);
+    scene
+        .run(&["import", "--connection", "globex", "--month", MONTH])
+        .ok();
+}
+
+#[test]
+fn the_only_one_may_be_paused_without_an_alarm_from_cron() {
+    let scene = Scene::new(&[]);
+    scene.add(&["--name", "acme", "--no-import"], KEY).ok();
+    let asked = scene.sandbox.requests();
+    scene.run(&["connections", "pause", "acme"]).ok();
+    let output = scene.run(&["import", "--format", "json"]).ok();
+    let output = output.says(&["`acme` is paused, so it is left out"]);
+    assert_eq!(output.json(), serde_json::json!({ "connections": [] }));
+    scene.run(&["import"]).ok();
+    assert_eq!(scene.sandbox.requests(), asked);
+}
+
+#[test]
+fn a_pause_keeps_its_beginning_and_ends_once() {
+    let scene = Scene::new(&[]);
+    scene.add(&["--name", "acme", "--no-import"], KEY).ok();
+    scene.run(&["connections", "pause", "acme"]).ok();
+    let scene = scene.at("2026-12-01T00:00:00Z");
+    scene.run(&["connections", "pause", "acme"]).ok();
+    assert_eq!(scene.only()["reason"], "since 2026-11-23 06:00Z");
+    for _ in 0..2 {
+        scene.run(&["connections", "resume", "acme"]).ok();
+        assert_eq!(scene.only()["status"], "pending-data");
+    }
+    for command in ["pause", "resume"] {
+        scene
+            .run(&["connections", command, "acne"])
+            .code(2)
+            .says(&["did you mean `acme`?"]);
+    }
+}
+
+#[test]
+fn a_paused_one_can_still_be_asked_about() {
+    let scene = Scene::new(&[]);
+    scene.add(&["--name", "acme", "--no-import"], KEY).ok();
+    scene.run(&["import", "--month", MONTH]).ok();
+    scene.run(&["connections", "pause", "acme"]).ok();
+    scene.run(&["connections", "check", "acme"]).ok();
+    scene.run(&["transform", "--month", MONTH]).ok();
+    scene
+        .run(&["query", "select count(*) from line_items"])
+        .ok();
+    assert_eq!(scene.only()["status"], "paused");
+}

@@ -1,0 +1,146 @@
+//! `connections remove` without an administrator: what is forgotten, and what stays.
+
+use super::{AT_ONCE, KEY, Scene};
+use crate::support::{Billstream, MONTH, files_below, published_files};
+
+fn remove(scene: &Scene, name: &str) -> crate::support::Output {
+    scene.run(&["connections", "remove", name])
+}
+
+#[test]
+fn imported_costs_other_connections_and_comments_stay() {
+    let scene = Scene::new(&[]);
+    scene.add(&["--name", "acme", "--no-import"], KEY).ok();
+    scene.add(&["--name", "globex", "--no-import"], KEY).ok();
+    let file = scene.file("billstream.toml").replace(
+        "[connections.globex]\n",
+        "# theirs\n[connections.globex]\ncurrency = \"USD\" # dollars\n",
+    );
+    scene.configure(&format!("# mine\nstore = \"elsewhere\" # not now\n{file}"));
+    scene.run(&["import", "--month", MONTH]).ok();
+    let before = published_files(scene.store.path());
+
+    remove(&scene, "acme").ok().says(&[
+        "`acme` is removed",
+        "imported costs stay",
+        "API key is still good",
+    ]);
+    let file = scene.file("billstream.toml");
+    for kept in [
+        "# mine\nstore = \"elsewhere\" # not now\n",
+        "# theirs\n[connections.globex]\n",
+        "# dollars",
+    ] {
+        assert!(file.contains(kept), "{file}");
+    }
+    assert!(!file.contains("acme"), "{file}");
+    assert!(!scene.folder().join("credentials/acme.toml").exists());
+    assert_eq!(scene.kept_key("globex"), "sandbox-key");
+    assert!(published_files(scene.store.path()) == before);
+    let acme = Billstream::on(scene.store.path()).connection("acme");
+    acme.assert_month_is(MONTH, &scene.sandbox.totals(MONTH));
+    scene.run(&["connections", "check"]).ok();
+}
+
+#[test]
+fn a_connection_that_was_removed_is_never_late() {
+    let scene = Scene::new(&[]);
+    scene.add(&["--name", "acme", "--no-import"], KEY).ok();
+    scene.run(&["import", "--month", MONTH]).ok();
+    assert_eq!(scene.only()["connection"], "acme");
+    remove(&scene, "acme").ok();
+    let scene = scene.at("2027-01-23T06:00:00Z");
+    assert_eq!(scene.list(), Vec::<serde_json::Value>::new());
+    scene.run(&["status"]).ok();
+    remove(&scene, "acme").code(2);
+    // Added anew it goes on with its months.
+    let scene = scene.at(crate::support::NOW);
+    scene.add(&["--name", "acme", "--no-import"], KEY).ok();
+    let import = ["import", "--month", MONTH, "--format", "json"];
+    scene.run(&import).ok().status("unchanged");
+    assert_eq!(scene.only()["status"], "healthy");
+}
+
+#[test]
+fn an_unknown_name_is_refused_with_the_nearest() {
+    let scene = Scene::new(&[]);
+    remove(&scene, "acme")
+        .code(2)
+        .says(&["there is no connection `acme`", "connections add confluent"]);
+    scene.add(&["--name", "acme", "--no-import"], KEY).ok();
+    remove(&scene, "acmee")
+        .code(2)
+        .says(&["did you mean `acme`?"]);
+    remove(&scene, "zzz").code(2).says(&["there are acme"]);
+    assert_eq!(scene.kept_key("acme"), "sandbox-key");
+}
+
+#[test]
+fn places_that_somebody_else_made_stay() {
+    let scene = Scene::new(&[]);
+    let home = scene.billstream.home();
+    for (name, text) in [("key", "sandbox-key"), ("secret", "sandbox-secret")] {
+        std::fs::write(home.join(name), text).unwrap();
+        super::chmod(&home.join(name), 0o600);
+    }
+    let by_path = ["--key-file", "key", "--secret-file", "secret"];
+    scene
+        .add(&[&["--no-import"][..], &by_path].concat(), "")
+        .ok();
+    remove(&scene, "confluent").ok();
+    let files = files_below(home);
+    assert_eq!(files["key"], b"sandbox-key");
+    assert_eq!(files["secret"], b"sandbox-secret");
+    assert!(!scene.file("billstream.toml").contains("confluent"));
+}
+
+#[test]
+fn credentials_go_also_while_the_environment_has_a_key() {
+    let scene = Scene::new(&[]);
+    scene.add(&["--no-import"], KEY).ok();
+    let scene = Scene {
+        billstream: scene.billstream.from(&scene.sandbox),
+        ..scene
+    };
+    remove(&scene, "confluent").ok();
+    assert!(!scene.folder().join("credentials/confluent.toml").exists());
+}
+
+#[test]
+fn a_connection_that_delivers_is_told_that_cloudzero_keeps_what_it_has() {
+    let scene = Scene::new(&[]);
+    scene.add(&["--no-import"], KEY).ok();
+    let bucket = tempfile::tempdir().unwrap();
+    let delivering = Scene {
+        billstream: scene.billstream.on_bucket(bucket.path()),
+        ..scene
+    };
+    delivering.run(&["import", "--month", MONTH]).ok();
+    let names = crate::support::names_below(bucket.path());
+    remove(&delivering, "confluent")
+        .ok()
+        .says(&["CloudZero keeps what it was given", "targets remove"]);
+    assert_eq!(crate::support::names_below(bucket.path()), names);
+}
+
+#[test]
+fn a_connection_is_not_removed_under_a_run() {
+    let scene = Scene::new(&["--fault", "slow:1:secs=30:after=1"]);
+    scene.add(&["--no-import"], KEY).ok();
+    let mut run = scene.billstream.spawn(&["import", "--month", MONTH]);
+    while run.is_running() && scene.sandbox.fired("slow") == 0 {}
+    remove(&scene, "confluent").code(6);
+    assert_eq!(scene.kept_key("confluent"), "sandbox-key");
+    assert!(run.kill(), "the run was still there");
+    remove(&scene, "confluent").ok();
+}
+
+#[test]
+fn a_pause_does_not_outlive_its_connection() {
+    let scene = Scene::new(&AT_ONCE);
+    scene.add(&["--no-import"], KEY).ok();
+    scene.run(&["connections", "pause", "confluent"]).ok();
+    remove(&scene, "confluent").ok();
+    scene.add(&["--no-import"], KEY).ok();
+    assert_eq!(scene.only()["status"], "pending-data");
+}
