@@ -85,7 +85,7 @@ fn flags_win_over_the_environment_it_over_the_file_and_it_over_defaults() {
     let costs_in = |person: &Person| {
         let folders = ["billstream-data", "of-file", "of-variable", "of-flag"];
         let has_costs = |folder: &&str| person.home().join(folder).join("costs").exists();
-        folders.into_iter().filter(has_costs).last().unwrap()
+        folders.into_iter().rfind(has_costs).unwrap()
     };
     person.run(&pull).ok();
     assert_eq!(costs_in(&person), "billstream-data");

@@ -1,21 +1,23 @@
 //! `connections add`: a key that works is stored, and its months come.
 
 use super::{AT_ONCE, KEY, Scene, chmod, configure, mode, of_credentials, of_nobody};
-use crate::support::{Billstream, MONTH, Sandbox, files_below};
+use crate::support::{Billstream, MONTH, files_below};
 
 #[test]
 fn a_key_on_stdin_is_stored_and_its_months_come() {
-    let scene = Scene::new(&[]);
-    let output = scene.add(&["--format", "json"], KEY).ok();
+    // The environment's key is another connection's: neither now nor later does it get into this one.
+    let scene = with_foreign_key(Scene::new(&[]));
+    let arguments = ["--name", "acme", "--format", "json"];
+    let output = scene.add(&arguments, KEY).ok();
     let statuses = output.statuses();
     assert_eq!(statuses.len(), 12, "{statuses:?}");
     assert!(statuses.iter().all(|(_, status)| status == "published"));
     let output = output.says(&["56 read, so the key works", "12 months published"]);
     assert!(!output.stderr.contains("sandbox-secret"));
 
-    let credentials = scene.folder().join("credentials/confluent.toml");
+    let credentials = scene.folder().join("credentials/acme.toml");
     assert_eq!(
-        of_credentials(&scene.file("credentials/confluent.toml")),
+        of_credentials(&scene.file("credentials/acme.toml")),
         ("sandbox-key".into(), "sandbox-secret".into())
     );
     assert_eq!(mode(&credentials), 0o600);
@@ -24,16 +26,34 @@ fn a_key_on_stdin_is_stored_and_its_months_come() {
     let file = scene.file("billstream.toml");
     assert!(!file.contains("sandbox-"), "{file}");
 
+    let acme = Billstream::on(scene.store.path()).connection("acme");
     for month in ["2025-12", MONTH, "2026-11"] {
-        scene
-            .billstream
-            .assert_month_is(month, &scene.sandbox.totals(month));
+        acme.assert_month_is(month, &scene.sandbox.totals(month));
     }
-    // No CONFLUENT_… variable is set: the key comes from its file.
-    scene.billstream.import(MONTH).ok().status("unchanged");
-    let health = scene.only();
-    assert_eq!(health["connection"], "confluent");
+    let again = ["import", "--month", MONTH, "--format", "json"];
+    scene.run(&again).ok().status("unchanged");
+    let without = Scene {
+        billstream: scene
+            .billstream
+            .without("CONFLUENT_CLOUD_API_KEY")
+            .without("CONFLUENT_CLOUD_API_SECRET"),
+        ..scene
+    };
+    without.run(&again).ok().status("unchanged");
+    let health = without.only();
+    assert_eq!(health["connection"], "acme");
     assert_eq!(health["status"], "healthy");
+}
+
+/// With a key in the environment that the sandbox does not know.
+fn with_foreign_key(scene: Scene) -> Scene {
+    Scene {
+        billstream: scene
+            .billstream
+            .env("CONFLUENT_CLOUD_API_KEY", "env-key")
+            .env("CONFLUENT_CLOUD_API_SECRET", "env-secret"),
+        ..scene
+    }
 }
 
 #[test]
@@ -253,28 +273,12 @@ fn a_name_that_cannot_be_one_is_refused_before_anything_is_asked() {
 }
 
 #[test]
-fn the_key_of_the_environment_does_not_get_into_another_connection() {
-    // What is imported at once is what was given, and not what CONFLUENT_… say.
-    let scene = Scene::new(&[]);
-    let other = Sandbox::start(&["--seed", "7"]);
-    let (folder, env) = (scene.billstream.home().to_path_buf(), |b: Billstream| {
-        b.env("CONFLUENT_CLOUD_API_KEY", "env-key")
-            .env("CONFLUENT_CLOUD_API_SECRET", "env-secret")
-    });
-    let scene = Scene {
-        billstream: env(scene.billstream),
-        ..scene
-    };
-    assert_eq!(scene.billstream.home(), folder);
-    scene.add(&["--name", "acme"], KEY).ok();
-    let acme = ["import", "--connection", "acme", "--month", MONTH];
-    scene.run(&acme).ok();
+fn the_environments_key_is_that_of_the_default_connection_alone() {
+    let scene = with_foreign_key(Scene::new(&[]));
+    for name in ["acme", "confluent"] {
+        scene.add(&["--name", name, "--no-import"], KEY).ok();
+    }
     scene.run(&["connections", "check", "acme"]).ok();
-    // The default connection is the environment's own.
-    let confluent = ["--no-import", "--endpoint", other.url()];
-    let mut arguments = vec!["connections", "add", "confluent"];
-    arguments.extend(confluent);
-    scene.billstream.told(&arguments, KEY).ok();
     scene
         .run(&["connections", "check", "confluent"])
         .code(3)

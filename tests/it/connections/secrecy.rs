@@ -82,7 +82,7 @@ fn scene(faults: &[&str]) -> Scene {
         billstream: scene
             .billstream
             .with_cloudzero(&scene.sandbox)
-            .env("BILLSTREAM_RETRY_ATTEMPTS", "2")
+            .env("BILLSTREAM_RETRY_ATTEMPTS", "1")
             .env("RUST_LOG", "trace")
             .env("RUST_BACKTRACE", "full"),
         ..scene
@@ -175,14 +175,10 @@ fn nothing_that_commands_say_or_leave_behind_holds_a_secret() {
 fn failures_do_not_give_a_secret_away() {
     for fault in [
         "401:3",
-        "404",
         "redirect",
         "html-200:9",
-        "reset:9",
         "truncated-json:9",
         "iam-402:9",
-        "iam-409:9",
-        "iam-500:9",
         "iam-lost-reply:9",
     ] {
         let scene = scene(&[&format!("{fault}:after=1").replace(":9:", ":99:")]);

@@ -1,6 +1,6 @@
 //! `connections add --setup`: an administrator's key, used once, makes all that is needed.
 
-use super::{ADMIN, AT_ONCE, Scene};
+use super::{AT_ONCE, Scene};
 use crate::support::{MONTH, files_below, names_below};
 
 const BILLING: [&str; 1] = ["BillingAdmin"];
@@ -55,17 +55,6 @@ fn assert_no_administrator(scene: &Scene) {
             assert!(!text.contains("sandbox-admin"), "{name}");
         }
     }
-}
-
-#[test]
-fn months_come_at_once() {
-    let scene = Scene::new(&["--key-delay-ms", "0"]);
-    let output = scene.add(&["--setup", "--format", "json"], ADMIN).ok();
-    assert_eq!(output.statuses().len(), 12);
-    scene
-        .billstream
-        .assert_month_is(MONTH, &scene.sandbox.totals(MONTH));
-    scene.iam().assert_one(&BILLING);
 }
 
 #[test]
