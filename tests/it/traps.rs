@@ -166,6 +166,7 @@ fn record() -> PeriodRecord {
         discount_amount: "0".into(),
         net_amount: "1".into(),
         mapping: String::new(),
+        facts: String::new(),
     }
 }
 
