@@ -10,7 +10,7 @@ use arrow::datatypes::{Date32Type, SchemaRef};
 use chrono::{DateTime, NaiveDate, Utc};
 use tokio::sync::OnceCell;
 
-use super::Job;
+use super::{Job, Stage};
 use super::facts::{self, Facts};
 use super::inputs::register;
 use super::months;
@@ -78,6 +78,7 @@ impl Tables {
         period: BillingPeriod,
         costs: &[DataFile],
     ) -> Result<Facts> {
+        let _stage = Stage::begin("facts");
         let sources = self
             .sources
             .get_or_try_init(|| facts::Sources::read(job))
