@@ -9,6 +9,7 @@ use super::iam::trouble::{self, Trouble};
 use super::inventory;
 use super::state::Ticket;
 use axum::body::Body;
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::{Response, StatusCode};
 use bytes::Bytes;
 use chrono::{Days, NaiveDate};
@@ -114,7 +115,9 @@ pub async fn spoiled_answer(
     if area == CHANGE && faults.take(number, is_lost).is_some() {
         return reset(response);
     }
-    let (head, body) = response.into_parts();
+    let (mut head, body) = response.into_parts();
+    // The body says itself how long it is, also where it is a part of the good one.
+    head.headers.remove(CONTENT_LENGTH);
     match axum::body::to_bytes(body, usize::MAX).await {
         Ok(text) if !text.is_empty() => {
             let chunks = truncated(faults, number, vec![text]);
