@@ -11,7 +11,7 @@ const HEAD: &str = "\
 const CONNECTIONS: &str = "
 # A connection is one Confluent organization with its key, under a name of lower-case letters, digits, - and _.
 # `billstream connections add confluent --name acme` writes one. The variables below are about the connection that
-# BILLSTREAM_CONNECTION or --connection names, else about the one called confluent.
+# BILLSTREAM_CONNECTION names, else about the one called confluent.
 #
 # key and secret are each { env = \"VARIABLE\" }, { file = \"PATH\" } or { keyring = \"ENTRY\" }; a file must be one that
 # only its owner may read.

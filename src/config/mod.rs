@@ -2,8 +2,9 @@
 //!
 //! [`keys`] lists them all. What belongs to a connection (credentials, endpoint, label, targets) is asked
 //! for by its name. A variable of that kind counts for one connection alone, so that nobody's key goes to
-//! another's endpoint: the one that is named by flag or `BILLSTREAM_CONNECTION`, else the one called
-//! `confluent`, which the environment alone can make where no connection is configured.
+//! another's endpoint, nor one organization's costs into another's months: the connection that
+//! `BILLSTREAM_CONNECTION` names, else the one called `confluent`, which the environment alone can make where
+//! no connection is configured. A flag can name another one that is not configured.
 
 mod connection;
 pub mod edit;
@@ -243,12 +244,15 @@ impl Config {
         self.file.as_ref().map_or(&[], |file| &file.connections)
     }
 
-    /// Whether variables such as `CONFLUENT_CLOUD_API_KEY` are about this connection.
+    /// Whether variables such as `CONFLUENT_CLOUD_API_KEY` are about this connection: the environment names it,
+    /// or it has the default name, or a flag names it and the file does not know it.
     pub fn is_environments(&self, connection: &str) -> bool {
-        match self.named() {
-            Some(named) => named == connection,
-            None => connection == DEFAULT_CONNECTION,
+        if let Some(named) = self.environment.get("BILLSTREAM_CONNECTION") {
+            return named == connection;
         }
+        let is_new = !self.configured().iter().any(|known| known == connection);
+        let by_flag = self.flags.connection.as_deref() == Some(connection);
+        connection == DEFAULT_CONNECTION || (by_flag && is_new)
     }
 
     /// The connections that a command takes: the one that is named, else all that are configured, else the
@@ -307,7 +311,7 @@ impl Config {
         if !set.is_empty() {
             tracing::warn!(
                 variables = set.join(", "),
-                "These are about one connection, and none is named: BILLSTREAM_CONNECTION or --connection says which."
+                "These are about one connection, and it is none of those that are configured: BILLSTREAM_CONNECTION says which it is."
             );
         }
     }

@@ -133,18 +133,60 @@ fn variables_of_a_connection_do_not_reach_the_others() {
 
 #[test]
 fn variables_are_about_the_connection_that_is_named() {
-    let flags = Flags {
-        connection: Some("acme".into()),
-        ..Flags::default()
-    };
     let endpoint = ("CONFLUENT_CLOUD_REST_ENDPOINT", "https://other.example");
     let variables: Vec<_> = KEYS.into_iter().chain([endpoint]).collect();
-    let config = config(flags, &variables, TWO);
-    assert_eq!(config.connections().unwrap(), ["acme"]);
-    let acme = config.confluent("acme").unwrap();
-    assert_eq!(acme.key, "env-key");
-    assert_eq!(acme.endpoint.as_str(), "https://other.example/");
-    assert!(config.credentials("globex").is_err());
+    let flags = |name: &str| Flags {
+        connection: Some(name.into()),
+        ..Flags::default()
+    };
+    let named: Vec<_> = variables
+        .iter()
+        .copied()
+        .chain([("BILLSTREAM_CONNECTION", "acme")])
+        .collect();
+    let by_environment = config(Flags::default(), &named, TWO);
+    assert_eq!(by_environment.connections().unwrap(), ["acme"]);
+    let acme = by_environment.confluent("acme").unwrap();
+    assert_eq!(
+        (acme.key.as_str(), acme.endpoint.as_str()),
+        ("env-key", "https://other.example/")
+    );
+    assert!(by_environment.credentials("globex").is_err());
+
+    // A flag says which one to take, and not whose the environment is, unless nobody else knows it.
+    let by_flag = config(flags("acme"), &variables, TWO);
+    assert_eq!(by_flag.connections().unwrap(), ["acme"]);
+    let acme = by_flag.confluent("acme").unwrap();
+    assert_eq!(
+        (acme.key.as_str(), acme.endpoint.as_str()),
+        ("a", "https://acme.example/")
+    );
+    let new = config(flags("initech"), &variables, TWO)
+        .confluent("initech")
+        .unwrap();
+    assert_eq!(
+        (new.key.as_str(), new.endpoint.as_str()),
+        ("env-key", "https://other.example/")
+    );
+}
+
+#[test]
+fn the_readme_has_every_setting_as_it_is() {
+    let readme = include_str!("../../README.md");
+    let code = |text: &str| match text {
+        "" => String::new(),
+        text => format!("`{text}`"),
+    };
+    for key in keys::ALL {
+        let row = format!(
+            "| `{}` | {} | {} | {} |",
+            key.path(None),
+            code(key.variable),
+            code(key.default),
+            key.about
+        );
+        assert!(readme.contains(&row), "{row}");
+    }
 }
 
 #[test]
