@@ -22,7 +22,7 @@ use billstream::confluent::windows::{BillingPeriod, Window};
 use billstream::engine::{Limits, sql_files::SqlFiles};
 use billstream::pipeline::deliver::source::Published;
 use billstream::pipeline::targets::Targets;
-use billstream::pipeline::{Job, check, pull, transform};
+use billstream::pipeline::{Job, check, facts, pull, transform};
 use billstream::sandbox;
 use billstream::store::Store;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -61,6 +61,7 @@ fn job(folder: &Path) -> Job {
         connection: "bench".into(),
         cloud_provider: "Confluent".into(),
         currency: "USD".into(),
+        tags: None,
         sql: SqlFiles::load(None).unwrap(),
         limits: Limits::default(),
         concurrency: 4,
@@ -120,6 +121,13 @@ fn stages(criterion: &mut Criterion) {
             .ok()
             .unwrap()
     });
+    let facts = runtime.block_on(async {
+        let sources = facts::Sources::read(&job).await.unwrap();
+        sources
+            .of_month(&job, october(), &pulled.files)
+            .await
+            .unwrap()
+    });
     let costs = pulled.digest.count();
     let mut group = criterion.benchmark_group("month");
     group
@@ -128,10 +136,16 @@ fn stages(criterion: &mut Criterion) {
     group.bench_function("transform to Parquet", |bencher| {
         bencher
             .to_async(&runtime)
-            .iter(|| transform::transform(&job, october(), &pulled.files, &[]));
+            .iter(|| transform::transform(&job, october(), &pulled.files, &facts, &[]));
     });
     let items = runtime
-        .block_on(transform::transform(&job, october(), &pulled.files, &[]))
+        .block_on(transform::transform(
+            &job,
+            october(),
+            &pulled.files,
+            &facts,
+            &[],
+        ))
         .unwrap();
     group.bench_function("checks", |bencher| {
         bencher.to_async(&runtime).iter(|| async {
