@@ -116,7 +116,7 @@ pub async fn spoiled_answer(
         return reset(response);
     }
     let (mut head, body) = response.into_parts();
-    // The body says itself how long it is, also where it is a part of the good one.
+    // What is left of the body announces its own.
     head.headers.remove(CONTENT_LENGTH);
     match axum::body::to_bytes(body, usize::MAX).await {
         Ok(text) if !text.is_empty() => {
