@@ -11,6 +11,7 @@
 -- It must return resource_id, column_name (resource/region or resource/tag:<key>) and value, at most one value for
 -- each resource and column. models/line_items.sql has them as the table resource_facts, a column a name.
 -- CloudZero keeps one value per resource and key and applies it to all history: nothing here goes by row or day.
+-- Without an inventory and a file of tags this file is not run; one of your own always is.
 
 -- A resource has one name and environment: the newest that the costs have.
 with named as (
@@ -134,7 +135,7 @@ chosen as (
   group by resource_id, tag['key']
 )
 
--- Names are tags once the inventory has them: those of the costs are in no month but their own.
+-- Names are tags where the inventory knows them: costs have none of environments, and of a resource that of the day.
 select
   resource_id,
   unnest(make_array(

@@ -14,6 +14,7 @@ mod query;
 mod report;
 mod reports;
 mod restore;
+mod results;
 mod rows;
 mod run;
 mod sandbox;

@@ -1,6 +1,6 @@
 //! The summary of a run as a table for people.
 
-use super::run::Results;
+use super::results::Results;
 use crate::engine::text::table;
 use crate::pipeline::summary::{PeriodSummary, Status, Summary};
 

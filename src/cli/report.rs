@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::args::SummaryFormat;
 use super::output::summary_table;
-use super::run::{Outcome, Reach, Results, Scene, month_errors, under_lease};
+use super::results::Results;
+use super::run::{Outcome, Reach, Scene, month_errors, under_lease};
 use super::{print, print_json};
 use crate::confluent::client::{Client, impatient};
 use crate::error::{Class, Result};

@@ -10,11 +10,14 @@ use std::fmt;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use serde::Deserialize;
 
 use super::client::{Client, Failure};
 use super::pages;
 use crate::error::{Class, Error, Result};
+
+mod entries;
+
+use entries::{ConnectorEntry, Entry, EnvironmentEntry};
 
 /// The role that lists take.
 const RIGHT: &str = "Operator";
@@ -305,119 +308,8 @@ async fn connectors(
     let query = [("expand", "info,status,id")];
     let answer = client.get(asked, &path, &query, RIGHT).await?;
     let connectors: BTreeMap<String, ConnectorEntry> = pages::read(asked, answer)?;
-    let resources = connectors.into_iter().filter_map(|(name, connector)| {
-        let id = connector.id?.id.filter(|id| !id.is_empty())?;
-        Some(Resource {
-            name: Some(name),
-            environment_id: Some(environment.to_string()),
-            kafka_cluster_id: Some(cluster.to_string()),
-            // The rest of the configuration may hold secrets.
-            connector_class: connector.info.and_then(|info| info.config?.class),
-            ..Resource::new(id, Kind::Connector)
-        })
-    });
+    let resources = connectors
+        .into_iter()
+        .filter_map(|(name, connector)| connector.resource(name, environment, cluster));
     Ok(resources.collect())
-}
-
-#[derive(Deserialize)]
-struct EnvironmentEntry {
-    id: String,
-    display_name: Option<String>,
-    stream_governance_config: Option<Governance>,
-}
-
-#[derive(Deserialize)]
-struct Governance {
-    package: Option<String>,
-}
-
-impl EnvironmentEntry {
-    fn resource(self) -> Resource {
-        Resource {
-            name: self.display_name,
-            package: self.stream_governance_config.and_then(|g| g.package),
-            ..Resource::new(self.id, Kind::Environment)
-        }
-    }
-}
-
-/// A cluster, a pool or a registry: they share the names of their fields.
-#[derive(Deserialize)]
-struct Entry {
-    id: String,
-    spec: Option<Spec>,
-}
-
-#[derive(Default, Deserialize)]
-struct Spec {
-    display_name: Option<String>,
-    cloud: Option<String>,
-    region: Option<Region>,
-    availability: Option<String>,
-    package: Option<String>,
-    config: Option<Config>,
-    kafka_cluster: Option<Reference>,
-}
-
-/// A name, or (Schema Registry v2) a reference.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Region {
-    Name(String),
-    Reference(Reference),
-}
-
-#[derive(Deserialize)]
-struct Reference {
-    id: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Config {
-    kind: Option<String>,
-}
-
-impl Entry {
-    fn resource(self, kind: Kind, environment: &str) -> Resource {
-        let Spec {
-            display_name,
-            cloud,
-            region,
-            availability,
-            package,
-            config,
-            kafka_cluster,
-        } = self.spec.unwrap_or_default();
-        Resource {
-            name: display_name,
-            environment_id: Some(environment.to_string()),
-            kafka_cluster_id: kafka_cluster.and_then(|cluster| cluster.id),
-            cloud: cloud.map(|cloud| cloud.to_uppercase()),
-            region: region.and_then(|region| match region {
-                Region::Name(name) => Some(name),
-                Region::Reference(region) => region.id,
-            }),
-            cluster_kind: config.and_then(|config| config.kind),
-            availability,
-            package,
-            ..Resource::new(self.id, kind)
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct ConnectorEntry {
-    id: Option<Reference>,
-    info: Option<Info>,
-}
-
-#[derive(Deserialize)]
-struct Info {
-    config: Option<ConnectorConfig>,
-}
-
-#[derive(Deserialize)]
-struct ConnectorConfig {
-    #[serde(rename = "connector.class")]
-    class: Option<String>,
 }

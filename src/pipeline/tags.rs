@@ -105,7 +105,7 @@ fn rules(text: &[u8]) -> Result<Tags> {
     let mut rules = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|e| unreadable(text, &e))?;
-        let line = record.position().map_or(0, |at| line_of(text, at));
+        let line = record.position().map_or(0, csv::Position::line);
         let rule = Rule::of(line, &columns, &record);
         if !rule.tags.is_empty() {
             rules.push(rule);
@@ -121,7 +121,7 @@ fn rules(text: &[u8]) -> Result<Tags> {
     })
 }
 
-/// The line of a record. The reader's own count is of where it began to look, which may be empty lines before.
+/// The line of a record, for errors. The reader's own count is of where it began to look, before empty lines.
 fn line_of(text: &[u8], at: &csv::Position) -> u64 {
     let from = usize::try_from(at.byte()).unwrap_or(usize::MAX);
     let rest = text.get(from..).unwrap_or_default();

@@ -10,6 +10,8 @@ mod history;
 mod months;
 #[path = "enrichment/overrides.rs"]
 mod overrides;
+#[path = "enrichment/pages.rs"]
+mod pages;
 #[path = "enrichment/readers.rs"]
 mod readers;
 
@@ -153,7 +155,7 @@ fn regions_and_tags_are_in_line_items_and_in_the_drop_and_totals_are_those_witho
 }
 
 #[test]
-fn hundreds_of_resources_come_in_pages() {
+fn hundreds_of_resources_are_all_known() {
     let (sandbox, store) = (
         Sandbox::start(&["--costs-per-day", "2000", "--today", "2026-11-03"]),
         tempdir().unwrap(),

@@ -1,10 +1,13 @@
 //! Which months take new facts: open and settling ones by themselves, settled ones when somebody says so.
 
+use std::sync::OnceLock;
+
 use tempfile::{TempDir, tempdir};
 
 use super::{enriched, resource_of, tag};
 use crate::support::{
-    Billstream, CONNECTION, Output, Sandbox, current_drop_id, drop_in_force, published_files,
+    Billstream, CONNECTION, Files, Output, Sandbox, current_drop_id, drop_in_force, files_below,
+    published_files, write_files,
 };
 
 const SETTLED: &str = "2026-09";
@@ -18,15 +21,21 @@ fn sandbox(name: &str, more: &[&str]) -> Sandbox {
     Sandbox::start(&options.iter().chain(more).copied().collect::<Vec<_>>())
 }
 
-/// Three months as they are on 10 November.
+/// Three months as they are on 10 November. They are imported once a test run.
 struct Scene(TempDir);
 
 impl Scene {
     fn new() -> Scene {
+        static ONCE: OnceLock<Files> = OnceLock::new();
+        let files = ONCE.get_or_init(|| {
+            let scene = Scene(tempdir().unwrap());
+            let output = scene.import(&sandbox("first", &[]), "2026-11-10T06:00:00Z");
+            assert_eq!(statuses(&output), ["published"; 3]);
+            scene.assert_names(["first"; 3]);
+            files_below(scene.0.path())
+        });
         let scene = Scene(tempdir().unwrap());
-        let output = scene.import(&sandbox("first", &[]), "2026-11-10T06:00:00Z");
-        assert_eq!(statuses(&output), ["published"; 3]);
-        scene.assert_names(["first"; 3]);
+        write_files(scene.0.path(), files);
         scene
     }
 

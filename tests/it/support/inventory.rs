@@ -104,7 +104,7 @@ fn text(value: &Value) -> String {
 }
 
 /// All items of a list, page by page.
-fn items(sandbox: &Sandbox, path: &str, query: &str) -> Vec<Value> {
+pub fn items(sandbox: &Sandbox, path: &str, query: &str) -> Vec<Value> {
     let mut items = Vec::new();
     let mut next = format!("{path}?{query}page_size=100");
     loop {
