@@ -122,7 +122,7 @@ fn stages(criterion: &mut Criterion) {
             .unwrap()
     });
     let facts = runtime.block_on(async {
-        let sources = facts::Sources::read(&job).await.unwrap();
+        let sources = facts::Sources::read(&job, &[]).await.unwrap();
         sources
             .of_month(&job, october(), &pulled.files)
             .await

@@ -11,6 +11,7 @@
 -- It must return resource_id, column_name (resource/region or resource/tag:<key>) and value, at most one value for
 -- each resource and column. models/line_items.sql has them as the table resource_facts, a column a name.
 -- CloudZero keeps one value per resource and key and applies it to all history: nothing here goes by row or day.
+-- Without an inventory and a file of tags this file is not run; one of your own always is.
 
 -- A resource has one name and environment: the newest that the costs have.
 with named as (
@@ -66,22 +67,34 @@ resolved as (
   left join latest as environment on environment.resource_id = known.environment_id
 ),
 
--- As Confluent writes it, and as line items show it.
+-- As Confluent writes it, and as line items show it: the words are those of models/line_items.sql.
 services as (
   select distinct
     resource_id,
     product,
     case
+      when is_support then 'Support'
+      when product is null then 'Confluent Cloud'
+      when product = 'KAFKA' then 'Kafka'
+      when product = 'CONNECT' then 'Connect'
       when product = 'KSQL' then 'ksqlDB'
+      when product = 'FLINK' then 'Flink'
       when product = 'STREAM_GOVERNANCE' then 'Stream Governance'
       when product = 'CLUSTER_LINK' then 'Cluster Linking'
       when product = 'CUSTOM_CONNECT' then 'Custom Connect'
+      when product = 'TABLEFLOW' then 'Tableflow'
       when product = 'AUDIT_LOG' then 'Audit Log'
       when product = 'USM' then 'Unified Stream Manager'
-      else product
+      else initcap(replace(product, '_', ' '))
     end as service
-  from costs
-  where resource_id <> ''
+  from (
+    select
+      resource_id,
+      nullif(product, '') as product,
+      coalesce(line_type like 'SUPPORT%', false) or coalesce(product like 'SUPPORT%', false) as is_support
+    from costs
+    where resource_id <> ''
+  ) as products
 ),
 
 -- The rules are few: they are the side that is held.
@@ -122,17 +135,25 @@ chosen as (
   group by resource_id, tag['key']
 )
 
-select resource_id, 'resource/region' as column_name, region as value from resolved
-union all
-select resource_id, 'resource/tag:confluent_environment_id' as column_name, environment_id as value from resolved
-where environment is not null
-union all
-select resource_id, 'resource/tag:confluent_environment' as column_name, environment as value from resolved
-union all
-select resource_id, 'resource/tag:confluent_name' as column_name, name as value from resolved where is_listed
-union all
-select resource_id, 'resource/tag:confluent_cloud' as column_name, cloud as value from resolved
-union all
-select resource_id, 'resource/tag:confluent_cluster_kind' as column_name, cluster_kind as value from resolved
+-- Names are tags where the inventory knows them: costs have none of environments, and of a resource that of the day.
+select
+  resource_id,
+  unnest(make_array(
+    'resource/region',
+    'resource/tag:confluent_environment_id',
+    'resource/tag:confluent_environment',
+    'resource/tag:confluent_name',
+    'resource/tag:confluent_cloud',
+    'resource/tag:confluent_cluster_kind'
+  )) as column_name,
+  unnest(make_array(
+    region,
+    case when environment is not null then environment_id end,
+    environment,
+    case when is_listed then name end,
+    cloud,
+    cluster_kind
+  )) as value
+from resolved
 union all
 select resource_id, column_name, value from chosen

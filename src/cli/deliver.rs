@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::args::{MonthArgs, RunArgs};
 use super::run::{Outcome, Reach, Scene, month_errors, under_lease};
-use super::show_error;
 use crate::confluent::windows::BillingPeriod;
 use crate::engine::text::table;
 use crate::error::{Class, Error, Result};
@@ -141,7 +140,13 @@ pub async fn run(args: DeliverArgs) -> Result<u8> {
         report
     };
     let results = scene.each(connections, work).await;
-    results.report(args.run.format, Report::class, deliveries_table, say)
+    results.report(
+        args.run.format,
+        Report::class,
+        |report| &report.errors,
+        deliveries_table,
+        say,
+    )
 }
 
 /// Refuses what cannot be done before anything is.
@@ -217,8 +222,8 @@ async fn work(job: &Job, args: &DeliverArgs, selection: &Selection) -> Result<Re
     Ok(report)
 }
 
-/// What was collected, and errors of the months.
-fn say(report: &Report) {
+/// What was collected, or that there is nothing.
+fn say(report: &Report, whose: &str) {
     let mut stderr = std::io::stderr().lock();
     if let Some(collected) = report.collected {
         let Collected {
@@ -228,17 +233,13 @@ fn say(report: &Report) {
         } = collected;
         let _ = writeln!(
             stderr,
-            "{drops} drops that are not in force: {files} files, {bytes} bytes"
+            "{whose}{drops} drops that are not in force: {files} files, {bytes} bytes"
         );
     } else if report.deliveries.is_empty() && report.errors.is_empty() {
         let _ = writeln!(
             stderr,
-            "nothing is published, so there is nothing to deliver"
+            "{whose}nothing is published, so there is nothing to deliver"
         );
-    }
-    drop(stderr);
-    for (_, error) in &report.errors {
-        show_error(error);
     }
 }
 

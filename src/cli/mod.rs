@@ -14,6 +14,7 @@ mod query;
 mod report;
 mod reports;
 mod restore;
+mod results;
 mod rows;
 mod run;
 mod sandbox;
@@ -174,9 +175,10 @@ fn log_to_stderr(verbose: u8) {
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(colours)
-        .with_target(false)
-        .with_filter(targets);
-    let _ = tracing_subscriber::registry().with(lines).try_init();
+        .with_target(false);
+    // The filter is everybody's, not the layer's own: that kind forgets the line after one that it left out.
+    let registry = tracing_subscriber::registry().with(targets);
+    let _ = registry.with(lines).try_init();
 }
 
 fn console_is_terminal() -> bool {

@@ -1,12 +1,12 @@
 //! The summary of a run as a table for people.
 
-use super::run::Results;
+use super::results::Results;
 use crate::engine::text::table;
 use crate::pipeline::summary::{PeriodSummary, Status, Summary};
 
 /// The summaries of a run for people. Several connections are told apart in a column of their own.
 pub fn summary_table(results: &Results<Summary>) -> String {
-    let several = results.0.len() > 1;
+    let several = results.several;
     let header = [
         "connection",
         "period",
@@ -20,7 +20,7 @@ pub fn summary_table(results: &Results<Summary>) -> String {
     ];
     let right = [false, false, true, true, true, true, true, false, false];
     let skipped = usize::from(!several);
-    let rows = results.0.iter().flat_map(|(name, result)| match result {
+    let rows = results.all.iter().flat_map(|(name, result)| match result {
         Ok(summary) => summary.periods.iter().map(summary_row).collect(),
         Err(_) => vec![failed_row(name)],
     });

@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use super::args::SummaryFormat;
 use super::output::summary_table;
-use super::run::{Outcome, Reach, Results, Scene, month_errors, under_lease};
-use super::{print, print_json, show_error};
+use super::results::Results;
+use super::run::{Outcome, Reach, Scene, month_errors, under_lease};
+use super::{print, print_json};
 use crate::confluent::client::{Client, impatient};
 use crate::error::{Class, Result};
 use crate::pipeline;
 use crate::pipeline::delivery;
 use crate::pipeline::import::Options;
-use crate::pipeline::summary::{PeriodSummary, Status, Summary};
+use crate::pipeline::summary::{PeriodSummary, Status, Summary, reason};
 use crate::store::Store;
 
 /// Imports a connection from Confluent, or whoever plays it.
@@ -71,11 +72,16 @@ pub fn report(store: &Store, results: Results<Summary>, format: SummaryFormat) -
             if format == SummaryFormat::Json {
                 print_json(&summary)?;
             }
-            Results(vec![(String::new(), Ok(summary))])
+            Results {
+                all: vec![(String::new(), Ok(summary))],
+                several: false,
+            }
         }
         Err(several) => {
             if format == SummaryFormat::Json {
-                print_json(&several.json(Summary::class)?)?;
+                let why =
+                    |summary: &Summary| reason(&month_errors(&summary.errors), &summary.periods);
+                print_json(&several.json(Summary::class, why)?)?;
             }
             several
         }
@@ -84,12 +90,12 @@ pub fn report(store: &Store, results: Results<Summary>, format: SummaryFormat) -
         print(summary_table(&results).as_bytes())?;
     }
     let summaries: Vec<&Summary> = results
-        .0
+        .all
         .iter()
         .filter_map(|(_, r)| r.as_ref().ok())
         .collect();
     let mut stderr = std::io::stderr().lock();
-    for note in notes(&summaries) {
+    for note in notes(&summaries, results.several) {
         let _ = writeln!(stderr, "{note}");
     }
     let months: Vec<&PeriodSummary> = summaries.iter().flat_map(|s| &s.periods).collect();
@@ -105,16 +111,17 @@ pub fn report(store: &Store, results: Results<Summary>, format: SummaryFormat) -
         let _ = writeln!(stderr, "{line}");
     }
     drop(stderr);
-    for (_, error) in summaries.iter().flat_map(|summary| &summary.errors) {
-        show_error(error);
-    }
-    results.show_errors();
+    results.show_errors(|summary| &summary.errors);
     Ok(results.class(Summary::class).map_or(0, Class::exit_code))
 }
 
 /// What was odd, added up over the months, and why months are held or pinned.
-fn notes(summaries: &[&Summary]) -> Vec<String> {
+fn notes(summaries: &[&Summary], several: bool) -> Vec<String> {
     let periods = || summaries.iter().flat_map(|summary| &summary.periods);
+    let whose = |period: &PeriodSummary| match several {
+        true => format!("{}: ", period.connection),
+        false => String::new(),
+    };
     let sum = |count: fn(&PeriodSummary) -> u64| periods().map(count).sum::<u64>();
     let counted = [
         (
@@ -138,7 +145,7 @@ fn notes(summaries: &[&Summary]) -> Vec<String> {
         period
             .held
             .as_ref()
-            .map(|why| format!("held: {} {why}", period.billing_period))
+            .map(|why| format!("held: {}{} {why}", whose(period), period.billing_period))
     });
     let pinned = periods()
         .flat_map(|period| &period.deliveries)

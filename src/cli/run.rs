@@ -7,15 +7,12 @@ use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde::Serialize;
-use serde_json::{Value, json};
 
-use super::args::SummaryFormat;
-use super::{print, print_json, show_error};
+use super::results::Results;
 use crate::config::{Config, Flags, Settings};
 use crate::confluent::windows::BillingPeriod;
 use crate::engine::sql_files::SqlFiles;
-use crate::error::{Class, Error, Result};
+use crate::error::{Error, Result};
 use crate::http::retry::Timing;
 use crate::pipeline::Job;
 use crate::pipeline::delivery::Delivery;
@@ -181,116 +178,10 @@ impl Scene {
             (name, result)
         });
         let at_once = self.settings.connections_at_once;
-        Results(stream::iter(started).buffered(at_once).collect().await)
-    }
-}
-
-/// What came of each connection.
-pub struct Results<T>(pub Vec<(String, Result<T>)>);
-
-impl<T> Results<T> {
-    /// The class that decides the exit code; `None` when all is well.
-    ///
-    /// A failed check of any connection decides over everything else. Other errors give their own class when
-    /// all connections ended with it, and `Partial` when some did not.
-    pub fn class(&self, of: impl Fn(&T) -> Option<Class>) -> Option<Class> {
-        let classes = self.0.iter().map(|(_, result)| match result {
-            Ok(done) => of(done),
-            Err(error) => Some(error.class()),
-        });
-        let classes: Vec<Option<Class>> = classes.collect();
-        let failed_check = [Class::Reconcile, Class::Data]
-            .into_iter()
-            .find(|class| classes.contains(&Some(*class)));
-        let first = classes.iter().flatten().next().copied()?;
-        let all_alike = classes.iter().all(|class| *class == Some(first));
-        failed_check.or(Some(if all_alike { first } else { Class::Partial }))
-    }
-
-    /// The one result, where there is one connection only.
-    ///
-    /// # Errors
-    /// The several, given back.
-    pub fn single(mut self) -> std::result::Result<Result<T>, Results<T>> {
-        match (self.0.pop(), self.0.len()) {
-            (Some((_, result)), 0) => Ok(result),
-            (last, _) => {
-                self.0.extend(last);
-                Err(self)
-            }
+        Results {
+            all: stream::iter(started).buffered(at_once).collect().await,
+            several: self.config.connections().is_ok_and(|all| all.len() > 1),
         }
-    }
-
-    /// Writes the reports, as a table a connection or as JSON, lets `say` add what belongs on stderr, and gives
-    /// the exit code.
-    ///
-    /// # Errors
-    /// The error of the only connection, where there is one.
-    pub fn report(
-        self,
-        format: SummaryFormat,
-        class: impl Fn(&T) -> Option<Class>,
-        table: impl Fn(&T) -> String,
-        say: impl Fn(&T),
-    ) -> Result<u8>
-    where
-        T: Serialize,
-    {
-        let several = match self.single() {
-            Ok(one) => {
-                let one = one?;
-                match format {
-                    SummaryFormat::Json => print_json(&one)?,
-                    SummaryFormat::Table => print(table(&one).as_bytes())?,
-                }
-                say(&one);
-                return Ok(class(&one).map_or(0, Class::exit_code));
-            }
-            Err(several) => several,
-        };
-        if format == SummaryFormat::Json {
-            print_json(&several.json(&class)?)?;
-        }
-        for (name, result) in &several.0 {
-            let Ok(report) = result else { continue };
-            if format == SummaryFormat::Table {
-                print(format!("{name}\n{}", table(report)).as_bytes())?;
-            }
-            say(report);
-        }
-        several.show_errors();
-        Ok(several.class(class).map_or(0, Class::exit_code))
-    }
-
-    /// Shows the errors of connections that came to nothing.
-    pub fn show_errors(&self) {
-        for (name, result) in &self.0 {
-            if let Err(error) = result {
-                show_error(&error.copy().context(format!("connection `{name}`")));
-            }
-        }
-    }
-
-    /// One JSON object: a report for each connection, with its exit code and error.
-    pub fn json(&self, of: impl Fn(&T) -> Option<Class>) -> Result<Value>
-    where
-        T: Serialize,
-    {
-        let connections = self.0.iter().map(|(name, result)| {
-            let mut object = match result {
-                Ok(done) => serde_json::to_value(done),
-                Err(error) => Ok(json!({ "error": error.to_string() })),
-            }
-            .map_err(|e| Error::bug(format!("JSON: {e}")))?;
-            let class = match result {
-                Ok(done) => of(done),
-                Err(error) => Some(error.class()),
-            };
-            object["connection"] = json!(name);
-            object["exit_code"] = json!(class.map_or(0, Class::exit_code));
-            Ok(object)
-        });
-        Ok(json!({ "connections": connections.collect::<Result<Vec<_>>>()? }))
     }
 }
 
@@ -309,8 +200,11 @@ pub struct Outcome<'a> {
     pub exit_code: u8,
 }
 
+/// The error of a month.
+pub type MonthError = (BillingPeriod, Error);
+
 /// Errors of single months, as they are shown.
-pub fn month_errors(errors: &[(BillingPeriod, Error)]) -> Vec<String> {
+pub fn month_errors(errors: &[MonthError]) -> Vec<String> {
     let shown = errors.iter().map(|(month, e)| format!("{month}: {e}"));
     shown.collect()
 }

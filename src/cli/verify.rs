@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::args::{MonthArgs, RunArgs};
 use super::run::{Outcome, Reach, Scene, month_errors, under_lease};
-use super::show_error;
 use crate::confluent::client::Client;
 use crate::engine::text::table;
 use crate::error::{Class, Result};
@@ -53,26 +52,28 @@ pub async fn run(args: VerifyArgs) -> Result<u8> {
         report
     };
     let results = scene.each(scene.active().await?, work).await;
-    results.report(args.run.format, Report::class, sides_table, say)
+    results.report(
+        args.run.format,
+        Report::class,
+        |report| &report.errors,
+        sides_table,
+        say,
+    )
 }
 
-/// Notes and errors of the months.
-fn say(report: &Report) {
+/// Notes on the months.
+fn say(report: &Report, whose: &str) {
     let mut stderr = std::io::stderr().lock();
     for month in &report.periods {
         for note in &month.notes {
-            let _ = writeln!(stderr, "{}: {note}", month.billing_period);
+            let _ = writeln!(stderr, "{whose}{}: {note}", month.billing_period);
         }
     }
     if report.periods.is_empty() && report.errors.is_empty() {
         let _ = writeln!(
             stderr,
-            "nothing is published, so there is nothing to verify"
+            "{whose}nothing is published, so there is nothing to verify"
         );
-    }
-    drop(stderr);
-    for (_, error) in &report.errors {
-        show_error(error);
     }
 }
 

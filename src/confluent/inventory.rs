@@ -2,17 +2,22 @@
 //! reference, `org/v2`, `cmk/v2`, `connect/v1`, `ksqldbcm/v2`, `fcpm/v2`, `srcm/v3`).
 //!
 //! It takes the role Operator. Each list fails alone: what could not be listed is known to be unknown, which
-//! is not the same as being gone. A poor role shows as a refusal or as an empty list.
+//! is not the same as being gone. A poor role shows as a refusal or as an empty list. When Confluent does not
+//! answer any more, what was listed until then counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use serde::Deserialize;
 
 use super::client::{Client, Failure};
 use super::pages;
 use crate::error::{Class, Error, Result};
+
+mod entries;
+
+use entries::{ConnectorEntry, Entry, EnvironmentEntry};
 
 /// The role that lists take.
 const RIGHT: &str = "Operator";
@@ -138,6 +143,8 @@ pub struct Inventory {
     pub listed: BTreeSet<List>,
     /// Why the other ones were not.
     pub problems: Vec<String>,
+    /// What to do about the first of them.
+    pub hint: Option<String>,
 }
 
 impl Inventory {
@@ -155,25 +162,58 @@ impl Inventory {
             Err(failure) if failure.status.is_some_and(|status| status.as_u16() == 404) => {
                 self.listed.insert(list);
             }
-            // Each further list would wait for the same in vain.
-            Err(failure) if failure.error.class() == Class::Remote => return Err(failure.error),
-            Err(failure) => self.problems.push(failure.error.to_string()),
+            // A service that is out of order is so alone. Without an answer, or with too many questions, each
+            // further list would wait for the same in vain.
+            Err(failure)
+                if failure.error.class() == Class::Remote
+                    && !failure
+                        .status
+                        .is_some_and(|status| status.is_server_error()) =>
+            {
+                return Err(failure.error);
+            }
+            Err(failure) => self.problem(&failure.error),
         }
         Ok(())
+    }
+
+    fn problem(&mut self, error: &Error) {
+        self.problems.push(error.to_string());
+        if self.hint.is_none() && error.class() != Class::Remote {
+            self.hint = error.hint().map(str::to_string);
+        }
     }
 
     fn merge(&mut self, other: Inventory) {
         self.resources.extend(other.resources);
         self.listed.extend(other.listed);
         self.problems.extend(other.problems);
+        self.hint = self.hint.take().or(other.hint);
     }
 }
 
-/// Lists everything that the key may see.
+/// Lists everything that the key may see, as far as it comes `within` some time.
 ///
 /// # Errors
-/// When not even environments are listed, or Confluent does not answer.
-pub async fn list(client: &Client) -> Result<Inventory> {
+/// When not even environments are listed.
+pub async fn list(client: &Client, within: Duration) -> Result<Inventory> {
+    let mut inventory = Inventory::default();
+    let filled = tokio::time::timeout(within, fill(client, &mut inventory)).await;
+    let late = |_| {
+        let secs = within.as_secs();
+        Err(Error::remote(format!(
+            "the lists did not all come within {secs} seconds"
+        )))
+    };
+    match filled.unwrap_or_else(late) {
+        Err(error) if inventory.listed.is_empty() => return Err(error),
+        Err(error) => inventory.problem(&error),
+        Ok(()) => {}
+    }
+    Ok(inventory)
+}
+
+async fn fill(client: &Client, inventory: &mut Inventory) -> Result<()> {
     let environments: Vec<EnvironmentEntry> = pages::all(
         client,
         "environments",
@@ -188,7 +228,6 @@ pub async fn list(client: &Client) -> Result<Inventory> {
                 .with_hint("names and regions take the role Operator at the Organization scope"),
         );
     }
-    let mut inventory = Inventory::default();
     inventory.listed.insert(List {
         kind: Kind::Environment,
         parent: String::new(),
@@ -198,17 +237,21 @@ pub async fn list(client: &Client) -> Result<Inventory> {
         .resources
         .extend(environments.into_iter().map(EnvironmentEntry::resource));
     let mut parts = stream::iter(ids)
-        .map(|id| async move { environment(client, &id).await })
-        .buffered(AT_ONCE);
-    while let Some(part) = parts.next().await {
-        inventory.merge(part?);
+        .map(|id| async move {
+            let mut part = Inventory::default();
+            let filled = fill_environment(client, &id, &mut part).await;
+            (part, filled)
+        })
+        .buffer_unordered(AT_ONCE);
+    while let Some((part, filled)) = parts.next().await {
+        inventory.merge(part);
+        filled?;
     }
-    Ok(inventory)
+    Ok(())
 }
 
 /// What is in one environment.
-async fn environment(client: &Client, id: &str) -> Result<Inventory> {
-    let mut inventory = Inventory::default();
+async fn fill_environment(client: &Client, id: &str, inventory: &mut Inventory) -> Result<()> {
     let lists: [(Kind, &[&str]); 4] = [
         (Kind::KafkaCluster, &["cmk", "v2", "clusters"]),
         (Kind::KsqldbCluster, &["ksqldbcm", "v2", "clusters"]),
@@ -243,7 +286,7 @@ async fn environment(client: &Client, id: &str) -> Result<Inventory> {
         let entries = connectors(client, &list.to_string(), id, &cluster).await;
         inventory.add(list, entries)?;
     }
-    Ok(inventory)
+    Ok(())
 }
 
 /// Connectors come as one object by name, without pages.
@@ -265,124 +308,8 @@ async fn connectors(
     let query = [("expand", "info,status,id")];
     let answer = client.get(asked, &path, &query, RIGHT).await?;
     let connectors: BTreeMap<String, ConnectorEntry> = pages::read(asked, answer)?;
-    let known = connectors
+    let resources = connectors
         .into_iter()
-        .filter(|(_, connector)| !connector.id.id.is_empty());
-    let resources = known.map(|(name, connector)| Resource {
-        name: Some(name),
-        environment_id: Some(environment.to_string()),
-        kafka_cluster_id: Some(cluster.to_string()),
-        // The rest of the configuration may hold secrets.
-        connector_class: connector.info.config.class,
-        ..Resource::new(connector.id.id, Kind::Connector)
-    });
+        .filter_map(|(name, connector)| connector.resource(name, environment, cluster));
     Ok(resources.collect())
-}
-
-#[derive(Deserialize)]
-struct EnvironmentEntry {
-    id: String,
-    display_name: Option<String>,
-    stream_governance_config: Option<Governance>,
-}
-
-#[derive(Deserialize)]
-struct Governance {
-    package: Option<String>,
-}
-
-impl EnvironmentEntry {
-    fn resource(self) -> Resource {
-        Resource {
-            name: self.display_name,
-            package: self.stream_governance_config.and_then(|g| g.package),
-            ..Resource::new(self.id, Kind::Environment)
-        }
-    }
-}
-
-/// A cluster, a pool or a registry: they share the names of their fields.
-#[derive(Deserialize)]
-struct Entry {
-    id: String,
-    #[serde(default)]
-    spec: Spec,
-}
-
-#[derive(Default, Deserialize)]
-struct Spec {
-    display_name: Option<String>,
-    cloud: Option<String>,
-    region: Option<Region>,
-    availability: Option<String>,
-    package: Option<String>,
-    config: Option<Config>,
-    kafka_cluster: Option<Reference>,
-}
-
-/// A name, or (Schema Registry v2) a reference.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Region {
-    Name(String),
-    Reference(Reference),
-}
-
-#[derive(Default, Deserialize)]
-struct Reference {
-    #[serde(default)]
-    id: String,
-}
-
-#[derive(Deserialize)]
-struct Config {
-    kind: Option<String>,
-}
-
-impl Entry {
-    fn resource(self, kind: Kind, environment: &str) -> Resource {
-        let Spec {
-            display_name,
-            cloud,
-            region,
-            availability,
-            package,
-            config,
-            kafka_cluster,
-        } = self.spec;
-        Resource {
-            name: display_name,
-            environment_id: Some(environment.to_string()),
-            kafka_cluster_id: kafka_cluster.map(|cluster| cluster.id),
-            cloud: cloud.map(|cloud| cloud.to_uppercase()),
-            region: region.map(|region| match region {
-                Region::Name(name) => name,
-                Region::Reference(region) => region.id,
-            }),
-            cluster_kind: config.and_then(|config| config.kind),
-            availability,
-            package,
-            ..Resource::new(self.id, kind)
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct ConnectorEntry {
-    #[serde(default)]
-    id: Reference,
-    #[serde(default)]
-    info: Info,
-}
-
-#[derive(Default, Deserialize)]
-struct Info {
-    #[serde(default)]
-    config: ConnectorConfig,
-}
-
-#[derive(Default, Deserialize)]
-struct ConnectorConfig {
-    #[serde(rename = "connector.class")]
-    class: Option<String>,
 }

@@ -225,6 +225,15 @@ impl SqlFile {
         self.text.contains(&format!("${name}"))
     }
 
+    /// Whether the SQL, comments aside, has this name in it.
+    pub fn names(&self, name: &str) -> bool {
+        let lines = self
+            .text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("--"));
+        lines.into_iter().any(|line| line.contains(name))
+    }
+
     /// Plans the file's single statement with its parameters.
     ///
     /// # Errors

@@ -2,12 +2,14 @@
 //!
 //! It never stands in the way of costs: what goes wrong is told, kept with the connection, and passed over.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 
 use super::{Job, Stage};
 use crate::confluent::client::Client;
 use crate::confluent::inventory::{self, Inventory};
-use crate::error::Result;
+use crate::error::{Class, Result};
 use crate::store::connections::{self, InventoryState};
 use crate::store::resources;
 
@@ -15,19 +17,30 @@ use crate::store::resources;
 const GOOD_FOR: TimeDelta = TimeDelta::hours(24);
 /// What failed is tried again after this long.
 const AGAIN_AFTER: TimeDelta = TimeDelta::hours(1);
+/// Costs wait for so long at most.
+const LONGEST: Duration = Duration::from_secs(120);
 
 /// Takes the inventory of the job's connection, unless that was done within a day. Call it with the
 /// connection's lease.
 pub async fn enrich(job: &Job, client: &Client) {
     let _stage = Stage::begin("enrich");
     match try_enrich(job, client).await {
-        Ok(problems) => {
-            for problem in problems {
-                tracing::warn!(connection = %job.connection, %problem, "Some names and regions are not known.");
+        Ok(Some(Inventory { problems, hint, .. })) => {
+            // A role that lacks is lacking for the lists of each environment.
+            if let Some(problem) = problems.first() {
+                let (more, hint) = (problems.len() - 1, hint.unwrap_or_default());
+                tracing::warn!(
+                    connection = %job.connection, %problem, more, %hint,
+                    "Some names and regions could not be taken; what was known of them stays."
+                );
             }
         }
+        Ok(None) => {}
         Err(error) => {
-            let hint = error.hint().unwrap_or_default();
+            let hint = match error.class() {
+                Class::Remote => "they are asked for again in an hour",
+                _ => error.hint().unwrap_or_default(),
+            };
             tracing::warn!(
                 connection = %job.connection, %error, %hint,
                 "Names and regions could not be taken; costs are imported all the same."
@@ -36,7 +49,8 @@ pub async fn enrich(job: &Job, client: &Client) {
     }
 }
 
-async fn try_enrich(job: &Job, client: &Client) -> Result<Vec<String>> {
+/// What was listed; nothing when that was done not long ago.
+async fn try_enrich(job: &Job, client: &Client) -> Result<Option<Inventory>> {
     let now = (job.clock)();
     let known = connections::inventory(&job.store, &job.connection).await?;
     let known = known.filter(|state| {
@@ -47,10 +61,10 @@ async fn try_enrich(job: &Job, client: &Client) -> Result<Vec<String>> {
         now - state.taken_at < good_for
     });
     if known.is_some() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     (job.progress)("asking Confluent for names and regions".to_string());
-    let listed = inventory::list(client).await;
+    let listed = inventory::list(client, LONGEST).await;
     let state = |resources: usize, problems: Vec<String>| InventoryState {
         taken_at: now,
         resources: resources as u64,
@@ -63,18 +77,10 @@ async fn try_enrich(job: &Job, client: &Client) -> Result<Vec<String>> {
         Ok(inventory) => {
             let changed =
                 resources::update(&job.store, &job.connection, &job.run, &inventory, now).await?;
-            let Inventory {
-                resources,
-                problems,
-                ..
-            } = inventory;
-            tracing::info!(
-                resources = resources.len(),
-                changed,
-                "Names and regions were taken."
-            );
-            remember(&state(resources.len(), problems.clone())).await?;
-            Ok(problems)
+            let resources = inventory.resources.len();
+            tracing::info!(resources, changed, "Names and regions were taken.");
+            remember(&state(resources, inventory.problems.clone())).await?;
+            Ok(Some(inventory))
         }
         Err(error) => {
             remember(&state(0, vec![error.to_string()])).await?;

@@ -30,15 +30,6 @@ const MODEL: &str = "models/resource_facts";
 pub const TABLE: &str = "resource_facts";
 /// The column of regions.
 const REGION: &str = "resource/region";
-/// Tags that every month has, with or without values.
-const TAGS: [&str; 5] = [
-    "resource/tag:confluent_environment_id",
-    "resource/tag:confluent_environment",
-    "resource/tag:confluent_name",
-    "resource/tag:confluent_cloud",
-    "resource/tag:confluent_cluster_kind",
-];
-
 /// What facts of every month are made from, read once a run.
 #[derive(Debug, Clone)]
 pub struct Sources {
@@ -56,21 +47,29 @@ pub struct Facts {
 }
 
 impl Sources {
-    /// Reads inventory and tags of the job's connection.
+    /// Reads inventory and tags of the job's connection. `published` are the columns that line items have
+    /// already.
     ///
     /// # Errors
-    /// What the store says, and as [`tags::read`].
-    pub async fn read(job: &Job) -> Result<Sources> {
+    /// What the store says, as [`tags::read`], and class data for a tag that is published in another spelling.
+    pub async fn read(job: &Job, published: &[String]) -> Result<Sources> {
+        let tags = match &job.tags {
+            None => tags::none(),
+            Some(location) => {
+                let tags = tags::read(location).await?;
+                refuse_other_spelling(&tags.keys, published)
+                    .map_err(|e| e.context(format!("tags {location}")))?;
+                tags.rules
+            }
+        };
         Ok(Sources {
             resources: resources::read(&job.store, Some(&job.connection)).await?,
-            tags: match &job.tags {
-                Some(location) => tags::read(location).await?,
-                None => tags::none(),
-            },
+            tags,
         })
     }
 
-    /// The facts of a month with these costs.
+    /// The facts of a month with these costs. Without inventory and tags there are none, unless SQL of the user's
+    /// own makes them of the costs alone.
     ///
     /// # Errors
     /// Class data, for SQL that does not plan or does not give one value a resource and column.
@@ -80,10 +79,11 @@ impl Sources {
         period: BillingPeriod,
         costs: &[DataFile],
     ) -> Result<Facts> {
-        if self.resources.num_rows() == 0 && self.tags.num_rows() == 0 {
-            return Facts::of(&BTreeMap::new());
-        }
         let model = job.sql.get(MODEL)?;
+        let nothing = self.resources.num_rows() == 0 && self.tags.num_rows() == 0;
+        if nothing && model.path.is_none() {
+            return Facts::none();
+        }
         let context = self.session(job, period, costs)?;
         let what = model.display();
         let frame = model.plan(&context, parameters(job, period)).await?;
@@ -106,6 +106,22 @@ impl Sources {
                 .map_err(|e| engine::failed(&format!("table {name}"), &e))?;
         }
         Ok(context)
+    }
+}
+
+/// Tools that do not tell letters' case apart would see two columns of one name.
+fn refuse_other_spelling(keys: &[String], published: &[String]) -> Result<()> {
+    let published = || published.iter().filter_map(|c| c.strip_prefix(TAG_PREFIX));
+    let other = |key: &String| {
+        let mut others = published().filter(|p| p != key && p.eq_ignore_ascii_case(key));
+        others.next().map(|other| (key.clone(), other))
+    };
+    match keys.iter().find_map(other) {
+        None => Ok(()),
+        Some((key, other)) => Err(Error::data(format!(
+            "the tag `{key}` is published as `{other}` already"
+        ))
+        .with_hint(format!("choose one spelling: write `{other}`"))),
     }
 }
 
@@ -147,10 +163,18 @@ fn values(batches: &[RecordBatch]) -> Result<Values> {
 }
 
 impl Facts {
+    /// Nothing is known.
+    ///
+    /// # Errors
+    /// Class bug.
+    pub fn none() -> Result<Facts> {
+        Facts::of(&Values::new())
+    }
+
     fn of(values: &Values) -> Result<Facts> {
         let ids: BTreeSet<&str> = values.keys().map(|(id, _)| id.as_str()).collect();
         let given = values.keys().map(|(_, column)| column.as_str());
-        let columns: BTreeSet<&str> = TAGS.into_iter().chain([REGION]).chain(given).collect();
+        let columns: BTreeSet<&str> = tags::OWN.into_iter().chain([REGION]).chain(given).collect();
         let mut fields = vec![Field::new("resource_id", DataType::Utf8, true)];
         let mut arrays: Vec<ArrayRef> = vec![Arc::new(StringArray::from_iter_values(&ids))];
         for column in columns {
@@ -202,7 +226,7 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(facts.batch.num_rows(), 2);
-        assert_eq!(facts.batch.num_columns(), 1 + TAGS.len() + 2);
+        assert_eq!(facts.batch.num_columns(), 1 + tags::OWN.len() + 2);
         let team = facts.batch.column_by_name("resource/tag:team").unwrap();
         assert_eq!(
             team.as_string::<i32>().iter().collect::<Vec<_>>(),

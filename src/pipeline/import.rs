@@ -53,6 +53,10 @@ pub async fn import(job: &Job, client: &Arc<Client>, options: &Options) -> Resul
     let today = (job.clock)().date_naive();
     let mut tables = Tables::open(job).await?;
     let selected = select(job, &tables, options, today).await?;
+    if !options.pull_only {
+        // A file of tags that cannot be read is told before anything is asked.
+        tables.sources(job).await?;
+    }
     let mut summary = Summary {
         run: job.run.clone(),
         periods: Vec::new(),

@@ -10,7 +10,6 @@ use arrow::datatypes::{Date32Type, SchemaRef};
 use chrono::{DateTime, NaiveDate, Utc};
 use tokio::sync::OnceCell;
 
-use super::Job;
 use super::facts::{self, Facts};
 use super::inputs::register;
 use super::months;
@@ -18,6 +17,7 @@ use super::pull::Pulled;
 use super::summary::PeriodSummary;
 use super::transform::{self, LineItems};
 use super::window;
+use super::{Job, Stage};
 use crate::confluent::decode;
 use crate::confluent::windows::BillingPeriod;
 use crate::engine;
@@ -71,17 +71,29 @@ impl Tables {
         })
     }
 
-    /// What is known of the resources of a month with these costs.
+    /// Reads what is known of resources, once a run.
+    ///
+    /// # Errors
+    /// As [`facts::Sources::read`].
+    pub async fn sources(&self, job: &Job) -> Result<&facts::Sources> {
+        let published = self.line_item_names()?;
+        self.sources
+            .get_or_try_init(|| facts::Sources::read(job, &published))
+            .await
+    }
+
+    /// What is known of the resources of a month with these costs; nothing where the mapping does not ask.
     pub async fn facts(
         &self,
         job: &Job,
         period: BillingPeriod,
         costs: &[DataFile],
     ) -> Result<Facts> {
-        let sources = self
-            .sources
-            .get_or_try_init(|| facts::Sources::read(job))
-            .await?;
+        let _stage = Stage::begin("facts");
+        if !job.sql.get(transform::MODEL)?.names(facts::TABLE) {
+            return Facts::none();
+        }
+        let sources = self.sources(job).await?;
         sources.of_month(job, period, costs).await
     }
 

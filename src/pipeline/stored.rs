@@ -51,6 +51,7 @@ pub async fn transform_stored(job: &Job, months: &Selection, dry_run: bool) -> R
         }
         Selection::Due => due::due(job, &tables, periods, UpTo::Delivery).await?,
     };
+    tables.sources(job).await?;
     let mut summary = Summary {
         run: job.run.clone(),
         periods: Vec::new(),

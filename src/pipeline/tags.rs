@@ -1,7 +1,7 @@
 //! The CSV file of tags and owners: rules that match resources, and the values they give.
 //!
 //! ```csv
-//! environment,resource,name,service,team,cost centre
+//! environment,resource,name,service,team,cost_centre
 //! production,,orders-*,,checkout,4711
 //! ,lkc-7aa01x,,,payments,
 //! ```
@@ -22,6 +22,14 @@ use crate::store::remote;
 
 /// Columns that say what a rule matches, by weight: the first outweighs all others.
 const MATCH: [&str; 4] = ["resource", "name", "environment", "service"];
+/// Tags that come from Confluent's names. Every month has them, with or without values.
+pub const OWN: [&str; 5] = [
+    "resource/tag:confluent_environment_id",
+    "resource/tag:confluent_environment",
+    "resource/tag:confluent_name",
+    "resource/tag:confluent_cloud",
+    "resource/tag:confluent_cluster_kind",
+];
 /// The largest file that is taken, in bytes.
 const MOST_BYTES: u64 = 64 << 20;
 
@@ -37,12 +45,21 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 });
 
+/// A file that was read.
+#[derive(Debug, Clone)]
+pub struct Tags {
+    /// Its rules.
+    pub rules: RecordBatch,
+    /// The keys of its tags.
+    pub keys: Vec<String>,
+}
+
 /// The rules of a file at a path or URL.
 ///
 /// # Errors
 /// Class configuration, for a place that cannot be read; class data, with line and column, for what is no
 /// table of rules.
-pub async fn read(location: &str) -> Result<RecordBatch> {
+pub async fn read(location: &str) -> Result<Tags> {
     let text = fetch(location).await?;
     rules(&text).map_err(|e| e.context(format!("tags {location}")))
 }
@@ -77,30 +94,46 @@ enum Column {
     Tag(String),
 }
 
-fn rules(text: &[u8]) -> Result<RecordBatch> {
+fn rules(text: &[u8]) -> Result<Tags> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .from_reader(text);
-    let header = reader.headers().map_err(|e| unreadable(&e))?;
+    let header = reader.headers().map_err(|e| unreadable(text, &e))?;
     let columns = header.iter().map(column).collect::<Result<Vec<_>>>()?;
     refuse_header(header, &columns)?;
     let mut rules = Vec::new();
     for record in reader.records() {
-        let record = record.map_err(|e| unreadable(&e))?;
+        let record = record.map_err(|e| unreadable(text, &e))?;
         let line = record.position().map_or(0, csv::Position::line);
         let rule = Rule::of(line, &columns, &record);
         if !rule.tags.is_empty() {
             rules.push(rule);
         }
     }
-    batch(&rules)
+    let keys = columns.iter().filter_map(|column| match column {
+        Column::Tag(key) => Some(key.clone()),
+        Column::Match(_) => None,
+    });
+    Ok(Tags {
+        rules: batch(&rules)?,
+        keys: keys.collect(),
+    })
 }
 
-fn unreadable(e: &csv::Error) -> Error {
+/// The line of a record, for errors. The reader's own count is of where it began to look, before empty lines.
+fn line_of(text: &[u8], at: &csv::Position) -> u64 {
+    let from = usize::try_from(at.byte()).unwrap_or(usize::MAX);
+    let rest = text.get(from..).unwrap_or_default();
+    let skipped = rest.iter().take_while(|b| b"\r\n".contains(b)).count();
+    let before = text.get(..from + skipped).unwrap_or(text);
+    before.iter().filter(|b| **b == b'\n').count() as u64 + 1
+}
+
+fn unreadable(text: &[u8], e: &csv::Error) -> Error {
     let line = e
         .position()
-        .map_or(String::new(), |at| format!("line {}: ", at.line()));
+        .map_or(String::new(), |at| format!("line {}: ", line_of(text, at)));
     let why = match e.kind() {
         csv::ErrorKind::UnequalLengths {
             expected_len, len, ..
@@ -111,6 +144,7 @@ fn unreadable(e: &csv::Error) -> Error {
         _ => "it is no CSV".to_string(),
     };
     Error::data(format!("{line}{why}"))
+        .with_hint("values with commas or line breaks stand in double quotes; the text is UTF-8")
 }
 
 fn column(name: &str) -> Result<Column> {
@@ -120,7 +154,24 @@ fn column(name: &str) -> Result<Column> {
         return Ok(Column::Match(at));
     }
     if name.is_empty() {
-        return Err(Error::data("line 1: a column has no name"));
+        return Err(Error::data("line 1: a column has no name")
+            .with_hint("name it, or take the comma at the end of the line away"));
+    }
+    if let Some(key) = name.strip_prefix(cbf::TAG_PREFIX) {
+        return Err(
+            Error::data(format!("line 1: a column is called `{name}`")).with_hint(format!(
+                "write `{key}`: line items have it as {name} all the same"
+            )),
+        );
+    }
+    let mut own = OWN
+        .iter()
+        .filter_map(|tag| tag.strip_prefix(cbf::TAG_PREFIX));
+    if own.any(|own| own.eq_ignore_ascii_case(name)) {
+        return Err(Error::data(format!(
+            "line 1: the tag `{name}` comes from Confluent's names"
+        ))
+        .with_hint("choose another key, such as team"));
     }
     if cbf::legal_key(name) != name {
         return Err(
@@ -138,9 +189,10 @@ fn refuse_header(header: &csv::StringRecord, columns: &[Column]) -> Result<()> {
             .into_iter()
             .any(|earlier| earlier.eq_ignore_ascii_case(name))
         {
-            return Err(Error::data(format!(
-                "line 1: two columns are called `{name}`"
-            )));
+            return Err(
+                Error::data(format!("line 1: two columns are called `{name}`"))
+                    .with_hint("a letter's case does not tell them apart"),
+            );
         }
     }
     let (matches, tags): (Vec<_>, Vec<_>) = columns
@@ -248,6 +300,8 @@ mod tests {
               production,orders_*,,checkout,47\n,,lkc-1,payments,\n*,,,all,\n,,,,\nx,y,z,,\n",
         )
         .unwrap();
+        assert_eq!(batch.keys, ["team", "cost_centre"]);
+        let batch = batch.rules;
         let texts = |name: &str| {
             let column = batch.column_by_name(name).unwrap().as_string::<i32>();
             column
@@ -282,6 +336,8 @@ mod tests {
             ("name,team,Team\n", "two columns are called `Team`"),
             ("name,\n", "a column has no name"),
             ("name,cost centre\n", "no tag key `cost centre`"),
+            ("name,Confluent_Name\n", "`Confluent_Name` comes from"),
+            ("name,resource/tag:team\n", "called `resource/tag:team`"),
             (
                 "name,team\na,b\nc\n",
                 "line 3: 1 values where the header has 2",

@@ -8,6 +8,8 @@
 mod cloudzero;
 #[path = "support/files.rs"]
 mod files;
+#[path = "support/inventory.rs"]
+pub mod inventory;
 #[path = "support/money.rs"]
 mod money;
 #[path = "support/schema.rs"]
@@ -133,6 +135,12 @@ impl Sandbox {
     /// Requests for costs so far.
     pub fn requests(&self) -> u64 {
         self.get("/sandbox/status")["requests"].as_u64().unwrap()
+    }
+
+    /// Requests for lists of resources so far.
+    pub fn inventory_requests(&self) -> u64 {
+        let status = self.get("/sandbox/status");
+        status["inventory_requests"].as_u64().unwrap()
     }
 
     /// How often faults of a kind have fired.

@@ -42,7 +42,7 @@ pub async fn run(args: CheckArgs) -> Result<u8> {
     let results = scene
         .each(connections, async |name| check(&scene, name).await)
         .await;
-    results.report(args.format, |_| None, row, |_| {})
+    results.report(args.format, |_| None, |_| &[], row, |_, _| {})
 }
 
 async fn check(scene: &Scene, name: &str) -> Result<Checked> {

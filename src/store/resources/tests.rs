@@ -57,6 +57,7 @@ fn inventory(resources: &[Resource], unread: &[(Kind, &str)]) -> Inventory {
         resources: resources.to_vec(),
         listed,
         problems: Vec::new(),
+        hint: None,
     }
 }
 

@@ -15,12 +15,12 @@ pub fn tag(key: &str, value: &str) -> String {
 
 /// A folder with the shipped model and more columns.
 fn model_with(columns: &[String]) -> tempfile::TempDir {
-    assert!(MODEL.contains("\nfrom typed"));
+    assert!(MODEL.contains("\n  from typed"));
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("models")).unwrap();
     let sql = MODEL.replace(
-        "\nfrom typed",
-        &format!(",\n  {}\nfrom typed", columns.join(",\n  ")),
+        "\n  from typed",
+        &format!(",\n  {}\n  from typed", columns.join(",\n  ")),
     );
     std::fs::write(folder.path().join("models/line_items.sql"), sql).unwrap();
     folder

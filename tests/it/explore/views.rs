@@ -166,9 +166,9 @@ fn tags_divide_what_their_resources_cost() {
     std::fs::create_dir_all(&folder).unwrap();
     let team = "case environment_id when 'env-an9ly' then 'analytics' else 'others' end";
     let tagged = MODEL.replace(
-        "\nfrom typed",
+        "\n  from typed",
         &format!(
-            ",\n  case when resource_id <> '' then {team} end as \"resource/tag:team\"\nfrom typed"
+            ",\n  case when resource_id <> '' then {team} end as \"resource/tag:team\"\n  from typed"
         ),
     );
     assert_ne!(tagged, MODEL);

@@ -18,7 +18,10 @@ fn rows_that_get_lost_are_caught() {
         "record_id not like '0%'",
         "false",
     ] {
-        let sql = model("\nfrom typed", &format!("\nfrom typed\nwhere {condition}"));
+        let sql = model(
+            "\n  from typed",
+            &format!("\n  from typed\nwhere {condition}"),
+        );
         let before = published_files(pulled.path());
         let output = pulled
             .transform(&SqlFolder::new("models/line_items.sql", &sql))
@@ -41,11 +44,11 @@ fn money_that_is_off_by_the_last_digit_is_caught() {
     let pulled = Pulled::new();
     let off = |column: &str| {
         let unit = "cast('0.000000000000000000000001' as decimal(38, 24))";
-        model("\nfrom typed", "\nfrom off").replace(
-            "\nselect\n  case when type",
+        model("\n  from typed", "\n  from off").replace(
+            "\nmapped as (\n  select\n    case when type",
             &format!(
-                ",\noff as (select * replace (case when line_type = 'SUPPORT' and start_date = date '2026-10-01' \
-                 then {column} + {unit} else {column} end as {column}) from typed)\n\nselect\n  case when type"
+                "\noff as (select * replace (case when line_type = 'SUPPORT' and start_date = date '2026-10-01' \
+                 then {column} + {unit} else {column} end as {column}) from typed),\n\nmapped as (\n  select\n    case when type"
             ),
         )
     };
@@ -187,7 +190,7 @@ fn a_refused_import_publishes_neither_costs_nor_line_items() {
     let restated = Sandbox::start(&["--revision", "1"]);
     let sql = SqlFolder::new(
         "models/line_items.sql",
-        &model("\nfrom typed", "\nfrom typed\nwhere type <> 'Credit'"),
+        &model("\n  from typed", "\n  from typed\nwhere type <> 'Credit'"),
     );
     let arguments = [
         "import",

@@ -23,7 +23,7 @@ pub fn model(from: &str, to: &str) -> String {
 
 /// The shipped model with one more column.
 pub fn with_column(column: &str) -> String {
-    model("\nfrom typed", &format!(",\n  {column}\nfrom typed"))
+    model("\n  from typed", &format!(",\n  {column}\n  from typed"))
 }
 
 /// The number of the first line with a text.
@@ -257,8 +257,8 @@ fn a_column_that_cloudzero_does_not_know_is_named() {
 #[test]
 fn money_in_floats_is_refused() {
     let sql = model(
-        "else net_amount\n  end as \"cost/cost\"",
-        "else net_amount\n  end * cast(1 as double) as \"cost/cost\"",
+        "else net_amount\n    end as \"cost/cost\"",
+        "else net_amount\n    end * cast(1 as double) as \"cost/cost\"",
     );
     Pulled::new().refuses(&sql, 1, &["models/line_items.sql", "cost/cost", "decimal"]);
 }

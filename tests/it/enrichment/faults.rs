@@ -1,0 +1,257 @@
+//! Lists that fail: costs are imported all the same, and what could not be listed keeps its facts.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use billstream::confluent::client::{Client, Settings};
+use billstream::confluent::inventory;
+use tempfile::{TempDir, tempdir};
+
+use super::{TAGS, enriched, resource_of, tag};
+use crate::support::{Billstream, Files, MONTH, Output, Row, Sandbox, files_below, write_files};
+
+/// Region and tags by resource.
+fn facts(billstream: &Billstream) -> BTreeMap<String, Vec<String>> {
+    let rows = billstream.line_items(MONTH);
+    let of = |row| {
+        let mut facts: Vec<String> = TAGS.iter().map(|key| tag(row, key).to_string()).collect();
+        // A tier's price has a region of its own, on some rows only.
+        if !facts[2].is_empty() {
+            facts.push(row["resource/region"].clone());
+        }
+        (resource_of(row).to_string(), facts)
+    };
+    rows.iter().map(of).collect()
+}
+
+/// A store with a good month that may still change, and its facts. It is made once a test run.
+fn good_month() -> (TempDir, BTreeMap<String, Vec<String>>) {
+    static ONCE: OnceLock<(Files, BTreeMap<String, Vec<String>>)> = OnceLock::new();
+    let (files, facts) = ONCE.get_or_init(|| {
+        let (good, store) = (Sandbox::start(&[]), tempdir().unwrap());
+        let billstream =
+            enriched(Billstream::on(store.path()).from(&good)).at("2026-11-10T06:00:00Z");
+        billstream.import(MONTH).ok().status("published");
+        (files_below(store.path()), facts(&billstream))
+    });
+    assert!(facts.values().any(|facts| facts[2] == "orders-prod"));
+    let store = tempdir().unwrap();
+    write_files(store.path(), files);
+    (store, facts.clone())
+}
+
+/// Imports a good month, and a day later the same with a fault. Gives what the second run said, and which
+/// resources it took for gone.
+#[track_caller]
+fn then(fault: &str, kind: &str) -> (Output, Vec<Row>) {
+    let (store, before) = good_month();
+    let broken = Sandbox::start(&["--fault", fault]);
+    let billstream = enriched(Billstream::on(store.path()).from(&broken))
+        .at("2026-11-11T06:00:00Z")
+        .env("BILLSTREAM_RETRY_ATTEMPTS", "1");
+    let output = billstream.import(MONTH).ok();
+    assert!(broken.fired(kind) > 0, "{fault} did not fire");
+    output.status("unchanged");
+    billstream.assert_month_is(MONTH, &broken.totals(MONTH));
+    assert_eq!(facts(&billstream), before, "{fault}");
+    let closed = billstream.query(
+        "select resource_id, kind from resources where valid_until is not null order by resource_id",
+    );
+    if closed.is_empty() {
+        return (output, closed);
+    }
+    // Later all is well again, and each resource holds once.
+    billstream
+        .at("2026-11-12T06:00:00Z")
+        .import(MONTH)
+        .ok()
+        .status("unchanged");
+    let rows = Billstream::on(store.path()).query(
+        "select count(*) as n, count(distinct resource_id) as ids from resources where valid_until is null",
+    );
+    let all = Billstream::on(store.path())
+        .query("select count(distinct resource_id) as ids from resources");
+    assert_eq!(
+        (&rows[0]["n"], &rows[0]["ids"]),
+        (&all[0]["ids"], &all[0]["ids"]),
+        "{fault}"
+    );
+    (output, closed)
+}
+
+#[test]
+fn a_list_that_is_refused_keeps_its_facts() {
+    for after in ["1", "9"] {
+        let (output, closed) = then(&format!("inventory-403:1:after={after}"), "inventory-403");
+        output.says(&[
+            "WARN",
+            "what was known of them stays",
+            "role Operator",
+            "403",
+            "more=0",
+        ]);
+        assert_eq!(closed.len(), 0, "after {after}: {closed:?}");
+    }
+}
+
+#[test]
+fn a_service_that_is_out_of_order_is_so_alone() {
+    let (output, closed) = then("inventory-500:1:after=3", "inventory-500");
+    output.says(&["WARN", "what was known of them stays", "500", "more=0"]);
+    assert_eq!(closed.len(), 0, "{closed:?}");
+}
+
+#[test]
+fn an_empty_list_says_that_things_are_gone_and_their_last_facts_stay() {
+    for kind in ["inventory-empty", "inventory-404"] {
+        let (output, closed) = then(&format!("{kind}:3:after=1"), kind);
+        assert!(
+            !closed.is_empty(),
+            "three lists, and not all of them were empty before"
+        );
+        assert!(!output.stderr.contains("WARN"), "{}", output.stderr);
+        assert!(
+            closed.iter().all(|row| row["kind"] != "environment"),
+            "{closed:?}"
+        );
+    }
+}
+
+#[test]
+fn when_all_lists_fail_everything_stays_known() {
+    for (kind, words) in [
+        ("inventory-403", "role Operator"),
+        ("inventory-404", "404"),
+        ("inventory-500", "asked for again in an hour"),
+        ("inventory-empty", "role Operator"),
+    ] {
+        let (output, closed) = then(&format!("{kind}:1000"), kind);
+        output.says(&["WARN", "costs are imported all the same", words]);
+        assert_eq!(closed.len(), 0, "{kind}: {closed:?}");
+    }
+}
+
+#[test]
+fn all_lists_but_the_environments_fail_and_it_is_told_once() {
+    let (output, closed) = then("inventory-403:1000:after=1", "inventory-403");
+    assert_eq!(
+        output.stderr.matches("WARN").count(),
+        1,
+        "{}",
+        output.stderr
+    );
+    output.says(&["WARN", "more="]);
+    assert_eq!(closed.len(), 0, "{closed:?}");
+}
+
+#[test]
+fn bodies_that_are_no_lists_keep_facts_too() {
+    for (fault, words) in [
+        ("html-200", "HTML page"),
+        ("truncated-json", "not JSON"),
+        ("reset", "asked for again"),
+        ("redirect", "redirects to"),
+    ] {
+        // The first request is for environments.
+        let (output, closed) = then(fault, fault);
+        output.says(&["WARN", "costs are imported all the same", words]);
+        assert_eq!(closed.len(), 0, "{fault}: {closed:?}");
+    }
+}
+
+#[test]
+fn lists_that_do_not_come_hold_an_import_up_for_one_timeout() {
+    for (fault, said) in [
+        ("slow:1:secs=60", "costs are imported all the same"),
+        ("slow:1:secs=60:after=3", "what was known of them stays"),
+    ] {
+        let (sandbox, store) = (Sandbox::start(&["--fault", fault]), tempdir().unwrap());
+        let billstream = enriched(Billstream::on(store.path()).from(&sandbox))
+            .env("BILLSTREAM_RETRY_ATTEMPTS", "1")
+            .env("BILLSTREAM_READ_TIMEOUT_SECS", "1");
+        let began = Instant::now();
+        let output = billstream.import(MONTH).ok();
+        assert!(
+            began.elapsed() < Duration::from_secs(30),
+            "{:?}",
+            began.elapsed()
+        );
+        output.status("published");
+        output.says(&["WARN", said]);
+        assert_eq!(sandbox.fired("slow"), 1);
+        billstream.assert_month_is(MONTH, &sandbox.totals(MONTH));
+    }
+}
+
+#[tokio::test]
+async fn what_was_listed_until_the_time_is_up_counts() {
+    let sandbox = Sandbox::start(&["--fault", "slow:8:secs=30:after=4"]);
+    let url = sandbox.url().parse().unwrap();
+    let settings = Settings {
+        requests_per_second: 1000,
+        ..Settings::new(url, "sandbox-key", "sandbox-secret".into())
+    };
+    let client = Client::new(settings).unwrap();
+    let began = Instant::now();
+    let listed = inventory::list(&client, Duration::from_secs(3))
+        .await
+        .unwrap();
+    assert!(began.elapsed() < Duration::from_secs(10));
+    assert!(sandbox.fired("slow") >= 4, "{}", sandbox.fired("slow"));
+    assert_eq!(listed.problems.len(), 1, "{:?}", listed.problems);
+    assert!(
+        listed.problems[0].contains("within 3 seconds"),
+        "{:?}",
+        listed.problems
+    );
+    let environments = listed
+        .resources
+        .iter()
+        .filter(|r| r.kind == inventory::Kind::Environment);
+    assert!(environments.count() >= 5);
+
+    // Not even environments: nothing is known, and nothing is gone.
+    let sandbox = Sandbox::start(&["--fault", "slow:1:secs=30"]);
+    let settings = Settings::new(
+        sandbox.url().parse().unwrap(),
+        "sandbox-key",
+        "sandbox-secret".into(),
+    );
+    let client = Client::new(settings).unwrap();
+    let error = inventory::list(&client, Duration::from_secs(1))
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("within 1 seconds"), "{error}");
+    assert_eq!(sandbox.fired("slow"), 1);
+}
+
+#[test]
+fn a_limit_of_requests_is_kept_to() {
+    let (sandbox, store) = (Sandbox::start(&["--rate-limit", "60"]), tempdir().unwrap());
+    let billstream = enriched(Billstream::on(store.path()).from(&sandbox))
+        .env("BILLSTREAM_REQUESTS_PER_SECOND", "40");
+    let output = billstream.import(MONTH).ok();
+    assert!(!output.stderr.contains("WARN"), "{}", output.stderr);
+    assert!(
+        billstream
+            .line_items(MONTH)
+            .iter()
+            .any(|row| tag(row, "confluent_name") == "orders-prod")
+    );
+}
+
+#[test]
+fn no_secret_of_a_connector_is_kept() {
+    let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
+    let billstream = enriched(Billstream::on(store.path()).from(&sandbox));
+    billstream.import(MONTH).ok();
+    let rows = billstream.query("select * from resources where kind = 'connector'");
+    assert!(rows.iter().any(|row| row["connector_class"] == "S3_SINK"));
+    let columns: Vec<&String> = rows[0].keys().collect();
+    assert_eq!(columns.len(), 14, "{columns:?}");
+    assert!(
+        rows.iter()
+            .all(|row| row.values().all(|value| !value.contains("****")))
+    );
+}

@@ -1,0 +1,158 @@
+//! Which months take new facts: open and settling ones by themselves, settled ones when somebody says so.
+
+use std::sync::OnceLock;
+
+use tempfile::{TempDir, tempdir};
+
+use super::{enriched, resource_of, tag};
+use crate::support::{
+    Billstream, CONNECTION, Files, Output, Sandbox, current_drop_id, drop_in_force, files_below,
+    published_files, write_files,
+};
+
+const SETTLED: &str = "2026-09";
+const SETTLING: &str = "2026-10";
+const OPEN: &str = "2026-11";
+const ALL: [&str; 3] = [SETTLED, SETTLING, OPEN];
+
+fn sandbox(name: &str, more: &[&str]) -> Sandbox {
+    let renamed = format!("lkc-7aa01x={name}");
+    let options = ["--today", "2026-11-10", "--rename-resource", &renamed];
+    Sandbox::start(&options.iter().chain(more).copied().collect::<Vec<_>>())
+}
+
+/// Three months as they are on 10 November. They are imported once a test run.
+struct Scene(TempDir);
+
+impl Scene {
+    fn new() -> Scene {
+        static ONCE: OnceLock<Files> = OnceLock::new();
+        let files = ONCE.get_or_init(|| {
+            let scene = Scene(tempdir().unwrap());
+            let output = scene.import(&sandbox("first", &[]), "2026-11-10T06:00:00Z");
+            assert_eq!(statuses(&output), ["published"; 3]);
+            scene.assert_names(["first"; 3]);
+            files_below(scene.0.path())
+        });
+        let scene = Scene(tempdir().unwrap());
+        write_files(scene.0.path(), files);
+        scene
+    }
+
+    fn billstream(&self, sandbox: &Sandbox, now: &str) -> Billstream {
+        enriched(Billstream::on(self.0.path()).from(sandbox)).at(now)
+    }
+
+    fn import(&self, sandbox: &Sandbox, now: &str) -> Output {
+        let arguments = [
+            "import", "--from", SETTLED, "--to", OPEN, "--format", "json",
+        ];
+        self.billstream(sandbox, now).run(&arguments).ok()
+    }
+
+    fn transform(&self, arguments: &[&str]) -> Output {
+        let all = ["transform", "--format", "json"]
+            .iter()
+            .chain(arguments)
+            .copied();
+        Billstream::on(self.0.path())
+            .run(&all.collect::<Vec<_>>())
+            .ok()
+    }
+
+    /// Asserts how orders-prod is called in the line items and the drop of each month.
+    #[track_caller]
+    fn assert_names(&self, names: [&str; 3]) {
+        let billstream = Billstream::on(self.0.path());
+        for (month, name) in ALL.iter().zip(names) {
+            let drop = drop_in_force(self.0.path(), CONNECTION, month);
+            for rows in [billstream.line_items(month), drop] {
+                let mut of = rows
+                    .iter()
+                    .filter(|row| resource_of(row) == "lkc-7aa01x")
+                    .peekable();
+                assert!(of.peek().is_some());
+                assert!(
+                    of.all(|row| tag(row, "confluent_name") == name),
+                    "{month} is not of {name}"
+                );
+            }
+        }
+    }
+
+    fn drops(&self) -> [String; 3] {
+        ALL.map(|month| current_drop_id(self.0.path(), CONNECTION, month))
+    }
+}
+
+fn statuses(output: &Output) -> Vec<String> {
+    output
+        .statuses()
+        .into_iter()
+        .map(|(_, status)| status)
+        .collect()
+}
+
+#[test]
+fn open_and_settling_months_take_new_facts_once_and_settled_ones_do_not() {
+    let scene = Scene::new();
+    let (second, drops) = (sandbox("second", &[]), scene.drops());
+    let output = scene.import(&second, "2026-11-11T06:00:00Z");
+    assert_eq!(statuses(&output), ["unchanged", "published", "published"]);
+    scene.assert_names(["first", "second", "second"]);
+    let now = scene.drops();
+    assert_eq!(now[0], drops[0]);
+    assert!(now[1] != drops[1] && now[2] != drops[2]);
+
+    let before = published_files(scene.0.path());
+    for now in ["2026-11-11T07:00:00Z", "2026-11-13T07:00:00Z"] {
+        assert_eq!(statuses(&scene.import(&second, now)), ["unchanged"; 3]);
+    }
+    assert_eq!(
+        statuses(&scene.transform(&[])),
+        ["unchanged"; 2],
+        "a settled month is not due"
+    );
+    assert!(published_files(scene.0.path()) == before);
+}
+
+#[test]
+fn a_named_transform_gives_a_settled_month_the_facts_of_today() {
+    let scene = Scene::new();
+    let second = sandbox("second", &[]);
+    scene.import(&second, "2026-11-11T06:00:00Z");
+    assert_eq!(
+        statuses(&scene.transform(&["--month", SETTLED])),
+        ["published"]
+    );
+    scene.assert_names(["second"; 3]);
+    let totals = second.totals(SETTLED);
+    Billstream::on(scene.0.path()).assert_month_is(SETTLED, &totals);
+    let before = published_files(scene.0.path());
+    assert_eq!(
+        statuses(&scene.transform(&["--month", SETTLED])),
+        ["unchanged"]
+    );
+    assert_eq!(statuses(&scene.transform(&["--all"])), ["unchanged"; 3]);
+    assert!(published_files(scene.0.path()) == before);
+}
+
+#[test]
+fn a_month_takes_new_facts_for_the_last_time_with_the_pull_that_settles_it() {
+    let scene = Scene::new();
+    let output = scene.import(&sandbox("second", &[]), "2026-11-18T06:00:00Z");
+    assert_eq!(statuses(&output), ["unchanged", "published", "published"]);
+    let output = scene.import(&sandbox("third", &[]), "2026-11-20T06:00:00Z");
+    assert_eq!(statuses(&output), ["unchanged", "unchanged", "published"]);
+    scene.assert_names(["first", "second", "third"]);
+}
+
+#[test]
+fn a_settled_month_whose_costs_were_restated_takes_new_facts_along() {
+    let scene = Scene::new();
+    let restated = sandbox("second", &["--revision", "1"]);
+    let output = scene.import(&restated, "2026-11-11T06:00:00Z");
+    assert_eq!(statuses(&output), ["published"; 3]);
+    scene.assert_names(["second"; 3]);
+    Billstream::on(scene.0.path()).assert_month_is(SETTLED, &restated.totals(SETTLED));
+}

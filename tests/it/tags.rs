@@ -1,0 +1,184 @@
+//! The user's own tags: a CSV file of rules, one value a resource.
+
+#[path = "tags/changes.rs"]
+mod changes;
+#[path = "tags/files.rs"]
+mod files;
+#[path = "tags/owners.rs"]
+mod owners;
+#[path = "tags/rules.rs"]
+mod rules;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use tempfile::{TempDir, tempdir};
+
+use crate::support::{Billstream, CONNECTION, MONTH, Row, Sandbox, drop_in_force, published_files};
+
+/// Rules that tell the ways to match, and their order.
+pub const RULES: &str = "\
+environment,resource,name,service,team,cost_centre
+env-k2m9d,,,,platform,100
+,,orders-*,,orders,
+,lkc-pay3nt,,,payments,300
+,,,flink,streaming,
+,,*,,,9
+";
+
+/// A store with a file of tags beside it.
+pub struct Tagged {
+    store: TempDir,
+    folder: TempDir,
+}
+
+impl Tagged {
+    pub fn new(rules: &str) -> Tagged {
+        let tagged = Tagged {
+            store: tempdir().unwrap(),
+            folder: tempdir().unwrap(),
+        };
+        tagged.write(rules);
+        tagged
+    }
+
+    pub fn store(&self) -> &Path {
+        self.store.path()
+    }
+
+    pub fn file(&self) -> PathBuf {
+        self.folder.path().join("tags.csv")
+    }
+
+    pub fn write(&self, rules: &str) {
+        std::fs::write(self.file(), rules).unwrap();
+    }
+
+    /// billstream with the file.
+    pub fn billstream(&self) -> Billstream {
+        Billstream::on(self.store()).env("BILLSTREAM_TAGS", self.file().to_str().unwrap())
+    }
+}
+
+/// Values of a tag by `resource/id`; the empty id is of costs without a resource.
+pub fn values<'r>(rows: &'r [Row], key: &str) -> BTreeMap<&'r str, BTreeSet<&'r str>> {
+    let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for row in rows {
+        // There is no column until there is a value.
+        let value = row.get(&format!("resource/tag:{key}"));
+        let value = value.map_or("", String::as_str);
+        values.entry(&row["resource/id"]).or_default().insert(value);
+    }
+    values
+}
+
+/// Asserts that each resource has one value of a tag, and what is without one none; gives them by resource.
+#[track_caller]
+pub fn one_value<'r>(rows: &'r [Row], key: &str) -> BTreeMap<&'r str, &'r str> {
+    let values = values(rows, key);
+    let one = values.into_iter().map(|(id, values)| {
+        assert_eq!(values.len(), 1, "{id} has {values:?}");
+        let value = values.into_iter().next().unwrap();
+        assert!(!id.is_empty() || value.is_empty(), "{value} of no resource");
+        (id, value)
+    });
+    one.collect()
+}
+
+#[test]
+fn tags_are_in_line_items_and_in_the_drop_one_value_a_resource() {
+    let (sandbox, tagged) = (Sandbox::start(&[]), Tagged::new(RULES));
+    let billstream = tagged
+        .billstream()
+        .from(&sandbox)
+        .at("2026-11-10T06:00:00Z");
+    billstream.import(MONTH).ok().status("published");
+    billstream.assert_month_is(MONTH, &sandbox.totals(MONTH));
+    let drop = drop_in_force(tagged.store(), CONNECTION, MONTH);
+    for rows in [billstream.line_items(MONTH), drop] {
+        let teams = one_value(&rows, "team");
+        // A name is nearer than an environment, an id nearer than a name, a service the least near.
+        for (id, team) in [
+            ("kafka-cluster/lkc-7aa01x", "orders"),
+            ("kafka-cluster/lkc-pay3nt", "payments"),
+            ("connector/lcc-5tt8w", "platform"),
+            ("flink-compute-pool/lfcp-m31k0", "streaming"),
+            ("kafka-cluster/lkc-st4g1n", ""),
+            ("", ""),
+        ] {
+            assert_eq!(teams[id], team, "{id}");
+        }
+        let centres = one_value(&rows, "cost_centre");
+        for (id, centre) in [
+            ("kafka-cluster/lkc-7aa01x", "9"),
+            ("kafka-cluster/lkc-pay3nt", "300"),
+            ("kafka-cluster/lkc-st4g1n", "9"),
+            ("", ""),
+        ] {
+            assert_eq!(centres[id], centre, "{id}");
+        }
+        // Costs without a resource are there, and untagged.
+        assert!(rows.iter().any(|row| row["resource/id"].is_empty()));
+    }
+    let before = published_files(tagged.store());
+    billstream.import(MONTH).ok().status("unchanged");
+    assert!(published_files(tagged.store()) == before);
+}
+
+#[test]
+fn a_rule_for_everything_tags_every_resource_and_no_cost_without_one() {
+    for rules in ["resource,team\n*,all\n", "name,resource,team\n,,all\n"] {
+        let (sandbox, tagged) = (Sandbox::start(&[]), Tagged::new(rules));
+        let billstream = tagged.billstream().from(&sandbox);
+        billstream.import(MONTH).ok().status("published");
+        let rows = billstream.line_items(MONTH);
+        for (id, team) in one_value(&rows, "team") {
+            assert_eq!(team, if id.is_empty() { "" } else { "all" }, "{id}");
+        }
+        billstream.assert_month_is(MONTH, &sandbox.totals(MONTH));
+    }
+}
+
+#[test]
+fn rules_go_by_the_names_of_the_inventory_once_it_knows_them() {
+    let rules = "environment,name,team\nproduction,,by environment\n*,new name,by name\n";
+    let tagged = Tagged::new(rules);
+    let sandbox = Sandbox::start(&["--rename-resource", "lkc-7aa01x=new name"]);
+    let billstream = tagged
+        .billstream()
+        .from(&sandbox)
+        .at("2026-11-10T06:00:00Z");
+    billstream.import(MONTH).ok();
+    let rows = billstream.line_items(MONTH);
+    // Costs know environments by their ids alone.
+    assert!(
+        one_value(&rows, "team")
+            .values()
+            .all(|team| team.is_empty())
+    );
+    let named = billstream.env("BILLSTREAM_INVENTORY", "true");
+    named.import(MONTH).ok().status("published");
+    let rows = named.line_items(MONTH);
+    let teams = one_value(&rows, "team");
+    assert_eq!(teams["kafka-cluster/lkc-7aa01x"], "by name");
+    assert_eq!(teams["connector/lcc-5tt8w"], "by environment");
+    assert_eq!(teams["kafka-cluster/lkc-st4g1n"], "");
+}
+
+#[test]
+fn values_may_be_any_text() {
+    let rules = "\u{feff}resource,team,note\r\n\
+                 lkc-7aa01x,\"Ops, \"\"EMEA\"\"\",\"two\nlines\"\r\n\
+                 lkc-pay3nt,  équipe données  ,=1+1\r\n";
+    let (sandbox, tagged) = (Sandbox::start(&[]), Tagged::new(rules));
+    let billstream = tagged.billstream().from(&sandbox);
+    billstream.import(MONTH).ok().status("published");
+    let drop = drop_in_force(tagged.store(), CONNECTION, MONTH);
+    for rows in [billstream.line_items(MONTH), drop] {
+        let (teams, notes) = (one_value(&rows, "team"), one_value(&rows, "note"));
+        assert_eq!(teams["kafka-cluster/lkc-7aa01x"], "Ops, \"EMEA\"");
+        assert_eq!(notes["kafka-cluster/lkc-7aa01x"], "two\nlines");
+        assert_eq!(teams["kafka-cluster/lkc-pay3nt"], "équipe données");
+        assert_eq!(notes["kafka-cluster/lkc-pay3nt"], "=1+1");
+    }
+}

@@ -1,0 +1,105 @@
+//! What a change of the file changes: open months by themselves, settled ones when somebody says so.
+
+use super::{Tagged, one_value, published_files};
+use crate::support::{MONTH, Sandbox, assert_line_items_are};
+
+const ORDERS: &str = "kafka-cluster/lkc-7aa01x";
+
+fn team(tagged: &Tagged, month: &str) -> String {
+    let rows = tagged.billstream().line_items(month);
+    one_value(&rows, "team")[ORDERS].to_string()
+}
+
+#[test]
+fn a_change_of_the_file_changes_open_months_and_settled_ones_with_a_named_transform() {
+    let tagged = Tagged::new("resource,team\nlkc-7aa01x,first\n");
+    let sandbox = Sandbox::start(&["--today", "2026-11-10"]);
+    let import = |now: &str| {
+        let billstream = tagged.billstream().from(&sandbox).at(now);
+        let months = [
+            "import", "--from", "2026-09", "--to", MONTH, "--format", "json",
+        ];
+        let statuses = billstream.run(&months).ok().statuses();
+        statuses
+            .into_iter()
+            .map(|(_, status)| status)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(import("2026-11-10T06:00:00Z"), ["published"; 2]);
+    tagged.write("resource,team\nlkc-7aa01x,second\n");
+    assert_eq!(import("2026-11-10T07:00:00Z"), ["unchanged", "published"]);
+    assert_eq!(import("2026-11-10T08:00:00Z"), ["unchanged"; 2]);
+    let teams = || ["2026-09", "2026-10"].map(|month| team(&tagged, month));
+    assert_eq!(teams(), ["first", "second"]);
+
+    // Another order of lines, a comment's worth of rules that match nothing: the same facts.
+    let before = published_files(tagged.store());
+    tagged.write("team,resource\nnobody,lkc-nowhere\nsecond,LKC-7aa01x\nthird,lkc-7aa01x\n");
+    assert_eq!(import("2026-11-10T09:00:00Z"), ["unchanged"; 2]);
+    assert!(published_files(tagged.store()) == before);
+
+    let transform = ["transform", "--month", "2026-09"];
+    tagged
+        .billstream()
+        .run(&transform)
+        .ok()
+        .says(&["1 month published"]);
+    assert_eq!(teams(), ["second"; 2]);
+    tagged
+        .billstream()
+        .assert_month_is("2026-09", &sandbox.totals("2026-09"));
+
+    // Without the file the tags are gone, where months are still open.
+    tagged.write("resource,team\n");
+    assert_eq!(import("2026-11-10T10:00:00Z"), ["unchanged", "published"]);
+    assert_eq!(teams(), ["second", ""]);
+}
+
+#[test]
+fn a_key_more_and_a_key_less_are_columns_of_all_months() {
+    let tagged = Tagged::new("resource,team\nlkc-7aa01x,first\n");
+    let sandbox = Sandbox::start(&[]);
+    let billstream = || {
+        tagged
+            .billstream()
+            .from(&sandbox)
+            .at("2026-11-10T06:00:00Z")
+    };
+    billstream().import("2026-09").ok();
+    tagged.write("resource,product\nlkc-7aa01x,shop\n");
+    billstream().import(MONTH).ok();
+    for (month, team, product) in [("2026-09", "first", ""), (MONTH, "", "shop")] {
+        let rows = billstream().line_items(month);
+        assert_eq!(one_value(&rows, "team")[ORDERS], team);
+        assert_eq!(one_value(&rows, "product")[ORDERS], product);
+        let costs = billstream().costs(month);
+        assert_line_items_are(&rows, &costs, &sandbox.totals(month));
+    }
+}
+
+#[test]
+fn a_key_that_differs_from_a_published_one_in_case_is_refused() {
+    let tagged = Tagged::new("resource,team\nlkc-7aa01x,first\n");
+    let sandbox = Sandbox::start(&[]);
+    let billstream = tagged.billstream().from(&sandbox);
+    billstream.import(MONTH).ok();
+    let (before, asked) = (published_files(tagged.store()), sandbox.requests());
+    tagged.write("resource,Team\nlkc-7aa01x,second\n");
+    let file = tagged.file().display().to_string();
+    for command in ["import", "transform"] {
+        let output = billstream.run(&[command, "--month", MONTH]).code(1);
+        let output = output.says(&[
+            &file,
+            "the tag `Team` is published as `team`",
+            "write `team`",
+        ]);
+        assert_eq!(
+            output.stderr.matches("error:").count(),
+            1,
+            "{}",
+            output.stderr
+        );
+    }
+    assert_eq!(sandbox.requests(), asked);
+    assert!(published_files(tagged.store()) == before);
+}

@@ -1,0 +1,142 @@
+//! `report owners`: what it says adds up to what line items say, to the last digit.
+
+use std::collections::BTreeMap;
+
+use super::{RULES, Tagged, one_value};
+use crate::support::{Billstream, Exact, MONTH, Row, Sandbox, csv_rows, sum};
+
+fn report(billstream: &Billstream, parameters: &[&str]) -> Vec<Row> {
+    let mut arguments = vec![
+        "report",
+        "owners",
+        "--format",
+        "csv",
+        "--param",
+        "limit=100000",
+    ];
+    for parameter in parameters {
+        arguments.extend(["--param", parameter]);
+    }
+    csv_rows(billstream.run(&arguments).ok().stdout.as_bytes())
+}
+
+/// Parts of a hundred, rounded half away from zero at two decimals, in hundredths.
+fn percent(part: i128, whole: i128) -> i128 {
+    let scaled = part.abs() * 10_000;
+    let rounded = (scaled + whole / 2) / whole;
+    if part < 0 { -rounded } else { rounded }
+}
+
+fn hundredths(text: &str) -> i128 {
+    Exact::of(text).0 / 10i128.pow(22)
+}
+
+#[test]
+fn shares_agree_with_line_items_in_exact_integers() {
+    for month in [MONTH, "2026-11"] {
+        let (sandbox, tagged) = (Sandbox::start(&["--seed", "7"]), Tagged::new(RULES));
+        let billstream = tagged.billstream().from(&sandbox);
+        billstream.import(month).ok();
+        let items = billstream.line_items(month);
+        let teams = one_value(&items, "team");
+        let mut owned: BTreeMap<&str, Exact> = BTreeMap::new();
+        let mut lacking: BTreeMap<String, Exact> = BTreeMap::new();
+        for row in &items {
+            let id = row["resource/id"].as_str();
+            let cost = Exact::of(&row["cost/cost"]);
+            match teams[id] {
+                "" if id.is_empty() => {
+                    let item = format!("(no resource) {}", row["resource/service"]);
+                    *lacking.entry(item).or_default() += cost;
+                }
+                "" => *lacking.entry(id.to_string()).or_default() += cost,
+                team => *owned.entry(team).or_default() += cost,
+            }
+        }
+        let total = sum(&items, "cost/cost");
+        let all_owned: Exact = owned.values().copied().sum();
+
+        let rows = report(&billstream, &[&format!("month={month}"), "key=team"]);
+        let (with, without): (Vec<&Row>, Vec<&Row>) =
+            rows.iter().partition(|row| !row["owner"].is_empty());
+        let by = |rows: &[&Row], column: &str| -> BTreeMap<String, Exact> {
+            let of = |row: &&Row| (row[column].clone(), Exact::of(&row["billed_cost"]));
+            rows.iter().map(of).collect()
+        };
+        let expected: BTreeMap<String, Exact> =
+            owned.iter().map(|(k, v)| (k.to_string(), *v)).collect();
+        assert_eq!(by(&with, "owner"), expected);
+        assert_eq!(by(&without, "item"), lacking);
+        assert_eq!(sum(&rows, "billed_cost"), total);
+        assert_eq!(rows.len(), owned.len() + lacking.len());
+        for row in &rows {
+            // A product of a quotient: a unit in its last place may round the other way.
+            let found = hundredths(&row["percent"]);
+            let wanted = percent(
+                Exact::of(&row["billed_cost"]).0 / 1_000_000,
+                total.0 / 1_000_000,
+            );
+            assert!((found - wanted).abs() <= 1, "{row:?}: {wanted}");
+            let wanted = percent(all_owned.0 / 1_000_000, total.0 / 1_000_000);
+            assert!(
+                (hundredths(&row["owned_percent"]) - wanted).abs() <= 1,
+                "{row:?}: {wanted}"
+            );
+        }
+        // Rounded, each share is at most half a hundredth off.
+        let shares: i128 = rows.iter().map(|row| hundredths(&row["percent"])).sum();
+        assert!(
+            (shares - 10_000).abs() <= rows.len() as i128 / 2 + 1,
+            "{shares}"
+        );
+        let owners: Vec<bool> = rows.iter().map(|row| row["owner"].is_empty()).collect();
+        assert!(owners.is_sorted(), "owners come first");
+    }
+}
+
+#[test]
+fn a_month_without_owners_and_one_where_all_have_one() {
+    let sandbox = Sandbox::start(&[]);
+    let tagged = Tagged::new("resource,team\n*,all\n");
+    let billstream = tagged.billstream().from(&sandbox);
+    billstream.import(MONTH).ok();
+    let rows = report(&billstream, &[]);
+    let owned: Vec<&Row> = rows.iter().filter(|row| !row["owner"].is_empty()).collect();
+    assert_eq!(owned.len(), 1);
+    assert!(
+        rows.iter()
+            .all(|row| row["owner"] == "all" || row["item"].starts_with("(no resource)"))
+    );
+    let rows = report(&billstream, &["key=nobody-has-it"]);
+    assert!(
+        rows.iter()
+            .all(|row| row["owner"].is_empty() && hundredths(&row["owned_percent"]) == 0)
+    );
+    assert_eq!(
+        sum(&rows, "billed_cost").to_string(),
+        sandbox.totals(MONTH).net
+    );
+}
+
+#[test]
+fn the_latest_owner_of_a_resource_is_that_of_all_its_months() {
+    let tagged = Tagged::new("resource,team\nlkc-7aa01x,first\n");
+    let sandbox = Sandbox::start(&[]);
+    let billstream = tagged.billstream().from(&sandbox);
+    billstream.import("2026-09").ok();
+    tagged.write("resource,team\nlkc-7aa01x,second\n");
+    billstream.import(MONTH).ok();
+    for month in ["2026-09", MONTH] {
+        let rows = report(&billstream, &[&format!("month={month}")]);
+        let owners: Vec<&str> = rows
+            .iter()
+            .map(|row| row["owner"].as_str())
+            .filter(|o| !o.is_empty())
+            .collect();
+        assert_eq!(owners, ["second"], "{month}");
+        assert_eq!(
+            sum(&rows, "billed_cost").to_string(),
+            sandbox.totals(month).net
+        );
+    }
+}
