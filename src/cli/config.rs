@@ -207,7 +207,7 @@ async fn check(flags: Flags) -> Result<u8> {
 /// Reads the file of tags, if it is on this computer.
 async fn check_tags(location: &str) -> Result<()> {
     match remote::url_of(location)?.scheme() {
-        "file" => tags::read(location).await.map(|_| ()),
+        "file" => tags::read(location, DEFAULT_CONNECTION).await.map(|_| ()),
         _ => Ok(()),
     }
 }

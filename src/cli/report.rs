@@ -136,6 +136,10 @@ fn notes(summaries: &[&Summary], several: bool) -> Vec<String> {
             sum(|p| p.resumed),
             "windows were taken over from a pull that was cut off",
         ),
+        (
+            sum(|p| u64::from(p.older_facts)),
+            "settled months keep the names and tags that they were published with; `transform --month` renews them",
+        ),
     ];
     let counted = counted
         .iter()

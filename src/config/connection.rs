@@ -100,49 +100,45 @@ impl Config {
     /// Class configuration, saying what is missing and how to come by it.
     pub fn credentials(&self, connection: &str) -> Result<Credentials> {
         let what = |key: &Key| format!("the {} of connection `{connection}`", key.name);
-        let read = |key: &Key, place: &Place| place.read(&self.environment, &what(key));
-        if self.environments_key(connection) {
-            let needed = |key: &Key| {
-                let value = self.environment.get(key.variable);
-                value.ok_or_else(|| {
-                    Error::config(format!("{} is not set", key.variable)).with_hint(HOW_TO)
-                })
-            };
-            if self.file.as_ref().is_some_and(|file| {
-                [keys::KEY, keys::CREDENTIALS]
-                    .iter()
-                    .any(|key| file.secret(key, Some(connection)).is_some())
-            }) {
-                tracing::warn!(
-                    connection,
-                    "The key is that of CONFLUENT_CLOUD_API_KEY, not the one of the configuration."
-                );
-            }
-            return Ok(Credentials {
-                key: needed(&keys::KEY)?.to_string(),
-                secret: needed(&keys::SECRET)?.to_string().into(),
-            });
+        let read = |key: &Key, place: Place| place.read(&self.environment, &what(key));
+        let place = |key: &Key| Some(self.secret_place(key, Some(connection))?.0);
+        let of_environment = self.environments_key(connection);
+        if of_environment && self.file_has_key(connection) {
+            tracing::warn!(
+                connection,
+                "The key is that of CONFLUENT_CLOUD_API_KEY, not the one of the configuration."
+            );
         }
-        let place = |key: &Key| Some(self.file.as_ref()?.secret(key, Some(connection))?.0);
         if let Some(both) = place(&keys::CREDENTIALS) {
             return Credentials::parse(&read(&keys::CREDENTIALS, both)?, &what(&keys::CREDENTIALS));
         }
-        match (place(&keys::KEY), place(&keys::SECRET)) {
-            (Some(key), Some(secret)) => Ok(Credentials {
-                key: read(&keys::KEY, key)?.expose_secret().to_string(),
-                secret: read(&keys::SECRET, secret)?,
-            }),
-            (None, None) if self.is_environments(connection) => {
-                Err(Error::config("CONFLUENT_CLOUD_API_KEY is not set").with_hint(HOW_TO))
+        let missing = match (place(&keys::KEY), place(&keys::SECRET)) {
+            (Some(key), Some(secret)) => {
+                return Ok(Credentials {
+                    key: read(&keys::KEY, key)?.expose_secret().to_string(),
+                    secret: read(&keys::SECRET, secret)?,
+                });
             }
-            (key, _) => {
-                let missing = if key.is_none() { "key" } else { "secret" };
-                Err(Error::config(format!("connection `{connection}` has no {missing}"))
-                    .with_hint(format!(
-                        "set it up with `billstream connections add confluent --name {connection}`"
-                    )))
+            (None, _) => keys::KEY,
+            (Some(_), None) => keys::SECRET,
+        };
+        let by_variable = self.is_environments(connection) && !self.file_has_key(connection);
+        Err(match of_environment || by_variable {
+            true => Error::config(format!("{} is not set", missing.variable)).with_hint(HOW_TO),
+            false => {
+                let error = format!("connection `{connection}` has no {}", missing.name);
+                Error::config(error).with_hint(format!(
+                    "set it up with `billstream connections add confluent --name {connection}`"
+                ))
             }
-        }
+        })
+    }
+
+    /// Whether the file has anything of a connection's key.
+    fn file_has_key(&self, connection: &str) -> bool {
+        let all = [keys::KEY, keys::SECRET, keys::CREDENTIALS];
+        let of_file = |key: &Key| self.file.as_ref()?.secret(key, Some(connection));
+        all.iter().any(|key| of_file(key).is_some())
     }
 
     /// How to reach a connection's organization, with its credentials.

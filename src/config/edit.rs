@@ -200,6 +200,7 @@ fn place_value(path: &Path, place: &Place) -> Result<Value> {
 }
 
 fn edit(path: &Path, change: impl FnOnce(&mut DocumentMut) -> Result<()>) -> Result<()> {
+    let _lock = secret::lock_beside(path)?;
     // A link stays a link.
     let target = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     let failed = |e: &dyn std::fmt::Display| {

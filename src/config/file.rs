@@ -246,7 +246,7 @@ impl Reader<'_> {
             })?;
             let line = self.line(&item.span());
             file.sources
-                .push((name.to_string(), place.to_string(), line));
+                .push((name.to_string(), self.from_here(place), line));
         }
         Ok(())
     }
@@ -292,6 +292,7 @@ impl Reader<'_> {
                         .map(|n| n.to_string())
                         .or_else(|| item.as_float().map(|n| n.to_string())),
                     (Kind::Switch, item) => item.as_bool().map(|b| b.to_string()),
+                    (Kind::Path, item) => item.as_str().map(|text| self.from_here(text)),
                     (_, item) => item.as_str().map(|text| text.trim().to_string()),
                 };
                 let wanted = match kind {
@@ -316,6 +317,16 @@ impl Reader<'_> {
                 .insert(key.path(connection), Given { what, line });
         }
         Ok(())
+    }
+
+    /// A path of the file as one of the working folder; a URL as it is.
+    fn from_here(&self, text: &str) -> String {
+        let text = text.trim();
+        if text.is_empty() || text.contains("://") {
+            return text.to_string();
+        }
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        folder.join(text).display().to_string()
     }
 
     /// `"plain"`, or `{ env = … }`, `{ file = … }`, `{ keyring = … }`.
@@ -350,10 +361,7 @@ impl Reader<'_> {
             .filter(|text| !text.is_empty());
         match (entry.0, text) {
             ("env", Some(name)) if !whole => Ok(Place::Variable(name.to_string())),
-            ("file", Some(path)) => {
-                let folder = self.path.parent().unwrap_or(Path::new(""));
-                Ok(Place::File(folder.join(path)))
-            }
+            ("file", Some(path)) => Ok(Place::File(PathBuf::from(self.from_here(path)))),
             ("keyring", Some(entry)) => Ok(Place::Keyring(entry.to_string())),
             _ => Err(wrong()),
         }
@@ -374,7 +382,7 @@ mod tests {
     #[test]
     fn values_have_their_lines() {
         let file = read(
-            "store = \"s3://a/b\"\n\n[import]\nsettle_days = 3\n[http]\nread_timeout_secs = 1.5\n\
+            "store = \"s3://a/b\"\ntags = \"tags.csv\"\n[import]\nsettle_days = 3\n[http]\nread_timeout_secs = 1.5\n\
              [connections.acme]\ninventory = true\nkey = { env = \"K\" }\nsecret = { file = \"s\" }\n\
              [sources]\naws = \"x.csv, y\"\n",
         )
@@ -396,9 +404,14 @@ mod tests {
         let beside = file.path.with_file_name("s");
         assert!(matches!(place, Place::File(path) if *path == beside));
         assert_eq!(file.connections, ["acme"]);
+        let source = file.path.with_file_name("x.csv, y").display().to_string();
+        assert_eq!(file.sources, [("aws".to_string(), source, 12)]);
         assert_eq!(
-            file.sources,
-            [("aws".to_string(), "x.csv, y".to_string(), 12)]
+            text(&keys::TAGS, None),
+            (
+                file.path.with_file_name("tags.csv").display().to_string(),
+                2
+            )
         );
     }
 

@@ -7,6 +7,8 @@
 pub enum Kind {
     /// Any text.
     Text,
+    /// A path or a URL; a path in the file is taken from the file's folder.
+    Path,
     /// A whole number.
     Whole {
         /// What it counts, as errors name it.
@@ -80,11 +82,11 @@ const fn whole(of: &'static str, least: u64, most: u64) -> Kind {
 }
 
 keys! {
-    STORE: "", "store", "BILLSTREAM_STORE", "./billstream-data", Kind::Text,
+    STORE: "", "store", "BILLSTREAM_STORE", "./billstream-data", Kind::Path,
         "Folder or s3:// URL under which everything lies";
-    SQL_DIR: "", "sql_dir", "BILLSTREAM_SQL_DIR", "", Kind::Text,
+    SQL_DIR: "", "sql_dir", "BILLSTREAM_SQL_DIR", "", Kind::Path,
         "Folder of SQL overrides, views, reports and source formats";
-    TAGS: "", "tags", "BILLSTREAM_TAGS", "", Kind::Text,
+    TAGS: "", "tags", "BILLSTREAM_TAGS", "", Kind::Path,
         "CSV file of tags and owners, at a path or URL";
 
     SETTLE_DAYS: "import", "settle_days", "BILLSTREAM_SETTLE_DAYS", "17", whole("days", 0, 3660),
@@ -135,7 +137,7 @@ keys! {
         "Label in CloudZero's Cloud Provider dimension";
     CURRENCY: CONNECTION, "currency", "BILLSTREAM_CURRENCY", "USD", Kind::Text,
         "Shown, never converted; delivered in USD only";
-    BUCKET: CONNECTION, "bucket", "BILLSTREAM_BUCKET", "", Kind::Text,
+    BUCKET: CONNECTION, "bucket", "BILLSTREAM_BUCKET", "", Kind::Path,
         "Bucket target: a folder or s3:// URL, else cloudzero/NAME in the store";
     STREAM: CONNECTION, "stream", "CLOUDZERO_CONNECTION_ID", "", Kind::Text,
         "CloudZero's id of the stream to deliver to";

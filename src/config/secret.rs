@@ -4,6 +4,7 @@
 //! and that others can read is refused.
 
 use std::fmt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
@@ -153,7 +154,7 @@ pub fn refuse_public(path: &Path) -> Result<()> {
 pub fn write_private(path: &Path, text: &str) -> Result<()> {
     let failed =
         |e: &dyn fmt::Display| Error::config(format!("cannot write `{}`: {e}", path.display()));
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     private_folder(folder)?;
     // A file of tempfile's is made with mode 0600.
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|e| failed(&e))?;
@@ -162,12 +163,40 @@ pub fn write_private(path: &Path, text: &str) -> Result<()> {
     file.persist(path).map(|_| ()).map_err(|e| failed(&e.error))
 }
 
+/// Keeps other commands from changing a file until it is dropped, as two at once would lose what one of them
+/// wrote. Its folder is made and locked, because the file itself comes and goes.
+///
+/// # Errors
+/// Class configuration.
+pub fn lock_beside(path: &Path) -> Result<Option<File>> {
+    let folder = folder_of(path);
+    private_folder(folder)?;
+    if cfg!(not(unix)) {
+        return Ok(None);
+    }
+    let locked = File::open(folder).and_then(|folder| folder.lock().map(|()| folder));
+    locked.map(Some).map_err(|e| {
+        Error::config(format!(
+            "cannot lock the folder `{}`: {e}",
+            folder.display()
+        ))
+    })
+}
+
+/// The folder of a file; a bare name is in the working folder.
+fn folder_of(path: &Path) -> &Path {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
 /// Whether [`write_private`] could write a file; nothing but its folder is made.
 ///
 /// # Errors
 /// Class configuration.
 pub fn writable_beside(path: &Path) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     private_folder(folder)?;
     match tempfile::NamedTempFile::new_in(folder) {
         Ok(_) => Ok(()),

@@ -28,9 +28,9 @@ fn flags_win_over_the_environment_it_over_the_file_and_it_over_defaults() {
     };
     let none = Config::of(Flags::default(), Environment::default()).unwrap();
     assert_eq!(store(none), ("./billstream-data".into(), Origin::Default));
-    let file = "\nstore = \"of-file\"\n";
+    let file = "\nstore = \"/of-file\"\n";
     let (text, origin) = store(config(Flags::default(), &[], file));
-    assert_eq!(text, "of-file");
+    assert_eq!(text, "/of-file");
     assert!(matches!(origin, Origin::File { line: 2, .. }));
     let variables = [("BILLSTREAM_STORE", "s3://a/b")];
     assert_eq!(
@@ -94,8 +94,8 @@ fn a_named_file_must_be_there_and_the_usual_one_need_not() {
     let place = folder.path().join(".config/billstream/billstream.toml");
     assert!(usual().file().is_none());
     assert_eq!(usual().place(), Some(place.as_path()));
-    secret::write_private(&place, "store = \"x\"").unwrap();
-    assert_eq!(usual().settings().unwrap().store, "x");
+    secret::write_private(&place, "store = \"/x\"").unwrap();
+    assert_eq!(usual().settings().unwrap().store, "/x");
 }
 
 const TWO: &str = "[connections.acme]\nkey = { env = \"ACME\" }\nsecret = { env = \"ACME_SECRET\" }\n\

@@ -116,7 +116,7 @@ impl Value {
             Kind::Seconds => self.seconds().map(|_| ()),
             Kind::Switch => self.switch().map(|_| ()),
             Kind::OneOf(_) => self.word().map(|_| ()),
-            Kind::Text | Kind::Secret => Ok(()),
+            Kind::Text | Kind::Path | Kind::Secret => Ok(()),
         }
     }
 }

@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::config::edit::{self, Keep};
 use crate::config::secret::{self, Credentials, Place};
@@ -52,6 +53,12 @@ pub struct Progress {
     /// Whether it came to its end.
     #[serde(default)]
     pub finished: bool,
+    /// The root of the API that it talks to.
+    #[serde(default)]
+    pub endpoint: Option<Url>,
+    /// Whether the new key is held in the keyring.
+    #[serde(default)]
+    pub keyring: bool,
 }
 
 impl Progress {

@@ -56,9 +56,9 @@ impl Sources {
         let tags = match &job.tags {
             None => tags::none(),
             Some(location) => {
-                let tags = tags::read(location).await?;
+                let tags = tags::read(location, &job.connection).await?;
                 refuse_other_spelling(&tags.keys, published)
-                    .map_err(|e| e.context(format!("tags {location}")))?;
+                    .map_err(|e| e.context(tags::shown(location)))?;
                 tags.rules
             }
         };

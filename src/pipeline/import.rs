@@ -260,6 +260,8 @@ async fn replace_month(
     if same_costs && (options.pull_only || published.is_current(&digest, &mapping, counting)) {
         summary = publish::summarize(summary, published);
         summary.status = Status::Unchanged;
+        summary.older_facts =
+            !options.pull_only && !published.is_current(&digest, &mapping, facts.as_ref());
         return Ok(summary);
     }
     if same_costs {

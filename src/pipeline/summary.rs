@@ -65,6 +65,9 @@ pub struct PeriodSummary {
     /// Costs that Confluent gave in this run.
     #[serde(skip)]
     pub received: u64,
+    /// Whether it is settled and keeps facts of resources that are not today's.
+    #[serde(skip)]
+    pub older_facts: bool,
     /// Why it is held.
     #[serde(skip)]
     pub held: Option<String>,
@@ -89,6 +92,7 @@ impl PeriodSummary {
             oddities: Oddities::default(),
             resumed: 0,
             received: 0,
+            older_facts: false,
             held: None,
         }
     }

@@ -5,8 +5,8 @@
 //! production,,orders-*,,checkout,4711
 //! ,lkc-7aa01x,,,payments,
 //! ```
-//! The columns `environment`, `resource`, `name` and `service` say what a rule matches, each with `*` and `?`
-//! where wanted; all others are tags. `sql/models/resource_facts.sql` applies the rules.
+//! The columns `environment`, `resource`, `name`, `service` and `connection` say what a rule matches, each with `*`
+//! and `?` where wanted; all others are tags. `sql/models/resource_facts.sql` applies the rules of a connection.
 
 use std::sync::{Arc, LazyLock};
 
@@ -22,6 +22,8 @@ use crate::store::remote;
 
 /// Columns that say what a rule matches, by weight: the first outweighs all others.
 const MATCH: [&str; 4] = ["resource", "name", "environment", "service"];
+/// The column that says whose rule it is; the least of all.
+const CONNECTION: &str = "connection";
 /// Tags that come from Confluent's names. Every month has them, with or without values.
 pub const OWN: [&str; 5] = [
     "resource/tag:confluent_environment_id",
@@ -54,14 +56,19 @@ pub struct Tags {
     pub keys: Vec<String>,
 }
 
-/// The rules of a file at a path or URL.
+/// The rules for a connection of a file at a path or URL.
 ///
 /// # Errors
 /// Class configuration, for a place that cannot be read; class data, with line and column, for what is no
 /// table of rules.
-pub async fn read(location: &str) -> Result<Tags> {
+pub async fn read(location: &str, connection: &str) -> Result<Tags> {
     let text = fetch(location).await?;
-    rules(&text).map_err(|e| e.context(format!("tags {location}")))
+    rules(&text, connection).map_err(|e| e.context(shown(location)))
+}
+
+/// The file, as errors name it; what follows a `?` may be a token.
+pub fn shown(location: &str) -> String {
+    format!("tags {}", location.split('?').next().unwrap_or_default())
 }
 
 /// No rules.
@@ -71,30 +78,39 @@ pub fn none() -> RecordBatch {
 
 async fn fetch(location: &str) -> Result<Vec<u8>> {
     let url = remote::url_of(location)?;
-    let failed = |e: &dyn std::fmt::Display| {
+    let said = |e: &dyn std::fmt::Display| {
         let first = e.to_string().lines().next().unwrap_or_default().to_string();
-        Error::config(format!("cannot read the tags at `{location}`: {first}"))
+        format!("cannot read {}: {first}", shown(location))
+    };
+    let failed = |e: &dyn std::fmt::Display| {
+        Error::config(said(e))
             .with_hint("check the setting `tags` (BILLSTREAM_TAGS) and that the file may be read")
+    };
+    // A service that does not answer may do so later.
+    let unread = |e: object_store::Error| match e {
+        object_store::Error::Generic { .. } if url.scheme() != "file" => {
+            Error::remote(said(&e)).with_hint("nothing was imported; run it again later")
+        }
+        e => failed(&e),
     };
     let store = remote::object_store(&url)?;
     let path = Path::from_url_path(url.path()).map_err(|e| failed(&e))?;
-    let found = store.get(&path).await.map_err(|e| failed(&e))?;
+    let found = store.get(&path).await.map_err(unread)?;
     if found.meta.size > MOST_BYTES {
-        return Err(failed(&format!(
-            "it is larger than {} MB",
-            MOST_BYTES >> 20
-        )));
+        let limit = MOST_BYTES >> 20;
+        return Err(failed(&format!("it is larger than {limit} MB")));
     }
-    Ok(found.bytes().await.map_err(|e| failed(&e))?.to_vec())
+    Ok(found.bytes().await.map_err(unread)?.to_vec())
 }
 
 /// What a column of the file is.
 enum Column {
     Match(usize),
+    Connection,
     Tag(String),
 }
 
-fn rules(text: &[u8]) -> Result<Tags> {
+fn rules(text: &[u8], connection: &str) -> Result<Tags> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
@@ -106,14 +122,12 @@ fn rules(text: &[u8]) -> Result<Tags> {
     for record in reader.records() {
         let record = record.map_err(|e| unreadable(text, &e))?;
         let line = record.position().map_or(0, csv::Position::line);
-        let rule = Rule::of(line, &columns, &record);
-        if !rule.tags.is_empty() {
-            rules.push(rule);
-        }
+        let rule = Rule::of(line, &columns, &record, connection);
+        rules.extend(rule.filter(|rule| !rule.tags.is_empty()));
     }
     let keys = columns.iter().filter_map(|column| match column {
         Column::Tag(key) => Some(key.clone()),
-        Column::Match(_) => None,
+        Column::Match(_) | Column::Connection => None,
     });
     Ok(Tags {
         rules: batch(&rules)?,
@@ -152,6 +166,9 @@ fn column(name: &str) -> Result<Column> {
     let matched = MATCH.iter().position(|column| *column == lower);
     if let Some(at) = matched {
         return Ok(Column::Match(at));
+    }
+    if lower == CONNECTION {
+        return Ok(Column::Connection);
     }
     if name.is_empty() {
         return Err(Error::data("line 1: a column has no name")
@@ -197,7 +214,7 @@ fn refuse_header(header: &csv::StringRecord, columns: &[Column]) -> Result<()> {
     }
     let (matches, tags): (Vec<_>, Vec<_>) = columns
         .iter()
-        .partition(|column| matches!(column, Column::Match(_)));
+        .partition(|column| !matches!(column, Column::Tag(_)));
     if matches.is_empty() || tags.is_empty() {
         let missing = if tags.is_empty() {
             "tags"
@@ -206,7 +223,7 @@ fn refuse_header(header: &csv::StringRecord, columns: &[Column]) -> Result<()> {
         };
         return Err(
             Error::data(format!("line 1: no column says {missing}")).with_hint(format!(
-                "it takes one or more of {} and a column for each tag, such as team",
+                "it takes one or more of {}, {CONNECTION} and a column for each tag, such as team",
                 MATCH.join(", ")
             )),
         );
@@ -222,7 +239,13 @@ struct Rule {
 }
 
 impl Rule {
-    fn of(line: u64, columns: &[Column], record: &csv::StringRecord) -> Rule {
+    /// The rule of a line; `None` when it is for other connections.
+    fn of(
+        line: u64,
+        columns: &[Column],
+        record: &csv::StringRecord,
+        connection: &str,
+    ) -> Option<Rule> {
         let mut rule = Rule {
             line,
             patterns: Default::default(),
@@ -234,20 +257,29 @@ impl Rule {
             .zip(record)
             .filter(|(_, value)| !value.is_empty())
         {
+            // Digits to the base of three: none, a pattern, the thing itself.
+            let digit = if value.contains(['*', '?']) { 1 } else { 2 };
             match column {
+                Column::Connection => {
+                    let pattern = glob::Pattern::new(value).ok();
+                    pattern.filter(|pattern| pattern.matches(connection))?;
+                    rule.specificity += digit;
+                }
                 Column::Tag(key) => {
                     rule.tags.insert(key.clone(), value.into());
                 }
                 Column::Match(at) => {
-                    let is_pattern = value.contains(['*', '?']);
-                    // Digits to the base of three: none, a pattern, the thing itself.
-                    let weight = 3i64.pow((MATCH.len() - 1 - at) as u32);
-                    rule.specificity += weight * if is_pattern { 1 } else { 2 };
-                    rule.patterns[*at] = Some(like(value));
+                    rule.specificity += digit * 3i64.pow((MATCH.len() - at) as u32);
+                    // CloudZero shows `kafka-cluster/lkc-1` for what Confluent calls `lkc-1`.
+                    let id = value
+                        .rsplit('/')
+                        .next()
+                        .filter(|_| MATCH[*at] == "resource");
+                    rule.patterns[*at] = Some(like(id.unwrap_or(value)));
                 }
             }
         }
-        rule
+        Some(rule)
     }
 }
 
@@ -293,9 +325,13 @@ mod tests {
 
     use super::*;
 
+    fn rules_for_acme(text: &[u8]) -> Result<Tags> {
+        rules(text, "acme")
+    }
+
     #[test]
     fn rules_have_patterns_weight_and_tags() {
-        let batch = rules(
+        let batch = rules_for_acme(
             b"\xef\xbb\xbfEnvironment, name ,resource,team,cost_centre\n\
               production,orders_*,,checkout,47\n,,lkc-1,payments,\n*,,,all,\n,,,,\nx,y,z,,\n",
         )
@@ -324,7 +360,7 @@ mod tests {
             let column = batch.column_by_name(name).unwrap();
             column.as_primitive::<Int64Type>().values().to_vec()
         };
-        assert_eq!(numbers("specificity"), [9 + 6, 54, 3]);
+        assert_eq!(numbers("specificity"), [3 * (9 + 6), 3 * 54, 3 * 3]);
         assert_eq!(numbers("line"), [2, 3, 4]);
     }
 
@@ -344,9 +380,27 @@ mod tests {
             ),
             ("", "no column"),
         ] {
-            let error = rules(text.as_bytes()).unwrap_err().to_string();
+            let error = rules_for_acme(text.as_bytes()).unwrap_err().to_string();
             assert!(error.contains(words), "{text:?}: {error}");
         }
-        assert!(rules(b"name,team\n\xff,x\n").is_err());
+        assert!(rules_for_acme(b"name,team\n\xff,x\n").is_err());
+    }
+
+    #[test]
+    fn rules_of_other_connections_are_left_out_and_kinds_of_resources_too() {
+        let read = rules_for_acme(
+            b"connection,resource,team\nacme,,exact\nac*,,pattern\nglobex,,other\n,kafka-cluster/lkc-1,any\n",
+        );
+        let rules = read.unwrap().rules;
+        let numbers = rules.column_by_name("specificity").unwrap();
+        assert_eq!(
+            numbers.as_primitive::<Int64Type>().values().to_vec(),
+            [2, 1, 3 * 54]
+        );
+        let resources = rules.column_by_name("resource").unwrap().as_string::<i32>();
+        assert_eq!(
+            resources.iter().collect::<Vec<_>>(),
+            [None, None, Some("lkc-1")]
+        );
     }
 }

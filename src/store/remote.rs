@@ -1,5 +1,6 @@
 //! Object stores by URL, with credentials from each provider's standard environment variables.
 
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -111,11 +112,39 @@ pub fn url_of(location: &str) -> Result<Url> {
     }
     let failed =
         |e: &dyn std::fmt::Display| Error::config(format!("`{location}` is not a path: {e}"));
-    let path = std::path::absolute(location).map_err(|e| failed(&e))?;
+    let path = without_dots(&std::path::absolute(location).map_err(|e| failed(&e))?);
     let url = if location.ends_with('/') {
         Url::from_directory_path(&path)
     } else {
         Url::from_file_path(&path)
     };
     url.map_err(|()| failed(&"it is not absolute"))
+}
+
+/// An absolute path without `.` and `..`, which no object store takes.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                plain.pop();
+            }
+            Component::CurDir => {}
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_may_lead_up_and_a_url_stays() {
+        let here = std::env::current_dir().unwrap();
+        let there = Url::from_file_path(here.parent().unwrap().join("x/*.csv")).unwrap();
+        assert_eq!(url_of("../a/./../x/*.csv").unwrap(), there);
+        assert_eq!(url_of("s3://b/x").unwrap().as_str(), "s3://b/x");
+    }
 }

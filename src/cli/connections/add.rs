@@ -139,7 +139,15 @@ pub async fn run(args: AddArgs) -> Result<u8> {
     let file = config.writable()?;
     if args.keyring {
         // One that is not there shows now, too.
-        keyring::read(&args.name)?;
+        let entry = keyring::read(&args.name)?;
+        let own = matches!(config.credentials_place(&args.name), Some(Place::Keyring(own)) if *own == args.name);
+        if entry.is_some() && !own {
+            return Err(Error::config(format!(
+                "the keyring has an entry `{}` already, which another configuration may use",
+                args.name
+            ))
+            .with_hint("choose another --name, or delete that entry"));
+        }
     }
     if args.setup {
         let admin = args

@@ -38,14 +38,17 @@ pub async fn run(args: RemoveArgs) -> Result<u8> {
         ..args.store.flags()
     })?;
     let config = &scene.config;
-    let keep = match config.credentials_place(name) {
-        Some(Place::Keyring(_)) => Keep::Keyring,
-        _ => Keep::File,
+    let notebook = |keep| {
+        let beside = |file| Notebook::beside(file, name, keep);
+        config.place().map(beside)
     };
-    let notebook = config
-        .place()
-        .map(|file| Notebook::beside(file, name, keep));
-    let notes = notebook.as_ref().map(Notebook::load).transpose()?.flatten();
+    let notes = notebook(Keep::File).map(|notebook| notebook.load());
+    let notes = notes.transpose()?.flatten();
+    let in_keyring = matches!(config.credentials_place(name), Some(Place::Keyring(_)));
+    let notebook = match in_keyring || notes.as_ref().is_some_and(|notes| notes.keyring) {
+        true => notebook(Keep::Keyring),
+        false => notebook(Keep::File),
+    };
     if notes.is_none() {
         super::known(&scene, name).await?;
     }
@@ -66,7 +69,8 @@ pub async fn run(args: RemoveArgs) -> Result<u8> {
 /// Deletes at Confluent what the connection has, and what was made for it.
 async fn revoke(scene: &Scene, args: &RemoveArgs, notes: Option<Progress>) -> Result<()> {
     let (config, name) = (&scene.config, args.name.as_str());
-    let is_kept = notes.is_some() || config.configured().iter().any(|known| known == name);
+    let is_configured = config.configured().iter().any(|known| known == name);
+    let is_kept = notes.is_some() || is_configured;
     let notes = notes.unwrap_or_default();
     let mut keys: Vec<String> = notes.key.iter().chain(&notes.replaces).cloned().collect();
     // The environment's key may be that of anything, unless it is all that there is of the connection.
@@ -81,7 +85,12 @@ async fn revoke(scene: &Scene, args: &RemoveArgs, notes: Option<Progress>) -> Re
         .admin
         .given(config, "administrator's Cloud API key")?
         .credentials();
-    let admin = super::client(config.reaching(name, admin)?)?;
+    let mut settings = config.reaching(name, admin)?;
+    // A set-up that was cut off is configured nowhere yet.
+    if let Some(endpoint) = notes.endpoint.clone().filter(|_| !is_configured) {
+        settings.endpoint = endpoint;
+    }
+    let admin = super::client(settings)?;
     let iam = Iam::new(&admin, None);
     let account = notes.service_account.as_ref();
     let mut others = 0;
@@ -151,7 +160,9 @@ async fn say_what_stays(scene: &Scene, args: &RemoveArgs) -> Result<()> {
         "connection `{name}` is removed; its imported costs stay in {}",
         scene.store.display("")
     );
-    if !args.revoke {
+    if scene.config.environments_key(name) {
+        eprintln!("CONFLUENT_CLOUD_API_KEY makes a connection of that name still: unset it, too");
+    } else if !args.revoke {
         eprintln!(
             "its API key is still good: delete it in Confluent Cloud if nothing else uses it"
         );

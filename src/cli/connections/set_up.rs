@@ -70,6 +70,8 @@ pub async fn run(admin: &Client, file: &Path, asked: &Asked) -> Result<New> {
         Some(earlier) => anew(earlier),
         None => Progress::default(),
     };
+    progress.endpoint = Some(admin.endpoint().clone());
+    progress.keyring = asked.keep == Keep::Keyring;
     let iam = Iam::new(admin, None);
     let say = |text: &str| eprintln!("{text}");
     let made = async {

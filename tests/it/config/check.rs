@@ -13,7 +13,7 @@ fn a_good_configuration_is_read_and_nobody_is_asked() {
     person.write("sql/reports/mine.sql", "-- Mine.\nselect 1 as one\n");
     person.write("tags.csv", "resource,team\nlkc-1,core\n");
     person.configure(&format!(
-        "store = \"s3://acme/billing\"\nsql_dir = \"sql\"\ntags = \"tags.csv\"\n[cloudzero]\nendpoint = \"{url}\"\n\
+        "store = \"s3://acme/billing\"\nsql_dir = \"../../sql\"\ntags = \"../../tags.csv\"\n[cloudzero]\nendpoint = \"{url}\"\n\
          api_key = {{ env = \"CZ\" }}\n[connections.acme]\nendpoint = \"{url}\"\nkey = {{ env = \"A\" }}\n\
          secret = {{ env = \"B\" }}\nstream = \"conn-1\"\n[connections.globex]\nendpoint = \"{url}\"\n\
          key = {{ env = \"A\" }}\nsecret = {{ env = \"B\" }}\n"
@@ -40,7 +40,7 @@ fn everything_that_is_wrong_is_told_at_once() {
     let secret = person.write(".config/billstream/open", "5ecret");
     chmod(&secret, 0o644);
     person.configure(&format!(
-        "sql_dir = \"sql\"\n[limits]\nmemory_mb = 1\nquery_timeout_secs = -1\n[cloudzero]\ngranularity = \"weekly\"\n\
+        "sql_dir = \"../../sql\"\n[limits]\nmemory_mb = 1\nquery_timeout_secs = -1\n[cloudzero]\ngranularity = \"weekly\"\n\
          [connections.acme]\nendpoint = \"{url}\"\ncurrency = \"dollars\"\nkey = {{ env = \"NOT_THERE\" }}\n\
          secret = {{ file = \"open\" }}\n[connections.globex]\nendpoint = \"http://billing.example\"\nkey = \"k\"\n\
          secret = \"s5ecret\"\n[connections.initech]\nstream = \"no id\"\n"

@@ -154,7 +154,7 @@ async fn by_sql(resources: &[Resource], rules: &[Rule]) -> BTreeMap<(String, Str
             .unwrap();
     }
     file.flush().unwrap();
-    let read = tags::read(path.to_str().unwrap()).await.unwrap();
+    let read = tags::read(path.to_str().unwrap(), "demo").await.unwrap();
     let store = Store::open(folder.path().join("store").to_str().unwrap()).unwrap();
     let context = engine::session(&store, Limits::default()).unwrap();
     context.register_batch("costs", costs(resources)).unwrap();
