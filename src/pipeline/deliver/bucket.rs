@@ -279,8 +279,16 @@ pub async fn collect(job: &Job, age: TimeDelta, dry_run: bool) -> Result<Collect
                 .try_collect()
                 .await
                 .map_err(failed)?;
-            let before = (job.clock)() - age;
-            if files.is_empty() || files.iter().any(|file| file.last_modified > before) {
+            // A writer that was killed leaves files on a disk which the store does not list.
+            let on_disk = store.local().zip(drop.filename());
+            let on_disk = on_disk.map(|(root, id)| root.join(period.folder()).join(id));
+            let changed = on_disk.as_ref().and_then(|folder| {
+                let metadata = std::fs::metadata(folder).ok()?;
+                Some(metadata.modified().ok()?.into())
+            });
+            let times = files.iter().map(|file| file.last_modified);
+            let last = times.chain(changed).max();
+            if last.is_none_or(|last| last > (job.clock)() - age) {
                 continue;
             }
             collected.drops += 1;
@@ -293,9 +301,10 @@ pub async fn collect(job: &Job, age: TimeDelta, dry_run: bool) -> Result<Collect
                     .try_collect::<Vec<()>>()
                     .await;
                 gone.map_err(|e| store.failed("delete", "an old drop", e))?;
-                if let (Some(local), Some(id)) = (store.local(), drop.filename()) {
-                    // An empty folder does no harm.
-                    let _ = std::fs::remove_dir(local.join(period.folder()).join(id));
+                if let Some(folder) = on_disk {
+                    std::fs::remove_dir_all(&folder).map_err(|e| {
+                        Error::config(format!("cannot delete {}: {e}", folder.display()))
+                    })?;
                 }
             }
         }

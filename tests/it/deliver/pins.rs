@@ -204,3 +204,17 @@ fn what_a_crash_left_is_not_put_in_force() {
     .code(2)
     .says(&["ever in force", FIRST]);
 }
+
+#[test]
+fn what_a_killed_writer_left_on_the_disk_is_collected() {
+    let (scene, _) = delivered_twice();
+    let bucket = scene.bucket.path();
+    let left = bucket.join("20261001-20261101/20261123T080000Z");
+    std::fs::create_dir(&left).unwrap();
+    std::fs::write(left.join("00000.csv.gz#1"), "cut off").unwrap();
+    assert_eq!(drops(bucket).len(), 3);
+    let later = scene.to_bucket().at("2099-01-01T00:00:00Z");
+    let collected = deliver(&later, &["--gc", "30d"]).ok().json();
+    assert_eq!(collected["collected"]["drops"], 2, "{collected}");
+    assert_eq!(drops(bucket), [in_force(bucket).unwrap()]);
+}
