@@ -42,7 +42,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Kind; 6] = [
+    /// All of them.
+    pub const ALL: [Kind; 6] = [
         Kind::Environment,
         Kind::KafkaCluster,
         Kind::Connector,

@@ -99,7 +99,7 @@ async fn ask(client: &Client, today: NaiveDate) -> std::result::Result<Proof, Fa
 }
 
 /// The error with what to do next, for somebody who has nothing published yet.
-fn explained(failure: Failure, client: &Client) -> Error {
+pub fn explained(failure: Failure, client: &Client) -> Error {
     let error = failure.error;
     if clock_is_off(client) {
         let off = error.to_string();

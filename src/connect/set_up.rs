@@ -8,6 +8,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 
 use super::notebook::{Notebook, Progress, Thing};
+use super::proof::explained;
 use crate::config::secret::Credentials;
 use crate::confluent::client::Failure;
 use crate::confluent::iam::{ApiKey, Iam, Organization};
@@ -182,7 +183,8 @@ async fn hold(
 }
 
 async fn organization(iam: &Iam<'_>, wish: &Wish) -> Result<Organization> {
-    let mut all = iam.organizations().await?;
+    let asked = iam.organizations().await;
+    let mut all = asked.map_err(|failure| explained(failure, iam.client()))?;
     if let Some(id) = &wish.organization {
         let found = all.iter().position(|organization| organization.id == *id);
         return match found {

@@ -17,6 +17,7 @@ use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
 use crate::cloudzero::cbf;
+use crate::confluent::inventory::Kind;
 use crate::error::{Error, Result};
 use crate::store::remote;
 
@@ -270,17 +271,20 @@ impl Rule {
                 }
                 Column::Match(at) => {
                     rule.specificity += digit * 3i64.pow((MATCH.len() - at) as u32);
-                    // CloudZero shows `kafka-cluster/lkc-1` for what Confluent calls `lkc-1`.
-                    let id = value
-                        .rsplit('/')
-                        .next()
-                        .filter(|_| MATCH[*at] == "resource");
+                    let id = confluents_id(value).filter(|_| MATCH[*at] == "resource");
                     rule.patterns[*at] = Some(like(id.unwrap_or(value)));
                 }
             }
         }
         Some(rule)
     }
+}
+
+/// What Confluent calls `lkc-1` of the `kafka-cluster/lkc-1` that CloudZero shows.
+fn confluents_id(shown: &str) -> Option<&str> {
+    let kinds = Kind::ALL.iter().map(|kind| kind.name());
+    let mut kinds = kinds.chain(["resource"]);
+    kinds.find_map(|kind| shown.strip_prefix(kind)?.strip_prefix('/'))
 }
 
 /// A pattern of `*` and `?` as one of SQL's LIKE.

@@ -9,7 +9,7 @@ use crate::support::{Billstream, Exact, MONTH, Output, Row, Sandbox, Totals, csv
 
 const PREVIOUS: &str = "2026-09";
 /// Every report with its values and their defaults.
-const LISTED: [(&str, &str); 6] = [
+const LISTED: [(&str, &str); 7] = [
     ("changes", "--month latest, previous previous, --limit 20"),
     (
         "cost_over_time",
@@ -20,6 +20,7 @@ const LISTED: [(&str, &str); 6] = [
         "idle_resources",
         "--month latest, traffic 0.01, days 1, --limit 20",
     ),
+    ("owners", "--month latest, key team, --limit 100"),
     ("top_resources", "--month latest, --limit 20"),
     ("unit_prices", "--from earliest, --to latest, usage_type %"),
 ];

@@ -129,11 +129,7 @@ pub async fn run(args: AddArgs) -> Result<u8> {
     let config = Config::load(flags(&args.name))?;
     refuse_taken(&config, &args)?;
     if args.dry_run {
-        let admin = args
-            .key
-            .given(&config, "administrator's Cloud API key")?
-            .credentials();
-        let admin = reaching(&config, &args, admin)?;
+        let admin = reaching(&config, &args, args.key.administrator(&config)?)?;
         return set_up::dry_run(&admin, &args.wish()).await;
     }
     let file = config.writable()?;
@@ -150,11 +146,7 @@ pub async fn run(args: AddArgs) -> Result<u8> {
         }
     }
     if args.setup {
-        let admin = args
-            .key
-            .given(&config, "administrator's Cloud API key")?
-            .credentials();
-        let admin = reaching(&config, &args, admin)?;
+        let admin = reaching(&config, &args, args.key.administrator(&config)?)?;
         let new = set_up::run(&admin, &file, &args.wish()).await?;
         prove(&config, &args, new.credentials.clone(), new.role_is_new)
             .await

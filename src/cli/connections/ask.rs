@@ -80,6 +80,15 @@ impl KeyArgs {
         Ok(variable.or(file.map(Place::File)))
     }
 
+    /// The key and secret of an organization administrator.
+    ///
+    /// # Errors
+    /// As [`KeyArgs::given`].
+    pub fn administrator(&self, config: &Config) -> Result<Credentials> {
+        let given = self.given(config, "administrator's Cloud API key")?;
+        Ok(given.credentials())
+    }
+
     /// The key and secret of `whose`, such as `Cloud API key`.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use clap::Subcommand;
 
 use super::args::StoreArgs;
 use super::run::Scene;
+use crate::config::Flags;
 use crate::confluent::client::{Client, Settings, impatient};
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
@@ -60,6 +61,27 @@ struct NamedArgs {
     name: String,
     #[command(flatten)]
     store: StoreArgs,
+}
+
+/// One connection by its name, and the key of an administrator where one is asked for.
+#[derive(Debug, clap::Args)]
+struct AdminArgs {
+    /// Name of the connection
+    name: String,
+    #[command(flatten)]
+    key: ask::KeyArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+impl AdminArgs {
+    /// The scene with the connection named.
+    fn scene(&self) -> Result<Scene> {
+        Scene::open(Flags {
+            connection: Some(self.name.clone()),
+            ..self.store.flags()
+        })
+    }
 }
 
 /// Runs `connections`.

@@ -1,14 +1,11 @@
 //! `billstream connections remove`.
 
-use super::ask::KeyArgs;
-use crate::cli::args::StoreArgs;
+use super::AdminArgs;
 use crate::cli::run::Scene;
-use crate::config::Flags;
 use crate::config::edit::{self, Keep};
 use crate::config::secret::Place;
 use crate::confluent::iam::Iam;
-use crate::connect::notebook::Notebook;
-use crate::connect::notebook::Progress;
+use crate::connect::notebook::{Notebook, Progress};
 use crate::error::{Error, Result};
 use crate::store::lease::Lease;
 use crate::store::{connections, runs, targets};
@@ -19,24 +16,17 @@ use crate::store::{connections, runs, targets};
 Costs that were imported stay. With --revoke it asks for the Cloud API key of an organization administrator (or reads it
 from stdin, key and secret, a line each), which is used once and not kept.")]
 pub struct RemoveArgs {
-    /// Name of the connection
-    name: String,
+    #[command(flatten)]
+    connection: AdminArgs,
     /// Also delete the key at Confluent, and the roles and service account that a set-up made
     #[arg(long)]
     revoke: bool,
-    #[command(flatten)]
-    admin: KeyArgs,
-    #[command(flatten)]
-    store: StoreArgs,
 }
 
 /// Removes a connection.
 pub async fn run(args: RemoveArgs) -> Result<u8> {
-    let name = args.name.as_str();
-    let scene = Scene::open(Flags {
-        connection: Some(name.to_string()),
-        ..args.store.flags()
-    })?;
+    let name = args.connection.name.as_str();
+    let scene = args.connection.scene()?;
     let config = &scene.config;
     let notebook = |keep| {
         let beside = |file| Notebook::beside(file, name, keep);
@@ -68,7 +58,7 @@ pub async fn run(args: RemoveArgs) -> Result<u8> {
 
 /// Deletes at Confluent what the connection has, and what was made for it.
 async fn revoke(scene: &Scene, args: &RemoveArgs, notes: Option<Progress>) -> Result<()> {
-    let (config, name) = (&scene.config, args.name.as_str());
+    let (config, name) = (&scene.config, args.connection.name.as_str());
     let is_configured = config.configured().iter().any(|known| known == name);
     let is_kept = notes.is_some() || is_configured;
     let notes = notes.unwrap_or_default();
@@ -81,10 +71,7 @@ async fn revoke(scene: &Scene, args: &RemoveArgs, notes: Option<Progress>) -> Re
             Err(_) => {}
         }
     }
-    let admin = args
-        .admin
-        .given(config, "administrator's Cloud API key")?
-        .credentials();
+    let admin = args.connection.key.administrator(config)?;
     let mut settings = config.reaching(name, admin)?;
     // A set-up that was cut off is configured nowhere yet.
     if let Some(endpoint) = notes.endpoint.clone().filter(|_| !is_configured) {
@@ -155,7 +142,7 @@ async fn forget(scene: &Scene, name: &str, notebook: Option<&Notebook>) -> Resul
 }
 
 async fn say_what_stays(scene: &Scene, args: &RemoveArgs) -> Result<()> {
-    let name = args.name.as_str();
+    let name = args.connection.name.as_str();
     eprintln!(
         "connection `{name}` is removed; its imported costs stay in {}",
         scene.store.display("")

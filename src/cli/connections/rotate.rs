@@ -4,17 +4,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::ask::KeyArgs;
-use crate::cli::args::StoreArgs;
+use super::AdminArgs;
 use crate::cli::run::Scene;
 use crate::config::edit::{self, Keep, Set};
 use crate::config::secret::{Credentials, Place};
-use crate::config::{Config, Flags, keys};
+use crate::config::{Config, keys};
 use crate::confluent::iam::Iam;
-use crate::connect::notebook::Notebook;
-use crate::connect::notebook::Progress;
-use crate::connect::proof;
-use crate::connect::set_up;
+use crate::connect::notebook::{Notebook, Progress};
+use crate::connect::{proof, set_up};
 use crate::error::{Error, Result};
 use crate::store::lease::Lease;
 use crate::store::runs;
@@ -25,24 +22,17 @@ use crate::store::runs;
 It asks for the Cloud API key of an organization administrator (or reads it from stdin, key and secret, a line each),
 which is used once and not kept. A rotation that was cut off goes on where it stopped.")]
 pub struct RotateArgs {
-    /// Name of the connection
-    name: String,
+    #[command(flatten)]
+    connection: AdminArgs,
     /// Seconds to wait for the new key until Confluent takes it
     #[arg(long, value_name = "SECONDS", default_value_t = 180)]
     wait_secs: u64,
-    #[command(flatten)]
-    admin: KeyArgs,
-    #[command(flatten)]
-    store: StoreArgs,
 }
 
 /// Rotates the key of a connection.
 pub async fn run(args: RotateArgs) -> Result<u8> {
-    let name = args.name.as_str();
-    let scene = Scene::open(Flags {
-        connection: Some(name.to_string()),
-        ..args.store.flags()
-    })?;
+    let name = args.connection.name.as_str();
+    let scene = args.connection.scene()?;
     let config = &scene.config;
     super::known(&scene, name).await?;
     let keep = place_to_keep(config, name)?;
@@ -50,10 +40,7 @@ pub async fn run(args: RotateArgs) -> Result<u8> {
     let notebook = Notebook::beside(&file, name, keep);
     let mut progress = begun(&notebook, name)?;
     let present = config.credentials(name)?;
-    let admin = args
-        .admin
-        .given(config, "administrator's Cloud API key")?
-        .credentials();
+    let admin = args.connection.key.administrator(config)?;
     let admin = super::client(config.reaching(name, admin)?)?;
     let iam = Iam::new(&admin, None);
 
@@ -85,7 +72,7 @@ struct Rotation<'r> {
 
 impl Rotation<'_> {
     async fn rotate(&self, present: &Credentials, progress: &mut Progress) -> Result<()> {
-        let name = self.args.name.as_str();
+        let name = self.args.connection.name.as_str();
         let switched = progress.replaces.is_some() && progress.key.as_ref() == Some(&present.key);
         if !switched {
             let owner = self.owner(present, progress).await?;
@@ -130,7 +117,7 @@ impl Rotation<'_> {
 
     /// A new key that was seen to read costs.
     async fn proven(&self, owner: &str, progress: &mut Progress) -> Result<Credentials> {
-        let name = self.args.name.as_str();
+        let name = self.args.connection.name.as_str();
         let say = |text: &str| eprintln!("{text}");
         let new = set_up::key(self.iam, owner, name, self.notebook, progress, &say).await?;
         let client = super::client(self.scene.config.reaching(name, new.clone())?)?;
@@ -146,7 +133,7 @@ impl Rotation<'_> {
 
     /// The new key takes the old one's place, in one step.
     fn switch(&self, new: &Credentials) -> Result<()> {
-        let name = self.args.name.as_str();
+        let name = self.args.connection.name.as_str();
         let place = edit::credentials_place(self.file, name, self.keep);
         edit::keep(&place, new)?;
         edit::set_connection(

@@ -176,6 +176,7 @@ fn what_there_is_can_be_asked_of_sql() {
         "line_items",
         "monthly_costs",
         "periods",
+        "resources",
         "runs",
         "versions",
     ];

@@ -47,6 +47,7 @@ fn every_table_is_listed_with_a_line() {
         "line_items",
         "monthly_costs",
         "periods",
+        "resources",
         "runs",
         "versions",
         "line_items_at(month, version)",
