@@ -13,7 +13,7 @@
 -- CloudZero keeps one value per resource and key and applies it to all history: nothing here goes by row or day.
 -- Without an inventory and a file of tags this file is not run; one of your own always is.
 
--- A resource has one name and environment: the newest that the costs have.
+-- A resource has one name and environment: the newest that the inventory has, else the newest of the month's costs.
 with named as (
   select
     resource_id,
@@ -59,9 +59,21 @@ known as (
   left join latest as cluster on cluster.resource_id = own.kafka_cluster_id
 ),
 
+-- CloudZero shows the id of a line item.
 resolved as (
   select
     known.*,
+    concat(
+      case
+        when known.resource_id like 'lksqlc%' then 'ksqldb-cluster/'
+        when known.resource_id like 'lsrc%' then 'schema-registry/'
+        when known.resource_id like 'lfcp%' then 'flink-compute-pool/'
+        when known.resource_id like 'lkc%' then 'kafka-cluster/'
+        when known.resource_id like 'lcc%' then 'connector/'
+        else 'resource/'
+      end,
+      translate(known.resource_id, ':/', '__')
+    ) as shown_id,
     environment.name as environment
   from known
   left join latest as environment on environment.resource_id = known.environment_id
@@ -110,7 +122,11 @@ matched as (
     from resolved
     inner join services on services.resource_id = resolved.resource_id
   ) as resolved
-    on (tag_rules.resource is null or resolved.resource_id ilike tag_rules.resource)
+    on (
+      tag_rules.resource is null
+      or resolved.resource_id ilike tag_rules.resource
+      or resolved.shown_id ilike tag_rules.resource
+    )
     and (tag_rules.name is null or resolved.name ilike tag_rules.name)
     and (
       tag_rules.environment is null

@@ -4,8 +4,9 @@
 -- parameter limit: rows at most [100]
 -- chart: bars label=item value=billed_cost
 --
--- A row an owner, the dearest first, then a row each for what has none: a resource, or a service where costs have no
--- resource. As in CloudZero, a resource has one owner, the latest, for all its history. percent is the part of
+-- A row an owner, the dearest first, then a row each for what has none: a resource, or a service of a connection
+-- where costs have no resource. As in CloudZero, a resource has one owner, the latest that was published, for all its
+-- history: one that was taken out of the file of tags stays until another one comes. percent is the part of
 -- the month's billed cost; owned_percent, the same in every row, is the part that has an owner. Both are rounded.
 
 with latest as (
@@ -24,11 +25,14 @@ costs as (
     nullif(resource_id, '') as resource_id,
     case when resource_id <> '' then null else service end as service,
     max(resource_name) as resource_name,
-    max(environment) as environment,
+    case when min(environment) = max(environment) then max(environment) end as environment,
     sum(billed_cost) as billed_cost
   from daily_costs
   where billing_period = $month
-  group by nullif(resource_id, ''), case when resource_id <> '' then null else service end
+  group by
+    nullif(resource_id, ''),
+    case when resource_id <> '' then null else service end,
+    case when resource_id <> '' then null else connection end
 ),
 
 owned as (

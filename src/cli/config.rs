@@ -7,17 +7,19 @@ use clap::Subcommand;
 
 use super::args::{StoreArgs, SummaryFormat};
 use super::{print, print_json, show_error};
+use crate::cloudzero;
 use crate::config::file::ConfigFile;
 use crate::config::keys::{ALL, Key, Kind};
 use crate::config::secret::Credentials;
-use crate::config::{Config, DEFAULT_CONNECTION, Flags, init};
+use crate::config::{Config, DEFAULT_CONNECTION, Flags, init, shown};
 use crate::confluent::client::Client;
 use crate::engine::sql_files::SqlFiles;
 use crate::engine::text::table;
 use crate::error::{Class, Error, Result};
 use crate::explore::source;
+use crate::http::retry::Timing;
 use crate::pipeline::tags;
-use crate::store::remote;
+use crate::store::{Store, remote};
 
 /// Arguments of `config`.
 #[derive(Debug, clap::Args)]
@@ -72,11 +74,7 @@ fn show(config: &Config, format: SummaryFormat) -> Result<u8> {
     lines.extend(general.filter_map(|key| line(config, key, None)));
     for (source, origin) in config.sources_by_origin() {
         let (name, place) = source.split_once('=').unwrap_or((&source, ""));
-        lines.push([
-            format!("sources.{name}"),
-            place.to_string(),
-            origin.to_string(),
-        ]);
+        lines.push([format!("sources.{name}"), shown(place), origin.to_string()]);
     }
     for name in shown_connections(config) {
         let own = ALL.iter().filter(|key| key.is_of_connection());
@@ -120,7 +118,7 @@ fn line(config: &Config, key: &Key, connection: Option<&str>) -> Option<Line> {
         return Some([path, format!("hidden: {place}"), origin.to_string()]);
     }
     let value = config.value(key, connection)?;
-    Some([path, value.text, value.origin.to_string()])
+    Some([path, value.shown(), value.origin.to_string()])
 }
 
 fn init(config: Option<PathBuf>) -> Result<u8> {
@@ -163,6 +161,7 @@ async fn check(flags: Flags) -> Result<u8> {
         Ok(settings) => {
             let sql = SqlFiles::load(settings.sql_dir.as_deref());
             note(sql.and_then(|sql| source::named(&config.sources(), &[], &sql).map(|_| ())));
+            note(check_store(&settings.store));
             if let Some(tags) = settings.tags {
                 note(check_tags(&tags).await);
             }
@@ -171,7 +170,14 @@ async fn check(flags: Flags) -> Result<u8> {
     }
     for name in &connections {
         note(config.connection(name).map(|_| ()));
-        note(config.targets(name).map(|_| ()));
+        match config.targets(name) {
+            Ok(targets) => {
+                note(targets.bucket.as_deref().map_or(Ok(()), check_store));
+                let client = |api| cloudzero::client::Client::new(api, Timing::real());
+                note(targets.api.map(client).transpose().map(|_| ()));
+            }
+            Err(error) => note(Err(error)),
+        }
         for (key, place, _) in config.key_places(name) {
             let what = format!("the {} of connection `{name}`", key.name);
             note(place.read(config.environment(), &what).map(|_| ()));
@@ -204,10 +210,19 @@ async fn check(flags: Flags) -> Result<u8> {
     }))
 }
 
+/// Whether a store or bucket can be there; a folder is not made.
+fn check_store(location: &str) -> Result<()> {
+    match remote::url_of(location)?.scheme() {
+        "file" => Ok(()),
+        _ => Store::open(location).map(|_| ()),
+    }
+}
+
 /// Reads the file of tags, if it is on this computer.
 async fn check_tags(location: &str) -> Result<()> {
-    match remote::url_of(location)?.scheme() {
+    let url = remote::url_of(location)?;
+    match url.scheme() {
         "file" => tags::read(location, DEFAULT_CONNECTION).await.map(|_| ()),
-        _ => Ok(()),
+        _ => remote::object_store(&url).map(|_| ()),
     }
 }

@@ -6,7 +6,8 @@ use chrono::TimeDelta;
 use serde::Serialize;
 
 use super::args::{MonthArgs, RunArgs};
-use super::run::{Outcome, Reach, Scene, month_errors, under_lease};
+use super::results::month_errors;
+use super::run::{Outcome, Reach, Scene, under_lease};
 use crate::confluent::windows::BillingPeriod;
 use crate::engine::text::table;
 use crate::error::{Class, Error, Result};
@@ -132,8 +133,14 @@ pub async fn run(args: DeliverArgs) -> Result<u8> {
         .with_hint("name it with --connection"));
     }
     let work = async |name: &str| {
-        let (job, bar) = scene.job(name, Reach::Targets).await?;
-        check(&job, &args)?;
+        let preparing = async {
+            let (job, bar) = scene.job(name, Reach::Targets).await?;
+            check(&job, &args)?;
+            Ok((job, bar))
+        };
+        let (job, bar) = scene
+            .prepared("deliver", name, args.dry_run, preparing)
+            .await?;
         let work = work(&job, &args, &selection);
         let report = under_lease("deliver", &job, args.dry_run, work, outcome_of).await;
         bar.finish_and_clear();

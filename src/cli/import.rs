@@ -118,7 +118,10 @@ pub async fn transform(args: TransformArgs) -> Result<u8> {
     let scene = Scene::open(args.run.flags())?;
     let months = args.months.selection()?;
     let work = async |name: &str| {
-        let (job, bar) = scene.job(name, Reach::Store).await?;
+        let preparing = scene.job(name, Reach::Store);
+        let (job, bar) = scene
+            .prepared("transform", name, args.dry_run, preparing)
+            .await?;
         let work = pipeline::stored::transform_stored(&job, &months, args.dry_run);
         let summary = under_lease("transform", &job, args.dry_run, work, outcome_of).await;
         bar.finish_and_clear();

@@ -170,6 +170,8 @@ fn log_to_stderr(verbose: u8) {
     // The libraries' own debug output could hold payloads: never.
     let targets = Targets::new()
         .with_default(LevelFilter::ERROR)
+        // A commit that loses a race is tried again, here; what fails in the end is told by the error.
+        .with_target("deltalake_core::kernel::transaction", LevelFilter::OFF)
         .with_target("billstream", own);
     let colours = std::env::var_os("NO_COLOR").is_none() && console_is_terminal();
     let lines = tracing_subscriber::fmt::layer()

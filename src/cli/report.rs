@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::args::SummaryFormat;
 use super::output::summary_table;
 use super::results::Results;
-use super::run::{Outcome, Reach, Scene, month_errors, under_lease};
+use super::results::month_errors;
+use super::run::{Outcome, Reach, Scene, under_lease};
 use super::{print, print_json};
 use crate::confluent::client::{Client, impatient};
 use crate::error::{Class, Result};
@@ -19,21 +20,27 @@ use crate::store::Store;
 
 /// Imports a connection from Confluent, or whoever plays it.
 pub async fn from_confluent(scene: &Scene, connection: &str, options: &Options) -> Result<Summary> {
-    let confluent = scene.config.confluent(connection)?;
-    let inventory = match scene.config.connection(connection)?.inventory && !options.dry_run {
-        true => Some(Client::with_timing(impatient(&confluent), scene.timing())?),
-        false => None,
-    };
-    let client = Arc::new(Client::with_timing(confluent, scene.timing())?);
-    let reach = match options.no_deliver {
-        true => Reach::Store,
-        false => Reach::Targets,
-    };
-    let (job, bar) = scene.job(connection, reach).await?;
-    if !options.dry_run {
-        job.targets.check_key()?;
-    }
     let command = if options.pull_only { "pull" } else { "import" };
+    let preparing = async {
+        let confluent = scene.config.confluent(connection)?;
+        let inventory = match scene.config.connection(connection)?.inventory && !options.dry_run {
+            true => Some(Client::with_timing(impatient(&confluent), scene.timing())?),
+            false => None,
+        };
+        let client = Arc::new(Client::with_timing(confluent, scene.timing())?);
+        let reach = match options.no_deliver {
+            true => Reach::Store,
+            false => Reach::Targets,
+        };
+        let (job, bar) = scene.job(connection, reach).await?;
+        if !options.dry_run {
+            job.targets.check_key()?;
+        }
+        Ok((inventory, client, job, bar))
+    };
+    let (inventory, client, job, bar) = scene
+        .prepared(command, connection, options.dry_run, preparing)
+        .await?;
     let work = async {
         if let Some(client) = &inventory {
             pipeline::enrich::enrich(&job, client).await;

@@ -4,10 +4,19 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::args::SummaryFormat;
-use super::run::{MonthError, month_errors};
 use super::{print, print_json, show_error};
+use crate::confluent::windows::BillingPeriod;
 use crate::error::{Class, Error, Result};
 use crate::pipeline::summary::reason;
+
+/// The error of a month.
+pub type MonthError = (BillingPeriod, Error);
+
+/// Errors of single months, as they are shown.
+pub fn month_errors(errors: &[MonthError]) -> Vec<String> {
+    let shown = errors.iter().map(|(month, e)| format!("{month}: {e}"));
+    shown.collect()
+}
 
 /// What came of each connection.
 pub struct Results<T> {

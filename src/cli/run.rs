@@ -10,9 +10,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::results::Results;
 use crate::config::{Config, Flags, Settings};
-use crate::confluent::windows::BillingPeriod;
 use crate::engine::sql_files::SqlFiles;
-use crate::error::{Error, Result};
+use crate::error::{Class, Error, Result};
 use crate::http::retry::Timing;
 use crate::pipeline::Job;
 use crate::pipeline::delivery::Delivery;
@@ -143,6 +142,56 @@ impl Scene {
         bar
     }
 
+    /// Prepares a run. One that fails already here is remembered of its connection as a run is, unless it is
+    /// `tentative` or was asked for wrongly.
+    ///
+    /// # Errors
+    /// Those of the preparation.
+    pub async fn prepared<T>(
+        &self,
+        command: &'static str,
+        connection: &str,
+        tentative: bool,
+        preparing: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let prepared = preparing.await;
+        if let Err(error) = &prepared
+            && !tentative
+            && error.class() != Class::Usage
+            && let Err(also) = self.remember(command, connection, error).await
+        {
+            tracing::warn!(connection, error = %also, "That the run failed could not be noted.");
+        }
+        prepared
+    }
+
+    async fn remember(&self, command: &'static str, connection: &str, error: &Error) -> Result<()> {
+        // Somebody who has no connection yet does not get one by trying.
+        let mut configured = self.config.configured().iter();
+        if !configured.any(|name| name == connection)
+            && !connections::names(&self.store).await?.contains(connection)
+        {
+            return Ok(());
+        }
+        let at = (self.settings.clock)();
+        let lease = match Lease::take(&self.store, connection, &runs::new_run_id(at)).await {
+            // Another run is at work, and tells how it ends.
+            Err(error) if error.class() == Class::Locked => return Ok(()),
+            lease => lease?,
+        };
+        let configured = self.config.connection(connection).ok();
+        let ended = connections::Ended {
+            command,
+            cloud_provider: configured.as_ref().map(|c| c.cloud_provider.as_str()),
+            at,
+            received: false,
+            error: Some(error.to_string()),
+        };
+        let ended = connections::run_ended(&self.store, connection, ended).await;
+        lease.release().await?;
+        ended
+    }
+
     /// The connections that a command works on: those of [`Config::connections`] that are not paused.
     ///
     /// # Errors
@@ -180,7 +229,7 @@ impl Scene {
         let at_once = self.settings.connections_at_once;
         Results {
             all: stream::iter(started).buffered(at_once).collect().await,
-            several: self.config.connections().is_ok_and(|all| all.len() > 1),
+            several: self.config.several(),
         }
     }
 }
@@ -198,15 +247,6 @@ pub struct Outcome<'a> {
     pub errors: Vec<String>,
     /// The process's exit code.
     pub exit_code: u8,
-}
-
-/// The error of a month.
-pub type MonthError = (BillingPeriod, Error);
-
-/// Errors of single months, as they are shown.
-pub fn month_errors(errors: &[MonthError]) -> Vec<String> {
-    let shown = errors.iter().map(|(month, e)| format!("{month}: {e}"));
-    shown.collect()
 }
 
 /// Runs the work with the connection's lease, keeps a record of the run and, unless it was `tentative`, of
@@ -235,7 +275,7 @@ pub async fn under_lease<T>(
     };
     let ended = connections::Ended {
         command,
-        cloud_provider: &job.cloud_provider,
+        cloud_provider: Some(&job.cloud_provider),
         at: started_at,
         received: outcome.received,
         error: match outcome.exit_code {

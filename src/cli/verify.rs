@@ -4,7 +4,8 @@ use std::io::Write;
 use std::sync::Arc;
 
 use super::args::{MonthArgs, RunArgs};
-use super::run::{Outcome, Reach, Scene, month_errors, under_lease};
+use super::results::month_errors;
+use super::run::{Outcome, Reach, Scene, under_lease};
 use crate::confluent::client::Client;
 use crate::engine::text::table;
 use crate::error::{Class, Result};
@@ -38,14 +39,18 @@ pub async fn run(args: VerifyArgs) -> Result<u8> {
     let scene = Scene::open(args.run.flags())?;
     let selection = args.months.selection()?;
     let work = async |name: &str| {
-        let client = match scene.config.has_credentials(name) {
-            false => None,
-            true => {
-                let confluent = scene.config.confluent(name)?;
-                Some(Arc::new(Client::with_timing(confluent, scene.timing())?))
-            }
+        let preparing = async {
+            let client = match scene.config.has_credentials(name) {
+                false => None,
+                true => {
+                    let confluent = scene.config.confluent(name)?;
+                    Some(Arc::new(Client::with_timing(confluent, scene.timing())?))
+                }
+            };
+            let (job, bar) = scene.job(name, Reach::Targets).await?;
+            Ok((client, job, bar))
         };
-        let (job, bar) = scene.job(name, Reach::Targets).await?;
+        let (client, job, bar) = scene.prepared("verify", name, false, preparing).await?;
         let work = verify::verify(&job, client.as_ref(), &selection);
         let report = under_lease("verify", &job, false, work, outcome_of).await;
         bar.finish_and_clear();

@@ -128,7 +128,7 @@ impl Config {
             false => {
                 let error = format!("connection `{connection}` has no {}", missing.name);
                 Error::config(error).with_hint(format!(
-                    "set it up with `billstream connections add confluent --name {connection}`"
+                    "set it up with `billstream connections add confluent --name {connection} --replace`"
                 ))
             }
         })

@@ -246,7 +246,7 @@ impl Reader<'_> {
             })?;
             let line = self.line(&item.span());
             file.sources
-                .push((name.to_string(), self.from_here(place), line));
+                .push((name.to_string(), self.resolve(place), line));
         }
         Ok(())
     }
@@ -287,17 +287,17 @@ impl Reader<'_> {
             kind => {
                 let text = match (kind, item) {
                     (Kind::Whole { .. }, item) => item.as_integer().map(|n| n.to_string()),
-                    (Kind::Seconds, item) => item
+                    (Kind::Seconds { .. }, item) => item
                         .as_integer()
                         .map(|n| n.to_string())
                         .or_else(|| item.as_float().map(|n| n.to_string())),
                     (Kind::Switch, item) => item.as_bool().map(|b| b.to_string()),
-                    (Kind::Path, item) => item.as_str().map(|text| self.from_here(text)),
+                    (Kind::Path, item) => item.as_str().map(|text| self.resolve(text)),
                     (_, item) => item.as_str().map(|text| text.trim().to_string()),
                 };
                 let wanted = match kind {
                     Kind::Whole { .. } => "a whole number",
-                    Kind::Seconds => "a number of seconds",
+                    Kind::Seconds { .. } => "a number of seconds",
                     Kind::Switch => "true or false",
                     _ => "a text in quotes",
                 };
@@ -320,7 +320,7 @@ impl Reader<'_> {
     }
 
     /// A path of the file as one of the working folder; a URL as it is.
-    fn from_here(&self, text: &str) -> String {
+    fn resolve(&self, text: &str) -> String {
         let text = text.trim();
         if text.is_empty() || text.contains("://") {
             return text.to_string();
@@ -361,7 +361,7 @@ impl Reader<'_> {
             .filter(|text| !text.is_empty());
         match (entry.0, text) {
             ("env", Some(name)) if !whole => Ok(Place::Variable(name.to_string())),
-            ("file", Some(path)) => Ok(Place::File(PathBuf::from(self.from_here(path)))),
+            ("file", Some(path)) => Ok(Place::File(PathBuf::from(self.resolve(path)))),
             ("keyring", Some(entry)) => Ok(Place::Keyring(entry.to_string())),
             _ => Err(wrong()),
         }

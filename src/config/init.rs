@@ -55,7 +55,7 @@ fn setting(key: &Key) -> String {
     let value = match (key.kind, key.default) {
         (Kind::Secret, _) if key.variable.is_empty() => "{ keyring = \"acme\" }".to_string(),
         (Kind::Secret, _) => format!("{{ env = \"{}\" }}", key.variable),
-        (Kind::Whole { .. } | Kind::Seconds | Kind::Switch, default) => default.to_string(),
+        (Kind::Whole { .. } | Kind::Seconds { .. } | Kind::Switch, default) => default.to_string(),
         (_, default) => format!("{default:?}"),
     };
     format!("# {about}{variable}\n#{} = {value}\n", key.name)

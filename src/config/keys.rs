@@ -18,8 +18,11 @@ pub enum Kind {
         /// The greatest.
         most: u64,
     },
-    /// Seconds, perhaps with a fraction.
-    Seconds,
+    /// Seconds, perhaps with a fraction, a year at most.
+    Seconds {
+        /// Whether 0 makes sense.
+        may_be_zero: bool,
+    },
     /// `true` or `false`.
     Switch,
     /// One of some words.
@@ -77,6 +80,9 @@ macro_rules! keys {
     };
 }
 
+const TIMEOUT: Kind = Kind::Seconds { may_be_zero: false };
+const PATIENCE: Kind = Kind::Seconds { may_be_zero: true };
+
 const fn whole(of: &'static str, least: u64, most: u64) -> Kind {
     Kind::Whole { of, least, most }
 }
@@ -100,18 +106,18 @@ keys! {
 
     MEMORY_MB: "limits", "memory_mb", "BILLSTREAM_MEMORY_MB", "128", whole("megabytes", 64, 1_000_000),
         "Megabytes that the engine's operators may hold (256 for questions, unless this is set)";
-    QUERY_TIMEOUT_SECS: "limits", "query_timeout_secs", "BILLSTREAM_QUERY_TIMEOUT_SECS", "600", Kind::Seconds,
+    QUERY_TIMEOUT_SECS: "limits", "query_timeout_secs", "BILLSTREAM_QUERY_TIMEOUT_SECS", "600", TIMEOUT,
         "Seconds that a query may take";
 
-    CONNECT_TIMEOUT_SECS: "http", "connect_timeout_secs", "BILLSTREAM_CONNECT_TIMEOUT_SECS", "10", Kind::Seconds,
+    CONNECT_TIMEOUT_SECS: "http", "connect_timeout_secs", "BILLSTREAM_CONNECT_TIMEOUT_SECS", "10", TIMEOUT,
         "Seconds to open a connection";
-    READ_TIMEOUT_SECS: "http", "read_timeout_secs", "BILLSTREAM_READ_TIMEOUT_SECS", "60", Kind::Seconds,
+    READ_TIMEOUT_SECS: "http", "read_timeout_secs", "BILLSTREAM_READ_TIMEOUT_SECS", "60", TIMEOUT,
         "Seconds without a single byte";
-    TOTAL_TIMEOUT_SECS: "http", "total_timeout_secs", "BILLSTREAM_TOTAL_TIMEOUT_SECS", "300", Kind::Seconds,
+    TOTAL_TIMEOUT_SECS: "http", "total_timeout_secs", "BILLSTREAM_TOTAL_TIMEOUT_SECS", "300", TIMEOUT,
         "Seconds for one request, its body included";
     RETRY_ATTEMPTS: "http", "retry_attempts", "BILLSTREAM_RETRY_ATTEMPTS", "8", whole("attempts", 1, 1000),
         "Attempts for one page or request";
-    RETRY_ELAPSED_SECS: "http", "retry_elapsed_secs", "BILLSTREAM_RETRY_ELAPSED_SECS", "300", Kind::Seconds,
+    RETRY_ELAPSED_SECS: "http", "retry_elapsed_secs", "BILLSTREAM_RETRY_ELAPSED_SECS", "300", PATIENCE,
         "Seconds since the first attempt up to which another one may start";
     REQUESTS_PER_SECOND: "http", "requests_per_second", "BILLSTREAM_REQUESTS_PER_SECOND", "10", whole("requests", 1, 100_000),
         "Requests a second to Confluent, retries included";
@@ -122,7 +128,7 @@ keys! {
         "CloudZero's API key";
     GRANULARITY: "cloudzero", "granularity", "BILLSTREAM_GRANULARITY", "daily", Kind::OneOf(&["daily", "hourly"]),
         "hourly spreads each day over its hours when it is delivered";
-    READ_BACK_SECS: "cloudzero", "read_back_secs", "BILLSTREAM_READ_BACK_SECS", "60", Kind::Seconds,
+    READ_BACK_SECS: "cloudzero", "read_back_secs", "BILLSTREAM_READ_BACK_SECS", "60", PATIENCE,
         "Seconds that a delivery waits until CloudZero shows it";
 
     KEY: CONNECTION, "key", "CONFLUENT_CLOUD_API_KEY", "", Kind::Secret,

@@ -24,7 +24,7 @@ use chrono::{DateTime, Utc};
 
 pub use self::connection::Connection;
 pub use self::environment::Environment;
-pub use self::value::{Origin, Value};
+pub use self::value::{Origin, Value, shown};
 
 use self::file::ConfigFile;
 use self::keys::Key;
@@ -117,6 +117,14 @@ impl Config {
             check_name(name)?;
         }
         Ok(config)
+    }
+
+    /// As the file says now: another command may have changed it.
+    ///
+    /// # Errors
+    /// As [`Config::of`].
+    pub fn anew(&self) -> Result<Config> {
+        Config::of(self.flags.clone(), self.environment.clone())
     }
 
     /// Where the configuration file is, or would be.
@@ -256,6 +264,17 @@ impl Config {
         self.named() == Some(connection)
     }
 
+    /// Whether a command takes several connections.
+    pub fn several(&self) -> bool {
+        self.named().is_none() && self.configured().len() > 1
+    }
+
+    /// Whether there is such a connection: the file has it, or the environment its key.
+    pub fn knows(&self, connection: &str) -> bool {
+        let mut configured = self.configured().iter();
+        configured.any(|known| known == connection) || self.has_credentials(connection)
+    }
+
     /// Names of the connections of the file.
     pub fn configured(&self) -> &[String] {
         self.file.as_ref().map_or(&[], |file| &file.connections)
@@ -264,12 +283,16 @@ impl Config {
     /// Whether variables such as `CONFLUENT_CLOUD_API_KEY` are about this connection: the environment names it,
     /// or it has the default name, or a flag names it and the file does not know it.
     pub fn is_environments(&self, connection: &str) -> bool {
-        if let Some(named) = self.environment.get("BILLSTREAM_CONNECTION") {
-            return named == connection;
-        }
         let is_new = !self.configured().iter().any(|known| known == connection);
         let by_flag = self.flags.connection.as_deref() == Some(connection);
-        connection == DEFAULT_CONNECTION || (by_flag && is_new)
+        let others = self.environment.get("BILLSTREAM_CONNECTION").is_some();
+        self.environment_overrules(connection) || (by_flag && is_new && !others)
+    }
+
+    /// Whether such variables count more than what the file says of the connection.
+    pub fn environment_overrules(&self, connection: &str) -> bool {
+        let named = self.environment.get("BILLSTREAM_CONNECTION");
+        named.unwrap_or(DEFAULT_CONNECTION) == connection
     }
 
     /// The connections that a command takes: the one that is named, else all that are configured, else the

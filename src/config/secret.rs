@@ -4,7 +4,7 @@
 //! and that others can read is refused.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
@@ -169,18 +169,45 @@ pub fn write_private(path: &Path, text: &str) -> Result<()> {
 /// # Errors
 /// Class configuration.
 pub fn lock_beside(path: &Path) -> Result<Option<File>> {
+    let Some(folder) = open_folder_of(path)? else {
+        return Ok(None);
+    };
+    folder.lock().map_err(|e| cannot_lock(path, &e))?;
+    Ok(Some(folder))
+}
+
+/// As [`lock_beside`], without waiting for the other command.
+///
+/// # Errors
+/// Class locked while another command has it; class configuration.
+pub fn try_lock_beside(path: &Path) -> Result<Option<File>> {
+    let Some(folder) = open_folder_of(path)? else {
+        return Ok(None);
+    };
+    match folder.try_lock() {
+        Ok(()) => Ok(Some(folder)),
+        Err(TryLockError::WouldBlock) => Err(Error::locked(format!(
+            "another command sets up or changes a connection in `{}`",
+            folder_of(path).display()
+        ))
+        .with_hint("run this one when the other has ended")),
+        Err(TryLockError::Error(e)) => Err(cannot_lock(path, &e)),
+    }
+}
+
+fn open_folder_of(path: &Path) -> Result<Option<File>> {
     let folder = folder_of(path);
     private_folder(folder)?;
     if cfg!(not(unix)) {
         return Ok(None);
     }
-    let locked = File::open(folder).and_then(|folder| folder.lock().map(|()| folder));
-    locked.map(Some).map_err(|e| {
-        Error::config(format!(
-            "cannot lock the folder `{}`: {e}",
-            folder.display()
-        ))
-    })
+    let opened = File::open(folder).map_err(|e| cannot_lock(path, &e))?;
+    Ok(Some(opened))
+}
+
+fn cannot_lock(path: &Path, error: &std::io::Error) -> Error {
+    let folder = folder_of(path).display();
+    Error::config(format!("cannot lock the folder `{folder}`: {error}"))
 }
 
 /// The folder of a file; a bare name is in the working folder.

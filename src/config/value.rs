@@ -7,6 +7,8 @@ use std::time::Duration;
 use super::keys::{Key, Kind};
 use crate::error::{Error, Result};
 
+const A_YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// Who said what a setting is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
@@ -35,6 +37,25 @@ impl fmt::Display for Origin {
     }
 }
 
+/// A text without what a URL in it may hide: a name and password, or a token in its query.
+pub fn shown(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return text.to_string();
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at(end);
+    let host = authority.rsplit_once('@').map(|(_, host)| host);
+    let query = rest.find('?').map(|at| &rest[..at]);
+    match (host, query) {
+        (None, None) => text.to_string(),
+        _ => {
+            let host = host.map_or(authority.to_string(), |host| format!("…@{host}"));
+            let path = query.map_or(rest.to_string(), |path| format!("{path}?…"));
+            format!("{scheme}://{host}{path}")
+        }
+    }
+}
+
 /// A value that is not a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Value {
@@ -47,6 +68,11 @@ pub struct Value {
 }
 
 impl Value {
+    /// As people may see it.
+    pub fn shown(&self) -> String {
+        shown(&self.text)
+    }
+
     /// Says that the value is not what it should be.
     pub fn wrong(&self, why: &str) -> Error {
         let text = &self.text;
@@ -79,12 +105,18 @@ impl Value {
             .ok_or_else(|| self.wrong(&format!("is not a number of {of} from {least} to {most}")))
     }
 
-    /// A time in seconds.
+    /// A time in seconds, a year at most.
     pub fn seconds(&self) -> Result<Duration> {
         let seconds: Option<f64> = self.text.parse().ok();
-        seconds
-            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-            .ok_or_else(|| self.wrong("is not a number of seconds"))
+        let time = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let may_be_zero = self.key.kind == (Kind::Seconds { may_be_zero: true });
+        time.filter(|time| *time <= A_YEAR && (may_be_zero || !time.is_zero()))
+            .ok_or_else(|| {
+                let least = if may_be_zero { "0" } else { "more than 0" };
+                self.wrong(&format!(
+                    "is not a number of seconds, from {least} to a year"
+                ))
+            })
     }
 
     /// Yes or no.
@@ -113,10 +145,34 @@ impl Value {
     pub fn check(&self) -> Result<()> {
         match self.key.kind {
             Kind::Whole { .. } => self.whole().map(|_| ()),
-            Kind::Seconds => self.seconds().map(|_| ()),
+            Kind::Seconds { .. } => self.seconds().map(|_| ()),
             Kind::Switch => self.switch().map(|_| ()),
             Kind::OneOf(_) => self.word().map(|_| ()),
             Kind::Text | Kind::Path | Kind::Secret => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_url_may_hide_is_not_shown() {
+        for (text, expected) in [
+            (
+                "https://u:hush@api.confluent.cloud",
+                "https://…@api.confluent.cloud",
+            ),
+            (
+                "https://x.net/tags.csv?sig=hush",
+                "https://x.net/tags.csv?…",
+            ),
+            ("https://hush@x.net/a@b?sig=hush@c", "https://…@x.net/a@b?…"),
+            ("s3://bucket/a@b", "s3://bucket/a@b"),
+            ("./a?b@c", "./a?b@c"),
+        ] {
+            assert_eq!(shown(text), expected);
         }
     }
 }

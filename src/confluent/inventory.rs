@@ -42,8 +42,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them.
-    pub const ALL: [Kind; 6] = [
+    const ALL: [Kind; 6] = [
         Kind::Environment,
         Kind::KafkaCluster,
         Kind::Connector,

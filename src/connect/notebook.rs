@@ -5,6 +5,7 @@
 //! credentials/<connection>.new.toml     the new key, until it is proven; or an entry of the keyring
 //! ```
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -118,6 +119,26 @@ impl Notebook {
         Notebook {
             path: folder.join(format!("setup/{connection}.json")),
             new: edit::credentials_place(file, &format!("{connection}.new"), keep),
+        }
+    }
+
+    /// Keeps other set-ups, rotations and removals out until it is dropped.
+    ///
+    /// # Errors
+    /// Class locked while another one is at work; class configuration.
+    pub fn lock(&self) -> Result<Option<File>> {
+        secret::try_lock_beside(&self.path)
+    }
+
+    /// Whether notes and key can be written: a folder that cannot shows before anything is made.
+    ///
+    /// # Errors
+    /// Class configuration.
+    pub fn writable(&self) -> Result<()> {
+        secret::writable_beside(&self.path)?;
+        match &self.new {
+            Place::File(path) => secret::writable_beside(path),
+            _ => Ok(()),
         }
     }
 

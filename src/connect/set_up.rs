@@ -173,6 +173,7 @@ async fn hold(
     if let Err(error) = kept {
         // Nobody could use it.
         iam.delete_api_key(&made.id).await?;
+        progress.key = None;
         return Err(error);
     }
     say(&format!(

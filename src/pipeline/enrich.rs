@@ -58,7 +58,7 @@ async fn try_enrich(job: &Job, client: &Client) -> Result<Option<Inventory>> {
             true => GOOD_FOR,
             false => AGAIN_AFTER,
         };
-        now - state.taken_at < good_for
+        (TimeDelta::zero()..good_for).contains(&(now - state.taken_at))
     });
     if known.is_some() {
         return Ok(None);

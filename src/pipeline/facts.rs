@@ -35,6 +35,8 @@ const REGION: &str = "resource/region";
 pub struct Sources {
     resources: RecordBatch,
     tags: RecordBatch,
+    /// Whether the inventory could not be read.
+    incomplete: bool,
 }
 
 /// The facts of a month.
@@ -44,14 +46,18 @@ pub struct Facts {
     pub batch: RecordBatch,
     /// Digest of them; empty where there are none.
     pub digest: String,
+    /// Whether names and regions lack that may be known.
+    pub incomplete: bool,
 }
 
 impl Sources {
     /// Reads inventory and tags of the job's connection. `published` are the columns that line items have
     /// already.
     ///
+    /// An inventory that cannot be read is told, and stops no costs.
+    ///
     /// # Errors
-    /// What the store says, as [`tags::read`], and class data for a tag that is published in another spelling.
+    /// As [`tags::read`], and class data for a tag that is published in another spelling.
     pub async fn read(job: &Job, published: &[String]) -> Result<Sources> {
         let tags = match &job.tags {
             None => tags::none(),
@@ -62,8 +68,16 @@ impl Sources {
                 tags.rules
             }
         };
+        let resources = resources::read(&job.store, Some(&job.connection)).await;
+        if let Err(error) = &resources {
+            tracing::warn!(
+                connection = %job.connection, %error,
+                "Names and regions cannot be read; months that change are published without them."
+            );
+        }
         Ok(Sources {
-            resources: resources::read(&job.store, Some(&job.connection)).await?,
+            incomplete: resources.is_err(),
+            resources: resources.unwrap_or_else(|_| RecordBatch::new_empty(resources::schema())),
             tags,
         })
     }
@@ -82,14 +96,25 @@ impl Sources {
         let model = job.sql.get(MODEL)?;
         let nothing = self.resources.num_rows() == 0 && self.tags.num_rows() == 0;
         if nothing && model.path.is_none() {
-            return Facts::none();
+            return Ok(Facts {
+                incomplete: self.incomplete,
+                ..Facts::none()?
+            });
         }
         let context = self.session(job, period, costs)?;
         let what = model.display();
         let frame = model.plan(&context, parameters(job, period)).await?;
         let rows = engine::within(job.limits, &what, frame.collect()).await?;
         let values = values(&rows).map_err(|e| e.context(what))?;
-        Facts::of(&values)
+        Ok(Facts {
+            incomplete: self.incomplete,
+            ..Facts::of(&values)?
+        })
+    }
+
+    /// Whether there are any.
+    pub fn any(&self) -> bool {
+        self.resources.num_rows() + self.tags.num_rows() > 0
     }
 
     fn session(
@@ -192,7 +217,11 @@ impl Facts {
                 short_digest(&json.map_err(|e| Error::bug(format!("JSON: {e}")))?)
             }
         };
-        Ok(Facts { batch, digest })
+        Ok(Facts {
+            batch,
+            digest,
+            incomplete: false,
+        })
     }
 }
 

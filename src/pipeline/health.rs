@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::Serialize;
 
 use super::targets::Targets;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::Store;
 use crate::store::connections::{self, Known};
 use crate::store::runs::{self, MonthState};
@@ -16,11 +16,11 @@ use crate::store::runs::{self, MonthState};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
-    /// Nothing was received yet.
+    /// Nothing was received yet, though it was asked for.
     PendingData,
     /// Data came in time, and nothing went wrong since.
     Healthy,
-    /// No data came for longer than expected.
+    /// No data came for longer than expected, or nobody asked for the first.
     Late,
     /// The last run or check went wrong.
     Error,
@@ -94,6 +94,25 @@ pub struct Health {
     pub targets: Vec<Target>,
     /// How names and regions were taken.
     pub inventory: Option<Inventory>,
+}
+
+impl Health {
+    /// Of a connection whose configuration or notes are broken.
+    pub fn untold(connection: &str, error: &Error) -> Health {
+        Health {
+            connection: connection.to_string(),
+            cloud_provider: String::new(),
+            status: Status::Error,
+            reason: Some(error.to_string()),
+            last_checked: None,
+            last_data: None,
+            complete_until: None,
+            months: BTreeMap::new(),
+            next_due: None,
+            targets: Vec::new(),
+            inventory: None,
+        }
+    }
 }
 
 /// What the configuration says of a connection, as far as it matters here.
@@ -196,7 +215,16 @@ fn judged(
         );
     }
     match last_data {
-        None => (Status::PendingData, None),
+        None => {
+            let asked = [run.checked_at, known.check.as_ref().map(|check| check.at)];
+            match asked.into_iter().flatten().max() {
+                Some(asked) if now - asked > interval => {
+                    let reason = format!("no data yet, and nobody has asked since {}", at(asked));
+                    (Status::Late, Some(reason))
+                }
+                _ => (Status::PendingData, None),
+            }
+        }
         Some(data) if now - data > interval => {
             let reason = format!(
                 "no data since {}: {} hours, and {} are expected",
@@ -268,6 +296,21 @@ mod tests {
             reason.contains("2026-11-21 17:59Z: 36 hours, and 36 are expected"),
             "{reason}"
         );
+    }
+
+    #[test]
+    fn a_connection_that_nobody_imports_is_late() {
+        let added = |when| Known {
+            check: Some(CheckState {
+                at: at(when),
+                error: None,
+            }),
+            ..Known::default()
+        };
+        assert_eq!(status(&added("21T18:00"), None).0, Status::PendingData);
+        let (late, reason) = status(&added("21T17:59"), None);
+        assert_eq!(late, Status::Late);
+        assert!(reason.contains("asked since 2026-11-21 17:59Z"), "{reason}");
     }
 
     #[test]

@@ -256,12 +256,13 @@ async fn replace_month(
     let settled = runs::month_state(&job.store, &job.connection, period)
         .await?
         .settled;
-    let counting = facts.as_ref().filter(|_| !settled);
+    let complete = facts.as_ref().filter(|facts| !facts.incomplete);
+    let counting = complete.filter(|_| !settled);
     if same_costs && (options.pull_only || published.is_current(&digest, &mapping, counting)) {
         summary = publish::summarize(summary, published);
         summary.status = Status::Unchanged;
         summary.older_facts =
-            !options.pull_only && !published.is_current(&digest, &mapping, facts.as_ref());
+            !options.pull_only && !published.is_current(&digest, &mapping, complete);
         return Ok(summary);
     }
     if same_costs {

@@ -71,15 +71,24 @@ impl Tables {
         })
     }
 
-    /// Reads what is known of resources, once a run.
+    /// Reads what is known of resources, once a run, and tells when the mapping leaves it out.
     ///
     /// # Errors
     /// As [`facts::Sources::read`].
     pub async fn sources(&self, job: &Job) -> Result<&facts::Sources> {
         let published = self.line_item_names()?;
-        self.sources
-            .get_or_try_init(|| facts::Sources::read(job, &published))
-            .await
+        let read = async || {
+            let sources = facts::Sources::read(job, &published).await?;
+            let mapping = job.sql.get(transform::MODEL)?;
+            if sources.any() && !mapping.names(facts::TABLE) {
+                tracing::warn!(
+                    mapping = mapping.display(),
+                    "Regions and tags are left out: this file does not join resource_facts, as the shipped one does."
+                );
+            }
+            Ok(sources)
+        };
+        self.sources.get_or_try_init(read).await
     }
 
     /// What is known of the resources of a month with these costs; nothing where the mapping does not ask.

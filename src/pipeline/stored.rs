@@ -58,7 +58,8 @@ pub async fn transform_stored(job: &Job, months: &Selection, dry_run: bool) -> R
         errors: Vec::new(),
     };
     for period in selected {
-        let result = one_month(job, &mut tables, period, dry_run).await;
+        let named = *months != Selection::Due;
+        let result = one_month(job, &mut tables, period, named, dry_run).await;
         let result = publish::swept(job, &tables, period, result).await;
         match result {
             Ok((month, errors)) => {
@@ -81,6 +82,7 @@ async fn one_month(
     job: &Job,
     tables: &mut Tables,
     period: BillingPeriod,
+    named: bool,
     dry_run: bool,
 ) -> Result<(PeriodSummary, Vec<Error>)> {
     let published = tables.month(job, period).await?;
@@ -92,7 +94,12 @@ async fn one_month(
     summary.covered_until = state.covered_until;
 
     let facts = tables.facts(job, period, &costs.files).await?;
-    if !published.is_current(&digest, &mapping, Some(&facts)) {
+    // Facts alone do not change a month that is settled, unless it is named.
+    let complete = Some(&facts).filter(|facts| !facts.incomplete);
+    let counting = complete.filter(|_| named || !state.settled);
+    if published.is_current(&digest, &mapping, counting) {
+        summary.older_facts = !published.is_current(&digest, &mapping, complete);
+    } else {
         let line_items = check::checked_line_items(job, tables, period, &costs, &facts).await?;
         if dry_run {
             summary.status = Status::DryRun;

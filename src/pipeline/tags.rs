@@ -17,7 +17,6 @@ use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
 use crate::cloudzero::cbf;
-use crate::confluent::inventory::Kind;
 use crate::error::{Error, Result};
 use crate::store::remote;
 
@@ -25,6 +24,15 @@ use crate::store::remote;
 const MATCH: [&str; 4] = ["resource", "name", "environment", "service"];
 /// The column that says whose rule it is; the least of all.
 const CONNECTION: &str = "connection";
+/// Names of columns that mean one of these, such as those of the table `resources`.
+const MEANT: [(&str, &str); 6] = [
+    ("resource_id", "resource"),
+    ("resource_name", "name"),
+    ("environment_id", "environment"),
+    ("environment_name", "environment"),
+    ("service_name", "service"),
+    ("connection_name", "connection"),
+];
 /// Tags that come from Confluent's names. Every month has them, with or without values.
 pub const OWN: [&str; 5] = [
     "resource/tag:confluent_environment_id",
@@ -94,6 +102,9 @@ async fn fetch(location: &str) -> Result<Vec<u8>> {
         }
         e => failed(&e),
     };
+    if url.query().is_some() {
+        return Err(failed(&"what follows the `?` of a URL is not sent"));
+    }
     let store = remote::object_store(&url)?;
     let path = Path::from_url_path(url.path()).map_err(|e| failed(&e))?;
     let found = store.get(&path).await.map_err(unread)?;
@@ -103,6 +114,8 @@ async fn fetch(location: &str) -> Result<Vec<u8>> {
     }
     Ok(found.bytes().await.map_err(unread)?.to_vec())
 }
+
+const CSV: &str = "values with commas or line breaks stand in double quotes; the text is UTF-8";
 
 /// What a column of the file is.
 enum Column {
@@ -115,13 +128,27 @@ fn rules(text: &[u8], connection: &str) -> Result<Tags> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
+        .flexible(true)
         .from_reader(text);
     let header = reader.headers().map_err(|e| unreadable(text, &e))?;
     let columns = header.iter().map(column).collect::<Result<Vec<_>>>()?;
     refuse_header(header, &columns)?;
+    let header_len = header.len();
     let mut rules = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|e| unreadable(text, &e))?;
+        if record.len() != header_len {
+            // Blanks alone are no rule.
+            if record.iter().all(str::is_empty) && record.len() == 1 {
+                continue;
+            }
+            let line = record.position().map_or(0, |at| line_of(text, at));
+            return Err(Error::data(format!(
+                "line {line}: {} values where the header has {header_len}",
+                record.len()
+            ))
+            .with_hint(CSV));
+        }
         let line = record.position().map_or(0, csv::Position::line);
         let rule = Rule::of(line, &columns, &record, connection);
         rules.extend(rule.filter(|rule| !rule.tags.is_empty()));
@@ -150,16 +177,10 @@ fn unreadable(text: &[u8], e: &csv::Error) -> Error {
         .position()
         .map_or(String::new(), |at| format!("line {}: ", line_of(text, at)));
     let why = match e.kind() {
-        csv::ErrorKind::UnequalLengths {
-            expected_len, len, ..
-        } => {
-            format!("{len} values where the header has {expected_len}")
-        }
-        csv::ErrorKind::Utf8 { .. } => "it is not UTF-8".to_string(),
-        _ => "it is no CSV".to_string(),
+        csv::ErrorKind::Utf8 { .. } => "it is not UTF-8",
+        _ => "it is no CSV",
     };
-    Error::data(format!("{line}{why}"))
-        .with_hint("values with commas or line breaks stand in double quotes; the text is UTF-8")
+    Error::data(format!("{line}{why}")).with_hint(CSV)
 }
 
 fn column(name: &str) -> Result<Column> {
@@ -170,6 +191,13 @@ fn column(name: &str) -> Result<Column> {
     }
     if lower == CONNECTION {
         return Ok(Column::Connection);
+    }
+    if let Some((_, meant)) = MEANT.iter().find(|(other, _)| *other == lower) {
+        return Err(
+            Error::data(format!("line 1: a column is called `{name}`")).with_hint(format!(
+                "write `{meant}` for what a rule matches; as a tag, give it another key"
+            )),
+        );
     }
     if name.is_empty() {
         return Err(Error::data("line 1: a column has no name")
@@ -258,6 +286,10 @@ impl Rule {
             .zip(record)
             .filter(|(_, value)| !value.is_empty())
         {
+            let is_any = value.bytes().all(|b| b == b'*');
+            if is_any && !matches!(column, Column::Tag(_)) {
+                continue;
+            }
             // Digits to the base of three: none, a pattern, the thing itself.
             let digit = if value.contains(['*', '?']) { 1 } else { 2 };
             match column {
@@ -271,20 +303,12 @@ impl Rule {
                 }
                 Column::Match(at) => {
                     rule.specificity += digit * 3i64.pow((MATCH.len() - at) as u32);
-                    let id = confluents_id(value).filter(|_| MATCH[*at] == "resource");
-                    rule.patterns[*at] = Some(like(id.unwrap_or(value)));
+                    rule.patterns[*at] = Some(like(value));
                 }
             }
         }
         Some(rule)
     }
-}
-
-/// What Confluent calls `lkc-1` of the `kafka-cluster/lkc-1` that CloudZero shows.
-fn confluents_id(shown: &str) -> Option<&str> {
-    let kinds = Kind::ALL.iter().map(|kind| kind.name());
-    let mut kinds = kinds.chain(["resource"]);
-    kinds.find_map(|kind| shown.strip_prefix(kind)?.strip_prefix('/'))
 }
 
 /// A pattern of `*` and `?` as one of SQL's LIKE.
@@ -349,7 +373,7 @@ mod tests {
                 .map(|text| text.unwrap_or("-").to_string())
                 .collect::<Vec<_>>()
         };
-        assert_eq!(texts("environment"), ["production", "-", "%"]);
+        assert_eq!(texts("environment"), ["production", "-", "-"]);
         assert_eq!(texts("name"), ["orders\\_%", "-", "-"]);
         assert_eq!(texts("resource"), ["-", "lkc-1", "-"]);
         assert_eq!(
@@ -364,7 +388,7 @@ mod tests {
             let column = batch.column_by_name(name).unwrap();
             column.as_primitive::<Int64Type>().values().to_vec()
         };
-        assert_eq!(numbers("specificity"), [3 * (9 + 6), 3 * 54, 3 * 3]);
+        assert_eq!(numbers("specificity"), [3 * (9 + 6), 3 * 54, 0]);
         assert_eq!(numbers("line"), [2, 3, 4]);
     }
 
@@ -375,12 +399,13 @@ mod tests {
             ("name,service\nx,y\n", "no column says tags"),
             ("name,team,Team\n", "two columns are called `Team`"),
             ("name,\n", "a column has no name"),
+            ("Environment_ID,team\n", "called `Environment_ID`"),
             ("name,cost centre\n", "no tag key `cost centre`"),
             ("name,Confluent_Name\n", "`Confluent_Name` comes from"),
             ("name,resource/tag:team\n", "called `resource/tag:team`"),
             (
-                "name,team\na,b\nc\n",
-                "line 3: 1 values where the header has 2",
+                "name,team\na,b\n  \nc\n",
+                "line 4: 1 values where the header has 2",
             ),
             ("", "no column"),
         ] {
@@ -391,9 +416,9 @@ mod tests {
     }
 
     #[test]
-    fn rules_of_other_connections_are_left_out_and_kinds_of_resources_too() {
+    fn rules_of_other_connections_are_left_out() {
         let read = rules_for_acme(
-            b"connection,resource,team\nacme,,exact\nac*,,pattern\nglobex,,other\n,kafka-cluster/lkc-1,any\n",
+            b"connection,resource,team\nacme,,exact\nac*,,pattern\nglobex,,other\n*,lkc-1,any\n",
         );
         let rules = read.unwrap().rules;
         let numbers = rules.column_by_name("specificity").unwrap();

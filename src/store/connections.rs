@@ -39,7 +39,7 @@ pub struct RunState {
     pub checked_at: Option<DateTime<Utc>>,
     /// When the last run began to which Confluent gave costs.
     pub data_at: Option<DateTime<Utc>>,
-    /// What is wrong, by command, until that command or an import goes well.
+    /// What is wrong, by command, until that command or an import goes well (of an import: a pull).
     pub errors: BTreeMap<String, Trouble>,
 }
 
@@ -83,8 +83,8 @@ pub struct InventoryState {
 pub struct Ended<'r> {
     /// `import` and so on.
     pub command: &'static str,
-    /// The connection's label.
-    pub cloud_provider: &'r str,
+    /// The connection's label, where the run came to know it.
+    pub cloud_provider: Option<&'r str>,
     /// When it began.
     pub at: DateTime<Utc>,
     /// Whether costs came from Confluent.
@@ -134,16 +134,22 @@ pub async fn known(store: &Store, connection: &str) -> Result<Known> {
 /// The connections of which anything is kept here. One that was removed is none, though its costs stay.
 pub async fn names(store: &Store) -> Result<BTreeSet<String>> {
     let listed = store.list(FOLDER).await?;
-    let listed = listed
-        .iter()
-        .filter_map(|path| path.strip_prefix(FOLDER)?.split('/').nth(1));
-    Ok(listed.map(str::to_string).collect())
+    let listed = listed.iter().filter_map(|path| {
+        let (name, _) = path
+            .strip_prefix(FOLDER)?
+            .strip_prefix('/')?
+            .split_once('/')?;
+        Some(name.to_string())
+    });
+    Ok(listed.collect())
 }
 
 /// Remembers how a run ended. Call it with the connection's lease.
 pub async fn run_ended(store: &Store, connection: &str, ended: Ended<'_>) -> Result<()> {
     let mut state: RunState = read(store, connection, "run").await?.unwrap_or_default();
-    state.cloud_provider = ended.cloud_provider.to_string();
+    if let Some(label) = ended.cloud_provider {
+        state.cloud_provider = label.to_string();
+    }
     if ASKING.contains(&ended.command) {
         state.checked_at = Some(ended.at);
     }
@@ -161,6 +167,10 @@ pub async fn run_ended(store: &Store, connection: &str, ended: Ended<'_>) -> Res
         None if ended.command == "import" => state.errors.clear(),
         None => {
             state.errors.remove(ended.command);
+            // Who runs the stages one by one does not import; the others tell for themselves.
+            if ended.command == "pull" {
+                state.errors.remove("import");
+            }
         }
     }
     write(store, connection, "run", &state).await
@@ -224,7 +234,7 @@ mod tests {
         let end = async |command, received, error: Option<&str>| {
             let ended = Ended {
                 command,
-                cloud_provider: "Confluent",
+                cloud_provider: Some("Confluent"),
                 at: at("2026-11-23T06:00:00Z"),
                 received,
                 error: error.map(str::to_string),
@@ -253,6 +263,7 @@ mod tests {
             end("deliver", false, Some("no")).await,
             ["deliver", "import"]
         );
+        assert_eq!(end("pull", true, None).await, ["deliver"]);
         assert!(end("import", true, None).await.is_empty());
         let state = known(&store, "acme").await.unwrap().run.unwrap();
         assert_eq!(state.data_at, state.checked_at);
@@ -260,6 +271,7 @@ mod tests {
             names(&store).await.unwrap().into_iter().collect::<Vec<_>>(),
             ["acme"]
         );
+        store.put("runs/connections/.DS_Store", "x").await.unwrap();
         forget(&store, "acme").await.unwrap();
         assert!(names(&store).await.unwrap().is_empty());
     }

@@ -110,7 +110,8 @@ fn tags_are_in_line_items_and_in_the_drop_one_value_a_resource() {
         }
         let centres = one_value(&rows, "cost_centre");
         for (id, centre) in [
-            ("kafka-cluster/lkc-7aa01x", "9"),
+            // A `*` alone is the least near.
+            ("kafka-cluster/lkc-7aa01x", "100"),
             ("kafka-cluster/lkc-pay3nt", "300"),
             ("kafka-cluster/lkc-st4g1n", "9"),
             ("", ""),
@@ -180,5 +181,33 @@ fn values_may_be_any_text() {
         assert_eq!(notes["kafka-cluster/lkc-7aa01x"], "two\nlines");
         assert_eq!(teams["kafka-cluster/lkc-pay3nt"], "équipe données");
         assert_eq!(notes["kafka-cluster/lkc-pay3nt"], "=1+1");
+    }
+}
+
+#[test]
+fn kinds_of_resources_are_told_apart_and_a_star_alone_is_the_least() {
+    let rules = "\
+resource,name,environment,service,team
+*,,,,rest
+connector/*,,,,connectors
+KAFKA-CLUSTER/lkc-pay3nt,,,,payments
+connector/lkc-7aa01x,,,,wrong
+,,production,ksqlDB,streams
+";
+    let (sandbox, tagged) = (Sandbox::start(&[]), Tagged::new(rules));
+    let billstream = tagged.billstream().from(&sandbox);
+    let mut billstream = billstream.env("BILLSTREAM_INVENTORY", "true");
+    billstream = billstream.at("2026-11-10T06:00:00Z");
+    billstream.import(MONTH).ok().status("published");
+    let rows = billstream.line_items(MONTH);
+    for (id, team) in one_value(&rows, "team") {
+        let wanted = match id {
+            "" => "",
+            "kafka-cluster/lkc-pay3nt" => "payments",
+            "ksqldb-cluster/lksqlc-90qpz" => "streams",
+            id if id.starts_with("connector/") => "connectors",
+            _ => "rest",
+        };
+        assert_eq!(team, wanted, "{id}");
     }
 }

@@ -1,5 +1,6 @@
 //! `billstream connections add`.
 
+use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::config::keys::{self, Key};
 use crate::config::secret::{Credentials, Place};
 use crate::config::{Config, DEFAULT_CONNECTION, Flags, Origin, check_name, keyring};
 use crate::confluent::client::Client;
+use crate::connect::notebook::Notebook;
 use crate::connect::proof;
 use crate::error::{Error, Result};
 use crate::pipeline::import::Options;
@@ -70,7 +72,7 @@ pub struct AddArgs {
     #[arg(long, value_name = "ID", requires = "setup")]
     organization: Option<String>,
     /// Keep the credentials in the system's keyring instead of a file
-    #[arg(long, conflicts_with_all = ["key_env", "key_file"])]
+    #[arg(long)]
     keyring: bool,
     /// Where Confluent's API is [default: https://api.confluent.cloud]
     #[arg(long, value_name = "URL")]
@@ -128,46 +130,48 @@ pub async fn run(args: AddArgs) -> Result<u8> {
     };
     let config = Config::load(flags(&args.name))?;
     refuse_taken(&config, &args)?;
+    refuse_overruled_endpoint(&config, &args)?;
+    if args.setup {
+        refuse_overruled_key(&config, &args, None)?;
+    }
     if args.dry_run {
         let admin = reaching(&config, &args, args.key.administrator(&config)?)?;
         return set_up::dry_run(&admin, &args.wish()).await;
     }
     let file = config.writable()?;
     if args.keyring {
-        // One that is not there shows now, too.
-        let entry = keyring::read(&args.name)?;
-        let own = matches!(config.credentials_place(&args.name), Some(Place::Keyring(own)) if *own == args.name);
-        if entry.is_some() && !own {
-            return Err(Error::config(format!(
-                "the keyring has an entry `{}` already, which another configuration may use",
-                args.name
-            ))
-            .with_hint("choose another --name, or delete that entry"));
-        }
+        refuse_foreign_entry(&config, &args.name)?;
     }
     if args.setup {
-        let admin = reaching(&config, &args, args.key.administrator(&config)?)?;
+        let admin = args.key.administrator(&config)?;
+        let (config, _lock) = alone(&config, &file, &args)?;
+        let admin = reaching(&config, &args, admin)?;
         let new = set_up::run(&admin, &file, &args.wish()).await?;
         prove(&config, &args, new.credentials.clone(), new.role_is_new)
             .await
             .map_err(|e| new.undo(e, &args.name))?;
-        store(
-            &config,
-            &args,
-            &file,
-            &Kept::Credentials(new.credentials.clone()),
-        )?;
+        let kept = Kept::Credentials(new.credentials.clone());
+        store(&config, &args, &file, &kept)?;
         new.finish()?;
     } else {
         let given = args.key.given(&config, "Cloud API key")?;
         let (credentials, kept) = match given {
             Given::Asked(credentials) => (credentials.clone(), Kept::Credentials(credentials)),
+            Given::Places { .. } if args.keyring => {
+                return Err(Error::usage("--keyring is for a key that is asked for")
+                    .with_hint("leave it out: the place that is named stays the key's place"));
+            }
             Given::Places {
                 key,
                 secret,
                 credentials,
-            } => (credentials, Kept::Places(key, secret)),
+            } => {
+                [&key, &secret].into_iter().try_for_each(refuse_passing)?;
+                (credentials, Kept::Places(key, secret))
+            }
         };
+        refuse_overruled_key(&config, &args, Some(&credentials))?;
+        let (config, _lock) = alone(&config, &file, &args)?;
         prove(&config, &args, credentials, false).await?;
         store(&config, &args, &file, &kept)?;
     }
@@ -185,6 +189,80 @@ fn refuse_taken(config: &Config, args: &AddArgs) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Refuses an endpoint that runs would not use, as a variable overrules what is stored.
+fn refuse_overruled_endpoint(config: &Config, args: &AddArgs) -> Result<()> {
+    let used = config.value(&keys::ENDPOINT, Some(&args.name));
+    let used = used.filter(|used| {
+        matches!(used.origin, Origin::Variable(_)) && config.environment_overrules(&args.name)
+    });
+    let bare = |url: &str| url.trim().trim_end_matches('/').to_string();
+    match (&args.endpoint, used) {
+        (Some(wanted), Some(used)) if bare(wanted) != bare(&used.text) => {
+            Err(overruled(&used.origin.to_string(), "--endpoint", args))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a key that runs would not use, as variables overrule what is stored; `None` is one still to be made.
+fn refuse_overruled_key(config: &Config, args: &AddArgs, new: Option<&Credentials>) -> Result<()> {
+    use secrecy::ExposeSecret;
+    if !config.environments_key(&args.name) || !config.environment_overrules(&args.name) {
+        return Ok(());
+    }
+    let used = config.credentials(&args.name).ok();
+    let same = used.zip(new).is_some_and(|(used, new)| {
+        used.key == new.key && used.secret.expose_secret() == new.secret.expose_secret()
+    });
+    match same {
+        true => Ok(()),
+        false => Err(overruled("CONFLUENT_CLOUD_API_KEY", "the new key", args)),
+    }
+}
+
+fn overruled(variable: &str, new: &str, args: &AddArgs) -> Error {
+    Error::config(format!(
+        "runs of `{}` would use {variable} instead of {new}",
+        args.name
+    ))
+    .with_hint("unset the variable, or choose another --name")
+}
+
+/// Refuses an entry of the keyring that is not this configuration's; that there is no keyring shows here, too.
+fn refuse_foreign_entry(config: &Config, name: &str) -> Result<()> {
+    let entry = keyring::read(name)?;
+    let own = matches!(config.credentials_place(name), Some(Place::Keyring(own)) if own == name);
+    match entry.is_some() && !own {
+        true => Err(Error::config(format!(
+            "the keyring has an entry `{name}` already, which another configuration may use"
+        ))
+        .with_hint("choose another --name, or delete that entry")),
+        false => Ok(()),
+    }
+}
+
+/// Refuses a file that is gone when the shell's line is over, such as `<(...)`.
+fn refuse_passing(place: &Place) -> Result<()> {
+    match place {
+        Place::File(path) if !path.is_file() => Err(Error::usage(format!(
+            "`{}` is no file that later runs could read",
+            path.display()
+        ))
+        .with_hint("give the key and its secret on stdin, a line each")),
+        _ => Ok(()),
+    }
+}
+
+/// Keeps other commands out, and takes the configuration as it is now.
+fn alone(config: &Config, file: &Path, args: &AddArgs) -> Result<(Config, Option<File>)> {
+    let notebook = Notebook::beside(file, &args.name, args.keep());
+    let lock = notebook.lock()?;
+    notebook.writable()?;
+    let config = config.anew()?;
+    refuse_taken(&config, args)?;
+    Ok((config, lock))
 }
 
 /// A client for the connection's organization, for somebody who waits.

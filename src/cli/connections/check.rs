@@ -53,8 +53,7 @@ async fn check(scene: &Scene, name: &str) -> Result<Checked> {
         error: asked.as_ref().err().map(Error::to_string),
     };
     // Somebody who has no connection yet does not get one by asking.
-    let config = &scene.config;
-    if config.has_credentials(name) || config.configured().iter().any(|known| known == name) {
+    if scene.config.knows(name) {
         connections::checked(&scene.store, name, &state).await?;
     }
     let Proof { day, costs } = asked?;

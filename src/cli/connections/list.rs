@@ -53,7 +53,8 @@ async fn all(args: ListArgs) -> Result<Vec<Health>> {
     let scene = Scene::open(args.store.flags())?;
     let mut all = Vec::new();
     for name in names(&scene).await? {
-        all.push(of(&scene, &name).await?);
+        let health = of(&scene, &name).await;
+        all.push(health.unwrap_or_else(|error| Health::untold(&name, &error)));
     }
     match args.format {
         SummaryFormat::Json => print_json(&serde_json::json!({ "connections": &all }))?,
@@ -188,7 +189,9 @@ fn details(scene: &Scene, health: &Health) -> String {
     );
     let endpoint = scene.config.value(&keys::ENDPOINT, Some(name));
     let endpoint = endpoint.filter(|_| scene.config.has_credentials(name));
-    lines.extend(endpoint.map(|value| ("endpoint", format!("{} ({})", value.text, value.origin))));
+    lines.extend(
+        endpoint.map(|value| ("endpoint", format!("{} ({})", value.shown(), value.origin))),
+    );
     for (key, place, origin) in scene.config.key_places(name) {
         lines.push((key.name, format!("hidden: {place} ({origin})")));
     }

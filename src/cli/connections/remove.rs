@@ -2,8 +2,9 @@
 
 use super::AdminArgs;
 use crate::cli::run::Scene;
+use crate::config::Config;
 use crate::config::edit::{self, Keep};
-use crate::config::secret::Place;
+use crate::config::secret::{Credentials, Place};
 use crate::confluent::iam::Iam;
 use crate::connect::notebook::{Notebook, Progress};
 use crate::error::{Error, Result};
@@ -27,26 +28,36 @@ pub struct RemoveArgs {
 pub async fn run(args: RemoveArgs) -> Result<u8> {
     let name = args.connection.name.as_str();
     let scene = args.connection.scene()?;
-    let config = &scene.config;
-    let notebook = |keep| {
-        let beside = |file| Notebook::beside(file, name, keep);
-        config.place().map(beside)
-    };
-    let notes = notebook(Keep::File).map(|notebook| notebook.load());
-    let notes = notes.transpose()?.flatten();
-    let in_keyring = matches!(config.credentials_place(name), Some(Place::Keyring(_)));
-    let notebook = match in_keyring || notes.as_ref().is_some_and(|notes| notes.keyring) {
-        true => notebook(Keep::Keyring),
-        false => notebook(Keep::File),
-    };
-    if notes.is_none() {
+    let is_noted = notes(&scene.config, name)?.is_some();
+    if !is_noted {
         super::known(&scene, name).await?;
     }
+    let admin = match args.revoke {
+        true => Some(args.connection.key.administrator(&scene.config)?),
+        false => None,
+    };
+    // What is there may have changed while somebody typed.
+    let is_configured = scene.config.configured().iter().any(|known| known == name);
+    let file = scene.config.place().filter(|_| is_noted || is_configured);
+    let lock = file.map(|file| Notebook::beside(file, name, Keep::File).lock());
+    let _lock = lock.transpose()?.flatten();
+    let scene = Scene::of(scene.config.anew()?)?;
+    let notes = notes(&scene.config, name)?;
+    let in_keyring = matches!(
+        scene.config.credentials_place(name),
+        Some(Place::Keyring(_))
+    );
+    let keep = match in_keyring || notes.as_ref().is_some_and(|notes| notes.keyring) {
+        true => Keep::Keyring,
+        false => Keep::File,
+    };
+    let notebook = scene.config.place();
+    let notebook = notebook.map(|file| Notebook::beside(file, name, keep));
     let run = runs::new_run_id((scene.settings.clock)());
     let lease = Lease::take(&scene.store, name, &run).await?;
     let done = async {
-        if args.revoke {
-            revoke(&scene, &args, notes).await?;
+        if let Some(admin) = admin {
+            revoke(&scene, name, admin, notes).await?;
         }
         forget(&scene, name, notebook.as_ref()).await?;
         say_what_stays(&scene, &args).await
@@ -56,9 +67,21 @@ pub async fn run(args: RemoveArgs) -> Result<u8> {
     done.map(|()| 0)
 }
 
+/// What set-ups and rotations wrote down.
+fn notes(config: &Config, name: &str) -> Result<Option<Progress>> {
+    let notebook = |file| Notebook::beside(file, name, Keep::File);
+    let notes = config.place().map(|file| notebook(file).load());
+    Ok(notes.transpose()?.flatten())
+}
+
 /// Deletes at Confluent what the connection has, and what was made for it.
-async fn revoke(scene: &Scene, args: &RemoveArgs, notes: Option<Progress>) -> Result<()> {
-    let (config, name) = (&scene.config, args.connection.name.as_str());
+async fn revoke(
+    scene: &Scene,
+    name: &str,
+    admin: Credentials,
+    notes: Option<Progress>,
+) -> Result<()> {
+    let config = &scene.config;
     let is_configured = config.configured().iter().any(|known| known == name);
     let is_kept = notes.is_some() || is_configured;
     let notes = notes.unwrap_or_default();
@@ -71,7 +94,6 @@ async fn revoke(scene: &Scene, args: &RemoveArgs, notes: Option<Progress>) -> Re
             Err(_) => {}
         }
     }
-    let admin = args.connection.key.administrator(config)?;
     let mut settings = config.reaching(name, admin)?;
     // A set-up that was cut off is configured nowhere yet.
     if let Some(endpoint) = notes.endpoint.clone().filter(|_| !is_configured) {

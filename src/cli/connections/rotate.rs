@@ -38,10 +38,23 @@ pub async fn run(args: RotateArgs) -> Result<u8> {
     let keep = place_to_keep(config, name)?;
     let file = config.writable()?;
     let notebook = Notebook::beside(&file, name, keep);
-    let mut progress = begun(&notebook, name)?;
-    let present = config.credentials(name)?;
+    begun(&notebook, name)?;
+    config.credentials(name)?;
     let admin = args.connection.key.administrator(config)?;
-    let admin = super::client(config.reaching(name, admin)?)?;
+    // What is there may have changed while somebody typed.
+    let _lock = notebook.lock()?;
+    notebook.writable()?;
+    let scene = Scene::of(config.anew()?)?;
+    let present = scene.config.credentials(name)?;
+    let mut progress = begun(&notebook, name)?;
+    match &progress.replaces {
+        Some(_) if is_stale(&progress, &present) => anew(&mut progress),
+        Some(_) => {
+            eprintln!("an earlier rotation of `{name}` was cut off: going on where it stopped");
+        }
+        None => {}
+    }
+    let admin = super::client(scene.config.reaching(name, admin)?)?;
     let iam = Iam::new(&admin, None);
 
     // Runs would use a key that is about to go.
@@ -177,10 +190,7 @@ fn place_to_keep(config: &Config, name: &str) -> Result<Keep> {
 /// The notes of a rotation that was cut off, or of what was there before.
 fn begun(notebook: &Notebook, name: &str) -> Result<Progress> {
     match notebook.load()? {
-        Some(earlier) if earlier.replaces.is_some() => {
-            eprintln!("an earlier rotation of `{name}` was cut off: going on where it stopped");
-            Ok(earlier)
-        }
+        Some(earlier) if earlier.replaces.is_some() => Ok(earlier),
         Some(earlier) if !earlier.finished => Err(Error::config(format!(
             "a set-up of `{name}` was cut off"
         ))
@@ -188,6 +198,19 @@ fn begun(notebook: &Notebook, name: &str) -> Result<Progress> {
             "end it first: billstream connections add confluent --name {name} --setup --replace"
         ))),
         earlier => Ok(earlier.unwrap_or_default()),
+    }
+}
+
+/// Whether the connection was given a key that the rotation which was cut off knows nothing of.
+fn is_stale(progress: &Progress, present: &Credentials) -> bool {
+    let known = [&progress.replaces, &progress.key];
+    !known.contains(&&Some(present.key.clone()))
+}
+
+/// Begins a rotation after one that was cut off.
+fn anew(progress: &mut Progress) {
+    for key in progress.replaces.take().iter().chain(&progress.key) {
+        eprintln!("a key that it had is good still: confluent api-key delete {key}");
     }
 }
 

@@ -67,6 +67,36 @@ fn everything_that_is_wrong_is_told_at_once() {
 }
 
 #[test]
+fn places_that_no_run_would_take_are_told() {
+    let person = Person::new().env("CZ", "5ecret");
+    person.configure(
+        "store = \"ftp://x\"\ntags = \"ftp://x/t.csv\"\n\
+         [cloudzero]\nendpoint = \"http://cloudzero.example\"\napi_key = { env = \"CZ\" }\n\
+         [connections.acme]\nkey = { env = \"CZ\" }\nsecret = { env = \"CZ\" }\nbucket = \"gs://b/x\"\n",
+    );
+    let output = person.run(&CHECK).code(3);
+    let output = output.says(&[
+        "scheme `ftp` is not supported",
+        "scheme `gs` is not supported",
+        "is plain http",
+    ]);
+    assert_eq!(output.stderr.matches("scheme `ftp`").count(), 2);
+    person.configure(
+        "[http]\nread_timeout_secs = 0\ntotal_timeout_secs = 1e19\nretry_elapsed_secs = 0\n",
+    );
+    let output = person.run(&CHECK).code(3).says(&[
+        "line 2: read_timeout_secs = `0` is not a number of seconds, from more than 0",
+        "line 3: total_timeout_secs",
+    ]);
+    assert!(
+        !output.stderr.contains("retry_elapsed_secs"),
+        "{}",
+        output.stderr
+    );
+    assert!(!output.stderr.contains("5ecret"), "{}", output.stderr);
+}
+
+#[test]
 fn without_a_file_the_environment_is_checked() {
     let person = Person::new();
     person.run(&CHECK).code(3).says(&[

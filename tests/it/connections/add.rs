@@ -1,7 +1,7 @@
 //! `connections add`: a key that works is stored, and its months come.
 
-use super::{AT_ONCE, KEY, Scene, chmod, configure, mode, of_credentials, of_nobody};
-use crate::support::{Billstream, MONTH, files_below};
+use super::{ADMIN, AT_ONCE, KEY, Scene, chmod, configure, mode, of_credentials, of_nobody};
+use crate::support::{Billstream, MONTH, Sandbox, files_below, names_below};
 
 #[test]
 fn a_key_on_stdin_is_stored_and_its_months_come() {
@@ -274,10 +274,10 @@ fn a_name_that_cannot_be_one_is_refused_before_anything_is_asked() {
 
 #[test]
 fn the_environments_key_is_that_of_the_default_connection_alone() {
-    let scene = with_foreign_key(Scene::new(&[]));
-    for name in ["acme", "confluent"] {
-        scene.add(&["--name", name, "--no-import"], KEY).ok();
-    }
+    let scene = Scene::new(&[]);
+    scene.add(&["--no-import"], KEY).ok();
+    let scene = with_foreign_key(scene);
+    scene.add(&["--name", "acme", "--no-import"], KEY).ok();
     scene.run(&["connections", "check", "acme"]).ok();
     scene
         .run(&["connections", "check", "confluent"])
@@ -333,4 +333,62 @@ fn a_configuration_that_cannot_be_written_is_told_before_the_key_is_used() {
     let refused = scene.add(&[], KEY).code(3);
     refused.says(&["cannot", "billstream"]);
     assert_eq!(scene.sandbox.requests(), 0);
+}
+
+#[test]
+fn a_variable_that_would_overrule_what_is_stored_is_refused_before_anything_is_sent() {
+    let (scene, other) = (Scene::new(&AT_ONCE), Sandbox::start(&[]));
+    let with = |variables: &[(&str, &str)]| {
+        let nobody = of_nobody(scene.store.path());
+        let with =
+            |billstream: Billstream, (name, value): &(&str, &str)| billstream.env(name, value);
+        variables.iter().fold(nobody, with)
+    };
+    let add = |billstream: &Billstream, arguments: &[&str], stdin: &str| {
+        billstream.told(&scene.adding(arguments), stdin)
+    };
+    let endpoint = ("CONFLUENT_CLOUD_REST_ENDPOINT", other.url());
+    let key = [
+        ("CONFLUENT_CLOUD_API_KEY", "another-key"),
+        ("CONFLUENT_CLOUD_API_SECRET", "another-secret"),
+    ];
+    let elsewhere = with(&[endpoint]);
+    add(&elsewhere, &[], KEY).code(3).says(&[
+        "would use CONFLUENT_CLOUD_REST_ENDPOINT instead of --endpoint",
+        "choose another --name",
+    ]);
+    let foreign = with(&key);
+    for (arguments, stdin) in [(&[][..], KEY), (&["--setup"], ADMIN)] {
+        let output = add(&foreign, arguments, stdin).code(3);
+        output.says(&["would use CONFLUENT_CLOUD_API_KEY instead of the new key"]);
+    }
+    assert_eq!(scene.sandbox.requests() + other.requests(), 0);
+    for billstream in [elsewhere, foreign] {
+        assert_eq!(names_below(billstream.home()), Vec::<String>::new());
+    }
+
+    // The same endpoint and key are no other ones, and a connection of another name has nothing to do with them.
+    let same = [
+        ("CONFLUENT_CLOUD_REST_ENDPOINT", scene.sandbox.url()),
+        ("CONFLUENT_CLOUD_API_KEY", "sandbox-key"),
+        ("CONFLUENT_CLOUD_API_SECRET", "sandbox-secret"),
+    ];
+    add(&with(&same), &["--no-import"], KEY).ok();
+    let acme = ["--name", "acme", "--no-import"];
+    add(&with(&[endpoint, key[0], key[1]]), &acme, KEY).ok();
+    assert_eq!(other.requests(), 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_is_gone_when_the_line_is_over_is_no_place_of_a_key() {
+    let (scene, folder) = (Scene::new(&[]), tempfile::tempdir().unwrap());
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "sandbox-secret").unwrap();
+    chmod(&secret, 0o600);
+    let secret = secret.to_str().unwrap();
+    let arguments = ["--key-file", "/dev/stdin", "--secret-file", secret];
+    let output = scene.add(&arguments, "sandbox-key").code(2);
+    output.says(&["no file that later runs could read", "on stdin"]);
+    scene.assert_nothing_stored();
 }

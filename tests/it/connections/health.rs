@@ -251,3 +251,63 @@ fn the_label_of_the_provider_is_shown() {
         "Kafka, Inc."
     );
 }
+
+#[test]
+fn a_run_that_cannot_even_begin_is_an_error_until_it_can() {
+    let scene = Scene::new(&[]);
+    scene.add(&["--name", "acme", "--no-import"], KEY).ok();
+    import(&scene).ok();
+    let credentials = scene.folder().join("credentials/acme.toml");
+    super::chmod(&credentials, 0o644);
+    // A dry run is none that counts.
+    scene
+        .run(&["import", "--month", MONTH, "--dry-run"])
+        .code(3);
+    assert_eq!(status(&scene, 0)["status"], "healthy");
+    import(&scene).code(3);
+    let error = status(&scene, 4);
+    assert_eq!(error["status"], "error");
+    let reason = error["reason"].as_str().unwrap();
+    assert!(reason.starts_with("import of "), "{reason}");
+    assert!(
+        reason.contains("others than its owner can read"),
+        "{reason}"
+    );
+    assert_eq!(error["last_data"], "2026-11-23T06:00:00Z");
+    super::chmod(&credentials, 0o600);
+    // Who runs the stages one by one is as well off.
+    scene.run(&["pull", "--month", MONTH]).ok();
+    assert_eq!(status(&scene, 0)["status"], "healthy");
+}
+
+#[test]
+fn a_connection_that_nobody_imports_becomes_late() {
+    let scene = Scene::new(&[]);
+    scene.add(&["--name", "acme", "--no-import"], KEY).ok();
+    let scene = scene.at(IN_TIME);
+    assert_eq!(status(&scene, 0)["status"], "pending-data");
+    let scene = scene.at(TOO_LATE);
+    let late = status(&scene, 4);
+    assert_eq!(late["status"], "late");
+    assert!(
+        late["reason"]
+            .as_str()
+            .unwrap()
+            .contains("nobody has asked")
+    );
+}
+
+#[test]
+fn what_is_broken_of_one_connection_hides_no_other() {
+    let scene = Scene::new(&[]);
+    scene.add(&["--name", "acme"], KEY).ok();
+    let file = scene.file("billstream.toml");
+    scene.configure(&format!("{file}[connections.bad]\ncurrency = \"usd\"\n"));
+    std::fs::write(scene.store.path().join("runs/connections/.DS_Store"), "x").unwrap();
+    let output = scene.run(&["status", "--format", "json"]).code(4);
+    let connections = output.json()["connections"].clone();
+    assert_eq!(connections.as_array().unwrap().len(), 2, "{connections}");
+    assert_eq!(connections[0]["status"], "healthy");
+    assert_eq!(connections[1]["status"], "error");
+    output.says(&["bad: Error: ", "currency"]);
+}

@@ -142,8 +142,21 @@ fn a_set_up_with_the_keyring_writes_no_secret_while_it_is_on_its_way() {
     assert!(bus.has("acme.new"), "the new key is held");
     assert!(!scene.folder().join("credentials").exists());
     let (_, key) = scene.iam().assert_one(&["BillingAdmin"]);
-    // The same command goes on with it.
-    let again = scene.set_up("acme", &["--keyring"]).ok();
+    // The same command goes on with it, wherever the administrator's key is.
+    let [admin, secret] = ["admin", "secret"].map(|name| scene.billstream.home().join(name));
+    for (path, text) in [(&admin, "sandbox-admin"), (&secret, "sandbox-admin-secret")] {
+        std::fs::write(path, text).unwrap();
+        super::chmod(path, 0o600);
+    }
+    let places = [
+        "--key-file",
+        admin.to_str().unwrap(),
+        "--secret-file",
+        secret.to_str().unwrap(),
+    ];
+    let mut arguments = vec!["--name", "acme", "--setup", "--no-import", "--keyring"];
+    arguments.extend(places);
+    let again = scene.add(&arguments, "").ok();
     again.says(&[&format!("{key}: made before")]);
     assert_eq!(scene.iam().assert_one(&["BillingAdmin"]).1, key);
     assert!(bus.has("acme") && !bus.has("acme.new"));

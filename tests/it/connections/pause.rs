@@ -88,7 +88,7 @@ fn a_pause_keeps_its_beginning_and_ends_once() {
     assert_eq!(scene.only()["reason"], "since 2026-11-23 06:00Z");
     for _ in 0..2 {
         scene.run(&["connections", "resume", "acme"]).ok();
-        assert_eq!(scene.only()["status"], "pending-data");
+        assert_eq!(scene.only()["status"], "late");
     }
     for command in ["pause", "resume"] {
         scene

@@ -211,3 +211,43 @@ fn no_run_begins_while_a_key_is_rotated() {
     scene.run(&["import", "--month", MONTH]).code(6);
     assert!(rotation.kill(), "the rotation was still there");
 }
+
+#[test]
+fn a_rotation_that_was_cut_off_before_the_key_was_replaced_by_hand_begins_anew() {
+    let scene = Scene::new(&AT_ONCE);
+    scene.set_up("acme", &[]).ok();
+    let first = scene.kept_key("acme");
+    let notes = scene.file("setup/acme.json");
+    let cut_off = notes.replace("\"replaces\": null", &format!("\"replaces\": \"{first}\""));
+    assert_ne!(cut_off, notes);
+    std::fs::write(scene.folder().join("setup/acme.json"), cut_off).unwrap();
+    scene
+        .add(&["--name", "acme", "--replace", "--no-import"], KEY)
+        .ok();
+    let output = scene.rotate("acme", &[]).ok();
+    output.says(&[
+        &format!("good still: confluent api-key delete {first}"),
+        "API key sandbox-key: deleted",
+    ]);
+    assert_gone(&scene, "sandbox-key", "sandbox-secret");
+    scene.run(&["connections", "check"]).ok();
+}
+
+#[test]
+fn two_at_once_do_not_lose_a_key() {
+    let scene = Scene::new(&["--key-delay-ms", "3000"]);
+    scene.set_up("acme", &[]).ok();
+    let requests = scene.sandbox.requests();
+    let slow = ["connections", "rotate", "acme"];
+    let slow = scene.billstream.spawn_told(&slow, ADMIN);
+    // It has made its key, which does not work yet.
+    while scene.sandbox.requests() < requests + 4 {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let output = scene.rotate("acme", &[]).code(6);
+    output.says(&["another command sets up or changes a connection"]);
+    scene.set_up("other", &[]).code(6);
+    slow.wait().ok();
+    let (_, key) = scene.iam().assert_one(&["BillingAdmin"]);
+    assert_eq!(key, scene.kept_key("acme"));
+}

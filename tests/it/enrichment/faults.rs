@@ -255,3 +255,30 @@ fn no_secret_of_a_connector_is_kept() {
             .all(|row| row.values().all(|value| !value.contains("****")))
     );
 }
+
+#[test]
+fn an_inventory_that_cannot_be_read_stops_no_costs() {
+    let (store, before) = good_month();
+    for name in crate::support::names_below(&store.path().join("resources")) {
+        if name.ends_with(".parquet") {
+            std::fs::remove_file(store.path().join("resources").join(name)).unwrap();
+        }
+    }
+    let sandbox = Sandbox::start(&[]);
+    let billstream =
+        enriched(Billstream::on(store.path()).from(&sandbox)).at("2026-11-10T07:00:00Z");
+    let output = billstream.import(MONTH).ok();
+    output.status("unchanged");
+    output.says(&["Names and regions cannot be read"]);
+    assert_eq!(
+        facts(&billstream),
+        before,
+        "what is published keeps its facts"
+    );
+    // Costs that changed are published all the same.
+    let restated = Sandbox::start(&["--revision", "1"]);
+    let billstream =
+        enriched(Billstream::on(store.path()).from(&restated)).at("2026-11-10T08:00:00Z");
+    billstream.import(MONTH).ok().status("published");
+    billstream.assert_month_is(MONTH, &restated.totals(MONTH));
+}

@@ -7,7 +7,7 @@ use tempfile::{TempDir, tempdir};
 use super::{enriched, resource_of, tag};
 use crate::support::{
     Billstream, CONNECTION, Files, Output, Sandbox, current_drop_id, drop_in_force, files_below,
-    published_files, write_files,
+    names_below, published_files, write_files,
 };
 
 const SETTLED: &str = "2026-09";
@@ -155,4 +155,26 @@ fn a_settled_month_whose_costs_were_restated_takes_new_facts_along() {
     assert_eq!(statuses(&output), ["published"; 3]);
     scene.assert_names(["second"; 3]);
     Billstream::on(scene.0.path()).assert_month_is(SETTLED, &restated.totals(SETTLED));
+}
+
+#[test]
+fn a_transform_without_months_leaves_settled_ones_as_they_are() {
+    let scene = Scene::new();
+    // Nothing of it was delivered, so that it is due.
+    let states = scene.0.path().join("runs/months");
+    let state = names_below(&states)
+        .into_iter()
+        .find(|name| name.contains(SETTLED))
+        .unwrap();
+    let path = states.join(state);
+    let mut json: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    json["bucket"] = serde_json::Value::Null;
+    std::fs::write(&path, json.to_string()).unwrap();
+    scene.import(&sandbox("second", &[]), "2026-11-11T06:00:00Z");
+    std::fs::write(&path, json.to_string()).unwrap();
+    let output = scene.transform(&[]);
+    assert_eq!(statuses(&output), ["unchanged"; 3]);
+    output.says(&["settled months keep the names and tags"]);
+    scene.assert_names(["first", "second", "second"]);
 }

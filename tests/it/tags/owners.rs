@@ -140,3 +140,21 @@ fn the_latest_owner_of_a_resource_is_that_of_all_its_months() {
         );
     }
 }
+
+#[test]
+fn costs_without_a_resource_stay_with_their_connection() {
+    let store = tempfile::tempdir().unwrap();
+    for (name, seed) in [("acme", "1"), ("globex", "2")] {
+        let sandbox = Sandbox::start(&["--seed", seed]);
+        let billstream = Billstream::on(store.path()).from(&sandbox);
+        let billstream = billstream.env("BILLSTREAM_CONNECTION", name);
+        billstream.import(MONTH).ok();
+    }
+    let rows = report(&Billstream::on(store.path()), &[&format!("month={MONTH}")]);
+    let support = rows
+        .iter()
+        .filter(|row| row["item"] == "(no resource) Support");
+    let mut environments: Vec<&str> = support.map(|row| row["environment"].as_str()).collect();
+    environments.sort_unstable();
+    assert_eq!(environments, ["acme", "globex"]);
+}

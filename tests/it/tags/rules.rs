@@ -55,20 +55,27 @@ fn matches(pattern: &str, text: &str) -> bool {
     fits(&chars(pattern), &chars(text))
 }
 
+/// Whether a column says nothing: `*` is as good as no text.
+fn is_any(pattern: &str) -> bool {
+    pattern.chars().all(|c| c == '*')
+}
+
 impl Rule {
     fn takes(&self, resource: &Resource) -> bool {
         let [id, name, environment, service] = &self.patterns;
         let one = |pattern: &str, text: &str| {
-            pattern.is_empty() || (!text.is_empty() && matches(pattern, text))
+            is_any(pattern) || (!text.is_empty() && matches(pattern, text))
         };
+        // As CloudZero shows an id of no known kind.
+        let shown = format!("resource/{}", resource.id.replace([':', '/'], "_"));
         let of_service = |product: &&str| {
             let words = PRODUCTS.iter().find(|(code, _)| code == product).unwrap().1;
             one(service, product) || one(service, words)
         };
-        one(id, &resource.id)
+        (one(id, &resource.id) || one(id, &shown))
             && one(name, &resource.name)
             && one(environment, &resource.environment)
-            && (service.is_empty() || resource.products.iter().any(of_service))
+            && (is_any(service) || resource.products.iter().any(of_service))
     }
 
     /// The nearer, the greater: column by column, the thing itself before a pattern before anything.
@@ -76,7 +83,7 @@ impl Rule {
         self.patterns
             .each_ref()
             .map(|pattern| match pattern.as_str() {
-                "" => 0,
+                any if is_any(any) => 0,
                 pattern if pattern.contains(['*', '?']) => 1,
                 _ => 2,
             })
@@ -199,6 +206,8 @@ fn pattern() -> impl Strategy<Value = String> {
         1 => TEXT,
         2 => "[aAbÉ%_\\\\.(|/\"'*?-]{1,3}",
         1 => "\\*?[ab]\\*?",
+        1 => "resource/\\*?[ab]?\\*?",
+        1 => "\\*{1,2}",
     ]
 }
 
