@@ -1,5 +1,7 @@
 //! `billstream connections add`.
 
+mod refuse;
+
 use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
@@ -13,7 +15,7 @@ use crate::cli::run::Scene;
 use crate::config::edit::{self, Keep, Set};
 use crate::config::keys::{self, Key};
 use crate::config::secret::{Credentials, Place};
-use crate::config::{Config, DEFAULT_CONNECTION, Flags, Origin, check_name, keyring};
+use crate::config::{Config, DEFAULT_CONNECTION, Flags, Origin, check_name};
 use crate::confluent::client::Client;
 use crate::connect::notebook::Notebook;
 use crate::connect::proof;
@@ -129,10 +131,10 @@ pub async fn run(args: AddArgs) -> Result<u8> {
         ..args.store.flags()
     };
     let config = Config::load(flags(&args.name))?;
-    refuse_taken(&config, &args)?;
-    refuse_overruled_endpoint(&config, &args)?;
+    refuse::taken(&config, &args)?;
+    refuse::overruled_endpoint(&config, &args)?;
     if args.setup {
-        refuse_overruled_key(&config, &args, None)?;
+        refuse::overruled_key(&config, &args, None)?;
     }
     if args.dry_run {
         let admin = reaching(&config, &args, args.key.administrator(&config)?)?;
@@ -140,7 +142,7 @@ pub async fn run(args: AddArgs) -> Result<u8> {
     }
     let file = config.writable()?;
     if args.keyring {
-        refuse_foreign_entry(&config, &args.name)?;
+        refuse::foreign_entry(&config, &args.name)?;
     }
     if args.setup {
         let admin = args.key.administrator(&config)?;
@@ -166,93 +168,16 @@ pub async fn run(args: AddArgs) -> Result<u8> {
                 secret,
                 credentials,
             } => {
-                [&key, &secret].into_iter().try_for_each(refuse_passing)?;
+                [&key, &secret].into_iter().try_for_each(refuse::passing)?;
                 (credentials, Kept::Places(key, secret))
             }
         };
-        refuse_overruled_key(&config, &args, Some(&credentials))?;
+        refuse::overruled_key(&config, &args, Some(&credentials))?;
         let (config, _lock) = alone(&config, &file, &args)?;
         prove(&config, &args, credentials, false).await?;
         store(&config, &args, &file, &kept)?;
     }
     import(Config::load(flags(&args.name))?, &args).await
-}
-
-fn refuse_taken(config: &Config, args: &AddArgs) -> Result<()> {
-    let name = &args.name;
-    if config.configured().contains(name) && !args.replace {
-        return Err(Error::config(format!("there is a connection `{name}` already")).with_hint(
-            format!(
-                "`billstream connections rotate {name}` gives it a new key, --replace puts this one in its place, \
-                 --name adds another one"
-            ),
-        ));
-    }
-    Ok(())
-}
-
-/// Refuses an endpoint that runs would not use, as a variable overrules what is stored.
-fn refuse_overruled_endpoint(config: &Config, args: &AddArgs) -> Result<()> {
-    let used = config.value(&keys::ENDPOINT, Some(&args.name));
-    let used = used.filter(|used| {
-        matches!(used.origin, Origin::Variable(_)) && config.environment_overrules(&args.name)
-    });
-    let bare = |url: &str| url.trim().trim_end_matches('/').to_string();
-    match (&args.endpoint, used) {
-        (Some(wanted), Some(used)) if bare(wanted) != bare(&used.text) => {
-            Err(overruled(&used.origin.to_string(), "--endpoint", args))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Refuses a key that runs would not use, as variables overrule what is stored; `None` is one still to be made.
-fn refuse_overruled_key(config: &Config, args: &AddArgs, new: Option<&Credentials>) -> Result<()> {
-    use secrecy::ExposeSecret;
-    if !config.environments_key(&args.name) || !config.environment_overrules(&args.name) {
-        return Ok(());
-    }
-    let used = config.credentials(&args.name).ok();
-    let same = used.zip(new).is_some_and(|(used, new)| {
-        used.key == new.key && used.secret.expose_secret() == new.secret.expose_secret()
-    });
-    match same {
-        true => Ok(()),
-        false => Err(overruled("CONFLUENT_CLOUD_API_KEY", "the new key", args)),
-    }
-}
-
-fn overruled(variable: &str, new: &str, args: &AddArgs) -> Error {
-    Error::config(format!(
-        "runs of `{}` would use {variable} instead of {new}",
-        args.name
-    ))
-    .with_hint("unset the variable, or choose another --name")
-}
-
-/// Refuses an entry of the keyring that is not this configuration's; that there is no keyring shows here, too.
-fn refuse_foreign_entry(config: &Config, name: &str) -> Result<()> {
-    let entry = keyring::read(name)?;
-    let own = matches!(config.credentials_place(name), Some(Place::Keyring(own)) if own == name);
-    match entry.is_some() && !own {
-        true => Err(Error::config(format!(
-            "the keyring has an entry `{name}` already, which another configuration may use"
-        ))
-        .with_hint("choose another --name, or delete that entry")),
-        false => Ok(()),
-    }
-}
-
-/// Refuses a file that is gone when the shell's line is over, such as `<(...)`.
-fn refuse_passing(place: &Place) -> Result<()> {
-    match place {
-        Place::File(path) if !path.is_file() => Err(Error::usage(format!(
-            "`{}` is no file that later runs could read",
-            path.display()
-        ))
-        .with_hint("give the key and its secret on stdin, a line each")),
-        _ => Ok(()),
-    }
 }
 
 /// Keeps other commands out, and takes the configuration as it is now.
@@ -261,7 +186,7 @@ fn alone(config: &Config, file: &Path, args: &AddArgs) -> Result<(Config, Option
     let lock = notebook.lock()?;
     notebook.writable()?;
     let config = config.anew()?;
-    refuse_taken(&config, args)?;
+    refuse::taken(&config, args)?;
     Ok((config, lock))
 }
 
