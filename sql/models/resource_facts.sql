@@ -59,7 +59,7 @@ known as (
   left join latest as cluster on cluster.resource_id = own.kafka_cluster_id
 ),
 
--- CloudZero shows the id of a line item.
+-- shown_id is the resource/id of line items, which CloudZero shows: the words are those of models/line_items.sql.
 resolved as (
   select
     known.*,

@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use super::args::SummaryFormat;
 use super::output::summary_table;
-use super::results::Results;
-use super::results::month_errors;
+use super::results::{Results, month_errors};
 use super::run::{Outcome, Reach, Scene, under_lease};
 use super::{print, print_json};
 use crate::confluent::client::{Client, impatient};

@@ -167,8 +167,7 @@ impl Scene {
 
     async fn remember(&self, command: &'static str, connection: &str, error: &Error) -> Result<()> {
         // Somebody who has no connection yet does not get one by trying.
-        let mut configured = self.config.configured().iter();
-        if !configured.any(|name| name == connection)
+        if !self.config.is_configured(connection)
             && !connections::names(&self.store).await?.contains(connection)
         {
             return Ok(());

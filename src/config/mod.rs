@@ -271,8 +271,7 @@ impl Config {
 
     /// Whether there is such a connection: the file has it, or the environment its key.
     pub fn knows(&self, connection: &str) -> bool {
-        let mut configured = self.configured().iter();
-        configured.any(|known| known == connection) || self.has_credentials(connection)
+        self.is_configured(connection) || self.has_credentials(connection)
     }
 
     /// Names of the connections of the file.
@@ -280,10 +279,15 @@ impl Config {
         self.file.as_ref().map_or(&[], |file| &file.connections)
     }
 
+    /// Whether the file has a connection.
+    pub fn is_configured(&self, connection: &str) -> bool {
+        self.configured().iter().any(|known| known == connection)
+    }
+
     /// Whether variables such as `CONFLUENT_CLOUD_API_KEY` are about this connection: the environment names it,
     /// or it has the default name, or a flag names it and the file does not know it.
     pub fn is_environments(&self, connection: &str) -> bool {
-        let is_new = !self.configured().iter().any(|known| known == connection);
+        let is_new = !self.is_configured(connection);
         let by_flag = self.flags.connection.as_deref() == Some(connection);
         let others = self.environment.get("BILLSTREAM_CONNECTION").is_some();
         self.environment_overrules(connection) || (by_flag && is_new && !others)
@@ -304,7 +308,7 @@ impl Config {
         match (self.named(), self.configured()) {
             (Some(name), configured) => {
                 // A new name may be meant: its costs may be in the store, its key in the environment.
-                let known = configured.iter().any(|known| known == name);
+                let known = self.is_configured(name);
                 let meant = nearest(name, configured.iter().map(String::as_str));
                 if let (false, false, Some(meant)) = (known, self.has_credentials(name), meant) {
                     return Err(Error::config(format!("there is no connection `{name}`"))

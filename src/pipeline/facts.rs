@@ -94,21 +94,18 @@ impl Sources {
         costs: &[DataFile],
     ) -> Result<Facts> {
         let model = job.sql.get(MODEL)?;
-        let nothing = self.resources.num_rows() == 0 && self.tags.num_rows() == 0;
-        if nothing && model.path.is_none() {
-            return Ok(Facts {
-                incomplete: self.incomplete,
-                ..Facts::none()?
-            });
-        }
-        let context = self.session(job, period, costs)?;
-        let what = model.display();
-        let frame = model.plan(&context, parameters(job, period)).await?;
-        let rows = engine::within(job.limits, &what, frame.collect()).await?;
-        let values = values(&rows).map_err(|e| e.context(what))?;
+        let facts = if !self.any() && model.path.is_none() {
+            Facts::none()?
+        } else {
+            let context = self.session(job, period, costs)?;
+            let what = model.display();
+            let frame = model.plan(&context, parameters(job, period)).await?;
+            let rows = engine::within(job.limits, &what, frame.collect()).await?;
+            Facts::of(&values(&rows).map_err(|e| e.context(what))?)?
+        };
         Ok(Facts {
             incomplete: self.incomplete,
-            ..Facts::of(&values)?
+            ..facts
         })
     }
 

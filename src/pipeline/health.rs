@@ -165,13 +165,12 @@ pub async fn of(
             Vec::new()
         }
     };
-    let checks = [run.checked_at, known.check.as_ref().map(|check| check.at)];
     Ok(Health {
         connection: connection.to_string(),
         cloud_provider: expected.cloud_provider.unwrap_or(run.cloud_provider),
         status,
         reason,
-        last_checked: checks.into_iter().flatten().max(),
+        last_checked: known.asked_at(),
         last_data,
         complete_until: states().filter_map(|state| state.covered_until).max(),
         months: by_state,
@@ -215,16 +214,13 @@ fn judged(
         );
     }
     match last_data {
-        None => {
-            let asked = [run.checked_at, known.check.as_ref().map(|check| check.at)];
-            match asked.into_iter().flatten().max() {
-                Some(asked) if now - asked > interval => {
-                    let reason = format!("no data yet, and nobody has asked since {}", at(asked));
-                    (Status::Late, Some(reason))
-                }
-                _ => (Status::PendingData, None),
+        None => match known.asked_at() {
+            Some(asked) if now - asked > interval => {
+                let reason = format!("no data yet, and nobody has asked since {}", at(asked));
+                (Status::Late, Some(reason))
             }
-        }
+            _ => (Status::PendingData, None),
+        },
         Some(data) if now - data > interval => {
             let reason = format!(
                 "no data since {}: {} hours, and {} are expected",

@@ -30,6 +30,14 @@ pub struct Known {
     pub inventory: Option<InventoryState>,
 }
 
+impl Known {
+    /// When Confluent was last asked, by a run or without one.
+    pub fn asked_at(&self) -> Option<DateTime<Utc>> {
+        let by_run = self.run.as_ref().and_then(|run| run.checked_at);
+        by_run.max(self.check.as_ref().map(|check| check.at))
+    }
+}
+
 /// How the runs of a connection ended.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct RunState {

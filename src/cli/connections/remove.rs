@@ -37,7 +37,7 @@ pub async fn run(args: RemoveArgs) -> Result<u8> {
         false => None,
     };
     // What is there may have changed while somebody typed.
-    let is_configured = scene.config.configured().iter().any(|known| known == name);
+    let is_configured = scene.config.is_configured(name);
     let file = scene.config.place().filter(|_| is_noted || is_configured);
     let lock = file.map(|file| Notebook::beside(file, name, Keep::File).lock());
     let _lock = lock.transpose()?.flatten();
@@ -82,7 +82,7 @@ async fn revoke(
     notes: Option<Progress>,
 ) -> Result<()> {
     let config = &scene.config;
-    let is_configured = config.configured().iter().any(|known| known == name);
+    let is_configured = config.is_configured(name);
     let is_kept = notes.is_some() || is_configured;
     let notes = notes.unwrap_or_default();
     let mut keys: Vec<String> = notes.key.iter().chain(&notes.replaces).cloned().collect();
@@ -149,10 +149,7 @@ async fn revoke(
 /// Takes the connection out of configuration and store, and its credentials out of our own places.
 async fn forget(scene: &Scene, name: &str, notebook: Option<&Notebook>) -> Result<()> {
     let config = &scene.config;
-    if let (Some(file), true) = (
-        config.place(),
-        config.configured().iter().any(|c| c == name),
-    ) {
+    if let (Some(file), true) = (config.place(), config.is_configured(name)) {
         // Last, so that nothing is left which nobody names: the keyring may be locked.
         edit::forget_own(file, name, config.credentials_place(name))?;
         edit::remove_connection(file, name)?;

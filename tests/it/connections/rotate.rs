@@ -235,7 +235,7 @@ fn a_rotation_that_was_cut_off_before_the_key_was_replaced_by_hand_begins_anew()
 
 #[test]
 fn two_at_once_do_not_lose_a_key() {
-    let scene = Scene::new(&["--key-delay-ms", "3000"]);
+    let scene = Scene::new(&["--key-delay-ms", "6000"]);
     scene.set_up("acme", &[]).ok();
     let requests = scene.sandbox.requests();
     let slow = ["connections", "rotate", "acme"];

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 /// A name that a connection has already.
 pub fn taken(config: &Config, args: &AddArgs) -> Result<()> {
     let name = &args.name;
-    if config.configured().contains(name) && !args.replace {
+    if config.is_configured(name) && !args.replace {
         return Err(Error::config(format!("there is a connection `{name}` already")).with_hint(
             format!(
                 "`billstream connections rotate {name}` gives it a new key, --replace puts this one in its place, \
