@@ -14,15 +14,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use billstream::cloudzero::bodies::{MAX_BODY_BYTES, Packer};
+use billstream::billing_period::{BillingPeriod, Window};
+use billstream::cloudzero::request_bodies::{MAX_BODY_BYTES, RequestBatcher};
 use billstream::cloudzero::{csv, drop, rows};
 use billstream::confluent::client::{Client, Settings, next_token};
-use billstream::confluent::decode::{Identities, decode_page};
-use billstream::confluent::windows::{BillingPeriod, Window};
-use billstream::engine::{Limits, sql_files::SqlFiles};
+use billstream::confluent::costs::decode::{Identities, decode_page};
+use billstream::engine::Limits;
+use billstream::engine::sql_files::SqlFiles;
+use billstream::pipeline::deliver::destinations::Targets;
 use billstream::pipeline::deliver::source::Published;
-use billstream::pipeline::targets::Targets;
-use billstream::pipeline::{Job, check, facts, pull, transform};
+use billstream::pipeline::enrich::attributes;
+use billstream::pipeline::transform::check;
+use billstream::pipeline::{RunContext, pull, transform};
 use billstream::sandbox;
 use billstream::store::Store;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -54,8 +57,8 @@ async fn client() -> Arc<Client> {
     Arc::new(Client::new(settings).unwrap())
 }
 
-fn job(folder: &Path) -> Job {
-    Job {
+fn job(folder: &Path) -> RunContext {
+    RunContext {
         run: "bench".into(),
         store: Store::open(&folder.display().to_string()).unwrap(),
         connection: "bench".into(),
@@ -122,7 +125,7 @@ fn stages(criterion: &mut Criterion) {
             .unwrap()
     });
     let facts = runtime.block_on(async {
-        let sources = facts::Sources::read(&job, &[]).await.unwrap();
+        let sources = attributes::Sources::read(&job, &[]).await.unwrap();
         sources
             .of_month(&job, october(), &pulled.files)
             .await
@@ -198,7 +201,7 @@ fn stages(criterion: &mut Criterion) {
     group.bench_function("rows to request bodies, one thread", |bencher| {
         bencher.iter(|| {
             // All in the order that they come in, as if they were of one hour after the other.
-            let (mut packer, mut hour) = (Packer::new(october(), MAX_BODY_BYTES), 0);
+            let (mut packer, mut hour) = (RequestBatcher::new(october(), MAX_BODY_BYTES), 0);
             for batch in &batches {
                 rows::each_row(batch, |_, row| {
                     hour += 1;

@@ -1,20 +1,24 @@
-//! What can go wrong, in classes that decide the exit code, with a hint of what to do next.
+//! Errors with a kind that decides the exit code, a source, and hints about what to do next.
+//!
+//! Modules define leaf errors (`thiserror` enums) where callers tell conditions apart, and convert them
+//! into [`Error`] once the condition no longer matters. Callers never match on message text.
 
 use std::fmt;
+use std::sync::Arc;
 
-/// Result of anything that can fail in a way a user should read about.
+/// Result of an operation that fails with an [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// The class of an error. Each has one exit code, which scripts may rely on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
+/// Kind of an error. Each kind has one exit code, which scripts may rely on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
     /// Bad data, a failed check, a broken SQL file. Exit code 1.
     Data,
     /// Wrong arguments. Exit code 2.
     Usage,
     /// Configuration or credentials. Exit code 3.
     Config,
-    /// Some periods were done and others were not. Exit code 4.
+    /// Some periods completed and others did not. Exit code 4.
     Partial,
     /// Totals do not reconcile. Exit code 5.
     Reconcile,
@@ -22,42 +26,43 @@ pub enum Class {
     Locked,
     /// The remote side stayed unavailable after all retries. Exit code 7.
     Remote,
-    /// A defect of billstream itself. Exit code 70.
+    /// A defect in billstream itself. Exit code 70.
     Bug,
 }
 
-impl Class {
-    /// The process exit code of this class.
+impl ErrorKind {
+    /// Process exit code of this kind.
     pub fn exit_code(self) -> u8 {
         match self {
-            Class::Data => 1,
-            Class::Usage => 2,
-            Class::Config => 3,
-            Class::Partial => 4,
-            Class::Reconcile => 5,
-            Class::Locked => 6,
-            Class::Remote => 7,
-            Class::Bug => 70,
+            ErrorKind::Data => 1,
+            ErrorKind::Usage => 2,
+            ErrorKind::Config => 3,
+            ErrorKind::Partial => 4,
+            ErrorKind::Reconcile => 5,
+            ErrorKind::Locked => 6,
+            ErrorKind::Remote => 7,
+            ErrorKind::Bug => 70,
         }
     }
 }
 
-/// An error: its class, what was tried on what, and what to do next.
+/// What was tried, on what, why it failed, and what to do next.
 ///
-/// The message starts in lower case and ends without a full stop. Neither message nor hint ever
-/// holds a secret or a raw payload.
-#[derive(Debug)]
+/// The message starts in lower case, ends without a full stop and includes the cause. Neither message
+/// nor hints ever contain a secret or a raw payload. Cheap to clone: the source is shared.
+#[derive(Debug, Clone)]
 pub struct Error {
-    class: Class,
+    kind: ErrorKind,
     message: String,
-    hint: Option<String>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+    hints: Vec<String>,
 }
 
 macro_rules! constructors {
-    ($($(#[$doc:meta])* $name:ident => $class:ident;)*) => {
+    ($($(#[$doc:meta])* $name:ident => $kind:ident;)*) => {
         impl Error {
             $($(#[$doc])* pub fn $name(message: impl fmt::Display) -> Self {
-                Error { class: Class::$class, message: message.to_string(), hint: None }
+                Error { kind: ErrorKind::$kind, message: message.to_string(), source: None, hints: Vec::new() }
             })*
         }
     };
@@ -70,54 +75,59 @@ constructors! {
     usage => Usage;
     /// Configuration or credentials.
     config => Config;
-    /// Part of the work was done.
+    /// Part of the work completed.
     partial => Partial;
     /// Totals do not reconcile.
     reconcile => Reconcile;
-    /// Another run was there first.
+    /// Another run holds the lease, or committed first.
     locked => Locked;
     /// The remote side is unavailable.
     remote => Remote;
-    /// A defect of billstream.
+    /// A defect in billstream.
     bug => Bug;
 }
 
 impl Error {
-    /// The class, which decides the exit code.
-    pub fn class(&self) -> Class {
-        self.class
-    }
-
-    /// What to do next, if there is something to say.
-    pub fn hint(&self) -> Option<&str> {
-        self.hint.as_deref()
-    }
-
-    /// The same error once more, for one that came through the engine by reference.
-    pub fn copy(&self) -> Error {
+    /// Wraps a leaf error, whose text becomes the message.
+    pub fn new(kind: ErrorKind, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Error {
-            class: self.class,
-            message: self.message.clone(),
-            hint: self.hint.clone(),
+            kind,
+            message: source.to_string(),
+            source: Some(Arc::new(source)),
+            hints: Vec::new(),
         }
     }
 
-    /// Adds what to do next; an earlier hint, being nearer to the cause, stays.
+    /// Kind, which decides the exit code.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// What to do next: all hints as one line, nearest to the cause first.
+    pub fn hint(&self) -> Option<String> {
+        (!self.hints.is_empty()).then(|| self.hints.join("; "))
+    }
+
+    /// Leaf error of type `E` that caused this one, for callers that handle its condition.
+    pub fn source_as<E: std::error::Error + 'static>(&self) -> Option<&E> {
+        self.source.as_deref()?.downcast_ref()
+    }
+
+    /// Adds a hint unless there is one, which is nearer to the cause.
     pub fn with_hint(mut self, hint: impl fmt::Display) -> Self {
-        self.hint.get_or_insert_with(|| hint.to_string());
+        if self.hints.is_empty() {
+            self.hints.push(hint.to_string());
+        }
         self
     }
 
-    /// Adds what to do next after an earlier hint.
-    pub fn with_more_hint(mut self, hint: impl fmt::Display) -> Self {
-        self.hint = Some(match self.hint {
-            Some(first) => format!("{first}; {hint}"),
-            None => hint.to_string(),
-        });
+    /// Adds a hint after the existing ones.
+    pub fn with_another_hint(mut self, hint: impl fmt::Display) -> Self {
+        self.hints.push(hint.to_string());
         self
     }
 
-    /// Puts what was being done before the message: `context: message`.
+    /// Prefixes the message with what was being done: `context: message`.
     pub fn context(mut self, context: impl fmt::Display) -> Self {
         self.message = format!("{context}: {}", self.message);
         self
@@ -130,16 +140,42 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
 
-/// Adds what was being done to the error of a result.
+/// Adds context to the error of a result.
 pub trait Context<T> {
-    /// Puts `what()` before the error's message.
-    fn context(self, what: impl FnOnce() -> String) -> Result<T>;
+    /// Prefixes the error's message with `context()`.
+    fn context(self, context: impl FnOnce() -> String) -> Result<T>;
 }
 
 impl<T> Context<T> for Result<T> {
-    fn context(self, what: impl FnOnce() -> String) -> Result<T> {
-        self.map_err(|e| e.context(what()))
+    fn context(self, context: impl FnOnce() -> String) -> Result<T> {
+        self.map_err(|error| error.context(context()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("no lease")]
+    struct NoLease;
+
+    #[test]
+    fn keeps_the_leaf_error_and_orders_hints_by_nearness() {
+        let error = Error::new(ErrorKind::Locked, NoLease)
+            .with_hint("wait")
+            .with_hint("ignored")
+            .with_another_hint("or stop it")
+            .context("importing 2026-10");
+        assert_eq!(error.to_string(), "importing 2026-10: no lease");
+        assert_eq!(error.hint().as_deref(), Some("wait; or stop it"));
+        assert!(error.source_as::<NoLease>().is_some());
+        assert_eq!(error.kind().exit_code(), 6);
     }
 }

@@ -1,26 +1,28 @@
 //! billstream brings Confluent Cloud costs into CloudZero.
 //!
-//! Data goes one way through the rooms of this crate:
+//! Data flows one way through these modules:
 //!
 //! ```text
-//! confluent ─ record batches ─▶ store (costs) ─ engine + sql/models ─▶ staged line items
-//!                                             ─ sql/checks, any row stops the publish ─▶
-//!                               store (line_items) ─▶ cloudzero (drops, Stream) · explore (queries)
+//! confluent ─ record batches ─▶ store: costs ─ engine + sql/models ─▶ staged line items
+//!                                            ─ sql/checks, any row stops the publish ─▶
+//!                               store: line_items ─▶ cloudzero (drops, Stream API) · query
 //! ```
 //!
-//! - [`cli`] turns arguments into calls and answers into text and exit codes.
-//! - [`config`] resolves settings: defaults, then a file, then environment, then flags; it keeps secrets.
-//! - [`connect`] sets connections up: keys are made, proven and written down.
-//! - [`confluent`] is the source: windows, pages, retries, decoding to Arrow; IAM and inventory.
-//! - [`engine`] is the DataFusion session, the SQL files and the functions they may use.
-//! - [`store`] is what lies on object storage: Delta tables, leases, run records, targets.
-//! - [`pipeline`] is the run: pull, transform, check, publish, deliver, one file a stage.
-//! - [`cloudzero`] is the Common Bill Format and both doors into CloudZero: drops in a bucket, the Stream API.
-//! - [`explore`] answers SQL over what was imported.
-//! - [`sandbox`] plays Confluent and CloudZero on loopback, for the demo, the tests and the benches.
-//! - [`http`] is what both HTTP clients share.
-//! - [`decimal`] and [`totals`] keep money exact; [`error`] holds classes, hints and exit codes;
-//!   [`memory`] says what the C library may keep; [`nearest`] finds the name that was meant.
+//! In dependency order; a module uses only those above it:
+//!
+//! - [`error`], [`clock`], [`decimal`], [`billing_period`], [`control_totals`], [`suggest`], [`heap`]: shared
+//!   foundations.
+//! - [`http`]: one HTTP client core with retries, rate limits and redaction.
+//! - [`confluent`]: the source: the Costs API, IAM and inventory.
+//! - [`store`]: object storage: Delta tables, commits, leases, run records and state.
+//! - [`engine`]: the DataFusion session, SQL functions and SQL files.
+//! - [`cloudzero`]: the Common Bill Format and both destinations: bucket drops and the Stream API.
+//! - [`pipeline`]: the stages of a run: select, pull, enrich, transform, publish, deliver, verify.
+//! - [`config`]: settings from defaults, file, environment and flags; secrets.
+//! - [`connections`]: state, health, provisioning, rotation and probing of connections.
+//! - [`query`]: SQL over published tables, reports, charts and differences.
+//! - [`sandbox`]: fake Confluent and CloudZero servers on loopback, for the demo, tests and benches.
+//! - [`cli`]: arguments, output and exit codes.
 
 #![cfg_attr(
     test,
@@ -32,19 +34,21 @@
     )
 )]
 
+pub mod billing_period;
 pub mod cli;
+pub mod clock;
 pub mod cloudzero;
 pub mod config;
 pub mod confluent;
-pub mod connect;
+pub mod connections;
+pub mod control_totals;
 pub mod decimal;
 pub mod engine;
 pub mod error;
-pub mod explore;
+pub mod heap;
 pub mod http;
-pub mod memory;
-pub mod nearest;
 pub mod pipeline;
+pub mod query;
 pub mod sandbox;
 pub mod store;
-pub mod totals;
+pub mod suggest;

@@ -1,8 +1,8 @@
-//! The `billstream` command: runs [`billstream::cli`] and turns its answer into an exit code.
+//! The `billstream` command: runs [`billstream::cli`] and exits with its code.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    billstream::memory::few_arenas();
+    billstream::heap::limit_malloc_arenas();
     billstream::cli::main()
 }

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use crate::billing_period::BillingPeriod;
 use crate::config::Flags;
-use crate::confluent::windows::BillingPeriod;
 use crate::error::{Error, Result};
-use crate::pipeline::months::Selection;
+use crate::pipeline::select::Selection;
 
 /// Where things are.
 #[derive(Debug, Clone, Default, clap::Args)]

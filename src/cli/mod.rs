@@ -1,26 +1,10 @@
 //! The command line: one file a command, data to stdout, everything else to stderr.
 
 mod args;
-mod completions;
-mod config;
-mod connections;
-mod deliver;
-mod demo;
-mod diff;
-mod explore;
-mod import;
-mod output;
-mod query;
-mod report;
-mod reports;
-mod restore;
-mod results;
-mod rows;
-mod run;
-mod sandbox;
-mod shell;
-mod targets;
-mod verify;
+pub mod commands;
+mod context;
+pub mod output;
+mod query_session;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -31,7 +15,11 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
-use crate::error::{Class, Error, Result};
+use crate::cli::commands::{
+    completions, config, connections, deliver, destinations, diff, import, query, report, restore,
+    sandbox, shell, verify,
+};
+use crate::error::{Error, ErrorKind, Result};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -82,13 +70,13 @@ enum Command {
     /// Show where settings come from, write a configuration file, or check one
     Config(config::ConfigArgs),
     /// Set up, show or forget where connections deliver to
-    Targets(targets::TargetsArgs),
+    Targets(destinations::TargetsArgs),
     /// Ask SQL of what was imported, and of other cost data beside it
     Query(query::QueryArgs),
     /// Ask SQL statement by statement, with completion and history
     Shell(shell::ShellArgs),
     /// Run a report, or list them
-    Report(reports::ReportArgs),
+    Report(report::ReportArgs),
     /// Compare two versions of a month, or two months
     Diff(diff::DiffArgs),
     /// Bring an earlier version of a month back
@@ -117,7 +105,7 @@ pub fn main() -> ExitCode {
             place.unwrap_or_default()
         );
         eprintln!("hint: please report it with the command and `billstream --version`");
-        std::process::exit(Class::Bug.exit_code().into());
+        std::process::exit(ErrorKind::Bug.exit_code().into());
     }));
     let cli = Cli::parse();
     log_to_stderr(cli.verbose);
@@ -150,10 +138,10 @@ async fn run(cli: Cli) -> Result<u8> {
         Command::Connections(args) => connections::run(args).await,
         Command::Status(args) => connections::status(args).await,
         Command::Config(args) => config::run(args).await,
-        Command::Targets(args) => targets::run(args).await,
+        Command::Targets(args) => destinations::run(args).await,
         Command::Query(args) => query::run(args).await,
         Command::Shell(args) => shell::run(args).await,
-        Command::Report(args) => reports::run(args).await,
+        Command::Report(args) => report::run(args).await,
         Command::Diff(args) => diff::run(args).await,
         Command::Restore(args) => restore::run(args).await,
         Command::Sandbox(args) => sandbox::run(args).await.map(|()| 0),
@@ -189,7 +177,7 @@ fn console_is_terminal() -> bool {
 
 fn fail(error: &Error) -> ExitCode {
     show_error(error);
-    ExitCode::from(error.class().exit_code())
+    ExitCode::from(error.kind().exit_code())
 }
 
 /// Writes an error and its hint to stderr.

@@ -69,7 +69,7 @@ pub struct Conformed {
 /// line items had so far.
 ///
 /// # Errors
-/// Class data: a column that CBF needs is missing, one is there that CBF does not know, a tag key
+/// Kind data: a column that CBF needs is missing, one is there that CBF does not know, a tag key
 /// is empty, or a number is a float.
 pub fn conform(mapping: &DFSchema, published: &[String]) -> Result<Conformed> {
     let names: Vec<&str> = mapping

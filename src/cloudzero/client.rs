@@ -13,9 +13,9 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::error::{Error, Result};
-use crate::http::failure::{Failed, Failure, Fault, exhausted};
+use crate::http::request_error::{AttemptError, RequestError, TransientError, exhausted};
 use crate::http::retry::{self, Next, Policy, Timing};
-use crate::http::words::{Cleaner, detail};
+use crate::http::sanitize::{Sanitizer, detail};
 use crate::http::{Endpoint, Timeouts};
 
 /// Where CloudZero's API is.
@@ -50,7 +50,7 @@ pub struct Client {
     http: reqwest::Client,
     settings: Settings,
     authorization: HeaderValue,
-    cleaner: Cleaner,
+    cleaner: Sanitizer,
     timing: Timing,
 }
 
@@ -107,7 +107,7 @@ impl Client {
     /// A client that has not connected yet.
     ///
     /// # Errors
-    /// Class configuration, when the endpoint is not https or the key cannot be sent.
+    /// Kind configuration, when the endpoint is not https or the key cannot be sent.
     pub fn new(settings: Settings, timing: Timing) -> Result<Client> {
         let endpoint = Endpoint {
             url: &settings.endpoint,
@@ -124,7 +124,7 @@ impl Client {
         if key.chars().any(char::is_whitespace) {
             return Err(unfit().with_hint(KEY_HINT));
         }
-        let cleaner = Cleaner::new([key.to_owned()]);
+        let cleaner = Sanitizer::new([key.to_owned()]);
         Ok(Client {
             http,
             settings,
@@ -144,7 +144,7 @@ impl Client {
         asked: &str,
         path: &[&str],
         query: &[(&str, &str)],
-    ) -> std::result::Result<Vec<u8>, Failure> {
+    ) -> std::result::Result<Vec<u8>, RequestError> {
         let mut url = self.url(path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
@@ -163,7 +163,7 @@ impl Client {
         path: &[&str],
         body: Bytes,
         key: Option<IdempotencyKey>,
-    ) -> std::result::Result<Vec<u8>, Failure> {
+    ) -> std::result::Result<Vec<u8>, RequestError> {
         let request = self
             .http
             .request(Method::POST, self.url(path))
@@ -185,7 +185,7 @@ impl Client {
         asked: &str,
         request: RequestBuilder,
         mut key: Option<IdempotencyKey>,
-    ) -> std::result::Result<Vec<u8>, Failure> {
+    ) -> std::result::Result<Vec<u8>, RequestError> {
         let request = request.header(AUTHORIZATION, self.authorization.clone());
         let started = (self.timing.uptime)();
         let mut attempt = 0;
@@ -194,15 +194,15 @@ impl Client {
             // A body of bytes can always be sent again.
             let Some(mut once) = request.try_clone() else {
                 let error = Error::bug(format!("{asked}: the request cannot be repeated"));
-                return Err(Failure::of(error, None));
+                return Err(RequestError::of(error, None));
             };
             if let Some(key) = &key {
                 once = once.header("cloudzero-idempotency-key", key.text());
             }
             let fault = match self.attempt(asked, once).await {
                 Ok(body) => return Ok(body),
-                Err(Failed::Final(failure)) => return Err(failure),
-                Err(Failed::Passing(fault)) => fault,
+                Err(AttemptError::Final(failure)) => return Err(failure),
+                Err(AttemptError::Passing(fault)) => fault,
             };
             if let (Some(key), Some(_)) = (&mut key, fault.status) {
                 key.answered += 1;
@@ -229,9 +229,9 @@ impl Client {
         &self,
         asked: &str,
         request: RequestBuilder,
-    ) -> std::result::Result<Vec<u8>, Failed> {
+    ) -> std::result::Result<Vec<u8>, AttemptError> {
         let passing = |cause, status, wait| {
-            Failed::Passing(Fault {
+            AttemptError::Passing(TransientError {
                 cause,
                 status,
                 request_id: None,
@@ -251,7 +251,7 @@ impl Client {
             Ok(None) => {
                 let limit = MAX_ANSWER_BYTES >> 20;
                 let error = Error::data(format!("{asked}: the answer is larger than {limit} MB"));
-                return Err(Failed::Final(Failure::of(error, Some(status))));
+                return Err(AttemptError::Final(RequestError::of(error, Some(status))));
             }
             Err(e) => return Err(passing(cause(&e), None, None)),
         };
@@ -279,7 +279,7 @@ impl Client {
             return Err(passing(said, Some(status), wait));
         }
         let error = refusal(asked, status, &said);
-        Err(Failed::Final(Failure::of(error, Some(status))))
+        Err(AttemptError::Final(RequestError::of(error, Some(status))))
     }
 
     /// Waits so long, by the client's clock.

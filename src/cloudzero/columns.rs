@@ -22,7 +22,7 @@ pub enum Column<'a> {
 /// The columns of a batch, in its order.
 ///
 /// # Errors
-/// Class bug, for a column of a type that line items do not have.
+/// Kind bug, for a column of a type that line items do not have.
 pub fn columns(batch: &RecordBatch) -> Result<Vec<Column<'_>>> {
     let typed = batch
         .columns()

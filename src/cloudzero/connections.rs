@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::client::{Client, Pagination};
+use crate::cloudzero::client::{Client, Pagination};
 use crate::error::Error;
-use crate::http::failure::Failure;
+use crate::http::request_error::RequestError;
 
 const PATH: [&str; 3] = ["v2", "connections", "billing"];
 
@@ -97,7 +97,7 @@ impl Connection {
 ///
 /// # Errors
 /// As [`Client::get`]: 403 when the key has no such scope.
-pub async fn list(client: &Client) -> Result<Vec<Connection>, Failure> {
+pub async fn list(client: &Client) -> Result<Vec<Connection>, RequestError> {
     #[derive(Deserialize)]
     struct Page {
         #[serde(default)]
@@ -128,7 +128,7 @@ pub async fn create(
     name: &str,
     cloud_provider: &str,
     bucket: Option<&BucketInfo>,
-) -> Result<Connection, Failure> {
+) -> Result<Connection, RequestError> {
     #[derive(Deserialize)]
     struct Answer {
         connection: Connection,
@@ -147,8 +147,8 @@ pub async fn create(
     Ok(answer.connection)
 }
 
-fn unreadable(asked: &str) -> Failure {
-    Failure::of(
+fn unreadable(asked: &str) -> RequestError {
+    RequestError::of(
         Error::data(format!("{asked}: the answer is unreadable")),
         None,
     )

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::client::{Client, Pagination};
-use crate::confluent::windows::BillingPeriod;
+use crate::billing_period::BillingPeriod;
+use crate::cloudzero::client::{Client, Pagination};
 use crate::decimal;
 use crate::error::{Error, Result};
 

@@ -2,7 +2,7 @@
 
 use arrow::array::{Array, RecordBatch};
 
-use super::columns::{Column, Times, columns};
+use crate::cloudzero::columns::{Column, Times, columns};
 use crate::decimal;
 use crate::error::Result;
 
@@ -20,7 +20,7 @@ pub fn write_header<'n>(out: &mut Vec<u8>, names: impl Iterator<Item = &'n str>)
 /// Appends rows `from..to` of a batch of line items. NULL and empty text are both empty.
 ///
 /// # Errors
-/// Class bug, for a column of a type that line items do not have.
+/// Kind bug, for a column of a type that line items do not have.
 pub fn write_rows(out: &mut Vec<u8>, batch: &RecordBatch, from: usize, to: usize) -> Result<()> {
     let columns = columns(batch)?;
     let mut times = Times::default();

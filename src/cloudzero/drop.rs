@@ -21,9 +21,9 @@ use object_store::{GetResult, GetResultPayload, ObjectMeta, ObjectStoreExt};
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt;
 
-use super::csv;
-use super::read_back::{self, LineTotals};
-use crate::confluent::windows::BillingPeriod;
+use crate::billing_period::BillingPeriod;
+use crate::cloudzero::csv;
+use crate::cloudzero::read_back::{self, LineItemTotalsByGroup};
 use crate::engine;
 use crate::error::{Error, Result};
 use crate::store::Store;
@@ -54,7 +54,7 @@ pub struct Files {
     /// Compressed bytes.
     pub bytes: u64,
     /// What they add up to, as they were read back.
-    pub totals: LineTotals,
+    pub totals: LineItemTotalsByGroup,
 }
 
 /// The manifest of a period, and the object that it was read from.
@@ -77,8 +77,8 @@ pub async fn manifest(
 /// Puts a drop in force, if the manifest is still the one that was `seen`.
 ///
 /// # Errors
-/// Class locked, when the manifest was moved by someone else.
-pub async fn put_in_force(
+/// Kind locked, when the manifest was moved by someone else.
+pub async fn activate_drop(
     target: &Store,
     period: BillingPeriod,
     drop_id: &str,
@@ -108,7 +108,7 @@ pub fn folder(period: BillingPeriod, drop_id: &str) -> String {
 /// written, and what would have been is counted.
 ///
 /// # Errors
-/// Class reconcile, when a file does not read back.
+/// Kind reconcile, when a file does not read back.
 pub async fn write(
     target: &Store,
     folder: &str,
@@ -156,7 +156,7 @@ pub async fn size(target: &Store, period: BillingPeriod, drop_id: &str) -> Resul
 /// What the files of a drop add up to.
 ///
 /// # Errors
-/// Class reconcile, for a file that does not read back.
+/// Kind reconcile, for a file that does not read back.
 pub async fn read(target: &Store, period: BillingPeriod, drop_id: &str) -> Result<Files> {
     let mut files = Files::default();
     for name in target.list(&folder(period, drop_id)).await? {
@@ -290,7 +290,7 @@ async fn finish(store: &Store, mut file: OpenFile, files: &mut Files) -> Result<
 }
 
 /// Adds up a file that was written.
-async fn add_written(store: &Store, name: &str, totals: &mut LineTotals) -> Result<()> {
+async fn add_written(store: &Store, name: &str, totals: &mut LineItemTotalsByGroup) -> Result<()> {
     let failed = |e| store.failed("read back", name, e);
     let written = store.root().get(&store.path(name)).await.map_err(failed)?;
     match written.payload {

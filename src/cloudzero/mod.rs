@@ -6,7 +6,6 @@
 //!   sends them, [`held`] adds up what CloudZero holds.
 //! - [`client`] asks the API, [`connections`] and [`costs`] are more of it.
 
-pub mod bodies;
 pub mod cbf;
 pub mod client;
 pub mod columns;
@@ -14,7 +13,8 @@ pub mod connections;
 pub mod costs;
 pub mod csv;
 pub mod drop;
-pub mod held;
 pub mod read_back;
+pub mod request_bodies;
 pub mod rows;
 pub mod stream;
+pub mod stream_contents;

@@ -8,9 +8,9 @@ use flate2::read::MultiGzDecoder;
 use crate::decimal;
 use crate::error::{Error, Result};
 
-/// Sums of one group of line items, in units of 1e-24.
+/// CostTotals of one group of line items, in units of 1e-24.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct LineSums {
+pub struct LineItemTotals {
     /// Number of line items.
     pub rows: u64,
     /// Sum of `cost/cost`.
@@ -21,14 +21,14 @@ pub struct LineSums {
     pub on_demand: i128,
 }
 
-impl LineSums {
+impl LineItemTotals {
     /// Whether all three costs are zero.
     pub fn costs_nothing(&self) -> bool {
         (self.cost, self.discounted, self.on_demand) == (0, 0, 0)
     }
 
     /// Adds the sums of `other`; `None` when one gets too large.
-    pub fn add(&mut self, other: &LineSums) -> Option<()> {
+    pub fn add(&mut self, other: &LineItemTotals) -> Option<()> {
         self.rows += other.rows;
         self.cost = self.cost.checked_add(other.cost)?;
         self.discounted = self.discounted.checked_add(other.discounted)?;
@@ -37,8 +37,8 @@ impl LineSums {
     }
 }
 
-/// Sums by day, `lineitem/type` and `action/usage_type`.
-pub type LineTotals = BTreeMap<(String, String, String), LineSums>;
+/// CostTotals by day, `lineitem/type` and `action/usage_type`.
+pub type LineItemTotalsByGroup = BTreeMap<(String, String, String), LineItemTotals>;
 
 /// The columns that read-back needs, by name.
 const NEEDED: [&str; 6] = [
@@ -53,8 +53,8 @@ const NEEDED: [&str; 6] = [
 /// Adds up one gzipped CSV file with a reader of its own, apart from the code that wrote it.
 ///
 /// # Errors
-/// Class reconcile, when the file is not whole or not readable.
-pub fn add_file(totals: &mut LineTotals, gzipped: impl Read, name: &str) -> Result<()> {
+/// Kind reconcile, when the file is not whole or not readable.
+pub fn add_file(totals: &mut LineItemTotalsByGroup, gzipped: impl Read, name: &str) -> Result<()> {
     let bad = |why: &dyn std::fmt::Display| {
         Error::reconcile(format!(
             "the written drop file {name} does not read back: {why}"
@@ -73,7 +73,7 @@ pub fn add_file(totals: &mut LineTotals, gzipped: impl Read, name: &str) -> Resu
     }
     let mut record = csv::ByteRecord::new();
     // By the bytes of the key, so that a row of a known group allocates nothing.
-    let mut groups: HashMap<Vec<u8>, LineSums> = HashMap::new();
+    let mut groups: HashMap<Vec<u8>, LineItemTotals> = HashMap::new();
     let mut key = Vec::new();
     while reader.read_byte_record(&mut record).map_err(|e| bad(&e))? {
         let field = |at: usize| record.get(places[at]).unwrap_or_default();
@@ -89,7 +89,7 @@ pub fn add_file(totals: &mut LineTotals, gzipped: impl Read, name: &str) -> Resu
                 .map(|number| number.units)
                 .map_err(|e| bad(&format_args!("a value of {} {e}", NEEDED[at])))
         };
-        let row = LineSums {
+        let row = LineItemTotals {
             rows: 1,
             cost: number(3)?,
             discounted: number(4)?,
@@ -115,8 +115,8 @@ pub fn add_file(totals: &mut LineTotals, gzipped: impl Read, name: &str) -> Resu
 
 /// Adds groups to totals; `None` when a sum gets too large.
 pub fn merge(
-    totals: &mut LineTotals,
-    groups: impl IntoIterator<Item = ((String, String, String), LineSums)>,
+    totals: &mut LineItemTotalsByGroup,
+    groups: impl IntoIterator<Item = ((String, String, String), LineItemTotals)>,
 ) -> Option<()> {
     for (key, sums) in groups {
         totals.entry(key).or_default().add(&sums)?;
@@ -127,10 +127,14 @@ pub fn merge(
 /// Compares what was written with what was meant; without `count_rows` the sums alone.
 ///
 /// # Errors
-/// Class reconcile, naming the first group that differs.
-pub fn compare(expected: &LineTotals, found: &LineTotals, count_rows: bool) -> Result<()> {
+/// Kind reconcile, naming the first group that differs.
+pub fn compare(
+    expected: &LineItemTotalsByGroup,
+    found: &LineItemTotalsByGroup,
+    count_rows: bool,
+) -> Result<()> {
     for key in expected.keys().chain(found.keys()) {
-        let of = |totals: &LineTotals| {
+        let of = |totals: &LineItemTotalsByGroup| {
             let mut sums = totals.get(key).copied().unwrap_or_default();
             sums.rows *= u64::from(count_rows);
             sums
@@ -148,7 +152,7 @@ pub fn compare(expected: &LineTotals, found: &LineTotals, count_rows: bool) -> R
     Ok(())
 }
 
-impl std::fmt::Display for LineSums {
+impl std::fmt::Display for LineItemTotals {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,

@@ -7,7 +7,7 @@
 
 use arrow::array::{Array, RecordBatch};
 
-use super::columns::{Column, Times, columns};
+use crate::cloudzero::columns::{Column, Times, columns};
 use crate::decimal;
 use crate::error::{Error, Result};
 
@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 /// JSON text to `each`.
 ///
 /// # Errors
-/// Class bug, for a batch that does not hold line items; else those of `each`.
+/// Kind bug, for a batch that does not hold line items; else those of `each`.
 pub fn each_row(batch: &RecordBatch, mut each: impl FnMut(i64, &[u8]) -> Result<()>) -> Result<()> {
     let schema = batch.schema();
     let names: Vec<String> = schema

@@ -3,9 +3,9 @@
 use reqwest::StatusCode;
 use serde::Deserialize;
 
-use super::client::{Client, IdempotencyKey};
-use super::held::{self, Hours};
-use crate::confluent::windows::BillingPeriod;
+use crate::billing_period::BillingPeriod;
+use crate::cloudzero::client::{Client, IdempotencyKey};
+use crate::cloudzero::stream_contents::{self, Hours};
 use crate::error::{Error, Result};
 
 const PATH: [&str; 4] = ["v2", "connections", "billing", "anycost"];
@@ -32,7 +32,7 @@ impl Stream<'_> {
         let month = period.to_string();
         let path = self.path(&["billing_drops", &month]);
         match self.client.get(&asked, &path, &[]).await {
-            Ok(answer) => held::read(&answer).map_err(|e| e.context(asked)),
+            Ok(answer) => stream_contents::read(&answer).map_err(|e| e.context(asked)),
             // A wrong connection id shows with the first request that changes something.
             Err(failure) if failure.status == Some(StatusCode::NOT_FOUND) => Ok(Hours::new()),
             Err(failure) => Err(failure.error),
@@ -54,7 +54,7 @@ impl Stream<'_> {
     /// Asks whether CloudZero would take a body, which changes nothing.
     ///
     /// # Errors
-    /// Class data, with what CloudZero found wrong.
+    /// Kind data, with what CloudZero found wrong.
     pub async fn validate(&self, asked: &str, body: Vec<u8>) -> Result<()> {
         #[derive(Deserialize)]
         struct Answer {

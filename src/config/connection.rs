@@ -4,9 +4,9 @@ use chrono::TimeDelta;
 use secrecy::ExposeSecret;
 use url::Url;
 
-use super::keys::{self, Key};
-use super::secret::{Credentials, Place};
-use super::{Config, Origin, check_name};
+use crate::config::secret::{Credentials, Place};
+use crate::config::settings::{self, Key};
+use crate::config::{Config, Origin, check_name};
 use crate::confluent::client;
 use crate::error::{Error, Result};
 
@@ -29,20 +29,20 @@ impl Config {
     /// A connection by name; one that is not configured has the defaults.
     ///
     /// # Errors
-    /// Class configuration, naming who said so and what it should be.
+    /// Kind configuration, naming who said so and what it should be.
     pub fn connection(&self, name: &str) -> Result<Connection> {
         check_name(name)?;
         let value = |key: &Key| self.known(key, Some(name));
-        let currency = value(&keys::CURRENCY)?;
+        let currency = value(&settings::CURRENCY)?;
         if currency.text.len() != 3 || !currency.text.bytes().all(|b| b.is_ascii_uppercase()) {
             return Err(currency.wrong("is not a currency code such as USD"));
         }
-        let hours = value(&keys::EXPECTED_INTERVAL_HOURS)?.whole()?;
+        let hours = value(&settings::EXPECTED_INTERVAL_HOURS)?.whole()?;
         Ok(Connection {
             name: name.to_string(),
-            cloud_provider: value(&keys::CLOUD_PROVIDER)?.text,
+            cloud_provider: value(&settings::CLOUD_PROVIDER)?.text,
             currency: currency.text,
-            inventory: value(&keys::INVENTORY)?.switch()?,
+            inventory: value(&settings::INVENTORY)?.switch()?,
             expected_interval: TimeDelta::hours(hours as i64),
         })
     }
@@ -57,7 +57,7 @@ impl Config {
         &'c self,
         connection: &'c str,
     ) -> impl Iterator<Item = (Key, Place, Origin)> + 'c {
-        let all = [keys::KEY, keys::SECRET, keys::CREDENTIALS];
+        let all = [settings::KEY, settings::SECRET, settings::CREDENTIALS];
         all.into_iter().filter_map(move |key| {
             let (place, origin) = self.secret_place(&key, Some(connection))?;
             Some((key, place, origin))
@@ -69,7 +69,7 @@ impl Config {
         let (place, _) = self
             .file
             .as_ref()?
-            .secret(&keys::CREDENTIALS, Some(connection))?;
+            .secret(&settings::CREDENTIALS, Some(connection))?;
         Some(place)
     }
 
@@ -77,7 +77,7 @@ impl Config {
     pub fn secret_place(&self, key: &Key, connection: Option<&str>) -> Option<(Place, Origin)> {
         let set = self.environment.get(key.variable).is_some();
         let counts = match connection {
-            Some(connection) => self.environments_key(connection),
+            Some(connection) => self.uses_env_credentials(connection),
             None => set,
         };
         if counts {
@@ -89,40 +89,43 @@ impl Config {
     }
 
     /// Whether the environment has the key of this connection. Key and secret are taken together.
-    pub fn environments_key(&self, connection: &str) -> bool {
+    pub fn uses_env_credentials(&self, connection: &str) -> bool {
         let set = |key: &Key| self.environment.get(key.variable).is_some();
-        self.is_environments(connection) && (set(&keys::KEY) || set(&keys::SECRET))
+        self.reads_env_vars(connection) && (set(&settings::KEY) || set(&settings::SECRET))
     }
 
     /// The credentials of a connection.
     ///
     /// # Errors
-    /// Class configuration, saying what is missing and how to come by it.
+    /// Kind configuration, saying what is missing and how to come by it.
     pub fn credentials(&self, connection: &str) -> Result<Credentials> {
         let what = |key: &Key| format!("the {} of connection `{connection}`", key.name);
         let read = |key: &Key, place: Place| place.read(&self.environment, &what(key));
         let place = |key: &Key| Some(self.secret_place(key, Some(connection))?.0);
-        let of_environment = self.environments_key(connection);
+        let of_environment = self.uses_env_credentials(connection);
         if of_environment && self.file_has_key(connection) {
             tracing::warn!(
                 connection,
                 "The key is that of CONFLUENT_CLOUD_API_KEY, not the one of the configuration."
             );
         }
-        if let Some(both) = place(&keys::CREDENTIALS) {
-            return Credentials::parse(&read(&keys::CREDENTIALS, both)?, &what(&keys::CREDENTIALS));
+        if let Some(both) = place(&settings::CREDENTIALS) {
+            return Credentials::parse(
+                &read(&settings::CREDENTIALS, both)?,
+                &what(&settings::CREDENTIALS),
+            );
         }
-        let missing = match (place(&keys::KEY), place(&keys::SECRET)) {
+        let missing = match (place(&settings::KEY), place(&settings::SECRET)) {
             (Some(key), Some(secret)) => {
                 return Ok(Credentials {
-                    key: read(&keys::KEY, key)?.expose_secret().to_string(),
-                    secret: read(&keys::SECRET, secret)?,
+                    key: read(&settings::KEY, key)?.expose_secret().to_string(),
+                    secret: read(&settings::SECRET, secret)?,
                 });
             }
-            (None, _) => keys::KEY,
-            (Some(_), None) => keys::SECRET,
+            (None, _) => settings::KEY,
+            (Some(_), None) => settings::SECRET,
         };
-        let by_variable = self.is_environments(connection) && !self.file_has_key(connection);
+        let by_variable = self.reads_env_vars(connection) && !self.file_has_key(connection);
         Err(match of_environment || by_variable {
             true => Error::config(format!("{} is not set", missing.variable)).with_hint(HOW_TO),
             false => {
@@ -136,7 +139,7 @@ impl Config {
 
     /// Whether the file has anything of a connection's key.
     fn file_has_key(&self, connection: &str) -> bool {
-        let all = [keys::KEY, keys::SECRET, keys::CREDENTIALS];
+        let all = [settings::KEY, settings::SECRET, settings::CREDENTIALS];
         let of_file = |key: &Key| self.file.as_ref()?.secret(key, Some(connection));
         all.iter().any(|key| of_file(key).is_some())
     }
@@ -152,15 +155,15 @@ impl Config {
     /// How to reach a connection's organization with other credentials than its own.
     ///
     /// # Errors
-    /// Class configuration.
+    /// Kind configuration.
     pub fn reaching(&self, connection: &str, credentials: Credentials) -> Result<client::Settings> {
-        let endpoint = self.known(&keys::ENDPOINT, Some(connection))?;
+        let endpoint = self.known(&settings::ENDPOINT, Some(connection))?;
         let url = Url::parse(&endpoint.text)
             .map_err(|e| endpoint.refused(&format!("is not a URL: {e}")))?;
         let whole = |key: &Key| Ok::<_, Error>(self.known(key, None)?.whole()? as u32);
         Ok(client::Settings {
-            page_size: whole(&keys::PAGE_SIZE)?,
-            requests_per_second: whole(&keys::REQUESTS_PER_SECOND)?,
+            page_size: whole(&settings::PAGE_SIZE)?,
+            requests_per_second: whole(&settings::REQUESTS_PER_SECOND)?,
             timeouts: self.timeouts()?,
             policy: self.policy()?,
             ..client::Settings::new(url, credentials.key, credentials.secret)

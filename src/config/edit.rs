@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{DocumentMut, InlineTable, Item, Table, Value, value};
 
-use super::keys::{self, Key, Kind};
-use super::secret::{self, Credentials, Place};
-use super::{Config, keyring};
+use crate::config::secret::{self, Credentials, Place};
+use crate::config::settings::{self, Key, Kind};
+use crate::config::{Config, keyring};
 use crate::error::{Error, Result};
 
 /// Where the credentials of a connection are kept.
@@ -34,7 +34,7 @@ pub fn credentials_place(file: &Path, connection: &str, keep: Keep) -> Place {
 /// Keeps credentials at a place.
 ///
 /// # Errors
-/// Class configuration.
+/// Kind configuration.
 pub fn keep(place: &Place, credentials: &Credentials) -> Result<()> {
     use secrecy::ExposeSecret;
     let text = credentials.text();
@@ -48,7 +48,7 @@ pub fn keep(place: &Place, credentials: &Credentials) -> Result<()> {
 /// The credentials at a place, if there are any.
 ///
 /// # Errors
-/// Class configuration: a file that others can read, a keyring that is locked.
+/// Kind configuration: a file that others can read, a keyring that is locked.
 pub fn kept(place: &Place) -> Result<Option<Credentials>> {
     let there = match place {
         Place::File(path) => path.exists(),
@@ -67,7 +67,7 @@ pub fn kept(place: &Place) -> Result<Option<Credentials>> {
 /// Removes what [`keep`] wrote.
 ///
 /// # Errors
-/// Class configuration.
+/// Kind configuration.
 pub fn forget(place: &Place) -> Result<()> {
     match place {
         Place::Keyring(entry) => keyring::remove(entry),
@@ -86,7 +86,7 @@ pub fn forget(place: &Place) -> Result<()> {
 /// somebody else made stays.
 ///
 /// # Errors
-/// Class configuration.
+/// Kind configuration.
 pub fn forget_own(file: &Path, connection: &str, place: Option<&Place>) -> Result<()> {
     let own = [Keep::File, Keep::Keyring].map(|keep| credentials_place(file, connection, keep));
     match place.filter(|place| own.iter().any(|own| own.to_string() == place.to_string())) {
@@ -109,7 +109,7 @@ impl Config {
     /// The path of the configuration file to write to, which can be written.
     ///
     /// # Errors
-    /// Class configuration.
+    /// Kind configuration.
     pub fn writable(&self) -> Result<PathBuf> {
         let path = self.place().ok_or_else(|| {
             Error::config("there is no place for a configuration file")
@@ -128,7 +128,7 @@ impl Config {
 /// and secret that were set one by one, and these replace credentials.
 ///
 /// # Errors
-/// Class configuration.
+/// Kind configuration.
 pub fn set_connection(path: &Path, connection: &str, settings: &[(Key, Set)]) -> Result<()> {
     edit(path, |document| {
         let connections = document
@@ -151,11 +151,11 @@ pub fn set_connection(path: &Path, connection: &str, settings: &[(Key, Set)]) ->
             })?;
         for (key, set) in settings {
             // Key and secret stand together or one by one, not both.
-            if *key == keys::CREDENTIALS {
-                table.remove(keys::KEY.name);
-                table.remove(keys::SECRET.name);
+            if *key == settings::CREDENTIALS {
+                table.remove(settings::KEY.name);
+                table.remove(settings::SECRET.name);
             } else if key.kind == Kind::Secret {
-                table.remove(keys::CREDENTIALS.name);
+                table.remove(settings::CREDENTIALS.name);
             }
             let item = match set {
                 Set::Text(text) => value(text.as_str()),
@@ -171,7 +171,7 @@ pub fn set_connection(path: &Path, connection: &str, settings: &[(Key, Set)]) ->
 /// Takes a connection out.
 ///
 /// # Errors
-/// Class configuration.
+/// Kind configuration.
 pub fn remove_connection(path: &Path, connection: &str) -> Result<()> {
     edit(path, |document| {
         let connections = document.get_mut("connections");
@@ -235,9 +235,9 @@ mod tests {
         let place = credentials_place(&path, "acme", Keep::File);
         let settings = || {
             [
-                (keys::CREDENTIALS, Set::Place(place.clone())),
-                (keys::INVENTORY, Set::Switch(true)),
-                (keys::CLOUD_PROVIDER, Set::Text("Kafka \"X\"".into())),
+                (settings::CREDENTIALS, Set::Place(place.clone())),
+                (settings::INVENTORY, Set::Switch(true)),
+                (settings::CLOUD_PROVIDER, Set::Text("Kafka \"X\"".into())),
             ]
         };
         set_connection(&path, "acme", &settings()).unwrap();
@@ -285,7 +285,7 @@ mod tests {
         std::fs::write(&real, "").unwrap();
         std::fs::set_permissions(&real, PermissionsExt::from_mode(0o640)).unwrap();
         std::os::unix::fs::symlink(&real, &link).unwrap();
-        set_connection(&link, "a", &[(keys::INVENTORY, Set::Switch(false))]).unwrap();
+        set_connection(&link, "a", &[(settings::INVENTORY, Set::Switch(false))]).unwrap();
         assert!(link.is_symlink());
         assert_eq!(
             std::fs::metadata(&real).unwrap().permissions().mode() & 0o777,

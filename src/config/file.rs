@@ -14,12 +14,12 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{Document, Item, TableLike};
 
-use super::keys::{self, ALL, CONNECTION, Key, Kind};
-use super::secret::{self, Place};
-use super::value::Origin;
-use super::{Environment, check_name};
+use crate::config::secret::{self, Place};
+use crate::config::settings::{self, ALL, CONNECTION, Key, Kind};
+use crate::config::value::Origin;
+use crate::config::{Environment, check_name};
 use crate::error::{Error, Result};
-use crate::nearest::nearest;
+use crate::suggest::nearest;
 
 /// The file's name.
 pub const NAME: &str = "billstream.toml";
@@ -75,7 +75,7 @@ impl ConfigFile {
     /// Reads a file.
     ///
     /// # Errors
-    /// Class configuration, with the line: no TOML, a setting that there is not (with the nearest name), a
+    /// Kind configuration, with the line: no TOML, a setting that there is not (with the nearest name), a
     /// value of the wrong kind. Others must not be able to read a file that holds a secret in plain text.
     pub fn read(path: &Path) -> Result<ConfigFile> {
         let text = std::fs::read_to_string(path).map_err(|e| {
@@ -331,7 +331,7 @@ impl Reader<'_> {
 
     /// `"plain"`, or `{ env = … }`, `{ file = … }`, `{ keyring = … }`.
     fn secret(&self, key: &Key, item: &Item, span: Span) -> Result<Place> {
-        let whole = *key == keys::CREDENTIALS;
+        let whole = *key == settings::CREDENTIALS;
         let wrong = || {
             let forms = match whole {
                 true => "{ file = \"…\" } or { keyring = \"…\" }",
@@ -394,20 +394,20 @@ mod tests {
             };
             (text.to_string(), line)
         };
-        assert_eq!(text(&keys::STORE, None), ("s3://a/b".into(), 1));
-        assert_eq!(text(&keys::SETTLE_DAYS, None), ("3".into(), 4));
-        assert_eq!(text(&keys::READ_TIMEOUT_SECS, None), ("1.5".into(), 6));
-        assert_eq!(text(&keys::INVENTORY, Some("acme")), ("true".into(), 8));
-        let (place, _) = file.secret(&keys::KEY, Some("acme")).unwrap();
+        assert_eq!(text(&settings::STORE, None), ("s3://a/b".into(), 1));
+        assert_eq!(text(&settings::SETTLE_DAYS, None), ("3".into(), 4));
+        assert_eq!(text(&settings::READ_TIMEOUT_SECS, None), ("1.5".into(), 6));
+        assert_eq!(text(&settings::INVENTORY, Some("acme")), ("true".into(), 8));
+        let (place, _) = file.secret(&settings::KEY, Some("acme")).unwrap();
         assert!(matches!(place, Place::Variable(name) if name == "K"));
-        let (place, _) = file.secret(&keys::SECRET, Some("acme")).unwrap();
+        let (place, _) = file.secret(&settings::SECRET, Some("acme")).unwrap();
         let beside = file.path.with_file_name("s");
         assert!(matches!(place, Place::File(path) if *path == beside));
         assert_eq!(file.connections, ["acme"]);
         let source = file.path.with_file_name("x.csv, y").display().to_string();
         assert_eq!(file.sources, [("aws".to_string(), source, 12)]);
         assert_eq!(
-            text(&keys::TAGS, None),
+            text(&settings::TAGS, None),
             (
                 file.path.with_file_name("tags.csv").display().to_string(),
                 2

@@ -1,6 +1,6 @@
 //! A configuration file to begin with: every setting in a comment, with its default and its variable.
 
-use super::keys::{ALL, CONNECTION, Key, Kind};
+use crate::config::settings::{ALL, CONNECTION, Key, Kind};
 
 const HEAD: &str = "\
 # Settings of billstream. A flag wins over an environment variable, that over this file, and this file over the
@@ -87,7 +87,7 @@ mod tests {
             let mark = format!("\n#{} = ", key.name);
             assert!(text().contains(&mark), "{}", key.name);
         }
-        assert!(!commented.is_given(&crate::config::keys::STORE));
+        assert!(!commented.is_given(&crate::config::settings::STORE));
     }
 
     #[test]

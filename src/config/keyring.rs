@@ -10,7 +10,7 @@ const SERVICE: &str = "billstream";
 /// The text of an entry; `None` when there is no such entry.
 ///
 /// # Errors
-/// Class configuration: there is no keyring, or it is locked.
+/// Kind configuration: there is no keyring, or it is locked.
 pub fn read(entry: &str) -> Result<Option<String>> {
     match open(entry)?.get_password() {
         Ok(text) => Ok(Some(text)),

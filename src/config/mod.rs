@@ -7,14 +7,16 @@
 //! no connection is configured. A flag can name another one that is not configured.
 
 mod connection;
+mod destinations;
 pub mod edit;
 mod environment;
 pub mod file;
 pub mod init;
 pub mod keyring;
-pub mod keys;
 pub mod secret;
-mod targets;
+pub mod settings;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use std::path::{Path, PathBuf};
@@ -22,18 +24,18 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-pub use self::connection::Connection;
-pub use self::environment::Environment;
-pub use self::value::{Origin, Value, shown};
+pub use crate::config::connection::Connection;
+pub use crate::config::environment::Environment;
+pub use crate::config::value::{Origin, Value, shown};
 
-use self::file::ConfigFile;
-use self::keys::Key;
+use crate::clock::Clock;
+use crate::config::file::ConfigFile;
+use crate::config::settings::Key;
 use crate::engine::Limits;
 use crate::error::{Error, Result};
 use crate::http::Timeouts;
 use crate::http::retry::Policy;
-use crate::nearest::nearest;
-use crate::pipeline::Clock;
+use crate::suggest::nearest;
 
 /// The connection of those who name none.
 pub const DEFAULT_CONNECTION: &str = "confluent";
@@ -99,7 +101,7 @@ impl Config {
     /// Reads the configuration file that flags or environment name, or the one at the usual place.
     ///
     /// # Errors
-    /// Class configuration: a named file that is not there, and as [`ConfigFile::read`].
+    /// Kind configuration: a named file that is not there, and as [`ConfigFile::read`].
     pub fn of(flags: Flags, environment: Environment) -> Result<Config> {
         let (place, named) = file::place(flags.config.as_deref(), &environment);
         let there = |path: &PathBuf| named || path.exists();
@@ -123,7 +125,7 @@ impl Config {
     ///
     /// # Errors
     /// As [`Config::of`].
-    pub fn anew(&self) -> Result<Config> {
+    pub fn reload(&self) -> Result<Config> {
         Config::of(self.flags.clone(), self.environment.clone())
     }
 
@@ -153,7 +155,7 @@ impl Config {
             return Some(value(&text, Origin::Flag(flag)));
         }
         let counts =
-            !key.is_of_connection() || connection.is_some_and(|name| self.is_environments(name));
+            !key.is_of_connection() || connection.is_some_and(|name| self.reads_env_vars(name));
         if let Some(text) = self.environment.get(key.variable).filter(|_| counts) {
             return Some(value(text, Origin::Variable(key.variable)));
         }
@@ -170,8 +172,8 @@ impl Config {
     fn flag(&self, key: &Key) -> Option<(String, &'static str)> {
         let sql_dir = || Some(self.flags.sql_dir.as_ref()?.display().to_string());
         match *key {
-            keys::STORE => Some((self.flags.store.clone()?, "--store")),
-            keys::SQL_DIR => Some((sql_dir()?, "--sql-dir")),
+            settings::STORE => Some((self.flags.store.clone()?, "--store")),
+            settings::SQL_DIR => Some((sql_dir()?, "--sql-dir")),
             _ => None,
         }
     }
@@ -191,20 +193,20 @@ impl Config {
     /// The settings of all connections.
     ///
     /// # Errors
-    /// Class configuration, naming who said so and what it should be.
+    /// Kind configuration, naming who said so and what it should be.
     pub fn settings(&self) -> Result<Settings> {
         let whole = |key: &Key| self.known(key, None)?.whole();
         let text = |key: &Key| self.value(key, None).map(|value| value.text);
         Ok(Settings {
-            store: self.known(&keys::STORE, None)?.text,
-            sql_dir: text(&keys::SQL_DIR).map(PathBuf::from),
-            tags: text(&keys::TAGS),
-            settle_days: whole(&keys::SETTLE_DAYS)?,
-            concurrency: whole(&keys::CONCURRENCY)? as usize,
-            connections_at_once: whole(&keys::CONNECTIONS_AT_ONCE)? as usize,
+            store: self.known(&settings::STORE, None)?.text,
+            sql_dir: text(&settings::SQL_DIR).map(PathBuf::from),
+            tags: text(&settings::TAGS),
+            settle_days: whole(&settings::SETTLE_DAYS)?,
+            concurrency: whole(&settings::CONCURRENCY)? as usize,
+            connections_at_once: whole(&settings::CONNECTIONS_AT_ONCE)? as usize,
             limits: Limits {
-                memory_bytes: (whole(&keys::MEMORY_MB)? as usize) << 20,
-                timeout: self.known(&keys::QUERY_TIMEOUT_SECS, None)?.seconds()?,
+                memory_bytes: (whole(&settings::MEMORY_MB)? as usize) << 20,
+                timeout: self.known(&settings::QUERY_TIMEOUT_SECS, None)?.seconds()?,
                 ..Limits::default()
             },
             clock: clock(&self.environment)?,
@@ -214,16 +216,16 @@ impl Config {
     fn timeouts(&self) -> Result<Timeouts> {
         let seconds = |key: &Key| self.known(key, None)?.seconds();
         Ok(Timeouts {
-            connect: seconds(&keys::CONNECT_TIMEOUT_SECS)?,
-            read: seconds(&keys::READ_TIMEOUT_SECS)?,
-            total: seconds(&keys::TOTAL_TIMEOUT_SECS)?,
+            connect: seconds(&settings::CONNECT_TIMEOUT_SECS)?,
+            read: seconds(&settings::READ_TIMEOUT_SECS)?,
+            total: seconds(&settings::TOTAL_TIMEOUT_SECS)?,
         })
     }
 
     fn policy(&self) -> Result<Policy> {
         Ok(Policy {
-            max_attempts: self.known(&keys::RETRY_ATTEMPTS, None)?.whole()? as u32,
-            max_elapsed: self.known(&keys::RETRY_ELAPSED_SECS, None)?.seconds()?,
+            max_attempts: self.known(&settings::RETRY_ATTEMPTS, None)?.whole()? as u32,
+            max_elapsed: self.known(&settings::RETRY_ELAPSED_SECS, None)?.seconds()?,
         })
     }
 
@@ -286,7 +288,7 @@ impl Config {
 
     /// Whether variables such as `CONFLUENT_CLOUD_API_KEY` are about this connection: the environment names it,
     /// or it has the default name, or a flag names it and the file does not know it.
-    pub fn is_environments(&self, connection: &str) -> bool {
+    pub fn reads_env_vars(&self, connection: &str) -> bool {
         let is_new = !self.is_configured(connection);
         let by_flag = self.flags.connection.as_deref() == Some(connection);
         let others = self.environment.get("BILLSTREAM_CONNECTION").is_some();
@@ -303,7 +305,7 @@ impl Config {
     /// one that the environment makes.
     ///
     /// # Errors
-    /// Class configuration, for a name that is like one that is configured.
+    /// Kind configuration, for a name that is like one that is configured.
     pub fn connections(&self) -> Result<Vec<String>> {
         match (self.named(), self.configured()) {
             (Some(name), configured) => {
@@ -327,7 +329,7 @@ impl Config {
     /// The one connection that a command is about.
     ///
     /// # Errors
-    /// Class usage, when there are several and none is named.
+    /// Kind usage, when there are several and none is named.
     pub fn one_connection(&self) -> Result<String> {
         let mut connections = self.connections()?;
         match (connections.pop(), connections.len()) {
@@ -345,11 +347,11 @@ impl Config {
         if self
             .configured()
             .iter()
-            .any(|name| self.is_environments(name))
+            .any(|name| self.reads_env_vars(name))
         {
             return;
         }
-        let of_connection = keys::ALL.iter().filter(|key| key.is_of_connection());
+        let of_connection = settings::ALL.iter().filter(|key| key.is_of_connection());
         let set = of_connection.filter(|key| self.environment.get(key.variable).is_some());
         let set: Vec<&str> = set.map(|key| key.variable).collect();
         if !set.is_empty() {
@@ -377,7 +379,7 @@ fn clock(environment: &Environment) -> Result<Clock> {
 /// Refuses a connection's name that cannot be part of paths and of partition values.
 ///
 /// # Errors
-/// Class configuration.
+/// Kind configuration.
 pub fn check_name(name: &str) -> Result<()> {
     let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
     if name.is_empty() || name.len() > 64 || !name.bytes().all(legal) {
@@ -386,6 +388,3 @@ pub fn check_name(name: &str) -> Result<()> {
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Environment;
-use super::keyring;
+use crate::config::{Environment, keyring};
 use crate::error::{Error, Result};
 
 /// The place of a secret. Debug hides one that stands in plain text.
@@ -47,7 +46,7 @@ impl Place {
     /// Reads the secret; `what` is it, in words.
     ///
     /// # Errors
-    /// Class configuration: it is not there, or a file that others can read.
+    /// Kind configuration: it is not there, or a file that others can read.
     pub fn read(&self, environment: &Environment, what: &str) -> Result<SecretString> {
         let text = match self {
             Place::Plain(secret) => return Ok(secret.clone()),
@@ -88,7 +87,7 @@ impl Credentials {
     /// From the text that [`Credentials::text`] made.
     ///
     /// # Errors
-    /// Class configuration. The text is in no error.
+    /// Kind configuration. The text is in no error.
     pub fn parse(text: &SecretString, what: &str) -> Result<Credentials> {
         let unreadable = || {
             Error::config(format!("{what}: there is no `key` and `secret` in it"))
@@ -118,7 +117,7 @@ impl Credentials {
 /// The text of a file that only its owner may read.
 ///
 /// # Errors
-/// Class configuration: it cannot be read, or others can.
+/// Kind configuration: it cannot be read, or others can.
 pub fn read_private(path: &Path) -> Result<String> {
     refuse_public(path)?;
     std::fs::read_to_string(path)
@@ -128,7 +127,7 @@ pub fn read_private(path: &Path) -> Result<String> {
 /// Refuses a file that others than its owner can read.
 ///
 /// # Errors
-/// Class configuration, with the command that mends it.
+/// Kind configuration, with the command that mends it.
 pub fn refuse_public(path: &Path) -> Result<()> {
     #[cfg(unix)]
     {
@@ -150,7 +149,7 @@ pub fn refuse_public(path: &Path) -> Result<()> {
 /// Writes a file that only its owner may read, whole or not at all.
 ///
 /// # Errors
-/// Class configuration.
+/// Kind configuration.
 pub fn write_private(path: &Path, text: &str) -> Result<()> {
     let failed =
         |e: &dyn fmt::Display| Error::config(format!("cannot write `{}`: {e}", path.display()));
@@ -167,7 +166,7 @@ pub fn write_private(path: &Path, text: &str) -> Result<()> {
 /// wrote. Its folder is made and locked, because the file itself comes and goes.
 ///
 /// # Errors
-/// Class configuration.
+/// Kind configuration.
 pub fn lock_beside(path: &Path) -> Result<Option<File>> {
     let Some(folder) = open_folder_of(path)? else {
         return Ok(None);
@@ -179,7 +178,7 @@ pub fn lock_beside(path: &Path) -> Result<Option<File>> {
 /// As [`lock_beside`], without waiting for the other command.
 ///
 /// # Errors
-/// Class locked while another command has it; class configuration.
+/// Kind locked while another command has it; class configuration.
 pub fn try_lock_beside(path: &Path) -> Result<Option<File>> {
     let Some(folder) = open_folder_of(path)? else {
         return Ok(None);
@@ -221,7 +220,7 @@ fn folder_of(path: &Path) -> &Path {
 /// Whether [`write_private`] could write a file; nothing but its folder is made.
 ///
 /// # Errors
-/// Class configuration.
+/// Kind configuration.
 pub fn writable_beside(path: &Path) -> Result<()> {
     let folder = folder_of(path);
     private_folder(folder)?;
@@ -290,7 +289,7 @@ mod tests {
             let error = place.read(&environment, "it").unwrap_err();
             assert_eq!(
                 error.hint(),
-                Some(format!("chmod 600 '{}'", path.display()).as_str())
+                Some(format!("chmod 600 '{}'", path.display()))
             );
             assert!(error.to_string().contains(&format!("{mode:04o}")));
         }

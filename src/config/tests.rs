@@ -23,7 +23,7 @@ fn with_store(store: &str) -> Flags {
 #[test]
 fn flags_win_over_the_environment_it_over_the_file_and_it_over_defaults() {
     let store = |config: Config| {
-        let value = config.value(&keys::STORE, None).unwrap();
+        let value = config.value(&settings::STORE, None).unwrap();
         (config.settings().unwrap().store, value.origin)
     };
     let none = Config::of(Flags::default(), Environment::default()).unwrap();
@@ -120,8 +120,8 @@ fn variables_of_a_connection_do_not_reach_the_others() {
     let config = config(Flags::default(), &KEYS, TWO);
     assert_eq!(config.connections().unwrap(), ["acme", "globex"]);
     assert_eq!(
-        config.one_connection().err().unwrap().class(),
-        crate::error::Class::Usage
+        config.one_connection().err().unwrap().kind(),
+        crate::error::ErrorKind::Usage
     );
     let acme = config.confluent("acme").unwrap();
     assert_eq!((acme.key.as_str(), acme.secret.expose_secret()), ("a", "b"));
@@ -177,7 +177,7 @@ fn the_readme_has_every_setting_as_it_is() {
         "" => String::new(),
         text => format!("`{text}`"),
     };
-    for key in keys::ALL {
+    for key in settings::ALL {
         let row = format!(
             "| `{}` | {} | {} | {} |",
             key.path(None),
@@ -237,7 +237,7 @@ fn defaults_are_those_of_the_clients_and_of_the_engine() {
 #[test]
 fn every_default_is_what_its_setting_may_be() {
     let config = Config::of(Flags::default(), Environment::default()).unwrap();
-    for key in keys::ALL {
+    for key in settings::ALL {
         if let Some(value) = config.value(key, Some("confluent")) {
             value.check().unwrap();
         }

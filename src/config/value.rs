@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::keys::{Key, Kind};
+use crate::config::settings::{Key, Kind};
 use crate::error::{Error, Result};
 
 const A_YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -141,7 +141,7 @@ impl Value {
     /// Whether it is what its setting may be.
     ///
     /// # Errors
-    /// Class configuration, naming who said so and what it should be.
+    /// Kind configuration, naming who said so and what it should be.
     pub fn check(&self) -> Result<()> {
         match self.key.kind {
             Kind::Whole { .. } => self.whole().map(|_| ()),

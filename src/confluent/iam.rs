@@ -6,8 +6,8 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::client::{Client, Failure};
-use super::pages;
+use crate::confluent::client::{Client, RequestError};
+use crate::confluent::lists;
 
 /// The role that IAM takes.
 const RIGHT: &str = "OrganizationAdmin";
@@ -114,13 +114,16 @@ impl<'c> Iam<'c> {
     }
 
     /// The organizations that the key sees.
-    pub async fn organizations(&self) -> Result<Vec<Organization>, Failure> {
+    pub async fn organizations(&self) -> Result<Vec<Organization>, RequestError> {
         self.list("organizations", &["org", "v2", "organizations"], &[])
             .await
     }
 
     /// The service account of that name.
-    pub async fn service_account(&self, name: &str) -> Result<Option<ServiceAccount>, Failure> {
+    pub async fn service_account(
+        &self,
+        name: &str,
+    ) -> Result<Option<ServiceAccount>, RequestError> {
         let asked = format!("the service account `{name}`");
         let query = [("display_name", name)];
         let found: Vec<ServiceAccount> = self
@@ -132,7 +135,7 @@ impl<'c> Iam<'c> {
     }
 
     /// Makes a service account.
-    pub async fn make_service_account(&self, name: &str) -> Result<ServiceAccount, Failure> {
+    pub async fn make_service_account(&self, name: &str) -> Result<ServiceAccount, RequestError> {
         let asked = format!("making the service account `{name}`");
         let body = json!({
             "display_name": name,
@@ -153,7 +156,7 @@ impl<'c> Iam<'c> {
         account: &str,
         role: &str,
         organization: &Organization,
-    ) -> Result<Option<RoleBinding>, Failure> {
+    ) -> Result<Option<RoleBinding>, RequestError> {
         let asked = format!("the role {role} of {account}");
         let (principal, crn) = (principal(account), organization.crn());
         let query = [
@@ -173,7 +176,7 @@ impl<'c> Iam<'c> {
         account: &str,
         role: &str,
         organization: &Organization,
-    ) -> Result<RoleBinding, Failure> {
+    ) -> Result<RoleBinding, RequestError> {
         let asked = format!("binding the role {role} to {account}");
         let body = json!({
             "principal": principal(account),
@@ -190,25 +193,25 @@ impl<'c> Iam<'c> {
     }
 
     /// The Cloud API keys of an owner.
-    pub async fn api_keys(&self, owner: &str) -> Result<Vec<ApiKey>, Failure> {
+    pub async fn api_keys(&self, owner: &str) -> Result<Vec<ApiKey>, RequestError> {
         let asked = format!("API keys of {owner}");
         let query = [("spec.owner", owner), ("spec.resource", CLOUD)];
         self.list(&asked, &["iam", "v2", "api-keys"], &query).await
     }
 
     /// An API key; `None` when there is none such.
-    pub async fn api_key(&self, key: &str) -> Result<Option<ApiKey>, Failure> {
+    pub async fn api_key(&self, key: &str) -> Result<Option<ApiKey>, RequestError> {
         let (asked, path) = ("the API key", ["iam", "v2", "api-keys", key]);
         self.tell("GET", &path, &[], None);
         match self.client.get(asked, &path, &[], RIGHT).await {
-            Ok(answer) => pages::read(asked, answer).map(Some),
+            Ok(answer) => lists::read(asked, answer).map(Some),
             Err(failure) if failure.status.is_some_and(|s| s.as_u16() == 404) => Ok(None),
             Err(failure) => Err(failure),
         }
     }
 
     /// Makes a Cloud API key; its secret is in this answer and in no other.
-    pub async fn make_api_key(&self, owner: &str, name: &str) -> Result<ApiKey, Failure> {
+    pub async fn make_api_key(&self, owner: &str, name: &str) -> Result<ApiKey, RequestError> {
         let asked = format!("making a Cloud API key of {owner}");
         let body = json!({
             "spec": {
@@ -228,20 +231,20 @@ impl<'c> Iam<'c> {
     }
 
     /// Deletes an API key; one that is not there is no error.
-    pub async fn delete_api_key(&self, key: &str) -> Result<(), Failure> {
+    pub async fn delete_api_key(&self, key: &str) -> Result<(), RequestError> {
         self.delete("deleting the API key", &["iam", "v2", "api-keys", key])
             .await
     }
 
     /// Takes a role away; one that is not bound is no error.
-    pub async fn delete_role_binding(&self, id: &str) -> Result<(), Failure> {
+    pub async fn delete_role_binding(&self, id: &str) -> Result<(), RequestError> {
         let asked = format!("deleting the role binding {id}");
         self.delete(&asked, &["iam", "v2", "role-bindings", id])
             .await
     }
 
     /// Deletes a service account with its keys and roles; one that is not there is no error.
-    pub async fn delete_service_account(&self, id: &str) -> Result<(), Failure> {
+    pub async fn delete_service_account(&self, id: &str) -> Result<(), RequestError> {
         let asked = format!("deleting the service account {id}");
         self.delete(&asked, &["iam", "v2", "service-accounts", id])
             .await
@@ -252,13 +255,13 @@ impl<'c> Iam<'c> {
         asked: &str,
         path: &[&str],
         query: &[(&str, &str)],
-    ) -> Result<Vec<T>, Failure> {
+    ) -> Result<Vec<T>, RequestError> {
         self.tell("GET", path, query, None);
         // What a dry run did not make has nothing yet.
         if self.is_dry() && query.iter().any(|(_, value)| value.ends_with(NEW)) {
             return Ok(Vec::new());
         }
-        pages::all(self.client, asked, path, query, RIGHT).await
+        lists::all(self.client, asked, path, query, RIGHT).await
     }
 
     async fn make<T: serde::de::DeserializeOwned>(
@@ -267,16 +270,16 @@ impl<'c> Iam<'c> {
         path: &[&str],
         body: &Value,
         placeholder: &str,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, RequestError> {
         self.tell("POST", path, &[], Some(body));
         let answer = match self.dry {
             Some(_) => json!({ "id": placeholder }),
             None => self.client.post(asked, path, body, RIGHT).await?,
         };
-        pages::read(asked, answer)
+        lists::read(asked, answer)
     }
 
-    async fn delete(&self, asked: &str, path: &[&str]) -> Result<(), Failure> {
+    async fn delete(&self, asked: &str, path: &[&str]) -> Result<(), RequestError> {
         self.tell("DELETE", path, &[], None);
         match self.dry {
             Some(_) => Ok(()),

@@ -1,10 +1,8 @@
 //! The source: Confluent Cloud's Costs API, and its neighbours for set-up and names (docs: Cloud API reference).
 
-pub mod answer;
 pub mod client;
-pub mod decode;
+pub mod costs;
+pub mod error_response;
 pub mod iam;
 pub mod inventory;
-pub mod page;
-pub mod pages;
-pub mod windows;
+pub mod lists;

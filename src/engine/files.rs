@@ -24,7 +24,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use object_store::ObjectStore;
 
-use crate::confluent::windows::BillingPeriod;
+use crate::billing_period::BillingPeriod;
 use crate::error::Error;
 use crate::store::Store;
 use crate::store::tables::PARTITIONS;

@@ -21,8 +21,8 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
-use self::join_guard::JoinGuard;
-use self::rounding_casts::RoundingCasts;
+use crate::engine::join_guard::JoinGuard;
+use crate::engine::rounding_casts::RoundingCasts;
 use crate::error::{Error, Result};
 use crate::store::Store;
 
@@ -51,7 +51,7 @@ impl Default for Limits {
 /// A session over a store, with the product's functions and no tables yet.
 ///
 /// # Errors
-/// Class bug, when the engine refuses its settings.
+/// Kind bug, when the engine refuses its settings.
 pub fn session(store: &Store, limits: Limits) -> Result<SessionContext> {
     let mut config = SessionConfig::new()
         .with_target_partitions(limits.partitions)

@@ -14,7 +14,7 @@ use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, lit};
 use datafusion::optimizer::AnalyzerRule;
 
-use super::functions;
+use crate::engine::functions;
 
 /// Writes the rounding into every cast of a decimal to fewer digits.
 #[derive(Debug)]

@@ -1,9 +1,9 @@
 //! What the HTTP clients of Confluent and CloudZero share: where credentials may be sent, when to ask
 //! again ([`retry`]), how it can fail ([`failure`]), and how to show what a server said ([`words`]).
 
-pub mod failure;
+pub mod request_error;
 pub mod retry;
-pub mod words;
+pub mod sanitize;
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use reqwest::redirect;
 use url::{Host, Url};
 
 use crate::error::{Error, Result};
-use words::{Cleaner, root};
+use crate::http::sanitize::{Sanitizer, root};
 
 /// The root of a service's API, and how people configure it.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +51,7 @@ impl Endpoint<'_> {
     /// A client for it, which follows no redirects, as they could lead credentials elsewhere.
     ///
     /// # Errors
-    /// Class configuration, when it is not https (plain http is for this computer only).
+    /// Kind configuration, when it is not https (plain http is for this computer only).
     pub fn client(&self, timeouts: Timeouts) -> Result<reqwest::Client> {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("billstream/", env!("CARGO_PKG_VERSION")))
@@ -111,7 +111,7 @@ impl Endpoint<'_> {
 
 impl Timeouts {
     /// What broke a request to `endpoint`, without its address.
-    pub fn cause(&self, error: &reqwest::Error, endpoint: &Url, cleaner: &Cleaner) -> String {
+    pub fn cause(&self, error: &reqwest::Error, endpoint: &Url, cleaner: &Sanitizer) -> String {
         let root = cleaner.clean(&root(error)).unwrap_or_default();
         if error.is_timeout() && error.is_connect() {
             format!("no connection within {:?}", self.connect)

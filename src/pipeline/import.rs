@@ -5,18 +5,18 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use reqwest::StatusCode;
 
-use super::deliver::{self, Wish};
-use super::due::{self, UpTo};
-use super::months::{self, Selection};
-use super::publish::{self, Tables};
-use super::pull::{self, Pulled};
-use super::summary::{PeriodSummary, Status, Summary};
-use super::window::plain;
-use super::{Job, Stage};
-use super::{check, transform};
-use crate::confluent::client::{Client, Failure};
-use crate::confluent::windows::BillingPeriod;
-use crate::error::{Class, Error, Result};
+use crate::billing_period::BillingPeriod;
+use crate::confluent::client::{Client, RequestError};
+use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::deliver::{self, Wish};
+use crate::pipeline::publish::{self, Tables};
+use crate::pipeline::pull::window::plain;
+use crate::pipeline::pull::{self, Pulled};
+use crate::pipeline::select::pending::{self, UpTo};
+use crate::pipeline::select::{self, Selection};
+use crate::pipeline::summary::{PeriodSummary, Status, Summary};
+use crate::pipeline::transform::check;
+use crate::pipeline::{RunContext, Stage, transform};
 use crate::store::runs;
 
 /// What an import may and should do.
@@ -49,7 +49,7 @@ impl Options {
 ///
 /// # Errors
 /// Only what concerns the whole run; a month's own error is in the summary.
-pub async fn import(job: &Job, client: &Arc<Client>, options: &Options) -> Result<Summary> {
+pub async fn import(job: &RunContext, client: &Arc<Client>, options: &Options) -> Result<Summary> {
     let today = (job.clock)().date_naive();
     let mut tables = Tables::open(job).await?;
     let selected = select(job, &tables, options, today).await?;
@@ -62,7 +62,7 @@ pub async fn import(job: &Job, client: &Arc<Client>, options: &Options) -> Resul
         periods: Vec::new(),
         errors: Vec::new(),
     };
-    let oldest = months::pullable(today).first().copied();
+    let oldest = select::pullable(today).first().copied();
     let mut options = options.clone();
     let mut stopped = false;
     for period in selected {
@@ -75,7 +75,7 @@ pub async fn import(job: &Job, client: &Arc<Client>, options: &Options) -> Resul
         match one_month(job, client, &options, &mut tables, period).await {
             Ok((month, errors)) => {
                 // Each later month would wait for the same in vain; the next run delivers them.
-                options.no_deliver |= errors.iter().any(|e| stops_the_run(e.class()));
+                options.no_deliver |= errors.iter().any(|e| stops_the_run(e.kind()));
                 summary.periods.push(month);
                 summary
                     .errors
@@ -88,7 +88,7 @@ pub async fn import(job: &Job, client: &Arc<Client>, options: &Options) -> Resul
                     tracing::warn!(%period, error = %failure.error, "Confluent refuses the oldest month; it is skipped.");
                     continue;
                 }
-                stopped = stops_the_run(failure.error.class());
+                stopped = stops_the_run(failure.error.kind());
                 let failed = PeriodSummary::new(&job.connection, period, Status::Failed);
                 summary.periods.push(failed);
                 summary.errors.push((period, failure.error));
@@ -105,7 +105,7 @@ pub async fn import(job: &Job, client: &Arc<Client>, options: &Options) -> Resul
 /// Delivers published months that an earlier run did not get to their targets. They are settled, so
 /// nothing of them is pulled again.
 async fn deliver_the_rest(
-    job: &Job,
+    job: &RunContext,
     options: &Options,
     tables: &Tables,
     summary: &mut Summary,
@@ -117,9 +117,9 @@ async fn deliver_the_rest(
         let mut done = summary.periods.iter().filter(|m| went_through(m));
         done.all(|m| m.billing_period != *period)
     });
-    for period in due::due(job, tables, published, UpTo::Delivery).await? {
+    for period in pending::due(job, tables, published, UpTo::Delivery).await? {
         let deliveries = deliver::deliver(job, tables, period, options.wish()).await;
-        let stopped = deliveries.errors.iter().any(|e| stops_the_run(e.class()));
+        let stopped = deliveries.errors.iter().any(|e| stops_the_run(e.kind()));
         let errors = deliveries.errors.into_iter().map(|e| (period, e));
         summary.errors.extend(errors);
         let known = summary
@@ -146,42 +146,42 @@ async fn deliver_the_rest(
 }
 
 /// Errors that every later month would meet too.
-fn stops_the_run(class: Class) -> bool {
+fn stops_the_run(class: ErrorKind) -> bool {
     matches!(
         class,
-        Class::Config | Class::Remote | Class::Locked | Class::Bug
+        ErrorKind::Config | ErrorKind::Remote | ErrorKind::Locked | ErrorKind::Bug
     )
 }
 
 async fn select(
-    job: &Job,
+    job: &RunContext,
     tables: &Tables,
     options: &Options,
     today: NaiveDate,
 ) -> Result<Vec<BillingPeriod>> {
     match &options.months {
         Selection::Named(named) => {
-            months::refuse_unpullable(named, today)?;
+            select::refuse_unpullable(named, today)?;
             Ok(named.clone())
         }
-        Selection::All => Ok(months::pullable(today)),
+        Selection::All => Ok(select::pullable(today)),
         Selection::Due => {
             let up_to = match options.pull_only {
                 true => UpTo::Costs,
                 false => UpTo::LineItems,
             };
-            due::due(job, tables, months::pullable(today), up_to).await
+            pending::due(job, tables, select::pullable(today), up_to).await
         }
     }
 }
 
 async fn one_month(
-    job: &Job,
+    job: &RunContext,
     client: &Arc<Client>,
     options: &Options,
     tables: &mut Tables,
     period: BillingPeriod,
-) -> std::result::Result<(PeriodSummary, Vec<Error>), Failure> {
+) -> std::result::Result<(PeriodSummary, Vec<Error>), RequestError> {
     let published = tables.month(job, period).await.map_err(plain)?;
     let stage = Stage::begin("pull");
     let pulled = pull::pull(job, client, period, &published.costs).await?;
@@ -195,7 +195,7 @@ async fn one_month(
 /// Goes on with a pulled month: publishes and delivers it, or leaves everything as it was. The errors
 /// are those of targets.
 async fn month_pulled(
-    job: &Job,
+    job: &RunContext,
     options: &Options,
     tables: &mut Tables,
     period: BillingPeriod,
@@ -204,7 +204,7 @@ async fn month_pulled(
 ) -> Result<(PeriodSummary, Vec<Error>)> {
     let mut summary = PeriodSummary::new(&job.connection, period, Status::Published)
         .with_sums(&pulled.totals.sum()?);
-    summary.covered_until = months::covered_until(period, pulled.pulled_at);
+    summary.covered_until = select::covered_until(period, pulled.pulled_at);
     summary.oddities = pulled.oddities;
     summary.resumed = pulled.resumed as u64;
     summary.received = summary.costs;
@@ -236,7 +236,7 @@ async fn month_pulled(
 
 /// Transforms, checks and commits a month, unless it is unchanged or a dry run.
 async fn replace_month(
-    job: &Job,
+    job: &RunContext,
     options: &Options,
     tables: &mut Tables,
     published: &publish::PublishedMonth,
@@ -252,7 +252,7 @@ async fn replace_month(
         true => None,
         false => Some(tables.facts(job, period, &source.files).await?),
     };
-    // Facts alone do not change a month that is settled.
+    // ResourceAttributes alone do not change a month that is settled.
     let settled = runs::month_state(&job.store, &job.connection, period)
         .await?
         .settled;

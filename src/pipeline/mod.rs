@@ -5,33 +5,22 @@
 //! takes, [`targets`] where it delivers to, [`import`] is all of it, and [`verify`] compares what came
 //! of it.
 
-pub mod check;
 pub mod deliver;
-pub mod delivery;
-pub mod due;
 pub mod enrich;
-pub mod facts;
-pub mod health;
 pub mod import;
-pub mod inputs;
-pub mod months;
 pub mod publish;
 pub mod pull;
-pub mod restore;
-pub mod stored;
+pub mod select;
 pub mod summary;
-pub mod tags;
-pub mod targets;
 pub mod transform;
 pub mod verify;
-pub mod window;
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-
+use crate::clock::Clock;
 use crate::engine::Limits;
 use crate::engine::sql_files::SqlFiles;
+use crate::pipeline::deliver::destinations;
 use crate::store::Store;
 
 /// Logs how long a stage took when it ends, and gives back the memory that it freed.
@@ -47,19 +36,16 @@ impl Drop for Stage {
     fn drop(&mut self) {
         let millis = self.1.elapsed().as_millis() as u64;
         tracing::debug!(stage = self.0, millis, "A stage ended.");
-        crate::memory::give_back();
+        crate::heap::trim_heap();
     }
 }
-
-/// Tells the time: the computer's, or a fixed one in tests.
-pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 /// Hears what a run is doing, in a few words, often.
 pub type Progress = Arc<dyn Fn(String) + Send + Sync>;
 
 /// What every stage of a run needs.
 #[derive(Clone)]
-pub struct Job {
+pub struct RunContext {
     /// The name of the run.
     pub run: String,
     /// Where everything lies.
@@ -81,7 +67,7 @@ pub struct Job {
     /// Days after a month's end from which a successful pull settles it.
     pub settle_days: u64,
     /// Where it delivers to.
-    pub targets: targets::Targets,
+    pub targets: destinations::Targets,
     /// The time.
     pub clock: Clock,
     /// Who hears of progress.

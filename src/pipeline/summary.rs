@@ -3,12 +3,12 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
-use super::delivery::Delivery;
-use crate::confluent::decode::Oddities;
-use crate::confluent::windows::BillingPeriod;
+use crate::billing_period::BillingPeriod;
+use crate::confluent::costs::decode::DataQualityCounts;
+use crate::control_totals::CostTotals;
 use crate::decimal;
-use crate::error::{Class, Error};
-use crate::totals::Sums;
+use crate::error::{Error, ErrorKind};
+use crate::pipeline::deliver::delivery::Delivery;
 
 /// How a month came out of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -58,7 +58,7 @@ pub struct PeriodSummary {
     pub deliveries: Vec<Delivery>,
     /// What was tolerated in it.
     #[serde(skip)]
-    pub oddities: Oddities,
+    pub oddities: DataQualityCounts,
     /// Windows taken over from a pull that was cut off.
     #[serde(skip)]
     pub resumed: u64,
@@ -89,7 +89,7 @@ impl PeriodSummary {
             digest: None,
             covered_until: None,
             deliveries: Vec::new(),
-            oddities: Oddities::default(),
+            oddities: DataQualityCounts::default(),
             resumed: 0,
             received: 0,
             older_facts: false,
@@ -98,7 +98,7 @@ impl PeriodSummary {
     }
 
     /// With the amounts of `sums`.
-    pub fn with_sums(mut self, sums: &Sums) -> Self {
+    pub fn with_sums(mut self, sums: &CostTotals) -> Self {
         self.costs = sums.costs;
         self.original_amount = decimal::plain(sums.original);
         self.discount_amount = decimal::plain(sums.discount());
@@ -124,9 +124,9 @@ impl Summary {
     ///
     /// A failed check decides over everything else. Any other error gives its own class when no
     /// month came through, and `Partial` when some did; so does a month that is held.
-    pub fn class(&self) -> Option<Class> {
-        let classes = || self.errors.iter().map(|(_, error)| error.class());
-        let failed_check = [Class::Reconcile, Class::Data]
+    pub fn kind(&self) -> Option<ErrorKind> {
+        let classes = || self.errors.iter().map(|(_, error)| error.kind());
+        let failed_check = [ErrorKind::Reconcile, ErrorKind::Data]
             .into_iter()
             .find(|class| classes().any(|c| c == *class));
         if failed_check.is_some() {
@@ -135,12 +135,12 @@ impl Summary {
         let through = |p: &PeriodSummary| !matches!(p.status, Status::Failed | Status::Held);
         match classes().next() {
             Some(class) if !self.periods.iter().any(through) => Some(class),
-            Some(_) => Some(Class::Partial),
+            Some(_) => Some(ErrorKind::Partial),
             None => self
                 .periods
                 .iter()
                 .any(|p| p.status == Status::Held)
-                .then_some(Class::Partial),
+                .then_some(ErrorKind::Partial),
         }
     }
 }

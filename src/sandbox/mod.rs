@@ -28,38 +28,19 @@
 //! apart, `faults` and `sabotage` break answers, `server` holds the connections. `cloudzero` is the
 //! other API.
 
-mod access;
-mod answers;
-mod area;
-mod body;
-mod bulk;
-mod call;
-mod catalogue;
-mod cloudzero;
-mod control;
-mod costs;
-mod day;
-mod exact;
-mod faults;
-mod history;
-mod iam;
-mod inventory;
-mod list;
-mod meter;
-mod oddities;
-mod organization;
-mod random;
-mod resource;
-mod sabotage;
-mod server;
-mod state;
+pub(crate) mod cloudzero;
+pub mod confluent;
+pub mod data;
+pub(crate) mod faults;
+pub(crate) mod server;
 #[cfg(test)]
 mod tests;
-mod window;
 
-pub use cloudzero::{Bucket, DEFAULT_BUCKET_ID, DEFAULT_CLOUDZERO_KEY, DEFAULT_STREAM_ID};
-pub use faults::Fault;
-pub use server::serve;
+pub use crate::sandbox::cloudzero::{
+    Bucket, DEFAULT_BUCKET_ID, DEFAULT_CLOUDZERO_KEY, DEFAULT_STREAM_ID,
+};
+pub use crate::sandbox::faults::Fault;
+pub use crate::sandbox::server::serve;
 
 use chrono::{NaiveDate, Utc};
 use secrecy::SecretString;

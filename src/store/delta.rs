@@ -17,9 +17,9 @@ use deltalake::{DeltaTable, DeltaTableError};
 use futures::TryStreamExt;
 use object_store::prefix::PrefixStore;
 
-use super::writer::DataFile;
-use super::{Store, stats};
 use crate::error::{Error, Result};
+use crate::store::writer::DataFile;
+use crate::store::{Store, stats};
 
 /// The key of the file tag, and the prefix of the commit's own keys.
 pub const TAG: &str = "billstream";
@@ -128,7 +128,7 @@ impl Delta {
     /// Opens a table as it was at a version, or `None` when it was never created.
     ///
     /// # Errors
-    /// Class usage, for a version that there never was.
+    /// Kind usage, for a version that there never was.
     pub async fn open_at(store: &Store, layout: Layout, version: u64) -> Result<Option<Delta>> {
         let Some(mut delta) = Delta::open(store, layout).await? else {
             return Ok(None);

@@ -15,8 +15,8 @@ use object_store::{ObjectStore, PutMode, PutOptions, UpdateVersion};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
-use super::Store;
 use crate::error::{Error, Result};
+use crate::store::Store;
 
 const LIFETIME: Duration = Duration::from_secs(300);
 const RENEWAL: Duration = Duration::from_secs(60);
@@ -53,7 +53,7 @@ impl Lease {
     /// Takes the lease of a connection for a run.
     ///
     /// # Errors
-    /// Class locked when another run holds it.
+    /// Kind locked when another run holds it.
     pub async fn take(store: &Store, connection: &str, run: &str) -> Result<Lease> {
         let name = format!("runs/leases/{connection}");
         let held = match store.local() {
@@ -205,7 +205,7 @@ mod tests {
         let store = Store::open(&folder.path().display().to_string()).unwrap();
         let first = Lease::take(&store, "acme", "run-1").await.unwrap();
         let refused = Lease::take(&store, "acme", "run-2").await.err().unwrap();
-        assert_eq!(refused.class(), crate::error::Class::Locked);
+        assert_eq!(refused.kind(), crate::error::ErrorKind::Locked);
         Lease::take(&store, "other", "run-3").await.unwrap();
         first.release().await.unwrap();
         Lease::take(&store, "acme", "run-4").await.unwrap();

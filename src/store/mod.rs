@@ -11,8 +11,8 @@
 //! The Delta log decides which Parquet files are current; the files themselves are written and
 //! scanned by this crate, because delta-rs' own scan and decimal statistics return wrong rows.
 
-pub mod connections;
 mod delta;
+pub mod destinations;
 pub mod lease;
 pub mod remote;
 pub mod resources;
@@ -20,7 +20,6 @@ pub mod runs;
 pub mod staging;
 mod stats;
 pub mod tables;
-pub mod targets;
 pub mod writer;
 
 use std::path::{Path as FsPath, PathBuf};
@@ -34,8 +33,8 @@ use object_store::{
 };
 use url::Url;
 
-use self::remote::S3_CREDENTIALS;
 use crate::error::{Error, Result};
+use crate::store::remote::S3_CREDENTIALS;
 
 /// An opened store.
 #[derive(Debug, Clone)]
@@ -53,7 +52,7 @@ impl Store {
     /// S3 takes credentials, region and endpoint from the standard `AWS_…` environment variables.
     ///
     /// # Errors
-    /// Class configuration, for a URL of another kind or an unusable folder.
+    /// Kind configuration, for a URL of another kind or an unusable folder.
     pub fn open(location: &str) -> Result<Store> {
         match Url::parse(location) {
             Ok(url) if url.scheme() == "s3" => Store::open_s3(url),
@@ -199,7 +198,7 @@ impl Store {
     /// and the replacement is an atomic rename.
     ///
     /// # Errors
-    /// Class locked when another writer was first.
+    /// Kind locked when another writer was first.
     pub async fn put_if_unchanged(
         &self,
         relative: &str,
@@ -383,7 +382,7 @@ mod tests {
             .put_if_unchanged("m", "2".into(), None)
             .await
             .unwrap_err();
-        assert_eq!(error.class(), crate::error::Class::Locked);
+        assert_eq!(error.kind(), crate::error::ErrorKind::Locked);
     }
 
     #[test]

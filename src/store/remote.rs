@@ -21,10 +21,10 @@ pub const S3_CREDENTIALS: &str = "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY a
 
 /// The object store of a URL: the bucket, container, host or file system, whose paths start at its root.
 ///
-/// Known are `file`, `s3`, `gs`, `az` (and `abfs`, `abfss`), and `https`, from which one can only read.
+/// ConnectionState are `file`, `s3`, `gs`, `az` (and `abfs`, `abfss`), and `https`, from which one can only read.
 ///
 /// # Errors
-/// Class configuration, for another scheme or credentials that are no good.
+/// Kind configuration, for another scheme or credentials that are no good.
 pub fn object_store(url: &Url) -> Result<Arc<dyn ObjectStore>> {
     let place = format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default());
     if !url.username().is_empty() || url.password().is_some() {
@@ -104,7 +104,7 @@ fn retries() -> RetryConfig {
 /// A path or URL as a URL; a path is taken from the working folder.
 ///
 /// # Errors
-/// Class configuration, for what is neither.
+/// Kind configuration, for what is neither.
 pub fn url_of(location: &str) -> Result<Url> {
     if location.contains("://") {
         return Url::parse(location)

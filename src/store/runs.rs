@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::Store;
-use crate::confluent::windows::BillingPeriod;
+use crate::billing_period::BillingPeriod;
 use crate::error::{Error, Result};
+use crate::store::Store;
 
 /// What is known of a connection's month besides its tables.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -3,11 +3,11 @@
 //! A mark, an empty object of the file's name, comes before the file. So whatever a run that died
 //! left behind is found: taken over, or swept away.
 
-use super::Store;
-use super::tables::partition;
-use super::writer::DataFile;
-use crate::confluent::windows::BillingPeriod;
+use crate::billing_period::BillingPeriod;
 use crate::error::Result;
+use crate::store::Store;
+use crate::store::tables::partition;
+use crate::store::writer::DataFile;
 
 /// The staged files of a month in one table.
 #[derive(Clone)]

@@ -5,7 +5,7 @@
 use chrono::{DateTime, NaiveDate, TimeDelta};
 use serde_json::{Value, json};
 
-use super::writer::{DataFile, start_column};
+use crate::store::writer::{DataFile, start_column};
 
 /// The statistics of a file, as JSON in Delta's form.
 pub fn of(table: &str, file: &DataFile) -> String {
@@ -67,7 +67,11 @@ mod tests {
             ("line_items", (1_790_812_800_000_000, 1_793_404_800_000_000)),
         ] {
             let text = of(table, &file(Some(span)));
-            assert_eq!(super::span(table, &text), Some(span), "{text}");
+            assert_eq!(
+                crate::store::stats::span(table, &text),
+                Some(span),
+                "{text}"
+            );
         }
         assert_eq!(of("costs", &file(None)), r#"{"numRecords":3}"#);
         assert_eq!(

@@ -9,11 +9,11 @@ use chrono::{DateTime, Utc};
 use deltalake::kernel::CommitInfo;
 use serde::{Deserialize, Serialize};
 
-use super::Store;
-use super::delta::{Current, Delta, Layout, TAG};
-use super::writer::DataFile;
-use crate::confluent::windows::BillingPeriod;
+use crate::billing_period::BillingPeriod;
 use crate::error::{Error, Result};
+use crate::store::Store;
+use crate::store::delta::{Current, Delta, Layout, TAG};
+use crate::store::writer::DataFile;
 
 /// The partition columns of both tables.
 pub const PARTITIONS: [&str; 2] = ["connection", "billing_period"];
@@ -143,7 +143,7 @@ impl Table {
     /// Opens a table as it was at a version, or `None` when it was never created.
     ///
     /// # Errors
-    /// Class usage, for a version that there never was.
+    /// Kind usage, for a version that there never was.
     pub async fn open_at(store: &Store, name: &'static str, version: u64) -> Result<Option<Table>> {
         let delta = Delta::open_at(store, layout(name), version).await?;
         Ok(delta.map(|delta| Table::of(store, name, delta)))
@@ -206,7 +206,7 @@ impl Table {
     /// which is returned.
     ///
     /// # Errors
-    /// Class locked when another run replaced the same month since this table was opened; a bug
+    /// Kind locked when another run replaced the same month since this table was opened; a bug
     /// when there are no files, because that would empty the month.
     pub async fn replace(
         &mut self,

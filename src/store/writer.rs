@@ -16,8 +16,8 @@ use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnPath;
 use tokio::io::AsyncWriteExt;
 
-use super::Store;
 use crate::error::{Error, Result};
+use crate::store::Store;
 
 const ROW_GROUP_ROWS: usize = 65_536;
 /// What is read of a file's end to find its footer.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use billstream::billing_period::BillingPeriod;
 use billstream::cloudzero::csv;
-use billstream::confluent::decode::{Identities, SCHEMA, decode_page};
-use billstream::confluent::windows::BillingPeriod;
+use billstream::confluent::costs::decode::{Identities, SCHEMA, decode_page};
 use billstream::engine::files::FilesTable;
 use billstream::engine::{self, Limits};
 use billstream::store::Store;

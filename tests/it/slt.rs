@@ -12,7 +12,7 @@ use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use billstream::engine::sql_files::SqlFiles;
 use billstream::engine::{self, Limits};
-use billstream::explore::source;
+use billstream::query::sources;
 use billstream::store::Store;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
@@ -63,7 +63,7 @@ impl Session {
             let files = SqlFiles::load(None).unwrap();
             let raw = self.context.table_provider("source").await?;
             let mapped =
-                source::map(&self.context, raw, files.get(&self.name).unwrap(), "source").await;
+                sources::map(&self.context, raw, files.get(&self.name).unwrap(), "source").await;
             let mapped = mapped.map_err(|e| DataFusionError::Plan(e.to_string()))?;
             self.context.deregister_table("mapped")?;
             self.context.register_table("mapped", mapped)?;

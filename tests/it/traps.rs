@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
-use billstream::confluent::windows::BillingPeriod;
+use billstream::billing_period::BillingPeriod;
 use billstream::engine::files::FilesTable;
 use billstream::engine::{self, Limits};
 use billstream::store::Store;
@@ -181,7 +181,7 @@ fn file(name: &str) -> DataFile {
 }
 
 async fn table(store: &Store) -> Table {
-    let columns = billstream::confluent::decode::SCHEMA.clone();
+    let columns = billstream::confluent::costs::decode::SCHEMA.clone();
     Table::open_or_create(store, "costs", &columns)
         .await
         .unwrap()
@@ -200,7 +200,7 @@ async fn a_month_is_never_replaced_by_nothing() {
         .replace("acme", october(), &[], &mut record())
         .await
         .unwrap_err();
-    assert_eq!(error.class(), billstream::error::Class::Bug);
+    assert_eq!(error.kind(), billstream::error::ErrorKind::Bug);
     assert_eq!(
         table(&store)
             .await
@@ -234,7 +234,10 @@ async fn of_two_writers_of_a_month_from_one_version_the_second_is_refused() {
         let late = second
             .replace("acme", october(), &[file("late")], &mut record())
             .await;
-        assert_eq!(late.unwrap_err().class(), billstream::error::Class::Locked);
+        assert_eq!(
+            late.unwrap_err().kind(),
+            billstream::error::ErrorKind::Locked
+        );
         let mut now = record();
         let (files, published) = table(&store).await.month("acme", october()).await.unwrap();
         assert_eq!(files, [file(round)]);

@@ -54,7 +54,7 @@ impl Settings {
 
 /// The same settings for questions that somebody waits for, or that may go unanswered: three attempts within half
 /// a minute, if no fewer are configured.
-pub fn impatient(settings: &Settings) -> Settings {
+pub fn with_short_retries(settings: &Settings) -> Settings {
     let configured = settings.policy;
     let policy = Policy {
         max_attempts: configured.max_attempts.min(3),

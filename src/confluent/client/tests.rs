@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::error::Class;
+use crate::error::ErrorKind;
 
 const KEY: &str = "ABCDEFGH12345678";
 const SECRET: &str = "s3cr3t/with+signs==";
@@ -170,7 +170,7 @@ fn parse(text: &str) -> std::result::Result<String, BodyError> {
 }
 
 struct Run {
-    result: std::result::Result<String, Failure>,
+    result: std::result::Result<String, RequestError>,
     heads: Vec<String>,
     waits: Vec<Duration>,
     stats: Stats,
@@ -363,7 +363,7 @@ async fn a_server_that_is_not_there_is_a_remote_error() {
     let waits = Waits::default();
     let client = Client::with_timing(settings(&endpoint), waits.timing(0.0)).unwrap();
     let error = client.costs_page(october(), None, parse).await.unwrap_err();
-    assert_eq!(error.class(), Class::Remote);
+    assert_eq!(error.kind(), ErrorKind::Remote);
     assert!(
         error
             .to_string()
@@ -380,9 +380,9 @@ async fn used_up_attempts_are_a_remote_error_that_tells_all() {
         .map(|_| reply("503 Service Unavailable", "", body))
         .collect();
     let run = run(replies, 0.0, |settings| settings.policy.max_attempts = 3).await;
-    let Failure { error, status, .. } = run.result.unwrap_err();
+    let RequestError { error, status, .. } = run.result.unwrap_err();
     assert_eq!(status, Some(StatusCode::SERVICE_UNAVAILABLE));
-    assert_eq!(error.class(), Class::Remote);
+    assert_eq!(error.kind(), ErrorKind::Remote);
     assert_eq!(
         error.to_string(),
         "costs of 2026-10-01..2026-11-01, first page: gave up after 3 attempts in 1 s (no attempts \
@@ -465,7 +465,7 @@ async fn a_wait_past_the_limit_fails_at_once() {
     let limited = reply("429 Too Many Requests", "Retry-After: 3600\r\n", "");
     let run = run(vec![limited], 0.0, |_| {}).await;
     let error = run.result.unwrap_err().error;
-    assert_eq!(error.class(), Class::Remote);
+    assert_eq!(error.kind(), ErrorKind::Remote);
     assert!(
         error
             .to_string()
@@ -490,7 +490,7 @@ async fn used_up_time_ends_the_retries() {
     })
     .await;
     let error = run.result.unwrap_err().error;
-    assert_eq!(error.class(), Class::Remote);
+    assert_eq!(error.kind(), ErrorKind::Remote);
     assert!(
         error.to_string().contains("past the limit of 50 s"),
         "{error}"
@@ -505,37 +505,37 @@ async fn a_refusal_is_final_after_one_request_and_names_the_request_id() {
         (
             "400 Bad Request",
             r#"{"error_code":40001,"message":"bad dates"}"#,
-            Class::Data,
+            ErrorKind::Data,
             "bad dates",
         ),
         (
             "401 Unauthorized",
             r#"{"error":{"code":401,"message":"invalid API key: make sure you're using a Cloud API Key"}}"#,
-            Class::Config,
+            ErrorKind::Config,
             "not a Cloud API key",
         ),
-        ("402 Payment Required", "", Class::Data, "402"),
+        ("402 Payment Required", "", ErrorKind::Data, "402"),
         (
             "403 Forbidden",
             r#"{"errors":[{"detail":"no access"}]}"#,
-            Class::Config,
+            ErrorKind::Config,
             "may not read costs",
         ),
         (
             "404 Not Found",
             "<html>nginx</html>",
-            Class::Data,
+            ErrorKind::Data,
             "no costs at this address",
         ),
-        ("409 Conflict", "{}", Class::Data, "409"),
-        ("204 No Content", "", Class::Data, "204"),
+        ("409 Conflict", "{}", ErrorKind::Data, "409"),
+        ("204 No Content", "", ErrorKind::Data, "204"),
     ];
     for (status, body, class, words) in cases {
         let run = run(vec![reply(status, "", body)], 0.0, |_| {}).await;
         let failure = run.result.unwrap_err();
         assert_eq!(failure.status.unwrap().as_str(), &status[..3]);
         let error = failure.error;
-        assert_eq!(error.class(), class, "{status}");
+        assert_eq!(error.kind(), class, "{status}");
         assert!(error.to_string().contains(words), "{error}");
         assert!(error.to_string().contains("(request id req-42)"), "{error}");
         assert!(!error.to_string().contains("nginx"), "{error}");
@@ -572,7 +572,7 @@ async fn a_huge_error_body_is_not_read_to_its_end() {
         |_| {},
     )
     .await;
-    assert_eq!(run.result.unwrap_err().error.class(), Class::Data);
+    assert_eq!(run.result.unwrap_err().error.kind(), ErrorKind::Data);
 }
 
 #[tokio::test]
@@ -596,7 +596,7 @@ async fn the_request_id_of_the_body_serves_when_the_header_is_missing() {
 async fn a_wrong_page_is_final_and_names_the_request_id() {
     let run = run(vec![reply("200 OK", "", "\"wrong\"")], 0.0, |_| {}).await;
     let error = run.result.unwrap_err().error;
-    assert_eq!(error.class(), Class::Data);
+    assert_eq!(error.kind(), ErrorKind::Data);
     assert!(
         error
             .to_string()
@@ -618,7 +618,7 @@ async fn a_redirect_is_refused_and_gets_no_credentials() {
         let header = format!("Location: {}billing/v1/costs\r\n", other.endpoint);
         let run = run(vec![reply(status, &header, "")], 0.0, |_| {}).await;
         let error = run.result.unwrap_err().error;
-        assert_eq!(error.class(), Class::Data);
+        assert_eq!(error.kind(), ErrorKind::Data);
         assert!(
             error.to_string().contains("redirects to 127.0.0.1"),
             "{error}"
@@ -642,7 +642,7 @@ async fn a_page_past_the_size_limit_is_an_error_announced_or_not() {
     client.max_body = PAGE.len();
     for _ in 0..2 {
         let error = client.costs_page(october(), None, parse).await.unwrap_err();
-        assert_eq!(error.class(), Class::Data);
+        assert_eq!(error.kind(), ErrorKind::Data);
         assert!(error.to_string().contains("larger than"), "{error}");
     }
     assert!(client.costs_page(october(), None, parse).await.is_ok());
@@ -655,7 +655,7 @@ async fn a_parser_that_panics_is_a_bug_not_a_crash() {
     let client = Client::new(settings(server.endpoint.as_str())).unwrap();
     let parse = |_: &str| -> std::result::Result<(), BodyError> { panic!("scripted") };
     let error = client.costs_page(october(), None, parse).await.unwrap_err();
-    assert_eq!(error.class(), Class::Bug);
+    assert_eq!(error.kind(), ErrorKind::Bug);
 }
 
 #[tokio::test]
@@ -702,7 +702,7 @@ fn endpoints_that_would_expose_credentials_are_refused() {
     ];
     for endpoint in refused {
         let error = Client::new(settings(endpoint)).unwrap_err();
-        assert_eq!(error.class(), Class::Config, "{endpoint}");
+        assert_eq!(error.kind(), ErrorKind::Config, "{endpoint}");
         assert!(!error.to_string().contains("hunter2"));
     }
     for endpoint in [
@@ -728,7 +728,7 @@ fn credentials_that_cannot_be_sent_are_refused_unseen() {
         settings.key = key.to_owned();
         settings.secret = SecretString::from(secret);
         let error = Client::new(settings).unwrap_err();
-        assert_eq!(error.class(), Class::Config);
+        assert_eq!(error.kind(), ErrorKind::Config);
         for shown in ["pasted", "two words", SECRET] {
             assert!(!format!("{error} {error:?}").contains(shown));
         }
@@ -770,8 +770,8 @@ fn the_next_token_comes_from_the_query_only() {
         "/x#?page_token",
     ] {
         assert_eq!(
-            next_token(Some(wrong)).unwrap_err().class(),
-            Class::Data,
+            next_token(Some(wrong)).unwrap_err().kind(),
+            ErrorKind::Data,
             "{wrong}"
         );
     }
@@ -784,7 +784,7 @@ fn a_repeated_token_ends_the_pull() {
         guard.check(token).unwrap();
     }
     let error = guard.check("a").unwrap_err();
-    assert_eq!(error.class(), Class::Data);
+    assert_eq!(error.kind(), ErrorKind::Data);
     assert!(error.to_string().contains("page 4"), "{error}");
 }
 

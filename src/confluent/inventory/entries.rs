@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Kind, Resource};
+use crate::confluent::inventory::{Kind, Resource};
 
 /// An environment.
 #[derive(Deserialize)]

@@ -3,18 +3,18 @@
 use chrono::TimeDelta;
 use futures::{StreamExt, TryStreamExt};
 
-use super::super::Job;
-use super::super::delivery::{Delivery, Status, Target};
-use super::super::targets::Bucket;
-use super::Wish;
-use super::source::Published;
+use crate::billing_period::BillingPeriod;
 use crate::cloudzero::drop::{self, Files};
 use crate::cloudzero::{cbf, read_back};
-use crate::confluent::windows::BillingPeriod;
 use crate::error::{Error, Result};
+use crate::pipeline::RunContext;
+use crate::pipeline::deliver::Wish;
+use crate::pipeline::deliver::delivery::{Delivery, Status, Target};
+use crate::pipeline::deliver::destinations::Bucket;
+use crate::pipeline::deliver::source::Published;
 use crate::store::runs::{self, BucketState, Granularity, MonthState, Source};
 
-fn target(job: &Job) -> Result<&Bucket> {
+fn target(job: &RunContext) -> Result<&Bucket> {
     job.targets
         .bucket
         .as_ref()
@@ -28,7 +28,7 @@ fn delivery(bucket: &Bucket, period: BillingPeriod, status: Status) -> Delivery 
 /// Writes the month as a new drop and puts it in force, unless it is there already.
 ///
 /// # Errors
-/// Class reconcile when the files do not read back as what was published; class locked when the
+/// Kind reconcile when the files do not read back as what was published; class locked when the
 /// manifest was moved by another run. The drop before stays in force in both cases.
 pub async fn deliver(
     published: &Published<'_>,
@@ -75,9 +75,9 @@ pub async fn deliver(
     }
     let daily = source.granularity == Granularity::Daily;
     read_back::compare(&published.totals().await?, &files.totals, daily)?;
-    drop::put_in_force(&bucket.store, period, &drop_id, seen.as_ref()).await?;
+    drop::activate_drop(&bucket.store, period, &drop_id, seen.as_ref()).await?;
     made.status = Status::Delivered;
-    let drop = InForce {
+    let drop = ActiveDrop {
         drop_id,
         source: Some(source.clone()),
         size: (files.count, files.bytes),
@@ -110,7 +110,7 @@ async fn write(
 }
 
 /// A drop that the manifest names from now on.
-struct InForce {
+struct ActiveDrop {
     drop_id: String,
     source: Option<Source>,
     /// Files and bytes.
@@ -119,11 +119,11 @@ struct InForce {
 }
 
 async fn remember(
-    job: &Job,
+    job: &RunContext,
     bucket: &Bucket,
     period: BillingPeriod,
     state: &mut MonthState,
-    drop: InForce,
+    drop: ActiveDrop,
 ) -> Result<()> {
     let target = bucket.key(&job.store);
     let before = state.bucket.take().filter(|held| held.target == target);
@@ -145,9 +145,9 @@ async fn remember(
 /// Puts an earlier drop back in force, and keeps it there until the month is delivered by name.
 ///
 /// # Errors
-/// Class usage, when there is no such drop; class reconcile, when its files do not read.
-pub async fn point_back(
-    job: &Job,
+/// Kind usage, when there is no such drop; class reconcile, when its files do not read.
+pub async fn roll_back(
+    job: &RunContext,
     period: BillingPeriod,
     drop_id: &str,
     dry_run: bool,
@@ -186,7 +186,7 @@ pub async fn point_back(
 ///
 /// # Errors
 /// As [`deliver`].
-pub async fn clear(job: &Job, period: BillingPeriod, dry_run: bool) -> Result<Delivery> {
+pub async fn clear(job: &RunContext, period: BillingPeriod, dry_run: bool) -> Result<Delivery> {
     let bucket = target(job)?;
     let drop_id = drop::free_drop_id(&bucket.store, period, (job.clock)()).await?;
     if !dry_run {
@@ -203,14 +203,14 @@ pub async fn clear(job: &Job, period: BillingPeriod, dry_run: bool) -> Result<De
 }
 
 async fn put_and_pin(
-    job: &Job,
+    job: &RunContext,
     bucket: &Bucket,
     period: BillingPeriod,
     mut state: MonthState,
     drop_id: &str,
 ) -> Result<()> {
     job.targets.claim(&job.store, &job.connection).await?;
-    let drop = InForce {
+    let drop = ActiveDrop {
         drop_id: drop_id.to_string(),
         source: None,
         size: drop::size(&bucket.store, period, drop_id).await?,
@@ -220,7 +220,7 @@ async fn put_and_pin(
     // The pin comes first: it counts once the manifest names the drop, and nothing comes in between.
     remember(job, bucket, period, &mut state, drop).await?;
     let seen = seen.as_ref().map(|(_, seen)| seen);
-    drop::put_in_force(&bucket.store, period, drop_id, seen).await
+    drop::activate_drop(&bucket.store, period, drop_id, seen).await
 }
 
 /// Names of the drops of a month that are there, whether they are whole or not.
@@ -252,7 +252,7 @@ pub struct Collected {
 ///
 /// # Errors
 /// What the object store says, and a manifest that cannot be read.
-pub async fn collect(job: &Job, age: TimeDelta, dry_run: bool) -> Result<Collected> {
+pub async fn collect(job: &RunContext, age: TimeDelta, dry_run: bool) -> Result<Collected> {
     use object_store::ObjectStoreExt;
 
     let store = &target(job)?.store;

@@ -4,20 +4,22 @@
 //! [`bucket`] and [`stream`], for which [`packing`] makes bodies, are the two doors.
 
 pub mod bucket;
-pub mod packing;
+pub mod delivery;
+pub mod destinations;
+pub mod hourly_totals;
+pub mod request_batches;
 pub mod source;
 pub mod stream;
-pub mod sums;
 
-use super::delivery::{Delivery, Target};
-use super::months::Selection;
-use super::publish::Tables;
-use super::{Job, Stage};
-use crate::confluent::windows::BillingPeriod;
+use crate::billing_period::BillingPeriod;
 use crate::error::{Error, Result};
+use crate::pipeline::deliver::delivery::{Delivery, Target};
+use crate::pipeline::deliver::source::Published;
+use crate::pipeline::publish::Tables;
+use crate::pipeline::select::Selection;
+use crate::pipeline::{RunContext, Stage};
 use crate::store::runs::{self, Granularity, MonthState, Source};
 use crate::store::tables::PeriodRecord;
-use source::Published;
 
 /// What a delivery may and should do.
 #[derive(Debug, Clone, Copy, Default)]
@@ -42,7 +44,12 @@ pub struct Deliveries {
 }
 
 /// Brings the targets of a month up to its published line items. Call it with the connection's lease.
-pub async fn deliver(job: &Job, tables: &Tables, period: BillingPeriod, wish: Wish) -> Deliveries {
+pub async fn deliver(
+    job: &RunContext,
+    tables: &Tables,
+    period: BillingPeriod,
+    wish: Wish,
+) -> Deliveries {
     let mut deliveries = Deliveries::default();
     if let Err(error) = to_targets(job, tables, period, wish, &mut deliveries).await {
         deliveries.errors.push(error);
@@ -54,7 +61,7 @@ pub async fn deliver(job: &Job, tables: &Tables, period: BillingPeriod, wish: Wi
 }
 
 async fn to_targets(
-    job: &Job,
+    job: &RunContext,
     tables: &Tables,
     period: BillingPeriod,
     wish: Wish,
@@ -99,8 +106,8 @@ async fn to_targets(
 /// The targets that are configured, or the one of them that is asked for.
 ///
 /// # Errors
-/// Class configuration, when the one asked for is not configured.
-pub fn wanted(job: &Job, only: Option<Target>) -> Result<Vec<Target>> {
+/// Kind configuration, when the one asked for is not configured.
+pub fn wanted(job: &RunContext, only: Option<Target>) -> Result<Vec<Target>> {
     let configured = [
         (job.targets.bucket.is_some(), Target::Bucket),
         (job.targets.stream.is_some(), Target::Stream),
@@ -131,9 +138,9 @@ pub fn wanted(job: &Job, only: Option<Target>) -> Result<Vec<Target>> {
 /// The months that are published, of those asked for; without a selection all of them.
 ///
 /// # Errors
-/// Class usage, for a month that is not published.
+/// Kind usage, for a month that is not published.
 pub async fn published_months(
-    job: &Job,
+    job: &RunContext,
     tables: &Tables,
     selection: &Selection,
 ) -> Result<Vec<BillingPeriod>> {
@@ -164,8 +171,8 @@ pub async fn published_months(
 /// Whether any target of the month is behind its published line items.
 ///
 /// # Errors
-/// Class bug, when the hourly SQL is missing.
-pub fn is_behind(job: &Job, state: &MonthState, record: &PeriodRecord) -> Result<bool> {
+/// Kind bug, when the hourly SQL is missing.
+pub fn is_behind(job: &RunContext, state: &MonthState, record: &PeriodRecord) -> Result<bool> {
     let source = source_of(job, record)?;
     let bucket = job.targets.bucket.as_ref().is_some_and(|bucket| {
         !state.bucket.as_ref().is_some_and(|held| {
@@ -185,8 +192,8 @@ pub fn is_behind(job: &Job, state: &MonthState, record: &PeriodRecord) -> Result
 /// What a delivery of published line items is made from.
 ///
 /// # Errors
-/// Class bug, when the hourly SQL is missing.
-pub fn source_of(job: &Job, record: &PeriodRecord) -> Result<Source> {
+/// Kind bug, when the hourly SQL is missing.
+pub fn source_of(job: &RunContext, record: &PeriodRecord) -> Result<Source> {
     let granularity = job.targets.granularity;
     let sql = match granularity {
         Granularity::Daily => String::new(),

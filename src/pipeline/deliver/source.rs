@@ -8,13 +8,13 @@ use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::{Expr, lit, when};
 use datafusion::prelude::{SessionContext, coalesce, ident};
 
-use super::super::Job;
-use super::super::inputs::register;
+use crate::billing_period::BillingPeriod;
 use crate::cloudzero::cbf;
-use crate::cloudzero::read_back::{LineSums, LineTotals};
-use crate::confluent::windows::BillingPeriod;
+use crate::cloudzero::read_back::{LineItemTotals, LineItemTotalsByGroup};
 use crate::engine::{self, Limits};
 use crate::error::{Error, Result};
+use crate::pipeline::RunContext;
+use crate::pipeline::transform::inputs::register;
 use crate::store::runs::Granularity;
 use crate::store::writer::DataFile;
 
@@ -24,7 +24,7 @@ pub const HOURLY: &str = "models/hourly_line_items";
 /// A published month.
 pub struct Published<'j> {
     /// The run.
-    pub job: &'j Job,
+    pub job: &'j RunContext,
     /// The month.
     pub period: BillingPeriod,
     /// Columns of the `line_items` table: every tag that any month ever had.
@@ -46,7 +46,7 @@ impl Published<'_> {
     /// key, made legal.
     ///
     /// # Errors
-    /// Class data, for an hourly SQL that does not plan.
+    /// Kind data, for an hourly SQL that does not plan.
     pub async fn line_items(&self, files: &[DataFile], partitions: usize) -> Result<DataFrame> {
         let job = self.job;
         let what = format!("line items of {}", self.period);
@@ -68,8 +68,8 @@ impl Published<'_> {
     /// What the published line items add up to, by the groups of read-back.
     ///
     /// # Errors
-    /// Class data, as the engine says.
-    pub async fn totals(&self) -> Result<LineTotals> {
+    /// Kind data, as the engine says.
+    pub async fn totals(&self) -> Result<LineItemTotalsByGroup> {
         const SQL: &str = r#"
             select cast(date_trunc('day', cast("time/usage_start" as timestamp)) as date),
                    coalesce("lineitem/type", ''), coalesce("action/usage_type", ''),
@@ -80,7 +80,7 @@ impl Published<'_> {
         let context = self.session(&self.files, job.limits)?;
         let frame = engine::within(job.limits, what, context.sql(SQL)).await?;
         let batches = engine::within(job.limits, what, frame.collect()).await?;
-        let mut totals = LineTotals::new();
+        let mut totals = LineItemTotalsByGroup::new();
         for batch in batches {
             let text = |column: usize, row: usize| {
                 arrow::util::display::array_value_to_string(batch.column(column), row)
@@ -93,7 +93,7 @@ impl Published<'_> {
                     .value(row)
             };
             for row in 0..batch.num_rows() {
-                let sums = LineSums {
+                let sums = LineItemTotals {
                     rows: batch.column(3).as_primitive::<Int64Type>().value(row) as u64,
                     cost: sum(4, row),
                     discounted: sum(5, row),

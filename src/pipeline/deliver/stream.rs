@@ -6,21 +6,21 @@
 
 use std::time::Duration;
 
-use super::super::Job;
-use super::super::delivery::{Delivery, Status, Target};
-use super::Wish;
-use super::packing::{Bodies, Plan, emptying_row, first_hour, plan};
-use super::source::Published;
-use super::sums::{added_up, days};
-use crate::cloudzero::bodies::{MAX_BODY_BYTES, Operation, Packer};
+use crate::billing_period::BillingPeriod;
 use crate::cloudzero::client::{Client, IdempotencyKey};
-use crate::cloudzero::held::{self, Hours};
+use crate::cloudzero::request_bodies::{MAX_BODY_BYTES, Operation, RequestBatcher};
 use crate::cloudzero::stream::Stream;
-use crate::confluent::windows::BillingPeriod;
+use crate::cloudzero::stream_contents::{self, Hours};
 use crate::error::{Error, Result};
+use crate::pipeline::RunContext;
+use crate::pipeline::deliver::Wish;
+use crate::pipeline::deliver::delivery::{Delivery, Status, Target};
+use crate::pipeline::deliver::hourly_totals::{added_up, days};
+use crate::pipeline::deliver::request_batches::{Bodies, Plan, emptying_row, first_hour, plan};
+use crate::pipeline::deliver::source::Published;
 use crate::store::runs::{self, MonthState, Source, StreamState};
 
-fn target(job: &Job) -> Result<(&str, &Client)> {
+fn target(job: &RunContext) -> Result<(&str, &Client)> {
     job.targets.check_key()?;
     match (&job.targets.stream, &job.targets.api) {
         (Some(stream), Some(api)) => Ok((stream, api)),
@@ -31,7 +31,7 @@ fn target(job: &Job) -> Result<(&str, &Client)> {
 /// Sends the month, unless CloudZero holds it already.
 ///
 /// # Errors
-/// Class data, for a month that the stream does not take; as [`Client::post`] for requests. What was
+/// Kind data, for a month that the stream does not take; as [`Client::post`] for requests. What was
 /// sent stays, and the next run sends all of it again.
 pub async fn deliver(
     published: &Published<'_>,
@@ -57,7 +57,7 @@ pub async fn deliver(
     let acknowledged = sent.filter(|sent| sent.source == *source && sent.acknowledged_at.is_some());
     if let Some(sent) = acknowledged {
         (job.progress)(format!("{period}: comparing with CloudZero's stream"));
-        if held::equal(&hours, &stream.held(period).await?) {
+        if stream_contents::equal(&hours, &stream.held(period).await?) {
             if sent.closed_at.is_none() && !wish.dry_run {
                 close(job, period, state).await?;
                 made.status = Status::Delivered;
@@ -103,7 +103,7 @@ pub async fn deliver(
     Ok(made)
 }
 
-async fn close(job: &Job, period: BillingPeriod, state: &mut MonthState) -> Result<()> {
+async fn close(job: &RunContext, period: BillingPeriod, state: &mut MonthState) -> Result<()> {
     if let Some(sent) = &mut state.stream {
         sent.closed_at = Some((job.clock)());
     }
@@ -162,7 +162,7 @@ async fn shows(
 ) -> Result<bool> {
     let (mut waited, mut wait) = (Duration::ZERO, Duration::from_secs(1));
     loop {
-        if held::equal(hours, &stream.held(period).await?) {
+        if stream_contents::equal(hours, &stream.held(period).await?) {
             return Ok(true);
         }
         if waited + wait > limit {
@@ -179,11 +179,11 @@ async fn shows(
 ///
 /// # Errors
 /// As [`deliver`].
-pub async fn clear(job: &Job, period: BillingPeriod, dry_run: bool) -> Result<Delivery> {
+pub async fn clear(job: &RunContext, period: BillingPeriod, dry_run: bool) -> Result<Delivery> {
     let (connection, client) = target(job)?;
     let stream = Stream { client, connection };
     let hour = first_hour(period);
-    let mut packer = Packer::new(period, MAX_BODY_BYTES);
+    let mut packer = RequestBatcher::new(period, MAX_BODY_BYTES);
     packer.push(hour, &emptying_row(hour))?;
     let body = packer
         .finish()

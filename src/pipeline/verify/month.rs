@@ -3,9 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
+use crate::billing_period::BillingPeriod;
 use crate::cloudzero::costs;
-use crate::cloudzero::read_back::LineSums;
-use crate::confluent::windows::BillingPeriod;
+use crate::cloudzero::read_back::LineItemTotals;
 use crate::decimal;
 
 /// CloudZero shows what it took within a day.
@@ -55,7 +55,7 @@ pub struct Month {
     /// The published line items.
     pub store: Side,
     #[serde(skip)]
-    published: LineSums,
+    published: LineItemTotals,
     /// The files of the drop in force.
     pub bucket: Option<Side>,
     /// What CloudZero's stream holds.
@@ -71,8 +71,8 @@ pub struct Month {
     pub given_at: Option<DateTime<Utc>>,
 }
 
-impl From<&LineSums> for Side {
-    fn from(sums: &LineSums) -> Side {
+impl From<&LineItemTotals> for Side {
+    fn from(sums: &LineItemTotals) -> Side {
         Side {
             rows: Some(sums.rows),
             cost: decimal::plain(sums.cost),
@@ -84,7 +84,7 @@ impl From<&LineSums> for Side {
 
 impl Month {
     /// A month of which nothing but the published line items is known yet.
-    pub fn new(connection: &str, period: BillingPeriod, published: LineSums) -> Month {
+    pub fn new(connection: &str, period: BillingPeriod, published: LineItemTotals) -> Month {
         Month {
             connection: connection.to_string(),
             billing_period: period,
@@ -118,7 +118,7 @@ impl Month {
     /// [`costs::COST_TYPES`], and compares them to a cent.
     pub fn compare_totals(&mut self, shown: [i128; 3], now: DateTime<Utc>) {
         let [cost, discounted, on_demand] = shown;
-        let side = LineSums {
+        let side = LineItemTotals {
             rows: 0,
             cost,
             discounted,
@@ -132,7 +132,7 @@ impl Month {
             return;
         }
         let status = self.lacking(now);
-        let LineSums {
+        let LineItemTotals {
             cost,
             discounted,
             on_demand,

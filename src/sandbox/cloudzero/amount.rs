@@ -1,6 +1,6 @@
 //! Plain decimal text to exact integers, without billstream's decoder.
 
-use crate::sandbox::exact::{SCALE, Units};
+use crate::sandbox::data::money::{SCALE, Units};
 
 /// Whether `text` is a plain decimal: digits, at most one point between digits, a minus before.
 ///
@@ -39,7 +39,7 @@ pub fn read(text: &str) -> Option<Units> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::exact::plain;
+    use crate::sandbox::data::money::plain;
 
     #[test]
     fn plain_decimals_are_read_exactly() {

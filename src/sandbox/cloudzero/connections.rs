@@ -1,8 +1,8 @@
 //! Billing connections: list, create, read, change (spec: billing_connections).
 
-use super::reply::Reply;
-use super::{CloudZero, DEFAULT_BUCKET_ID, DEFAULT_STREAM_ID, lock};
 use crate::sandbox::Options;
+use crate::sandbox::cloudzero::response::Reply;
+use crate::sandbox::cloudzero::{CloudZero, DEFAULT_BUCKET_ID, DEFAULT_STREAM_ID, lock};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::Utc;

@@ -2,13 +2,13 @@
 //!
 //! It filters and groups by connection and line item type only.
 
-use super::connections::pagination;
-use super::holdings::Holdings;
-use super::period::{day_of, instant};
-use super::reply::Reply;
-use super::rows::Row;
-use super::{CloudZero, lock};
-use crate::sandbox::exact::{Units, plain};
+use crate::sandbox::cloudzero::connections::pagination;
+use crate::sandbox::cloudzero::ledger::Holdings;
+use crate::sandbox::cloudzero::period::{day_of, instant};
+use crate::sandbox::cloudzero::response::Reply;
+use crate::sandbox::cloudzero::rows::Row;
+use crate::sandbox::cloudzero::{CloudZero, lock};
+use crate::sandbox::data::money::{Units, plain};
 use axum::http::StatusCode;
 use chrono::{Datelike, Days, NaiveDate};
 use serde_json::{Value, json};

@@ -1,11 +1,11 @@
 //! `/sandbox/cloudzero/*`: what is held, exactly; what was asked; and polling the bucket.
 
-use super::period::{Month, day_of};
-use super::rows::{Costs, Row};
-use super::{DEFAULT_STREAM_ID, lock, poller};
-use crate::sandbox::answers::json;
-use crate::sandbox::exact::plain;
-use crate::sandbox::state::Sandbox;
+use crate::sandbox::cloudzero::period::{Month, day_of};
+use crate::sandbox::cloudzero::rows::{Costs, Row};
+use crate::sandbox::cloudzero::{DEFAULT_STREAM_ID, lock, poller};
+use crate::sandbox::data::money::plain;
+use crate::sandbox::server::response::json;
+use crate::sandbox::server::state::Sandbox;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Response, StatusCode, Uri};

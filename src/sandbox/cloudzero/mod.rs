@@ -7,31 +7,31 @@
 //! `period` and `amount` read and check what is sent; `holdings` keeps it; `poller` reads a bucket;
 //! `trouble` holds the faults; `inspect` answers `/sandbox/cloudzero/*`.
 
-mod amount;
-mod connections;
-mod costs;
-mod holdings;
+pub(crate) mod amount;
+pub(crate) mod connections;
+pub(crate) mod costs;
+pub mod faults;
 pub mod inspect;
-mod journal;
-mod period;
-mod poller;
-mod reply;
-mod rows;
-mod service;
-mod stream;
-pub mod trouble;
-mod upload;
+pub(crate) mod ledger;
+pub(crate) mod period;
+pub(crate) mod poller;
+pub(crate) mod request_log;
+pub(crate) mod response;
+pub(crate) mod rows;
+pub(crate) mod service;
+pub(crate) mod stream;
+pub(crate) mod upload;
 
-pub use service::{answer, owns};
+pub use crate::sandbox::cloudzero::service::{answer, owns};
 
-use super::Options;
-use connections::Connections;
-use costs::Reports;
-use holdings::Holdings;
-use journal::Journal;
+use crate::sandbox::Options;
+use crate::sandbox::cloudzero::connections::Connections;
+use crate::sandbox::cloudzero::costs::Reports;
+use crate::sandbox::cloudzero::ledger::Holdings;
+use crate::sandbox::cloudzero::poller::Seen;
+use crate::sandbox::cloudzero::request_log::Journal;
 use object_store::ObjectStore;
 use object_store::path::Path;
-use poller::Seen;
 use secrecy::SecretString;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};

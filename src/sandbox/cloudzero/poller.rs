@@ -1,9 +1,9 @@
 //! What CloudZero does with a bucket (docs: custom drops, bucket delivery): it looks at the
 //! manifest of each billing period, and takes the drop that a changed one names.
 
-use super::period::Month;
-use super::rows::{REQUIRED, Row, is_column};
-use super::{Bucket, CloudZero, DEFAULT_BUCKET_ID, lock};
+use crate::sandbox::cloudzero::period::Month;
+use crate::sandbox::cloudzero::rows::{REQUIRED, Row, is_column};
+use crate::sandbox::cloudzero::{Bucket, CloudZero, DEFAULT_BUCKET_ID, lock};
 use flate2::read::MultiGzDecoder;
 use futures::TryStreamExt as _;
 use object_store::path::Path;

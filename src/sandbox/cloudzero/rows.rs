@@ -2,9 +2,9 @@
 //!
 //! Columns, fallbacks and types: docs, "Common Bill Format".
 
-use super::amount;
-use super::period::{Month, hour, instant};
-use crate::sandbox::exact::Units;
+use crate::sandbox::cloudzero::amount;
+use crate::sandbox::cloudzero::period::{Month, hour, instant};
+use crate::sandbox::data::money::Units;
 
 /// The published line item types, and two that only the documentation has.
 pub const TYPES: [&str; 11] = [

@@ -1,10 +1,10 @@
 //! What every CloudZero request passes: its route, faults, credentials, idempotency.
 
-use super::journal::Entry;
-use super::reply::Reply;
-use super::upload::{self, Upload};
-use super::{connections, costs, lock, period, stream, trouble};
-use crate::sandbox::state::Sandbox;
+use crate::sandbox::cloudzero::request_log::Entry;
+use crate::sandbox::cloudzero::response::Reply;
+use crate::sandbox::cloudzero::upload::{self, Upload};
+use crate::sandbox::cloudzero::{connections, costs, faults, lock, period, stream};
+use crate::sandbox::server::state::Sandbox;
 use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING};
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -185,15 +185,15 @@ async fn respond(sandbox: &Arc<Sandbox>, number: u64, call: Call) -> Reply {
     let line = lock(&cloudzero.journal).open(entry);
     let fault = sandbox
         .faults
-        .take(number, |kind| trouble::replaces(kind, &call.route));
+        .take(number, |kind| faults::replaces(kind, &call.route));
     let stored = key
         .as_ref()
         .and_then(|key| lock(&cloudzero.journal).stored(key));
     let allowed = authorized(sandbox, &call);
     let (reply, store, replayed) = match (fault, allowed, stored) {
         (Some(fault), ..) => {
-            let kept = trouble::is_stored(fault.kind());
-            (trouble::replacement(fault), kept, false)
+            let kept = faults::is_stored(fault.kind());
+            (faults::replacement(fault), kept, false)
         }
         (None, Err(refused), _) => (refused, false, false),
         (None, Ok(()), Some(stored)) => (stored, false, true),

@@ -1,13 +1,13 @@
 //! Streams: adding a drop, listing them, reading a month back, validating (spec: anycost_stream).
 
-use super::period::Month;
-use super::reply::Reply;
-use super::rows::Row;
-use super::trouble::Trouble;
-use super::upload::{Operation, Upload};
-use super::{CloudZero, lock};
+use crate::sandbox::cloudzero::faults::Trouble;
+use crate::sandbox::cloudzero::period::Month;
+use crate::sandbox::cloudzero::response::Reply;
+use crate::sandbox::cloudzero::rows::Row;
+use crate::sandbox::cloudzero::upload::{Operation, Upload};
+use crate::sandbox::cloudzero::{CloudZero, lock};
 use crate::sandbox::faults::Kind;
-use crate::sandbox::state::Sandbox;
+use crate::sandbox::server::state::Sandbox;
 use axum::http::StatusCode;
 use serde_json::json;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! The body of a drop for a stream (spec: createOneAnyCostStreamConnectionBillingDrop).
 
-use super::period::{Month, hour};
-use super::rows::Row;
+use crate::sandbox::cloudzero::period::{Month, hour};
+use crate::sandbox::cloudzero::rows::Row;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -92,7 +92,7 @@ impl Upload {
 
     /// Makes the cost of the middle row a dollar more.
     pub fn corrupt(&mut self) {
-        use crate::sandbox::exact::{plain, units};
+        use crate::sandbox::data::money::{plain, units};
         let middle = self.data.len() / 2;
         let cell = self
             .data

@@ -1,9 +1,9 @@
 //! Faults, in process and over real connections.
 
 use super::*;
+use crate::sandbox::data::edge_cases::{self, ODDITIES};
 use crate::sandbox::faults::Kind::{BadRecord, MissingAmount, OutsideWindow};
-use crate::sandbox::oddities::{self, ODDITIES};
-use crate::sandbox::sabotage::spoiled;
+use crate::sandbox::faults::injection::spoiled;
 use crate::sandbox::{base_url, serve};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -90,7 +90,7 @@ async fn page_faults_spoil_one_page() {
 fn any_cost_can_be_spoiled() {
     let window = day("2026-10-01")..day("2026-11-01");
     for row in ODDITIES.iter().copied().flatten() {
-        let cost = oddities::text(row, day("2026-10-09"));
+        let cost = edge_cases::text(row, day("2026-10-09"));
         for kind in [BadRecord, MissingAmount, OutsideWindow] {
             let spoilt = spoiled(kind, &cost, &window);
             let value: Value = serde_json::from_str(&spoilt).expect(&spoilt);

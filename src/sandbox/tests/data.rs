@@ -1,9 +1,9 @@
 //! The data: coverage, determinism, exact totals, restatements.
 
 use super::*;
-use crate::sandbox::catalogue::LINES;
-use crate::sandbox::oddities::{self, ODDITIES};
-use crate::sandbox::{history, random};
+use crate::sandbox::data::catalog::LINES;
+use crate::sandbox::data::edge_cases::{self, ODDITIES};
+use crate::sandbox::data::{history, random};
 use std::collections::BTreeSet;
 
 /// Changes with the data: set it anew only when they are changed on purpose.
@@ -118,7 +118,7 @@ async fn every_full_month_has_every_product_line_type_and_oddity() {
             for row in *oddity {
                 let equal = oddity.iter().filter(|other| other.json == row.json).count();
                 let served = history::days(first..first + Months::new(1))
-                    .filter(|date| times.get(&*oddities::text(row, *date)) == Some(&equal))
+                    .filter(|date| times.get(&*edge_cases::text(row, *date)) == Some(&equal))
                     .count();
                 assert!(served >= 2, "{first}: {}", row.json);
             }

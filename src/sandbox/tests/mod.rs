@@ -8,8 +8,8 @@ mod confluent;
 mod data;
 mod service;
 
-use super::Options;
-use super::server::App;
+use crate::sandbox::Options;
+use crate::sandbox::server::App;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use base64::Engine as _;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use billstream::confluent::client::{Client, Settings};
-use billstream::confluent::pages;
-use billstream::error::Class;
+use billstream::confluent::lists;
+use billstream::error::ErrorKind;
 use serde_json::Value;
 
 use crate::support::Sandbox;
@@ -45,7 +45,7 @@ async fn clusters(
 ) -> Result<Vec<Value>, billstream::error::Error> {
     let query = [("environment", environment)];
     let client = client(sandbox);
-    let listed = pages::all(&client, "clusters", &CLUSTERS, &query, "Operator").await;
+    let listed = lists::all(&client, "clusters", &CLUSTERS, &query, "Operator").await;
     listed.map_err(|failure| failure.error)
 }
 
@@ -80,7 +80,7 @@ async fn pages_that_go_round_in_circles_or_expire_are_no_list() {
         let sandbox = Sandbox::start(&[&MANY[..], &["--fault", fault]].concat());
         let error = clusters(&sandbox, &environment).await.unwrap_err();
         assert_eq!(sandbox.fired(fault), 1);
-        assert_eq!(error.class(), Class::Data, "{error}");
+        assert_eq!(error.kind(), ErrorKind::Data, "{error}");
         assert!(error.to_string().contains(words), "{error}");
     }
 }

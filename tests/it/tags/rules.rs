@@ -8,7 +8,7 @@ use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use billstream::engine::sql_files::SqlFiles;
 use billstream::engine::{self, Limits};
-use billstream::pipeline::tags;
+use billstream::pipeline::enrich::tag_rules;
 use billstream::store::{Store, resources};
 use proptest::prelude::*;
 
@@ -161,7 +161,9 @@ async fn by_sql(resources: &[Resource], rules: &[Rule]) -> BTreeMap<(String, Str
             .unwrap();
     }
     file.flush().unwrap();
-    let read = tags::read(path.to_str().unwrap(), "demo").await.unwrap();
+    let read = tag_rules::read(path.to_str().unwrap(), "demo")
+        .await
+        .unwrap();
     let store = Store::open(folder.path().join("store").to_str().unwrap()).unwrap();
     let context = engine::session(&store, Limits::default()).unwrap();
     context.register_batch("costs", costs(resources)).unwrap();

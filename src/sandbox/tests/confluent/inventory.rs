@@ -19,7 +19,7 @@ async fn environments_have_names_and_packages() {
         .iter()
         .map(|item| (text(item, "id"), text(item, "display_name")))
         .collect();
-    let expected = crate::sandbox::resource::ENVIRONMENTS;
+    let expected = crate::sandbox::data::resource::ENVIRONMENTS;
     assert_eq!(
         named,
         expected.map(|(id, name)| (id.to_owned(), name.to_owned()))

@@ -1,0 +1,268 @@
+use arrow::array::AsArray;
+use arrow::datatypes::Decimal128Type;
+use proptest::prelude::*;
+
+use super::*;
+
+const FIRST: &str = include_str!("../../../../fixtures/pages/first.json");
+const LAST: &str = include_str!("../../../../fixtures/pages/last.json");
+const EXPECTED: &str = include_str!("../../../../fixtures/pages/expected.csv");
+
+fn september() -> Window {
+    "2026-09"
+        .parse::<crate::billing_period::BillingPeriod>()
+        .unwrap()
+        .window()
+}
+
+fn page_of(record: &str) -> String {
+    format!(r#"{{"api_version":"v1","kind":"CostList","metadata":{{}},"data":[{record}]}}"#)
+}
+
+fn wrong(text: &str) -> String {
+    match decode_page(text, september()) {
+        Err(BodyError::Wrong(error)) => error.to_string(),
+        Err(BodyError::Unreadable(why)) => panic!("unreadable: {why}"),
+        Ok(_) => panic!("decoded"),
+    }
+}
+
+fn unreadable(text: &str) -> bool {
+    matches!(
+        decode_page(text, september()),
+        Err(BodyError::Unreadable(_))
+    )
+}
+
+fn identified(texts: &[&str]) -> (Vec<RecordBatch>, Digest) {
+    let mut identities = Identities::new("acme");
+    let batches = texts
+        .iter()
+        .map(|text| {
+            identities
+                .identify(decode_page(text, september()).unwrap())
+                .unwrap()
+        })
+        .collect();
+    (batches, identities.digest())
+}
+
+/// The columns of `expected.csv` of a batch.
+fn rows(batch: &RecordBatch) -> Vec<String> {
+    let text = |name: &str, row: usize| {
+        let column = batch.column_by_name(name).unwrap();
+        if column.is_null(row) {
+            return String::new();
+        }
+        match column.data_type() {
+            DataType::Utf8 => column.as_string::<i32>().value(row).to_string(),
+            _ => decimal::plain(column.as_primitive::<Decimal128Type>().value(row)),
+        }
+    };
+    let names = [
+        "line_type",
+        "original_amount",
+        "discount_amount",
+        "amount",
+        "quantity",
+        "environment_id",
+        "extra",
+    ];
+    (0..batch.num_rows())
+        .map(|row| names.map(|name| text(name, row)).join(","))
+        .collect()
+}
+
+#[test]
+fn the_fixture_pages_decode_to_the_digit() {
+    let (batches, _) = identified(&[FIRST, LAST]);
+    let decoded: Vec<String> = batches.iter().flat_map(rows).collect();
+    let wanted: Vec<&str> = EXPECTED.lines().skip(1).collect();
+    assert_eq!(decoded, wanted);
+}
+
+#[test]
+fn next_is_absent_null_or_empty_at_the_end() {
+    let first = decode_page(FIRST, september()).unwrap();
+    assert!(first.next.unwrap().contains("page_token="));
+    assert_eq!(decode_page(LAST, september()).unwrap().next, None);
+    for (metadata, wanted) in [("{}", None), (r#"{"next":""}"#, Some("")), ("null", None)] {
+        let text = format!(r#"{{"metadata":{metadata},"data":null}}"#);
+        let page = decode_page(&text, september()).unwrap();
+        assert_eq!((page.next.as_deref(), page.rows()), (wanted, 0));
+    }
+}
+
+#[test]
+fn an_error_in_json_with_status_200_is_no_empty_page() {
+    assert!(wrong(r#"{"error":{"code":1}}"#).contains("not a list of costs"));
+    assert!(wrong(r#"{"data":{}}"#).contains("not a list of costs"));
+}
+
+#[test]
+fn what_is_not_json_is_unreadable_and_not_wrong() {
+    assert!(unreadable("<html>Bad Gateway</html>"));
+    assert!(unreadable(&FIRST[..FIRST.len() / 2]));
+    assert!(unreadable(&format!("{LAST} trailing")));
+}
+
+#[test]
+fn a_wrong_record_names_row_and_field_and_never_its_content() {
+    let good = r#"{"start_date":"2026-09-01","end_date":"2026-09-02","original_amount":1}"#;
+    for (bad, field, said) in [
+        (
+            r#"{"start_date":"2026-09-01","end_date":"2026-09-02","original_amount":"s3cret"}"#,
+            "original_amount",
+            "not a number",
+        ),
+        (
+            r#"{"start_date":"2026-09-01","end_date":"2026-09-02"}"#,
+            "original_amount",
+            "missing",
+        ),
+        (
+            r#"{"start_date":"2026-09-01","end_date":"2026-09-02","original_amount":null}"#,
+            "original_amount",
+            "missing",
+        ),
+        (
+            r#"{"start_date":"2026-09-01","end_date":"2026-09-02","original_amount":1e15}"#,
+            "original_amount",
+            "too large",
+        ),
+        (
+            r#"{"start_date":"2026-08-31","end_date":"2026-09-02","original_amount":1}"#,
+            "start_date",
+            "outside the window",
+        ),
+        (
+            r#"{"start_date":"2026-09-01","end_date":"2026-09-01","original_amount":1}"#,
+            "end_date",
+            "not after",
+        ),
+        (
+            r#"{"start_date":"s3cret","end_date":"2026-09-02","original_amount":1}"#,
+            "start_date",
+            "not a UTC date",
+        ),
+        (
+            r#"{"start_date":"2026-09-01T00:00:00+02:00","end_date":"2026-09-02","original_amount":1}"#,
+            "start_date",
+            "not a UTC date",
+        ),
+        (
+            r#"{"end_date":"2026-09-02","original_amount":1}"#,
+            "start_date",
+            "missing",
+        ),
+        (
+            r#"{"start_date":"2026-09-01","end_date":"2026-09-02","original_amount":1,"amount":true}"#,
+            "amount",
+            "not a number",
+        ),
+        (
+            r#"{"start_date":"2026-09-01","end_date":"2026-09-02","original_amount":1,"original_amount":2}"#,
+            "original_amount",
+            "unexpected",
+        ),
+        (
+            r#"{"start_date":"2026-09-01","end_date":"2026-09-02","original_amount":1,"product":7}"#,
+            "product",
+            "unexpected",
+        ),
+        (
+            r#"{"start_date":"2026-09-01","end_date":"2026-09-02","original_amount":1,"resource":{"id":["s3cret"]}}"#,
+            "resource.id",
+            "unexpected",
+        ),
+    ] {
+        let error = wrong(&page_of(&format!("{good},{bad}")));
+        assert!(
+            error.contains(&format!("row 2, field `{field}`")) && error.contains(said),
+            "{error}"
+        );
+        assert!(!error.contains("s3cret"), "{error}");
+    }
+    assert!(wrong(&page_of("7")).contains("row 1"));
+}
+
+#[test]
+fn equal_records_are_all_kept_and_have_different_ids() {
+    let record = r#"{"start_date":"2026-09-01","end_date":"2026-09-02","original_amount":1.50}"#;
+    let same = r#"{"end_date":"2026-09-02 00:00:00","original_amount":1.5,"start_date":"2026-09-01T00:00:00Z"}"#;
+    let page = page_of(&format!("{record},{same},{record}"));
+    let (batches, digest) = identified(&[&page, &page]);
+    let mut ids: Vec<String> = batches
+        .iter()
+        .flat_map(|batch| {
+            batch
+                .column(0)
+                .as_string::<i32>()
+                .iter()
+                .map(|id| id.unwrap().to_string())
+        })
+        .collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!((ids.len(), digest.count()), (6, 6));
+}
+
+#[test]
+fn a_discount_that_does_not_explain_the_net_is_counted() {
+    let page = decode_page(LAST, september()).unwrap();
+    assert_eq!(
+        page.oddities,
+        DataQualityCounts {
+            rounded: 0,
+            discount_differs: 1
+        }
+    );
+    let sums = page.totals.sum().unwrap();
+    assert_eq!(sums.costs, 8);
+    // Both promo credits of the page have a net below zero.
+    assert_eq!(decimal::plain(sums.credit_original), "-52.5");
+}
+
+fn record(amount: i64, product: usize, day: u32) -> String {
+    let product = ["KAFKA", "CONNECT", ""][product];
+    format!(
+        r#"{{"start_date":"2026-09-{day:02}","end_date":"2026-09-30","product":"{product}","original_amount":{amount}e-3}}"#
+    )
+}
+
+fn digest_of(records: &[String]) -> Digest {
+    identified(&[&page_of(&records.join(","))]).1
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn the_digest_ignores_order_and_page_breaks_and_sees_every_change(
+        records in prop::collection::vec((0i64..50, 0usize..3, 1u32..4), 1..40),
+        order in any::<u64>(),
+        at in any::<prop::sample::Index>(),
+    ) {
+        let texts: Vec<String> = records.iter().map(|(a, p, d)| record(*a, *p, *d)).collect();
+        let whole = digest_of(&texts);
+        let mut shuffled = texts.clone();
+        let half = shuffled.len() / 2;
+        shuffled.rotate_left((order % texts.len() as u64) as usize);
+        shuffled.swap(0, half);
+        prop_assert_eq!(digest_of(&shuffled), whole);
+        let pages = (page_of(&shuffled[..half].join(",")), page_of(&shuffled[half..].join(",")));
+        prop_assert_eq!(identified(&[&pages.0, &pages.1]).1, whole);
+
+        let at = at.index(texts.len());
+        let (amount, product, day) = records[at];
+        let mut changed = texts.clone();
+        changed[at] = record(amount + 1000, product, day);
+        prop_assert_ne!(digest_of(&changed), whole);
+        let mut fewer = texts.clone();
+        fewer.remove(at);
+        prop_assert_ne!(digest_of(&fewer), whole);
+        let mut twice = texts;
+        twice.push(record(amount, product, day));
+        prop_assert_ne!(digest_of(&twice), whole);
+        prop_assert_eq!(whole.to_string().parse::<Digest>().unwrap(), whole);
+    }
+}

@@ -1,0 +1,12 @@
+//! The synthetic organization and its costs.
+
+pub(crate) mod bulk;
+pub(crate) mod catalog;
+pub(crate) mod day;
+pub(crate) mod edge_cases;
+pub(crate) mod history;
+pub(crate) mod money;
+pub(crate) mod organization;
+pub(crate) mod random;
+pub(crate) mod resource;
+pub(crate) mod usage;
