@@ -12,6 +12,7 @@
 
 mod support;
 
+mod architecture;
 mod cli;
 mod cloudzero_api;
 mod config;

@@ -1,0 +1,83 @@
+//! Data flows one way: a module uses only those above it in this list, which is that of `src/lib.rs`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Modules in dependency order. A module may use every module of an earlier line, and its own line.
+const LAYERS: [&[&str]; 11] = [
+    &[
+        "billing_period",
+        "clock",
+        "control_totals",
+        "decimal",
+        "error",
+        "heap",
+        "suggest",
+    ],
+    &["http"],
+    &["confluent"],
+    &["store"],
+    &["engine"],
+    &["cloudzero"],
+    &["pipeline"],
+    &["config"],
+    &["connections"],
+    &["query", "sandbox"],
+    &["cli"],
+];
+
+#[test]
+fn modules_use_only_modules_of_earlier_layers() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let files = rust_files(&root);
+    assert!(files.len() > 100, "found only {} files", files.len());
+    let mut upward = BTreeSet::new();
+    for file in files {
+        let path = file.strip_prefix(&root).unwrap();
+        let module = path.iter().next().unwrap().to_str().unwrap();
+        let module = module.trim_end_matches(".rs");
+        if matches!(module, "lib" | "main") {
+            continue;
+        }
+        let own = layer(module)
+            .unwrap_or_else(|| panic!("`{module}` is in no layer; add it to LAYERS and lib.rs"));
+        for used in used_modules(&fs::read_to_string(&file).unwrap()) {
+            if layer(&used).is_some_and(|used| used > own) {
+                upward.insert(format!("{} uses crate::{used}", path.display()));
+            }
+        }
+    }
+    assert!(upward.is_empty(), "upward dependencies: {upward:#?}");
+}
+
+fn layer(module: &str) -> Option<usize> {
+    LAYERS.iter().position(|layer| layer.contains(&module))
+}
+
+/// Names after `crate::` in code, comments left out.
+fn used_modules(source: &str) -> BTreeSet<String> {
+    let code = source
+        .lines()
+        .map(|line| line.split("//").next().unwrap_or_default());
+    code.flat_map(|line| line.split("crate::").skip(1))
+        .map(|rest| {
+            rest.chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect()
+        })
+        .collect()
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
