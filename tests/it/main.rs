@@ -29,6 +29,7 @@ mod report_values;
 mod reports;
 mod runs_at_once;
 mod s3;
+mod sandbox;
 mod slt;
 mod source_rows;
 mod sources;

@@ -1,11 +1,11 @@
-//! The inventory: what its lists and objects look like.
+//! The inventory: formats of lists and objects.
 
 use super::*;
 
 const CONNECTORS: &str = "/connect/v1/environments";
 
-async fn one(app: &App, path: &str, id: &str) -> Value {
-    let mut items = items(app, path).await;
+async fn one(server: &Server, path: &str, id: &str) -> Value {
+    let mut items = items(server, path).await;
     items.retain(|item| item["id"] == id);
     assert_eq!(items.len(), 1, "{path} {id}");
     items.remove(0)
@@ -13,13 +13,19 @@ async fn one(app: &App, path: &str, id: &str) -> Value {
 
 #[tokio::test]
 async fn environments_have_names_and_packages() {
-    let app = App::new(options());
-    let all = items(&app, "/org/v2/environments").await;
+    let server = Server::start(options()).await;
+    let all = items(&server, "/org/v2/environments").await;
     let named: Vec<_> = all[..5]
         .iter()
         .map(|item| (text(item, "id"), text(item, "display_name")))
         .collect();
-    let expected = crate::sandbox::data::resource::ENVIRONMENTS;
+    let expected = [
+        ("env-k2m9d", "production"),
+        ("env-s4t7q", "staging"),
+        ("env-d3v1x", "développement"),
+        ("env-an9ly", "analytics, shared"),
+        ("env-0ld11", "legacy"),
+    ];
     assert_eq!(
         named,
         expected.map(|(id, name)| (id.to_owned(), name.to_owned()))
@@ -42,15 +48,15 @@ async fn environments_have_names_and_packages() {
 }
 
 #[tokio::test]
-async fn a_kafka_cluster_is_a_whole_object() {
-    let app = App::new(options());
+async fn kafka_clusters_are_complete() {
+    let server = Server::start(options()).await;
     let path = "/cmk/v2/clusters?environment=env-k2m9d";
-    let (_, list) = get(&app, path).await;
+    let (_, list) = get(&server, path).await;
     assert_eq!(
         (&list["api_version"], &list["kind"]),
         (&json!("cmk/v2"), &json!("ClusterList"))
     );
-    let orders = one(&app, path, "lkc-7aa01x").await;
+    let orders = one(&server, path, "lkc-7aa01x").await;
     assert_eq!(
         (&orders["api_version"], &orders["kind"]),
         (&json!("cmk/v2"), &json!("Cluster"))
@@ -68,7 +74,7 @@ async fn a_kafka_cluster_is_a_whole_object() {
     assert_eq!(orders["status"]["phase"], "PROVISIONED");
     assert_eq!(orders["status"]["cku"], spec["config"]["cku"]);
     let staging = one(
-        &app,
+        &server,
         "/cmk/v2/clusters?spec.environment=env-s4t7q",
         "lkc-st4g1n",
     )
@@ -80,10 +86,10 @@ async fn a_kafka_cluster_is_a_whole_object() {
 }
 
 #[tokio::test]
-async fn the_other_resources_are_whole_objects() {
-    let app = App::new(options());
+async fn other_resources_are_complete() {
+    let server = Server::start(options()).await;
     let ksql = one(
-        &app,
+        &server,
         "/ksqldbcm/v2/clusters?environment=env-k2m9d",
         "lksqlc-90qpz",
     )
@@ -92,9 +98,9 @@ async fn the_other_resources_are_whole_objects() {
     assert_eq!(ksql["spec"]["csu"], 4);
     assert_eq!(ksql["spec"]["credential_identity"]["id"], "sa-sandbox");
     let kafka = text(&ksql["spec"]["kafka_cluster"], "id");
-    one(&app, "/cmk/v2/clusters?environment=env-k2m9d", &kafka).await;
+    one(&server, "/cmk/v2/clusters?environment=env-k2m9d", &kafka).await;
     let pool = one(
-        &app,
+        &server,
         "/fcpm/v2/compute-pools?environment=env-d3v1x",
         "lfcp-adh0c",
     )
@@ -106,7 +112,7 @@ async fn the_other_resources_are_whole_objects() {
     assert_eq!(pool["spec"]["display_name"], "ad hoc\nqueries");
     assert!(pool["spec"]["max_cfu"].as_u64() > pool["status"]["current_cfu"].as_u64());
     let registry = one(
-        &app,
+        &server,
         "/srcm/v3/clusters?environment=env-k2m9d",
         "lsrc-9x2k1",
     )
@@ -130,8 +136,8 @@ async fn the_other_resources_are_whole_objects() {
 }
 
 #[tokio::test]
-async fn lists_need_an_environment_that_is_there() {
-    let app = App::new(options());
+async fn lists_require_an_existing_environment() {
+    let server = Server::start(options()).await;
     for path in [
         "/cmk/v2/clusters",
         "/ksqldbcm/v2/clusters",
@@ -139,7 +145,7 @@ async fn lists_need_an_environment_that_is_there() {
         "/srcm/v3/clusters",
     ] {
         for query in ["", "?environment=", "?page_size=5"] {
-            let refused = get(&app, &format!("{path}{query}")).await;
+            let refused = get(&server, &format!("{path}{query}")).await;
             let (status, _, source) = error(&refused);
             assert_eq!(
                 (status, &source["parameter"]),
@@ -147,10 +153,10 @@ async fn lists_need_an_environment_that_is_there() {
                 "{path}"
             );
         }
-        let refused = get(&app, &format!("{path}?environment=env-none0")).await;
+        let refused = get(&server, &format!("{path}?environment=env-none0")).await;
         assert_eq!(error(&refused).0, 404, "{path}");
         assert!(
-            items(&app, &format!("{path}?environment=env-0ld11"))
+            items(&server, &format!("{path}?environment=env-0ld11"))
                 .await
                 .is_empty()
         );
@@ -158,20 +164,20 @@ async fn lists_need_an_environment_that_is_there() {
 }
 
 #[tokio::test]
-async fn connectors_have_an_api_of_their_own() {
-    let app = App::new(options());
+async fn connectors_are_listed_by_name_or_expanded() {
+    let server = Server::start(options()).await;
     let mut found = Value::Null;
-    for cluster in ids(&items(&app, "/cmk/v2/clusters?environment=env-k2m9d").await) {
+    for cluster in ids(&items(&server, "/cmk/v2/clusters?environment=env-k2m9d").await) {
         let path = format!("{CONNECTORS}/env-k2m9d/clusters/{cluster}/connectors");
-        let (status, names) = get(&app, &path).await;
+        let (status, names) = get(&server, &path).await;
         assert_eq!(status, 200);
-        let (_, expanded) = get(&app, &format!("{path}?expand=info,status,id")).await;
+        let (_, expanded) = get(&server, &format!("{path}?expand=info,status,id")).await;
         let keys: Vec<_> = expanded.as_object().unwrap().keys().collect();
         let mut names: Vec<String> = serde_json::from_value(names).unwrap();
         names.sort();
         assert_eq!(Vec::from_iter(&names), keys);
         if expanded.get("lake-sink").is_some() {
-            let (_, ids) = get(&app, &format!("{path}?expand=id")).await;
+            let (_, ids) = get(&server, &format!("{path}?expand=id")).await;
             assert_eq!(
                 ids["lake-sink"],
                 json!({ "id": { "id": "lcc-5tt8w", "id_type": "ID" } })
@@ -194,8 +200,8 @@ async fn connectors_have_an_api_of_their_own() {
 }
 
 #[tokio::test]
-async fn connectors_have_errors_of_their_own() {
-    let app = App::new(options());
+async fn connectors_have_their_error_format() {
+    let server = Server::start(options()).await;
     for (key, path, expected) in [
         (ADMIN, "env-none0/clusters/lkc-7aa01x", 404),
         (ADMIN, "env-k2m9d/clusters/lkc-none0", 404),
@@ -210,7 +216,7 @@ async fn connectors_have_errors_of_their_own() {
         (("cluster-key", "any"), "env-k2m9d/clusters/lkc-7aa01x", 401),
     ] {
         let path = format!("{CONNECTORS}/{path}/connectors?expand=id");
-        let (status, headers, body) = call(&app, "GET", &path, key, "").await;
+        let (status, headers, body) = call(&server, "GET", &path, key, "").await;
         assert_eq!(
             (status, &body["error"]["code"]),
             (expected, &json!(expected)),

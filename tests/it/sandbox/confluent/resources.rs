@@ -1,9 +1,9 @@
-//! The inventory and the costs: the same resources.
+//! Consistency of inventory and costs.
 
 use super::*;
 use std::collections::BTreeSet;
 
-/// Ids that costs have and no inventory: deleted resources, a product of the future, and USM.
+/// Ids in the costs without an inventory entry: deleted resources, an unknown product, and USM.
 const UNLISTED: [&str; 10] = [
     "lcc-1nt3g",
     "lcc-esc4p",
@@ -20,11 +20,11 @@ const UNLISTED: [&str; 10] = [
 /// Name and environment of every resource in the inventory, by id.
 type Resources = BTreeMap<String, (String, String)>;
 
-async fn connectors(app: &App, environment: &str, cluster: &str, found: &mut Resources) {
+async fn connectors(server: &Server, environment: &str, cluster: &str, found: &mut Resources) {
     let path = format!(
         "/connect/v1/environments/{environment}/clusters/{cluster}/connectors?expand=info,id"
     );
-    let (status, connectors) = get(app, &path).await;
+    let (status, connectors) = get(server, &path).await;
     assert_eq!(status, 200);
     for (name, connector) in connectors.as_object().unwrap() {
         let entry = (name.clone(), environment.to_owned());
@@ -32,19 +32,19 @@ async fn connectors(app: &App, environment: &str, cluster: &str, found: &mut Res
     }
 }
 
-async fn inventory(app: &App) -> Resources {
+async fn inventory(server: &Server) -> Resources {
     let mut found = Resources::new();
-    for environment in ids(&items(app, "/org/v2/environments?page_size=100").await) {
+    for environment in ids(&items(server, "/org/v2/environments?page_size=100").await) {
         for list in [
             "cmk/v2/clusters",
             "ksqldbcm/v2/clusters",
             "fcpm/v2/compute-pools",
             "srcm/v3/clusters",
         ] {
-            for item in items(app, &format!("/{list}?environment={environment}")).await {
+            for item in items(server, &format!("/{list}?environment={environment}")).await {
                 let (id, name) = (text(&item, "id"), text(&item["spec"], "display_name"));
                 if list.starts_with("cmk") {
-                    connectors(app, &environment, &id, &mut found).await;
+                    connectors(server, &environment, &id, &mut found).await;
                 }
                 assert_eq!(found.insert(id, (name, environment.clone())), None);
             }
@@ -53,8 +53,8 @@ async fn inventory(app: &App) -> Resources {
     found
 }
 
-/// Id, name and environment of the resources of a month's costs.
-async fn billed(app: &App) -> BTreeSet<(String, Option<String>, Option<String>)> {
+/// Id, name and environment of the resources in the costs of a month.
+async fn billed(server: &Server) -> BTreeSet<(String, Option<String>, Option<String>)> {
     let of = |cost: &String| {
         let cost: Value = serde_json::from_str(cost).unwrap();
         let resource = &cost["resource"];
@@ -66,18 +66,19 @@ async fn billed(app: &App) -> BTreeSet<(String, Option<String>, Option<String>)>
             part(&resource["environment"]["id"]),
         ))
     };
-    let costs = all(app, &month_path(day("2026-10-01"))).await;
+    let costs = all(server, &month_path(day("2026-10-01"))).await;
     costs.iter().filter_map(of).collect()
 }
 
 #[tokio::test]
-async fn every_billed_resource_is_in_the_inventory_or_known_to_be_gone() {
+async fn every_billed_resource_is_listed_or_known_to_be_deleted() {
     for costs_per_day in [1, 60, 900] {
-        let app = App::new(Options {
+        let server = Server::start(Options {
             costs_per_day,
             ..options()
-        });
-        let (found, billed) = (inventory(&app).await, billed(&app).await);
+        })
+        .await;
+        let (found, billed) = (inventory(&server).await, billed(&server).await);
         let mut unlisted = BTreeSet::new();
         for (id, name, environment) in &billed {
             match found.get(id) {
@@ -99,26 +100,27 @@ async fn every_billed_resource_is_in_the_inventory_or_known_to_be_gone() {
 
 #[tokio::test]
 async fn the_inventory_depends_on_the_seed_alone() {
-    let found = inventory(&App::new(options())).await;
-    assert_eq!(inventory(&App::new(options())).await, found);
-    let app = App::new(Options {
+    let found = inventory(&Server::start(options()).await).await;
+    assert_eq!(inventory(&Server::start(options()).await).await, found);
+    let server = Server::start(Options {
         seed: 7,
         today: day("2027-01-05"),
         ..options()
-    });
-    let other = inventory(&app).await;
+    })
+    .await;
+    let other = inventory(&server).await;
     assert!(other != found && other.contains_key("lkc-7aa01x"));
 }
 
 #[tokio::test]
-async fn a_connector_without_a_cluster_gets_one_that_costs_nothing() {
-    let app = App::new(options());
-    let billed: BTreeSet<_> = billed(&app)
+async fn connectors_without_a_cluster_get_a_free_one() {
+    let server = Server::start(options()).await;
+    let billed: BTreeSet<_> = billed(&server)
         .await
         .into_iter()
         .map(|billed| billed.0)
         .collect();
-    let found = inventory(&app).await;
+    let found = inventory(&server).await;
     let free: Vec<_> = found
         .iter()
         .filter(|(id, (name, _))| id.starts_with("lkc-") && name.ends_with(" connect"))
@@ -136,7 +138,7 @@ async fn a_connector_without_a_cluster_gets_one_that_costs_nothing() {
 }
 
 #[tokio::test]
-async fn gone_resources_are_out_of_the_inventory_alone() {
+async fn gone_resources_leave_the_inventory_and_stay_in_costs() {
     let gone = [
         "lkc-7aa01x",
         "lcc-cu5tm",
@@ -145,15 +147,16 @@ async fn gone_resources_are_out_of_the_inventory_alone() {
         "lksqlc-90qpz",
         "lkc-st4g1n",
     ];
-    let before = App::new(options());
-    let app = App::new(Options {
+    let before = Server::start(options()).await;
+    let server = Server::start(Options {
         gone_resources: gone.map(str::to_owned).to_vec(),
         ..options()
-    });
-    assert_eq!(all(&app, OCTOBER).await, all(&before, OCTOBER).await);
-    let (mut expected, found) = (inventory(&before).await, inventory(&app).await);
+    })
+    .await;
+    assert_eq!(all(&server, OCTOBER).await, all(&before, OCTOBER).await);
+    let (mut expected, found) = (inventory(&before).await, inventory(&server).await);
     expected.retain(|id, _| !gone.contains(&id.as_str()));
-    // Other connectors of staging, which has no other cluster, have to run somewhere.
+    // The other connectors of staging need a cluster.
     let added: Vec<_> = found
         .iter()
         .filter(|(id, _)| !expected.contains_key(*id))
@@ -170,37 +173,41 @@ async fn gone_resources_are_out_of_the_inventory_alone() {
 }
 
 #[tokio::test]
-async fn gone_environments_take_their_resources_with_them() {
-    let app = App::new(Options {
+async fn gone_environments_remove_their_resources() {
+    let server = Server::start(Options {
         gone_resources: vec!["env-k2m9d".to_owned()],
         ..options()
-    });
-    let found = inventory(&app).await;
+    })
+    .await;
+    let found = inventory(&server).await;
     assert!(!found.contains_key("lkc-7aa01x") && found.contains_key("lkc-st4g1n"));
     assert_eq!(
-        get(&app, "/cmk/v2/clusters?environment=env-k2m9d").await.0,
+        get(&server, "/cmk/v2/clusters?environment=env-k2m9d")
+            .await
+            .0,
         404
     );
     let path = "/connect/v1/environments/env-k2m9d/clusters/lkc-7aa01x/connectors";
-    assert_eq!(get(&app, path).await.0, 404);
+    assert_eq!(get(&server, path).await.0, 404);
 }
 
 #[tokio::test]
-async fn new_names_are_in_the_inventory_alone() {
+async fn new_names_appear_only_in_the_inventory() {
     let renamed = [
         ("lkc-7aa01x", "orders"),
         ("lcc-5tt8w", "new, sink"),
         ("env-k2m9d", "live"),
     ];
-    let app = App::new(Options {
+    let server = Server::start(Options {
         renamed: renamed
             .map(|(id, name)| (id.to_owned(), name.to_owned()))
             .to_vec(),
         ..options()
-    });
-    let before = App::new(options());
-    assert_eq!(all(&app, OCTOBER).await, all(&before, OCTOBER).await);
-    let (old, new) = (inventory(&before).await, inventory(&app).await);
+    })
+    .await;
+    let before = Server::start(options()).await;
+    assert_eq!(all(&server, OCTOBER).await, all(&before, OCTOBER).await);
+    let (old, new) = (inventory(&before).await, inventory(&server).await);
     for (id, entry) in &old {
         let name = renamed
             .iter()
@@ -208,24 +215,34 @@ async fn new_names_are_in_the_inventory_alone() {
             .map_or(&*entry.0, |(_, name)| name);
         assert_eq!(new[id].0, name);
     }
-    let names =
-        async |app: &App| text(&items(app, "/org/v2/environments").await[0], "display_name");
+    let names = async |server: &Server| {
+        text(
+            &items(server, "/org/v2/environments").await[0],
+            "display_name",
+        )
+    };
     assert_eq!(
-        (names(&before).await, names(&app).await),
+        (names(&before).await, names(&server).await),
         ("production".to_owned(), "live".to_owned())
     );
 }
 
 #[tokio::test]
-async fn clusters_come_in_every_kind_cloud_and_availability() {
-    let app = App::new(Options {
+async fn clusters_cover_all_kinds_clouds_and_availabilities() {
+    let server = Server::start(Options {
         costs_per_day: 900,
         ..options()
-    });
+    })
+    .await;
     let (mut kinds, mut clouds, mut availabilities) =
         (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    for environment in ids(&items(&app, "/org/v2/environments").await) {
-        for cluster in items(&app, &format!("/cmk/v2/clusters?environment={environment}")).await {
+    for environment in ids(&items(&server, "/org/v2/environments").await) {
+        for cluster in items(
+            &server,
+            &format!("/cmk/v2/clusters?environment={environment}"),
+        )
+        .await
+        {
             let spec = &cluster["spec"];
             let (kind, availability) = (text(&spec["config"], "kind"), text(spec, "availability"));
             let ckus = spec["config"]["cku"].as_u64();

@@ -1,8 +1,8 @@
-//! Lists in pages, as the IAM and inventory endpoints have them (spec: iam/v2, org/v2, cmk/v2).
+//! Paging and filtering of the IAM and inventory lists (spec: iam/v2, org/v2, cmk/v2).
 
-use crate::sandbox::confluent::request::{Call, Refused};
+use crate::sandbox::confluent::request::{ApiRequest, ErrorResponse};
 use crate::sandbox::data::random::fingerprint;
-use crate::sandbox::faults::Kind;
+use crate::sandbox::faults::FaultKind;
 use crate::sandbox::server::response::json;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
@@ -12,35 +12,34 @@ use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 const DEFAULT_PAGE_SIZE: usize = 10;
-const LARGEST_PAGE_SIZE: usize = 100;
+const MAX_PAGE_SIZE: usize = 100;
 
-/// What one request for a list asks for.
+/// Query of one request for a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Query {
-    /// Filters and scopes with their values, as they were given.
+pub(crate) struct ListQuery {
+    /// Filters and scopes with their values, in the order of the request.
     filters: Vec<(String, String)>,
-    /// Items a page.
+    /// Items per page.
     page_size: usize,
-    /// How many items were on earlier pages.
+    /// Number of items on earlier pages.
     offset: usize,
-    /// The token that led here, if one did.
+    /// Page token of the request.
     token: Option<String>,
 }
 
-impl Query {
-    /// Reads the query of a call: pages, and the parameters called `names`. Others are ignored.
+impl ListQuery {
+    /// Parses page size, page token and the filters in `names`; ignores other parameters.
     ///
-    /// A token stands for the whole query. What is repeated with it must be the same; the page
-    /// size counts on the first request only.
-    pub fn read(call: &Call, names: &[&str]) -> Result<Query, Refused> {
+    /// A token continues its query. Repeated filters must match it; a repeated page size is ignored.
+    pub(crate) fn parse(request: &ApiRequest, names: &[&str]) -> Result<ListQuery, ErrorResponse> {
         let (mut page_size, mut token, mut filters) = (DEFAULT_PAGE_SIZE, None, Vec::new());
-        let query = call.uri.query().unwrap_or_default();
+        let query = request.uri.query().unwrap_or_default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*name {
                 "page_size" => {
-                    page_size = size(&value).ok_or_else(|| {
-                        let wrong = format!("must be a number from 1 to {LARGEST_PAGE_SIZE}");
-                        call.bad_parameter("page_size", &wrong)
+                    page_size = parse_page_size(&value).ok_or_else(|| {
+                        let problem = format!("must be a number from 1 to {MAX_PAGE_SIZE}");
+                        request.bad_parameter("page_size", &problem)
                     })?;
                 }
                 "page_token" => token = Some(value.into_owned()),
@@ -51,40 +50,40 @@ impl Query {
             }
         }
         let Some(token) = token else {
-            return Ok(Query {
+            return Ok(ListQuery {
                 filters,
                 page_size,
-                ..Query::default()
+                ..ListQuery::default()
             });
         };
-        let refused = |wrong| call.bad_parameter("page_token", wrong);
-        let query = Query::decode(call.uri.path(), token)
-            .ok_or_else(|| refused("is unknown or has expired"))?;
+        let bad_token = |problem| request.bad_parameter("page_token", problem);
+        let query = ListQuery::decode(request.uri.path(), token)
+            .ok_or_else(|| bad_token("is unknown or has expired"))?;
         if filters.iter().any(|filter| !query.filters.contains(filter)) {
-            return Err(refused("belongs to another query"));
+            return Err(bad_token("belongs to another query"));
         }
-        if call.fires(|kind| kind == Kind::ExpiredToken) {
-            return Err(refused("has expired"));
+        if request.takes_fault(|kind| kind == FaultKind::ExpiredToken) {
+            return Err(bad_token("has expired"));
         }
         Ok(query)
     }
 
-    /// The value of a parameter, unless it is empty or not given.
-    pub fn get(&self, name: &str) -> Option<&str> {
+    /// Value of a parameter that is present and not empty.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let mut filters = self.filters.iter();
         let (_, value) = filters.find(|(given, _)| given == name)?;
         Some(value.as_str()).filter(|value| !value.is_empty())
     }
 
-    /// The value of a parameter that has to be there.
-    pub fn require(&self, call: &Call, name: &str) -> Result<&str, Refused> {
+    /// Value of a required parameter.
+    pub(crate) fn require(&self, request: &ApiRequest, name: &str) -> Result<&str, ErrorResponse> {
         self.get(name)
-            .ok_or_else(|| call.bad_parameter(name, "is required"))
+            .ok_or_else(|| request.bad_parameter(name, "is required"))
     }
 
-    /// Whether an item with `value` passes the filter called `name`; one that is given several
-    /// times takes any of its values.
-    pub fn takes(&self, name: &str, value: &str) -> bool {
+    /// Returns whether an item with `value` passes the filter `name`; a repeated filter matches any of
+    /// its values.
+    pub(crate) fn matches(&self, name: &str, value: &str) -> bool {
         let mut given = self.filters.iter().filter(|(given, _)| given == name);
         match given.next() {
             None => true,
@@ -92,26 +91,26 @@ impl Query {
         }
     }
 
-    /// The page of `items`, which are all items of the list.
-    pub fn answer<T>(
+    /// Page of `items`, the complete list.
+    pub(crate) fn page<T>(
         &self,
-        call: &Call,
+        request: &ApiRequest,
         api_version: &str,
         kind: &str,
         items: impl Iterator<Item = T>,
-        shown: impl Fn(T) -> Value,
+        to_json: impl Fn(T) -> Value,
     ) -> Response<Body> {
         let mut rest = items.skip(self.offset);
-        let data: Vec<Value> = rest.by_ref().take(self.page_size).map(shown).collect();
+        let data: Vec<Value> = rest.by_ref().take(self.page_size).map(to_json).collect();
         let offset = self.offset + data.len();
-        let path = call.uri.path();
+        let path = request.uri.path();
         let mut next = rest.next().map(|_| self.token_at(path, offset));
-        if self.token.is_some() && call.fires(|kind| kind == Kind::RepeatToken) {
+        if self.token.is_some() && request.takes_fault(|kind| kind == FaultKind::RepeatToken) {
             next.clone_from(&self.token);
         }
         let next = next.map(|token| {
             let token: String = form_urlencoded::byte_serialize(token.as_bytes()).collect();
-            call.url(&format!("{path}?page_token={token}"))
+            request.url(&format!("{path}?page_token={token}"))
         });
         let list = envelope(api_version, kind, metadata(next, path.len() + offset), data);
         json(StatusCode::OK, &list)
@@ -129,13 +128,13 @@ impl Query {
         format!("{plain}\n{check:08x}")
     }
 
-    fn decode(path: &str, token: String) -> Option<Query> {
+    fn decode(path: &str, token: String) -> Option<ListQuery> {
         let plain = String::from_utf8(BASE64.decode(&token).ok()?).ok()?;
         let parts: Vec<&str> = plain.split('\n').collect();
         let [_, page_size, offset, filters, _] = parts[..] else {
             return None;
         };
-        let query = Query {
+        let query = ListQuery {
             filters: form_urlencoded::parse(filters.as_bytes())
                 .into_owned()
                 .collect(),
@@ -147,8 +146,8 @@ impl Query {
     }
 }
 
-/// A list around its items.
-pub fn envelope(api_version: &str, kind: &str, metadata: Value, data: Vec<Value>) -> Value {
+/// List object around its items.
+pub(crate) fn envelope(api_version: &str, kind: &str, metadata: Value, data: Vec<Value>) -> Value {
     serde_json::json!({
         "api_version": api_version,
         "kind": format!("{kind}List"),
@@ -157,8 +156,7 @@ pub fn envelope(api_version: &str, kind: &str, metadata: Value, data: Vec<Value>
     })
 }
 
-/// `metadata` of a list. How it says that it has no next page differs with `variant`: all ways
-/// are allowed.
+/// `metadata` of a list. `variant` selects the form of a last page, because Confluent may send any.
 fn metadata(next: Option<String>, variant: usize) -> Value {
     let mut metadata = Map::new();
     let next = match (next, variant % 3) {
@@ -170,7 +168,9 @@ fn metadata(next: Option<String>, variant: usize) -> Value {
     metadata.into()
 }
 
-fn size(given: &str) -> Option<usize> {
-    let size = given.parse().ok()?;
-    (1..=LARGEST_PAGE_SIZE).contains(&size).then_some(size)
+fn parse_page_size(given: &str) -> Option<usize> {
+    let page_size = given.parse().ok()?;
+    (1..=MAX_PAGE_SIZE)
+        .contains(&page_size)
+        .then_some(page_size)
 }

@@ -1,23 +1,23 @@
-//! Costs: types, granularities, filters, paging, the limit.
+//! Costs: types, granularities, filters, paging, request limit.
 
 use super::*;
 
-async fn ask_costs(app: &App, query: &str) -> Vec<Value> {
-    let (status, body) = get(app, &format!("/v2/billing/costs?{query}")).await;
+async fn ask_costs(server: &Server, query: &str) -> Vec<Value> {
+    let (status, body) = get(server, &format!("/v2/billing/costs?{query}")).await;
     assert_eq!(status, 200, "{query}: {body}");
     body["costs"].as_array().unwrap().clone()
 }
 
 #[tokio::test]
-async fn costs_follow_their_type_and_granularity() {
-    let app = App::new(options());
+async fn sums_costs_by_type_granularity_and_group() {
+    let server = Server::start(options()).await;
     let rows = json!([
         { "time/usage_start": "2026-10-01T00:00:00Z", "cost/cost": "10", "cost/discounted_cost": "7.5",
           "cost/on_demand_cost": "12" },
         { "time/usage_start": "2026-10-02T05:00:00Z", "cost/cost": "1", "cost/amortized_cost": "2" },
         { "time/usage_start": "2026-10-02T06:00:00Z", "cost/cost": "-3", "lineitem/type": "Credit" },
     ]);
-    post(&app, DROPS, &json!({ "month": "2026-10", "data": rows })).await;
+    post(&server, DROPS, &json!({ "month": "2026-10", "data": rows })).await;
     for (kind, expected) in [
         ("billed_cost", 8.0),
         ("discounted_cost", 5.5),
@@ -28,10 +28,10 @@ async fn costs_follow_their_type_and_granularity() {
     ] {
         let query = format!("start_date=2026-10-01&granularity=monthly&cost_type={kind}");
         let expected = json!({ "usage_date": "2026-10-01T00:00:00+00:00", "cost": expected });
-        assert_eq!(ask_costs(&app, &query).await, [expected], "{kind}");
+        assert_eq!(ask_costs(&server, &query).await, [expected], "{kind}");
     }
     let dates = async |query: &str| {
-        let costs = ask_costs(&app, query).await;
+        let costs = ask_costs(&server, query).await;
         Vec::from_iter(
             costs
                 .iter()
@@ -78,7 +78,7 @@ async fn costs_follow_their_type_and_granularity() {
         ["10-02T00:00"]
     );
     let grouped = ask_costs(
-        &app,
+        &server,
         &format!("{october}&group_by=LineItemType&group_by=BillingConnectionID"),
     )
     .await;
@@ -97,14 +97,14 @@ async fn costs_follow_their_type_and_granularity() {
         "start_date=2026-10-01&filters=%7B%22Service%22%3A%5B%5D%7D",
         "start_date=2026-10-01&group_by=Service",
     ] {
-        let (status, body) = get(&app, &format!("/v2/billing/costs?{wrong}")).await;
+        let (status, body) = get(&server, &format!("/v2/billing/costs?{wrong}")).await;
         assert_eq!(status, 400, "{wrong}: {body}");
     }
 }
 
 #[tokio::test]
-async fn costs_are_paged_and_limited() {
-    let app = App::new(options());
+async fn pages_results_and_limits_requests() {
+    let server = Server::start(options()).await;
     for month in ["2026-08", "2026-10"] {
         let rows = (0..744 * 8).map(|number| {
             let (day, hour, kind) = (number / 192 + 1, number / 8 % 24, number % 8);
@@ -122,18 +122,18 @@ async fn costs_are_paged_and_limited() {
                     "cost/cost": "0.1", "lineitem/type": kinds[kind] })
         });
         let body = json!({ "month": month, "data": Vec::from_iter(rows) });
-        assert_eq!(post(&app, DROPS, &body).await.0, 200);
+        assert_eq!(post(&server, DROPS, &body).await.0, 200);
     }
     let path = "/v2/billing/costs?start_date=2026-08-01&granularity=hourly&cost_type=billed_cost&group_by=LineItemType";
-    let (_, first) = get(&app, path).await;
+    let (_, first) = get(&server, path).await;
     assert_eq!(first["costs"].as_array().unwrap().len(), 10_000);
     assert_eq!(first["pagination"]["total_count"], 744 * 16);
     let next = text(&first["pagination"]["cursor"], "next_cursor");
     let next: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
-    // Pages stay as they were when the query ran.
-    post(&app, DROPS, &october("replace_drop", &[])).await;
+    // Pages show the results as of the query.
+    post(&server, DROPS, &october("replace_drop", &[])).await;
     for request in 1..62 {
-        let (status, second) = get(&app, &format!("{path}&cursor={next}")).await;
+        let (status, second) = get(&server, &format!("{path}&cursor={next}")).await;
         assert_eq!(
             (status, second["costs"].as_array().unwrap().len()),
             (200, 744 * 16 - 10_000)
@@ -144,16 +144,20 @@ async fn costs_are_paged_and_limited() {
         }
         for _ in 1..60 {
             assert_eq!(
-                get(&app, "/v2/billing/costs?start_date=2026-09-01").await.0,
+                get(&server, "/v2/billing/costs?start_date=2026-09-01")
+                    .await
+                    .0,
                 200
             );
         }
     }
-    let (status, body) = get(&app, path).await;
+    let (status, body) = get(&server, path).await;
     assert_eq!(status, 429);
     assert!(body["error"]["message"].is_string());
     assert_eq!(
-        get(&app, "/v2/billing/costs?cursor=costs%3E99%3E0").await.0,
+        get(&server, "/v2/billing/costs?cursor=costs%3E99%3E0")
+            .await
+            .0,
         410
     );
 }

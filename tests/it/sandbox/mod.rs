@@ -1,25 +1,24 @@
-//! Tests of the sandbox as a whole, mostly in process. Here: what they share.
+//! The sandbox itself, through HTTP. Shared helpers.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod breakage;
 mod cloudzero;
 mod confluent;
+mod costs;
 mod data;
-mod service;
+mod faults;
+mod server;
 
-use crate::sandbox::Options;
-use crate::sandbox::server::App;
-use axum::body::Body;
-use axum::http::{HeaderMap, Request, StatusCode};
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
-use bytes::Bytes;
+use billstream::sandbox::Options;
 use chrono::{Months, NaiveDate};
-use http_body_util::BodyExt as _;
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use std::collections::BTreeMap;
+
+use self::server::Server;
 
 const OCTOBER: &str = "/billing/v1/costs?start_date=2026-10-01&end_date=2026-11-01";
 
@@ -34,7 +33,7 @@ fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
 }
 
-/// The first days of the months that are over and of which every day can be asked for.
+/// First days of the complete months whose days are all available.
 fn months() -> impl Iterator<Item = NaiveDate> {
     (0..11).map(|back| day("2026-10-01") - Months::new(back))
 }
@@ -44,27 +43,26 @@ fn credentials(key: &str, secret: &str) -> String {
     format!("Basic {encoded}")
 }
 
-async fn send(app: &App, path: &str, authorization: &str) -> (StatusCode, HeaderMap, Bytes) {
-    let request = Request::get(path)
-        .header("authorization", authorization)
-        .header("host", "127.0.0.1:8900")
-        .header("accept-encoding", "gzip")
-        .body(Body::empty())
-        .unwrap();
-    let (parts, body) = app.answer(request).await.expect("an answer").into_parts();
-    (
-        parts.status,
-        parts.headers,
-        body.collect().await.unwrap().to_bytes(),
-    )
+async fn send(
+    server: &Server,
+    path: &str,
+    authorization: &str,
+) -> (StatusCode, HeaderMap, Vec<u8>) {
+    let headers = [
+        ("authorization", authorization),
+        ("accept-encoding", "gzip"),
+    ];
+    let response = server.send("GET", path, &headers, b"").await.unwrap();
+    let status = StatusCode::from_u16(response.status).unwrap();
+    (status, response.headers, response.body)
 }
 
-async fn ask(app: &App, path: &str) -> (StatusCode, HeaderMap, Bytes) {
-    send(app, path, &credentials("sandbox-key", "sandbox-secret")).await
+async fn ask(server: &Server, path: &str) -> (StatusCode, HeaderMap, Vec<u8>) {
+    send(server, path, &credentials("sandbox-key", "sandbox-secret")).await
 }
 
-async fn ask_json(app: &App, path: &str) -> Value {
-    let (status, _, body) = ask(app, path).await;
+async fn ask_json(server: &Server, path: &str) -> Value {
+    let (status, _, body) = ask(server, path).await;
     assert_eq!(
         status,
         StatusCode::OK,
@@ -85,12 +83,12 @@ struct Metadata {
     next: Option<String>,
 }
 
-/// Text of all costs of a window, page by page.
-async fn all(app: &App, first: &str) -> Vec<String> {
+/// JSON text of all costs of a window, page by page.
+async fn all(server: &Server, first: &str) -> Vec<String> {
     let mut path = first.to_owned();
     let mut costs = Vec::new();
     loop {
-        let (status, _, body) = ask(app, &path).await;
+        let (status, _, body) = ask(server, &path).await;
         assert_eq!(status, StatusCode::OK, "{path}");
         let list: List = serde_json::from_slice(&body).unwrap();
         costs.extend(
@@ -100,7 +98,7 @@ async fn all(app: &App, first: &str) -> Vec<String> {
                 .map(|cost| cost.get().to_owned()),
         );
         match list.metadata.next.filter(|next| !next.is_empty()) {
-            Some(next) => path = next.replace("http://127.0.0.1:8900", ""),
+            Some(next) => path = server.path_of(&next),
             None => return costs,
         }
     }
@@ -122,7 +120,7 @@ struct Cost {
     amount: Option<Box<RawValue>>,
 }
 
-/// JSON number to steps of 1e-24, by its text alone.
+/// Exact value of the text of a JSON number, in units of 1e-24.
 fn exact(text: &str) -> i128 {
     let text = text.to_ascii_lowercase();
     let (number, exponent) = text.split_once('e').unwrap_or((&text, "0"));

@@ -1,16 +1,18 @@
-//! Streams: operations, rules, credentials, idempotency.
+//! Streams: operations, validation, credentials, idempotency.
 
 use super::*;
+use crate::sandbox::server::Upload;
 use std::io::Write as _;
+use std::time::Duration;
 
 const H0: &str = "2026-10-01T00:00:00Z";
 const H1: &str = "2026-10-01T01:00:00Z";
 
 #[tokio::test]
-async fn operations_do_what_they_say() {
-    let app = App::new(options());
+async fn applies_all_operations() {
+    let server = Server::start(options()).await;
     let (status, first) = post(
-        &app,
+        &server,
         DROPS,
         &october("replace_drop", &[(H0, "1.5"), (H1, "-0.25")]),
     )
@@ -18,16 +20,16 @@ async fn operations_do_what_they_say() {
     assert_eq!(status, 200, "{first}");
     assert_eq!(first["connection"]["month"], H0);
     assert_eq!(first["connection"]["row_count"], 2);
-    let (_, second) = post(&app, DROPS, &october("sum", &[(H1, "10")])).await;
+    let (_, second) = post(&server, DROPS, &october("sum", &[(H1, "10")])).await;
     assert_eq!(second["connection"]["row_count"], 3);
     assert_ne!(
         first["connection"]["drop_id"],
         second["connection"]["drop_id"]
     );
-    assert_eq!(held(&app).await, held_is(3, "11.25"));
+    assert_eq!(stored(&server).await, rows_and_cost(3, "11.25"));
     let half_past = "2026-10-01T01:30:00Z";
     let (_, third) = post(
-        &app,
+        &server,
         DROPS,
         &october(
             "replace_hourly",
@@ -36,13 +38,16 @@ async fn operations_do_what_they_say() {
     )
     .await;
     assert_eq!(third["connection"]["row_count"], 2);
-    assert_eq!(held(&app).await, held_is(2, "1.500000000000000000000001"));
+    assert_eq!(
+        stored(&server).await,
+        rows_and_cost(2, "1.500000000000000000000001")
+    );
     let mut default = october("", &[(H0, "7")]);
     default.as_object_mut().unwrap().remove("operation");
     default.as_object_mut().unwrap().remove("month");
-    assert_eq!(post(&app, DROPS, &default).await.0, 200);
-    assert_eq!(held(&app).await, held_is(1, "7"));
-    let (_, list) = get(&app, DROPS).await;
+    assert_eq!(post(&server, DROPS, &default).await.0, 200);
+    assert_eq!(stored(&server).await, rows_and_cost(1, "7"));
+    let (_, list) = get(&server, DROPS).await;
     assert_eq!(list["billing_drops"][0]["row_count"], 1);
     assert_eq!(list["billing_drops"][0]["drop_id"], "drop-00000004");
     for month in [
@@ -50,27 +55,27 @@ async fn operations_do_what_they_say() {
         "2026-10-01T00:00:00Z",
         "2026-10-01T00%3A00%3A00%2B00%3A00",
     ] {
-        let (status, month) = get(&app, &format!("{DROPS}/{month}")).await;
+        let (status, month) = get(&server, &format!("{DROPS}/{month}")).await;
         assert_eq!(
             (status, &month["billing_drop"]),
             (200, &json!([row(H0, "7")]))
         );
     }
     assert_eq!(
-        post(&app, DROPS, &october("replace_drop", &[])).await.0,
+        post(&server, DROPS, &october("replace_drop", &[])).await.0,
         200
     );
-    let (status, missing) = get(&app, &format!("{DROPS}/2026-10")).await;
+    let (status, missing) = get(&server, &format!("{DROPS}/2026-10")).await;
     assert_eq!(status, 404);
     assert!(missing["error"]["message"].is_string() && missing["error"]["type"].is_string());
-    assert_eq!(get(&app, DROPS).await.1["billing_drops"], json!([]));
-    assert_eq!(held(&app).await, held_is(0, "0"));
-    assert_eq!(get(&app, &format!("{DROPS}/october")).await.0, 400);
+    assert_eq!(get(&server, DROPS).await.1["billing_drops"], json!([]));
+    assert_eq!(stored(&server).await, rows_and_cost(0, "0"));
+    assert_eq!(get(&server, &format!("{DROPS}/october")).await.0, 400);
 }
 
 #[tokio::test]
-async fn costs_fall_back_and_are_told_by_day_and_type() {
-    let app = App::new(options());
+async fn applies_cost_fallbacks_and_totals_by_day_and_type() {
+    let server = Server::start(options()).await;
     let rows = json!([
         { "time/usage_start": H0, "cost/cost": "-1.10", "lineitem/type": "Credit", "usage/amount": "3.0",
           "resource/id": "a/b", "resource/tag:env/x@y": "p", "lineitem/cloud_provider": "Confluent" },
@@ -78,14 +83,14 @@ async fn costs_fall_back_and_are_told_by_day_and_type() {
         { "time/usage_start": "2026-10-31T23:00:00Z", "cost/cost": "3", "lineitem/type": "CommittedUseVacancy",
           "resource/tag:team": "" },
     ]);
-    let (status, answer) = post(&app, DROPS, &json!({ "month": "2026-10", "data": rows })).await;
+    let (status, answer) = post(&server, DROPS, &json!({ "month": "2026-10", "data": rows })).await;
     assert_eq!(status, 200, "{answer}");
     let group = |day, kind, cost, discounted, on_demand| {
         json!({ "day": day, "type": kind, "rows": 1, "cost": cost,
                 "discounted_cost": discounted, "on_demand_cost": on_demand })
     };
     assert_eq!(
-        holds(&app, "sandbox-stream").await,
+        totals_of(&server, "sandbox-stream").await,
         json!({
             "rows": 3, "cost": "3.9", "discounted_cost": "2.4", "on_demand_cost": "5.9", "hours": 3,
             "by_day_type": [
@@ -95,13 +100,13 @@ async fn costs_fall_back_and_are_told_by_day_and_type() {
             ],
         })
     );
-    let (status, _) = get(&app, "/sandbox/cloudzero/holds").await;
+    let (status, _) = get(&server, "/sandbox/cloudzero/holds").await;
     assert_eq!(status, 400);
 }
 
 #[tokio::test]
-async fn rules_are_kept_by_drops_and_validation() {
-    let app = App::new(options());
+async fn drops_and_validation_reject_the_same_rows() {
+    let server = Server::start(options()).await;
     let with = |column: &str, value: Value| {
         let mut one = row(H0, "1");
         one[column] = value;
@@ -152,13 +157,13 @@ async fn rules_are_kept_by_drops_and_validation() {
         ),
     ];
     for (body, expected) in &cases {
-        let (status, answer) = post(&app, DROPS, body).await;
+        let (status, answer) = post(&server, DROPS, body).await;
         assert_eq!(status, 400, "{body}");
         assert!(
             text(&answer["error"], "message").contains(expected),
             "{body}: {answer}"
         );
-        let (status, answer) = post(&app, VALIDATE, body).await;
+        let (status, answer) = post(&server, VALIDATE, body).await;
         assert_eq!(
             (status, &answer["connection"]["is_valid"]),
             (200, &json!(false))
@@ -173,11 +178,15 @@ async fn rules_are_kept_by_drops_and_validation() {
     }
     let good = with("resource/id", json!("a/b"));
     let valid = json!({ "connection": { "is_valid": true, "errors": [] } });
-    assert_eq!(post(&app, VALIDATE, &good).await, (200, valid));
-    assert_eq!(held(&app).await, held_is(0, "0"));
+    assert_eq!(post(&server, VALIDATE, &good).await, (200, valid));
+    assert_eq!(stored(&server).await, rows_and_cost(0, "0"));
     for body in ["", "[]", "{}", r#"{"data":[1]}"#] {
         for path in [DROPS, VALIDATE] {
-            assert_eq!(call(&app, "POST", path, &[], body).await.0, 400, "{body}");
+            assert_eq!(
+                call(&server, "POST", path, &[], body).await.0,
+                400,
+                "{body}"
+            );
         }
     }
     for (path, expected) in [
@@ -185,69 +194,91 @@ async fn rules_are_kept_by_drops_and_validation() {
         ("/v2/connections/billing/other", 404),
         ("/v2/unknown", 404),
     ] {
-        assert_eq!(get(&app, path).await.0, expected, "{path}");
+        assert_eq!(get(&server, path).await.0, expected, "{path}");
     }
 }
 
 #[tokio::test]
-async fn bodies_have_at_most_five_million_bytes() {
-    let app = App::new(options());
+async fn rejects_bodies_above_five_million_bytes() {
+    let server = Server::start(options()).await;
     let mut body = october("replace_drop", &[(H0, "1")]).to_string();
     body.push_str(&" ".repeat(5_000_000 - body.len()));
-    assert_eq!(call(&app, "POST", DROPS, &[], body.clone()).await.0, 200);
+    assert_eq!(call(&server, "POST", DROPS, &[], body.clone()).await.0, 200);
     body.push(' ');
     for path in [DROPS, VALIDATE] {
-        let (status, _, answer) = call(&app, "POST", path, &[], body.clone()).await;
+        let (status, _, answer) = call(&server, "POST", path, &[], body.clone()).await;
         assert_eq!(status, 413);
         assert!(answer["message"].is_string());
     }
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(body.as_bytes()).unwrap();
     let headers = [("content-encoding", "gzip")];
-    let (status, ..) = call(&app, "POST", DROPS, &headers, gzip.finish().unwrap()).await;
+    let (status, ..) = call(&server, "POST", DROPS, &headers, gzip.finish().unwrap()).await;
     assert_eq!(status, 413);
-    let (_, requests) = get(&app, "/sandbox/cloudzero/requests").await;
+    let (_, requests) = get(&server, "/sandbox/cloudzero/requests").await;
     assert_eq!(
         (&requests[1]["bytes"], &requests[1]["status"]),
         (&json!(5_000_001), &json!(413))
     );
 }
 
-#[tokio::test]
-async fn a_stream_takes_one_request_at_a_time() {
-    let app = App::new(options());
-    let (a, b) = (october("sum", &[(H0, "1")]), october("sum", &[(H0, "2")]));
-    let (first, second) = tokio::join!(post(&app, DROPS, &a), post_as(&app, "k", &b));
-    assert_eq!((first.0, second.0), (200, 409));
-    assert!(second.1["error"]["message"].is_string());
-    assert_eq!(
-        post_as(&app, "k", &b).await.0,
-        409,
-        "the first answer to a key stays"
-    );
-    assert_eq!(post(&app, DROPS, &b).await.0, 200);
-    // The answer of the request in flight is what its key gets.
-    let (first, second) = tokio::join!(post_as(&app, "l", &a), post_as(&app, "l", &a));
-    assert_eq!((first.0, second.0), (200, 409));
-    assert_eq!(post_as(&app, "l", &a).await.0, 200);
-    assert_eq!(held(&app).await, held_is(3, "4"));
+/// Sends half of a drop, and waits until it occupies the stream.
+async fn start_drop(server: &Server, body: &Value) -> Upload {
+    let before = cloudzero_requests(server).await;
+    let body = body.to_string();
+    let headers = [("authorization", KEY)];
+    let upload = server
+        .send_half("POST", DROPS, &headers, body.as_bytes())
+        .await;
+    while cloudzero_requests(server).await == before {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    upload
+}
+
+async fn cloudzero_requests(server: &Server) -> u64 {
+    let (_, status) = get(server, "/sandbox/status").await;
+    status["cloudzero_requests"].as_u64().unwrap()
 }
 
 #[tokio::test]
-async fn an_idempotency_key_replays_the_first_answer() {
-    let app = App::new(options());
-    let one = october("sum", &[(H0, "1")]);
-    let first = post_as(&app, "a", &one).await;
+async fn refuses_concurrent_drops_of_a_stream() {
+    let server = Server::start(options()).await;
+    let (a, b) = (october("sum", &[(H0, "1")]), october("sum", &[(H0, "2")]));
+    let first = start_drop(&server, &a).await;
+    let second = post_as(&server, "k", &b).await;
+    assert_eq!((first.finish().await.status, second.0), (200, 409));
+    assert!(second.1["error"]["message"].is_string());
     assert_eq!(
-        post_as(&app, "a", &october("sum", &[(H0, "5")])).await,
+        post_as(&server, "k", &b).await.0,
+        409,
+        "the first reply to a key stays"
+    );
+    assert_eq!(post(&server, DROPS, &b).await.0, 200);
+    // The reply of the request in flight is stored under the key, not the refusal.
+    let (first, second) = tokio::join!(post_as(&server, "l", &a), post_as(&server, "l", &a));
+    let mut statuses = [first.0, second.0];
+    statuses.sort();
+    assert_eq!(statuses, [200, 409]);
+    assert_eq!(post_as(&server, "l", &a).await.0, 200);
+    assert_eq!(stored(&server).await, rows_and_cost(3, "4"));
+}
+
+#[tokio::test]
+async fn idempotency_keys_replay_the_first_reply() {
+    let server = Server::start(options()).await;
+    let one = october("sum", &[(H0, "1")]);
+    let first = post_as(&server, "a", &one).await;
+    assert_eq!(
+        post_as(&server, "a", &october("sum", &[(H0, "5")])).await,
         first
     );
-    assert_eq!(held(&app).await, held_is(1, "1"));
-    let refused = post_as(&app, "b", &october("sum", &[(H0, "x")])).await;
+    assert_eq!(stored(&server).await, rows_and_cost(1, "1"));
+    let refused = post_as(&server, "b", &october("sum", &[(H0, "x")])).await;
     assert_eq!(refused.0, 400);
-    assert_eq!(post_as(&app, "b", &one).await, refused);
-    assert_eq!(post_as(&app, "c", &one).await.0, 200);
-    let (_, requests) = get(&app, "/sandbox/cloudzero/requests").await;
+    assert_eq!(post_as(&server, "b", &one).await, refused);
+    assert_eq!(post_as(&server, "c", &one).await.0, 200);
+    let (_, requests) = get(&server, "/sandbox/cloudzero/requests").await;
     let replayed: Vec<_> = requests
         .as_array()
         .unwrap()
@@ -261,7 +292,7 @@ async fn an_idempotency_key_replays_the_first_answer() {
         json!({ "method": "POST", "path": DROPS, "operation": "sum", "month": "2026-10", "rows": 1,
                 "bytes": bytes, "idempotency_key": "a", "status": 200, "replayed": false })
     );
-    let (_, status) = get(&app, "/sandbox/status").await;
+    let (_, status) = get(&server, "/sandbox/status").await;
     assert_eq!(
         (&status["requests"], &status["cloudzero_requests"]),
         (&json!(0), &json!(5))
@@ -269,20 +300,21 @@ async fn an_idempotency_key_replays_the_first_answer() {
 }
 
 #[tokio::test]
-async fn the_key_comes_without_a_word_before_it() {
-    let app = App::new(options());
+async fn the_authorization_header_is_the_bare_key() {
+    let server = Server::start(options()).await;
     for key in ["", "other", "Bearer sandbox-cloudzero-key", "Basic eDp5"] {
         let headers = [("authorization", key)];
-        let (status, _, body) = call(&app, "GET", DROPS, &headers, Body::empty()).await;
+        let (status, _, body) = call(&server, "GET", DROPS, &headers, "").await;
         assert_eq!(status, 403, "{key}");
         assert!(body["message"].is_string());
     }
-    let app = App::new(Options {
+    let server = Server::start(Options {
         cloudzero_key: "mine".into(),
         ..options()
-    });
+    })
+    .await;
     let with = async |method, path, key| {
-        call(&app, method, path, &[("authorization", key)], "{}")
+        call(&server, method, path, &[("authorization", key)], "{}")
             .await
             .0
     };
