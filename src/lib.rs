@@ -49,6 +49,7 @@ pub mod heap;
 pub mod http;
 pub mod pipeline;
 pub mod query;
+#[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod store;
 pub mod suggest;

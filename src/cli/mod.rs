@@ -15,9 +15,11 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
+#[cfg(feature = "sandbox")]
+use crate::cli::commands::sandbox;
 use crate::cli::commands::{
     completions, config, connections, deliver, destinations, diff, import, query, report, restore,
-    sandbox, shell, verify,
+    shell, verify,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -81,7 +83,8 @@ enum Command {
     Diff(diff::DiffArgs),
     /// Bring an earlier version of a month back
     Restore(restore::RestoreArgs),
-    /// Play Confluent and CloudZero on loopback, with invented costs
+    /// Serve fake Confluent and CloudZero APIs on loopback, with invented costs
+    #[cfg(feature = "sandbox")]
     Sandbox(sandbox::SandboxArgs),
     /// Print a shell's completion script
     Completions(completions::CompletionsArgs),
@@ -144,6 +147,7 @@ async fn run(cli: Cli) -> Result<u8> {
         Command::Report(args) => report::run(args).await,
         Command::Diff(args) => diff::run(args).await,
         Command::Restore(args) => restore::run(args).await,
+        #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox::run(args).await.map(|()| 0),
         Command::Completions(args) => completions::run(&args).map(|()| 0),
     }

@@ -1,7 +1,8 @@
 //! `billstream import`, `pull` and `transform`.
 
 use crate::cli::args::{MonthArgs, RunArgs};
-use crate::cli::commands::demo::demo;
+#[cfg(feature = "sandbox")]
+use crate::cli::commands::demo::import_demo;
 use crate::cli::context::{CommandContext, NetworkScope, run_with_lease};
 use crate::cli::output::summary::{from_confluent, outcome_of, report};
 use crate::error::Result;
@@ -20,6 +21,7 @@ Examples:
   billstream import --no-deliver")]
 pub struct ImportArgs {
     /// Import twelve invented months from a sandbox in this process, ignoring the environment's settings
+    #[cfg(feature = "sandbox")]
     #[arg(long, conflicts_with_all = ["connection"])]
     demo: bool,
     #[command(flatten)]
@@ -87,8 +89,9 @@ pub async fn import(args: ImportArgs) -> Result<u8> {
         no_deliver: args.no_deliver,
         unvalidated: args.no_validate,
     };
+    #[cfg(feature = "sandbox")]
     if args.demo {
-        return demo(&args.run, options).await;
+        return import_demo(&args.run, options).await;
     }
     each(args.run, options).await
 }

@@ -9,7 +9,8 @@ use std::time::Duration;
 use crate::cli::args::{StoreArgs, SummaryFormat};
 use crate::cli::commands::connections::ask::{Given, KeyArgs};
 use crate::cli::commands::connections::provision;
-use crate::cli::commands::demo::{DEMO, Playground, refuse_other_connections};
+#[cfg(feature = "sandbox")]
+use crate::cli::commands::demo::{DEMO_CONNECTION, DemoSandbox, refuse_other_connections};
 use crate::cli::context::CommandContext;
 use crate::cli::output::summary::{from_confluent, report};
 use crate::config::edit::{self, Keep, Set};
@@ -53,7 +54,8 @@ pub struct AddArgs {
     /// Make a service account with its role and key, with an administrator's key
     #[arg(long)]
     setup: bool,
-    /// Play a whole set-up against a sandbox in this process, and import its invented costs
+    /// Run a complete set-up against a sandbox in this process, and import its invented costs
+    #[cfg(feature = "sandbox")]
     #[arg(long, conflicts_with_all = ["setup", "name", "keyring", "endpoint", "replace"])]
     demo: bool,
     /// Also ask for names and regions, which takes the role Operator
@@ -123,6 +125,7 @@ impl AddArgs {
 pub async fn run(args: AddArgs) -> Result<u8> {
     let Service::Confluent = args.service;
     check_name(&args.name)?;
+    #[cfg(feature = "sandbox")]
     if args.demo {
         return demo(args).await;
     }
@@ -293,24 +296,25 @@ async fn import(config: Config, args: &AddArgs) -> Result<u8> {
 }
 
 /// The whole set-up with a sandbox in this process; the key goes with the sandbox, the costs stay.
+#[cfg(feature = "sandbox")]
 async fn demo(mut args: AddArgs) -> Result<u8> {
-    let playground = Playground::start().await?;
+    let sandbox = DemoSandbox::start().await?;
     let folder = tempfile::tempdir()
         .map_err(|e| Error::config(format!("cannot make a temporary folder: {e}")))?;
     let file = folder.path().join("billstream.toml");
-    args.name = DEMO.to_string();
+    args.name = DEMO_CONNECTION.to_string();
     args.with_inventory = true;
     let config = || {
         let flags = Flags {
             config: file.exists().then(|| file.clone()),
-            connection: Some(DEMO.to_string()),
+            connection: Some(DEMO_CONNECTION.to_string()),
             ..args.store.flags()
         };
-        Config::of(flags, playground.surroundings())
+        Config::of(flags, sandbox.environment_without_key())
     };
     let bare = config()?;
     refuse_other_connections(&CommandContext::of(config()?)?.store).await?;
-    let admin = reaching(&bare, &args, playground.administrator())?;
+    let admin = reaching(&bare, &args, sandbox.admin_credentials())?;
     let new = provision::run(&admin, &file, &args.wish()).await?;
     prove(&bare, &args, new.credentials.clone(), new.role_is_new).await?;
     store(
