@@ -263,7 +263,7 @@ pub async fn collect(job: &RunContext, age: TimeDelta, dry_run: bool) -> Result<
         .await;
     let mut collected = Collected::default();
     for folder in top.map_err(failed)?.common_prefixes {
-        let Some(period) = folder.filename().and_then(BillingPeriod::of_folder) else {
+        let Some(period) = folder.filename().and_then(BillingPeriod::from_folder) else {
             continue;
         };
         let in_force = drop::manifest(store, period).await?;
