@@ -203,7 +203,7 @@ impl<'j> Reading<'j> {
         }
         self.token = token;
         self.totals.merge(&page.totals)?;
-        self.oddities.merge(page.oddities);
+        self.oddities.merge(page.data_quality);
         if page.rows() == 0 {
             return Ok(());
         }
