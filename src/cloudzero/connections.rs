@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::cloudzero::client::{Client, Pagination};
+use crate::cloudzero::client::{Client, Idempotency, Pagination};
 use crate::error::Error;
 use crate::http::request_error::RequestError;
 
@@ -141,15 +141,12 @@ pub async fn create(
         "s3_bucket_info": bucket,
     });
     let answer = client
-        .post(&asked, &PATH, body.to_string().into(), None)
+        .post(&asked, &PATH, body.to_string().into(), Idempotency::Safe)
         .await?;
     let answer: Answer = serde_json::from_slice(&answer).map_err(|_| unreadable(&asked))?;
     Ok(answer.connection)
 }
 
 fn unreadable(asked: &str) -> RequestError {
-    RequestError::of(
-        Error::data(format!("{asked}: the answer is unreadable")),
-        None,
-    )
+    RequestError::internal(Error::data(format!("{asked}: the answer is unreadable")))
 }

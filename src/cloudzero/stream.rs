@@ -1,10 +1,9 @@
 //! The Stream API: what a month holds, and the requests that change it (docs: AnyCost Stream).
 
-use reqwest::StatusCode;
 use serde::Deserialize;
 
 use crate::billing_period::BillingPeriod;
-use crate::cloudzero::client::{Client, IdempotencyKey};
+use crate::cloudzero::client::{Client, Idempotency, IdempotencyKey};
 use crate::cloudzero::stream_contents::{self, Hours};
 use crate::error::{Error, Result};
 
@@ -34,8 +33,8 @@ impl Stream<'_> {
         match self.client.get(&asked, &path, &[]).await {
             Ok(answer) => stream_contents::read(&answer).map_err(|e| e.context(asked)),
             // A wrong connection id shows with the first request that changes something.
-            Err(failure) if failure.status == Some(StatusCode::NOT_FOUND) => Ok(Hours::new()),
-            Err(failure) => Err(failure.error),
+            Err(failure) if failure.is_not_found() => Ok(Hours::new()),
+            Err(failure) => Err(failure.into_error()),
         }
     }
 
@@ -46,7 +45,7 @@ impl Stream<'_> {
     pub async fn post(&self, asked: &str, body: Vec<u8>, key: IdempotencyKey) -> Result<()> {
         let path = self.path(&["billing_drops"]);
         self.client
-            .post(asked, &path, body.into(), Some(key))
+            .post(asked, &path, body.into(), Idempotency::Key(key))
             .await?;
         Ok(())
     }
@@ -68,7 +67,10 @@ impl Stream<'_> {
         }
         let mut path = PATH.to_vec();
         path.push("validate_billing_drop");
-        let answer = self.client.post(asked, &path, body.into(), None).await?;
+        let answer = self
+            .client
+            .post(asked, &path, body.into(), Idempotency::Safe)
+            .await?;
         let answer: Answer = serde_json::from_slice(&answer).map_err(|_| {
             Error::data(format!(
                 "{asked}: the answer of the validation is unreadable"

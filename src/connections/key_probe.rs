@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use chrono::{Days, NaiveDate, TimeDelta};
-use reqwest::StatusCode;
 
 use crate::billing_period::Window;
 use crate::confluent::client::{BodyError, Client, RequestError};
@@ -59,8 +58,8 @@ pub async fn prove_new(
             }
             Err(failure) => failure,
         };
-        let forbidden = failure.status == Some(StatusCode::FORBIDDEN);
-        let may_pass = failure.maybe_inactive_key || (forbidden && role_is_new);
+        let forbidden = failure.is_forbidden();
+        let may_pass = failure.maybe_inactive_key() || (forbidden && role_is_new);
         let waited = client.uptime().saturating_sub(started);
         let left = patience.saturating_sub(waited);
         if !may_pass || left.is_zero() {
@@ -85,7 +84,7 @@ pub async fn prove_new(
 }
 
 async fn ask(client: &Client, today: NaiveDate) -> std::result::Result<Proof, RequestError> {
-    let unready = || RequestError::of(Error::bug("there is no such day"), None);
+    let unready = || RequestError::internal(Error::bug("there is no such day"));
     let day = today
         .checked_sub_days(Days::new(DAYS_BACK))
         .ok_or_else(unready)?;
@@ -94,13 +93,15 @@ async fn ask(client: &Client, today: NaiveDate) -> std::result::Result<Proof, Re
     let read = move |text: &str| -> std::result::Result<usize, BodyError> {
         decode_page(text, window).map(|page| page.rows())
     };
-    let costs = client.try_costs_page(window, None, read).await?;
+    let costs = client.costs_page(window, None, read).await?;
     Ok(Proof { day, costs })
 }
 
 /// The error with what to do next, for somebody who has nothing published yet.
 pub fn explained(failure: RequestError, client: &Client) -> Error {
-    let error = failure.error;
+    let is_html = failure.is_html_response();
+    let has_response = failure.status().is_some();
+    let error = failure.into_error();
     if clock_is_off(client) {
         let off = error.to_string();
         let hint = "this computer's clock is off (see above): set it right and try again";
@@ -113,9 +114,9 @@ pub fn explained(failure: RequestError, client: &Client) -> Error {
         return error;
     }
     let said = error.to_string();
-    let hint = if said.contains("HTML page") {
+    let hint = if is_html {
         "something in between answers in Confluent's place, such as a proxy or the sign-in page of a network"
-    } else if failure.status.is_none() {
+    } else if !has_response {
         "no answer came: check the network, HTTPS_PROXY and NO_PROXY, and the endpoint"
     } else {
         "Confluent has trouble of its own: try again later"

@@ -5,8 +5,6 @@
 
 use std::time::Duration;
 
-use reqwest::StatusCode;
-
 use crate::config::secret::Credentials;
 use crate::confluent::client::RequestError;
 use crate::confluent::iam::{ApiKey, Iam, Organization};
@@ -57,7 +55,7 @@ pub async fn account(
         let found = iam.service_account(name).await?;
         Ok(found.map(|account| account.id))
     };
-    let make = async || Ok(iam.make_service_account(name).await?.id);
+    let make = async || Ok(iam.create_service_account(name).await?.id);
     let before = progress.service_account.as_ref();
     let account = ensure(iam, name, before, find, make).await?;
     say(&format!(
@@ -107,7 +105,7 @@ pub async fn key(
     }
     if iam.is_dry() {
         iam.api_keys(owner).await?;
-        let key = iam.make_api_key(owner, &progress.key_name).await?.id;
+        let key = iam.create_api_key(owner, &progress.key_name).await?.id;
         let secret = String::new().into();
         return Ok(Credentials { key, secret });
     }
@@ -115,12 +113,12 @@ pub async fn key(
         if let Some(held) = usable(iam, owner, notebook, progress, say).await? {
             return Ok(held);
         }
-        match iam.make_api_key(owner, &progress.key_name).await {
+        match iam.create_api_key(owner, &progress.key_name).await {
             Ok(made) => return hold(iam, made, notebook, progress, say).await,
-            Err(failure) if failure.outcome_unknown && attempt < ATTEMPTS => {
+            Err(failure) if failure.outcome_unknown() && attempt < ATTEMPTS => {
                 iam.client().sleep(PAUSE).await;
             }
-            Err(failure) => return Err(failure.error),
+            Err(failure) => return Err(failure.into_error()),
         }
     }
     Err(Error::bug("no API key was made"))
@@ -235,12 +233,11 @@ async fn ensure(
         match make().await {
             Ok(id) => return Ok(thing(id, true)),
             Err(failure) => {
-                may_be_ours |= failure.outcome_unknown;
+                may_be_ours |= failure.outcome_unknown();
                 // A 409 says that it is there: somebody else was faster.
-                let look_again =
-                    failure.outcome_unknown || failure.status == Some(StatusCode::CONFLICT);
+                let look_again = failure.outcome_unknown() || failure.is_conflict();
                 if !look_again || attempt == ATTEMPTS {
-                    return Err(failure.error);
+                    return Err(failure.into_error());
                 }
                 iam.client().sleep(PAUSE).await;
             }

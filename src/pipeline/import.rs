@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use reqwest::StatusCode;
 
 use crate::billing_period::BillingPeriod;
 use crate::confluent::client::{Client, RequestError};
@@ -83,15 +82,15 @@ pub async fn import(job: &RunContext, client: &Arc<Client>, options: &Options) -
             }
             Err(failure) => {
                 let named = matches!(options.months, Selection::Named(_));
-                let refused = failure.status == Some(StatusCode::BAD_REQUEST);
+                let refused = failure.is_bad_request();
                 if refused && !named && Some(period) == oldest {
-                    tracing::warn!(%period, error = %failure.error, "Confluent refuses the oldest month; it is skipped.");
+                    tracing::warn!(%period, error = %failure, "Confluent refuses the oldest month; it is skipped.");
                     continue;
                 }
-                stopped = stops_the_run(failure.error.kind());
+                stopped = stops_the_run(failure.kind());
                 let failed = PeriodSummary::new(&job.connection, period, Status::Failed);
                 summary.periods.push(failed);
-                summary.errors.push((period, failure.error));
+                summary.errors.push((period, failure.into_error()));
             }
         }
     }

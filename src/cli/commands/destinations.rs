@@ -266,12 +266,12 @@ async fn found_or_made(
     connection: &Connection,
     info: Option<&BucketInfo>,
 ) -> Result<(Option<String>, Option<String>)> {
-    let refused = |failure: crate::http::request_error::RequestError| match failure.status {
-        Some(status) if status.as_u16() == 403 => Ok((
-            None,
-            Some("the API key may not manage billing connections".to_string()),
-        )),
-        _ => Err(failure.error),
+    let refused = |failure: crate::http::request_error::RequestError| {
+        if failure.is_forbidden() {
+            let reason = "the API key may not manage billing connections".to_string();
+            return Ok((None, Some(reason)));
+        }
+        Err(failure.into_error())
     };
     let all = match connections::list(api).await {
         Ok(all) => all,

@@ -55,7 +55,7 @@ pub async fn from_confluent(
     };
     let summary = run_with_lease(command, &job, options.dry_run, work, outcome_of).await;
     bar.finish_and_clear();
-    let stats = client.stats();
+    let stats = client.counts();
     tracing::info!(
         connection,
         requests = stats.requests,

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::billing_period::{BillingPeriod, Window};
@@ -92,14 +91,8 @@ pub async fn page(
         }
         Ok(Page { decoded, token })
     };
-    let read = client.try_costs_page(window, token, read).await;
-    read.map_err(|failure| {
-        let place = place(job, period, number);
-        RequestError {
-            error: failure.error.context(place),
-            ..failure
-        }
-    })
+    let read = client.costs_page(window, token, read).await;
+    read.map_err(|failure| failure.context(place(job, period, number)))
 }
 
 fn place(job: &RunContext, period: BillingPeriod, page: usize) -> String {
@@ -117,9 +110,7 @@ pub async fn read_window(
     let mut reading = Reading::new(&job, period, window);
     match reading.pages(&client, first).await {
         // Page tokens may expire: then the window is read again from its start, once.
-        Err(failure)
-            if failure.status == Some(StatusCode::BAD_REQUEST) && reading.token.is_some() =>
-        {
+        Err(failure) if failure.is_bad_request() && reading.token.is_some() => {
             tracing::warn!(%window, "A page token was refused; reading the window again.");
             reading = Reading::new(&job, period, window);
             reading.pages(&client, None).await?;
@@ -243,5 +234,5 @@ impl<'j> Reading<'j> {
 
 /// An error that no answer of Confluent's is behind.
 pub fn plain(error: Error) -> RequestError {
-    RequestError::of(error, None)
+    RequestError::internal(error)
 }

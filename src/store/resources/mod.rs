@@ -20,7 +20,9 @@ use chrono::{DateTime, Utc};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::json;
 
-use crate::confluent::inventory::{Inventory, Kind, List, Resource};
+use crate::confluent::inventory::{
+    Inventory, Resource, ResourceKind as Kind, ResourceList as List,
+};
 use crate::error::{Error, Result};
 use crate::store::Store;
 use crate::store::delta::{Current, Delta, Layout};
@@ -287,7 +289,7 @@ fn rows(batch: &RecordBatch) -> Result<Vec<Row>> {
         Some(Row {
             resource: Resource {
                 id: text(0)?,
-                kind: Kind::named(&text(1)?)?,
+                kind: Kind::from_name(&text(1)?)?,
                 name: text(2),
                 environment_id: text(3),
                 kafka_cluster_id: text(4),

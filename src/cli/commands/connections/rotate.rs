@@ -103,7 +103,7 @@ impl Rotation<'_> {
         }
         if let Some(old) = &progress.replaces {
             self.iam.delete_api_key(old).await.map_err(|failure| {
-                failure.error.with_another_hint(format!(
+                failure.into_error().with_another_hint(format!(
                     "`{name}` has its new key; the same command again deletes the old one, and so does: confluent \
                      api-key delete {old}"
                 ))
