@@ -97,7 +97,7 @@ fn nobody_who_answers_is_a_matter_of_the_network() {
 fn a_page_for_people_is_that_of_somebody_in_between() {
     let scene = Scene::new(&["--fault", "html-200:3"]);
     let says = [
-        "an HTML page came in place of JSON",
+        "the response is an HTML page instead of JSON",
         "sign-in page of a network",
     ];
     let output = scene.add(&[], KEY).code(7).says(&says);

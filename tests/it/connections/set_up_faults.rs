@@ -42,7 +42,7 @@ fn a_refusal_of_the_first_call_leaves_nothing_behind() {
         (
             "iam-500",
             7,
-            ["500", "making the service account", "on purpose"],
+            ["500", "creating the service account", "on purpose"],
         ),
     ] {
         // What is asked again is refused again.
@@ -61,7 +61,7 @@ fn what_was_made_before_a_refusal_is_named_and_gone_on_from() {
         ("iam-402:3", 3, BEFORE_ROLE, "quota"),
         ("iam-402:3", 3, BEFORE_KEY, "quota"),
         ("iam-403:1", 3, BEFORE_ROLE, "OrganizationAdmin"),
-        ("iam-500:3", 7, BEFORE_KEY, "making a Cloud API key"),
+        ("iam-500:3", 7, BEFORE_KEY, "creating a Cloud API key"),
     ] {
         let scene = with(&format!("{fault}:after={after}"));
         let output = scene.set_up("acme", &[]).code(code);
@@ -100,7 +100,7 @@ fn somebody_who_was_faster_is_no_failure() {
     let scene = with("iam-409:9");
     scene.set_up("acme", &[]).code(1).says(&[
         "409",
-        "one of that name already",
+        "the name is already in use",
         "choose another name",
     ]);
     scene.assert_nothing_stored();
@@ -146,7 +146,11 @@ fn a_key_that_cannot_be_had_is_made_by_the_next_run_and_no_other_is_left() {
     let output = scene.set_up("acme", &[]).code(7);
     assert_eq!(scene.sandbox.fired("iam-lost-reply"), 5);
     let account = scene.iam().accounts("billstream").remove(0);
-    output.says(&["making a Cloud API key", &account, "the same command again"]);
+    output.says(&[
+        "creating a Cloud API key",
+        &account,
+        "the same command again",
+    ]);
     scene.set_up("acme", &[]).ok();
     let (_, key) = scene.iam().assert_one(&["BillingAdmin"]);
     assert_eq!(scene.kept_key("acme"), key);

@@ -208,7 +208,7 @@ async fn what_was_listed_until_the_time_is_up_counts() {
     let environments = listed
         .resources
         .iter()
-        .filter(|r| r.kind == inventory::Kind::Environment);
+        .filter(|r| r.kind == inventory::ResourceKind::Environment);
     assert!(environments.count() >= 5);
 
     // Not even environments: nothing is known, and nothing is gone.

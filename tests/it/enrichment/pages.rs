@@ -46,7 +46,7 @@ async fn clusters(
     let query = [("environment", environment)];
     let client = client(sandbox);
     let listed = lists::all(&client, "clusters", &CLUSTERS, &query, "Operator").await;
-    listed.map_err(|failure| failure.error)
+    listed.map_err(|failure| failure.into_error())
 }
 
 #[tokio::test]
