@@ -98,8 +98,8 @@ impl ApiKey {
 }
 
 impl<'c> Iam<'c> {
-    /// Uses the administrator's key of `client`. With `report_dry_run` nothing is changed: requests are reported
-    /// instead.
+    /// Uses the administrator's key of `client`. With `report_dry_run`, every request is reported and changes are not
+    /// sent.
     pub fn new(
         client: &'c Client,
         report_dry_run: Option<&'c (dyn Fn(&str) + Send + Sync)>,
