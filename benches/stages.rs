@@ -21,8 +21,8 @@ use billstream::confluent::client::{Client, Settings, next_token};
 use billstream::confluent::costs::decode::{Identities, decode_page};
 use billstream::engine::Limits;
 use billstream::engine::sql_files::SqlFiles;
-use billstream::pipeline::deliver::destinations::Targets;
-use billstream::pipeline::deliver::source::Published;
+use billstream::pipeline::deliver::destinations::Destinations;
+use billstream::pipeline::deliver::source::PublishedLineItems;
 use billstream::pipeline::enrich::attributes;
 use billstream::pipeline::transform::check;
 use billstream::pipeline::{RunContext, pull, transform};
@@ -69,7 +69,7 @@ fn job(folder: &Path) -> RunContext {
         limits: Limits::default(),
         concurrency: 4,
         settle_days: 17,
-        targets: Targets::default(),
+        destinations: Destinations::default(),
         clock: Arc::new(|| "2026-11-23T06:00:00Z".parse().unwrap()),
         progress: Arc::new(|_| {}),
     }
@@ -157,8 +157,8 @@ fn stages(criterion: &mut Criterion) {
                 .unwrap();
         });
     });
-    let published = Published {
-        job: &job,
+    let published = PublishedLineItems {
+        run: &job,
         period: october(),
         columns: items.columns.clone(),
         files: items.files.clone(),

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::http::retry::Timing;
 use crate::pipeline::RunContext;
 use crate::pipeline::deliver::delivery::Delivery;
-use crate::pipeline::deliver::destinations::Targets;
+use crate::pipeline::deliver::destinations::Destinations;
 use crate::pipeline::summary::{PeriodSummary, RunRecord, reason};
 use crate::store::lease::Lease;
 use crate::store::{Store, runs};
@@ -36,8 +36,8 @@ pub struct CommandContext {
 /// How far a command reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NetworkScope {
-    /// CloudZero's doors.
-    Targets,
+    /// CloudZero's destinations.
+    Destinations,
     /// No network but the store's.
     Store,
 }
@@ -79,17 +79,23 @@ impl CommandContext {
         }
     }
 
-    /// The targets of a connection, as configured or remembered.
+    /// The destinations of a connection, as configured or remembered.
     ///
     /// # Errors
     /// Kind configuration.
-    pub async fn targets(&self, connection: &str, reach: NetworkScope) -> Result<Targets> {
-        let wanted = self.config.targets(connection)?;
+    pub async fn destinations(
+        &self,
+        connection: &str,
+        reach: NetworkScope,
+    ) -> Result<Destinations> {
+        let config = self.config.destinations(connection)?;
         match reach {
-            NetworkScope::Targets => {
-                Targets::resolve(&wanted, &self.store, connection, self.timing()).await
+            NetworkScope::Destinations => {
+                Destinations::resolve(&config, &self.store, connection, self.timing()).await
             }
-            NetworkScope::Store => Targets::without_network(&wanted, &self.store, connection).await,
+            NetworkScope::Store => {
+                Destinations::without_network(&config, &self.store, connection).await
+            }
         }
     }
 
@@ -102,18 +108,18 @@ impl CommandContext {
         connection: &str,
         reach: NetworkScope,
     ) -> Result<(RunContext, ProgressBar)> {
-        let targets = self.targets(connection, reach).await?;
-        self.job_with(connection, targets)
+        let destinations = self.destinations(connection, reach).await?;
+        self.job_with(connection, destinations)
     }
 
-    /// As [`CommandContext::job`], with its targets.
+    /// As [`CommandContext::job`], with its destinations.
     ///
     /// # Errors
     /// Kind configuration.
     pub fn job_with(
         &self,
         connection: &str,
-        targets: Targets,
+        destinations: Destinations,
     ) -> Result<(RunContext, ProgressBar)> {
         let settings = &self.settings;
         let configured = self.config.connection(connection)?;
@@ -135,7 +141,7 @@ impl CommandContext {
             limits: settings.limits,
             concurrency: settings.concurrency,
             settle_days: settings.settle_days,
-            targets,
+            destinations,
             clock: settings.clock.clone(),
             progress: Arc::new(move |message| shown.set_message(format!("{prefix}{message}"))),
         };

@@ -69,8 +69,9 @@ enum Command {
     Status(connections::ListArgs),
     /// Show where settings come from, write a configuration file, or check one
     Config(config::ConfigArgs),
-    /// Set up, show or forget where connections deliver to
-    Targets(destinations::TargetsArgs),
+    /// Set up, list and remove the destinations of connections
+    #[command(alias = "targets")]
+    Destinations(destinations::DestinationsArgs),
     /// Ask SQL of what was imported, and of other cost data beside it
     Query(query::QueryArgs),
     /// Ask SQL statement by statement, with completion and history
@@ -138,7 +139,7 @@ async fn run(cli: Cli) -> Result<u8> {
         Command::Connections(args) => connections::run(args).await,
         Command::Status(args) => connections::status(args).await,
         Command::Config(args) => config::run(args).await,
-        Command::Targets(args) => destinations::run(args).await,
+        Command::Destinations(args) => destinations::run(args).await,
         Command::Query(args) => query::run(args).await,
         Command::Shell(args) => shell::run(args).await,
         Command::Report(args) => report::run(args).await,

@@ -74,7 +74,7 @@ fn bad_values_name_who_said_so() {
         &[("CLOUDZERO_CONNECTION_ID", "hu sh")],
         "",
     );
-    let error = secret.targets("confluent").err().unwrap().to_string();
+    let error = secret.destinations("confluent").err().unwrap().to_string();
     assert!(
         error.contains("CLOUDZERO_CONNECTION_ID") && !error.contains("hu sh"),
         "{error}"

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::connections::state::{self, ConnectionState};
 use crate::error::{Error, Result};
-use crate::pipeline::deliver::destinations::Targets;
+use crate::pipeline::deliver::destinations::Destinations;
 use crate::store::Store;
 use crate::store::runs::{self, MonthState};
 
@@ -122,7 +122,7 @@ pub struct Expected {
     /// Time without data after which it is late.
     pub interval: TimeDelta,
     /// Where it delivers to, or why that is not known.
-    pub targets: Result<Targets>,
+    pub targets: Result<Destinations>,
 }
 
 /// How a connection fares at `now`.
@@ -236,7 +236,7 @@ fn evaluate(
 
 fn delivered<'m>(
     store: &Store,
-    targets: &Targets,
+    targets: &Destinations,
     states: impl Iterator<Item = &'m MonthState> + Clone,
 ) -> Vec<Target> {
     let bucket = targets.bucket.iter().map(|bucket| {

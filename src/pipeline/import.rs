@@ -8,7 +8,7 @@ use reqwest::StatusCode;
 use crate::billing_period::BillingPeriod;
 use crate::confluent::client::{Client, RequestError};
 use crate::error::{Error, ErrorKind, Result};
-use crate::pipeline::deliver::{self, Wish};
+use crate::pipeline::deliver::{self, DeliverOptions};
 use crate::pipeline::publish::{self, Tables};
 use crate::pipeline::pull::window::plain;
 use crate::pipeline::pull::{self, Pulled};
@@ -37,10 +37,10 @@ pub struct Options {
 }
 
 impl Options {
-    fn wish(&self) -> Wish {
-        Wish {
-            unvalidated: self.unvalidated,
-            ..Wish::default()
+    fn deliver_options(&self) -> DeliverOptions {
+        DeliverOptions {
+            skip_validation: self.unvalidated,
+            ..DeliverOptions::default()
         }
     }
 }
@@ -118,7 +118,7 @@ async fn deliver_the_rest(
         done.all(|m| m.billing_period != *period)
     });
     for period in pending::due(job, tables, published, UpTo::Delivery).await? {
-        let deliveries = deliver::deliver(job, tables, period, options.wish()).await;
+        let deliveries = deliver::deliver(job, tables, period, options.deliver_options()).await;
         let stopped = deliveries.errors.iter().any(|e| stops_the_run(e.kind()));
         let errors = deliveries.errors.into_iter().map(|e| (period, e));
         summary.errors.extend(errors);
@@ -127,12 +127,12 @@ async fn deliver_the_rest(
             .iter_mut()
             .find(|m| m.billing_period == period);
         match known {
-            Some(month) => month.deliveries = deliveries.made,
+            Some(month) => month.deliveries = deliveries.completed,
             None => {
                 let state = runs::month_state(&job.store, &job.connection, period).await?;
                 let mut month = PeriodSummary::new(&job.connection, period, Status::Unchanged);
                 month.covered_until = state.covered_until;
-                month.deliveries = deliveries.made;
+                month.deliveries = deliveries.completed;
                 let published = tables.month(job, period).await?;
                 summary.periods.push(publish::summarize(month, &published));
             }
@@ -226,8 +226,8 @@ async fn month_pulled(
     if !options.dry_run {
         publish::remember_pull(job, period, pulled_at).await?;
         if !options.pull_only && !options.no_deliver {
-            let deliveries = deliver::deliver(job, tables, period, options.wish()).await;
-            summary.deliveries = deliveries.made;
+            let deliveries = deliver::deliver(job, tables, period, options.deliver_options()).await;
+            summary.deliveries = deliveries.completed;
             errors = deliveries.errors;
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! [`enrich`] → [`pull`] → [`transform`], with [`facts`] of resources → [`check`] → [`publish`] → [`deliver`];
 //! [`tags`] are the user's own facts; [`months`] says which months a run
-//! takes, [`targets`] where it delivers to, [`import`] is all of it, and [`verify`] compares what came
+//! takes, [`deliver::destinations`] where it delivers to, [`import`] is all of it, and [`verify`] compares what came
 //! of it.
 
 pub mod deliver;
@@ -67,7 +67,7 @@ pub struct RunContext {
     /// Days after a month's end from which a successful pull settles it.
     pub settle_days: u64,
     /// Where it delivers to.
-    pub targets: destinations::Targets,
+    pub destinations: destinations::Destinations,
     /// The time.
     pub clock: Clock,
     /// Who hears of progress.

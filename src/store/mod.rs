@@ -6,7 +6,7 @@
 //! resources/    Delta table, names and regions    resources.rs
 //! cloudzero/    drops                             crate::cloudzero
 //! runs/         records, states, leases, marks    runs.rs, connections.rs, lease.rs, staging.rs
-//! targets/      where connections deliver to      targets.rs
+//! targets/      where connections deliver to      destinations.rs
 //! ```
 //! The Delta log decides which Parquet files are current; the files themselves are written and
 //! scanned by this crate, because delta-rs' own scan and decimal statistics return wrong rows.

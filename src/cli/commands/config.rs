@@ -170,7 +170,7 @@ async fn check(flags: Flags) -> Result<u8> {
     }
     for name in &connections {
         note(config.connection(name).map(|_| ()));
-        match config.targets(name) {
+        match config.destinations(name) {
             Ok(targets) => {
                 note(targets.bucket.as_deref().map_or(Ok(()), check_store));
                 let client = |api| cloudzero::client::Client::new(api, Timing::real());

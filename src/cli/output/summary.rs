@@ -12,7 +12,7 @@ use crate::cli::{print, print_json};
 use crate::confluent::client::{Client, with_short_retries};
 use crate::error::{ErrorKind, Result};
 use crate::pipeline;
-use crate::pipeline::deliver::delivery;
+use crate::pipeline::deliver::delivery::DeliveryStatus;
 use crate::pipeline::import::Options;
 use crate::pipeline::summary::{PeriodSummary, Status, Summary, reason};
 use crate::store::Store;
@@ -36,11 +36,11 @@ pub async fn from_confluent(
         let client = Arc::new(Client::with_timing(confluent, scene.timing())?);
         let reach = match options.no_deliver {
             true => NetworkScope::Store,
-            false => NetworkScope::Targets,
+            false => NetworkScope::Destinations,
         };
         let (job, bar) = scene.job(connection, reach).await?;
         if !options.dry_run {
-            job.targets.check_key()?;
+            job.destinations.check_key()?;
         }
         Ok((inventory, client, job, bar))
     };
@@ -166,7 +166,7 @@ fn notes(summaries: &[&Summary], several: bool) -> Vec<String> {
     });
     let pinned = periods()
         .flat_map(|period| &period.deliveries)
-        .filter(|delivery| delivery.status == delivery::Status::Pinned)
+        .filter(|delivery| delivery.status == DeliveryStatus::Pinned)
         .map(|delivery| {
             let (period, place) = (delivery.billing_period, &delivery.place);
             format!("pinned: {period} stays as it is in {place}; `deliver --month {period}` delivers it again")
@@ -174,12 +174,12 @@ fn notes(summaries: &[&Summary], several: bool) -> Vec<String> {
     counted.chain(held).chain(pinned).collect()
 }
 
-/// What went to targets outside of the store.
+/// What went to destinations outside of the store.
 fn delivered(store: &Store, months: &[&PeriodSummary]) -> Vec<String> {
     let deliveries = months.iter().flat_map(|month| &month.deliveries);
     let inside = store.display("");
     let mut places: BTreeMap<&str, usize> = BTreeMap::new();
-    for delivery in deliveries.filter(|d| d.status == delivery::Status::Delivered) {
+    for delivery in deliveries.filter(|d| d.status == DeliveryStatus::Delivered) {
         if !delivery.place.starts_with(&inside) {
             *places.entry(&delivery.place).or_default() += 1;
         }

@@ -3,7 +3,7 @@
 
 use crate::billing_period::BillingPeriod;
 use crate::error::{Error, Result};
-use crate::pipeline::deliver::{self, Wish};
+use crate::pipeline::deliver::{self, DeliverOptions};
 use crate::pipeline::publish::{self, PublishedMonth, Tables};
 use crate::pipeline::select::Selection;
 use crate::pipeline::select::pending::{self, UpTo};
@@ -124,8 +124,8 @@ async fn one_month(
     let published = tables.month(job, period).await?;
     let mut errors = Vec::new();
     if !dry_run {
-        let deliveries = deliver::deliver(job, tables, period, Wish::default()).await;
-        summary.deliveries = deliveries.made;
+        let deliveries = deliver::deliver(job, tables, period, DeliverOptions::default()).await;
+        summary.deliveries = deliveries.completed;
         errors = deliveries.errors;
     }
     Ok((publish::summarize(summary, &published), errors))

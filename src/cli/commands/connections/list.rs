@@ -111,7 +111,7 @@ pub async fn of(scene: &CommandContext, name: &str) -> Result<Health> {
     let expected = Expected {
         cloud_provider: is_configured.then_some(configured.cloud_provider),
         interval: configured.expected_interval,
-        targets: scene.targets(name, NetworkScope::Targets).await,
+        targets: scene.destinations(name, NetworkScope::Destinations).await,
     };
     health::of(&scene.store, name, expected, (scene.settings.clock)()).await
 }
