@@ -28,7 +28,10 @@ fn a_good_configuration_is_read_and_nobody_is_asked() {
         .ok()
         .says(&["all is well with acme, globex"]);
     assert_eq!(sandbox.requests(), 0);
-    assert_eq!(sandbox.asked(), Vec::<serde_json::Value>::new());
+    assert_eq!(
+        sandbox.cloudzero_requests(),
+        Vec::<serde_json::Value>::new()
+    );
     assert_eq!(names_below(person.home()), before);
 }
 

@@ -1,33 +1,33 @@
-//! `targets`: CloudZero's half is set up, remembered, and never shared.
+//! `destinations`: sets up CloudZero's side, remembers it, and never shares it between connections.
 
 use tempfile::{TempDir, tempdir};
 
-use super::{Scene, deliver, in_force};
+use super::{Scene, active_drop, deliver};
 use crate::support::{Billstream, MONTH, Output, STREAM, Sandbox, names_below};
 
 fn add(billstream: &Billstream, arguments: &[&str]) -> Output {
-    let mut all = vec!["targets", "add", "cloudzero"];
+    let mut all = vec!["destinations", "add", "cloudzero"];
     all.extend(arguments);
     billstream.run(&all)
 }
 
 fn list(billstream: &Billstream) -> String {
-    billstream.run(&["targets", "list"]).ok().stdout
+    billstream.run(&["destinations", "list"]).ok().stdout
 }
 
-/// A store without months.
+/// Empty store and a sandbox.
 fn store() -> (TempDir, Sandbox) {
     (tempdir().unwrap(), Sandbox::start(&[]))
 }
 
 #[test]
-fn a_stream_is_made_once_and_found_again() {
+fn creates_a_stream_once_and_finds_it_again() {
     let (store, sandbox) = store();
     let billstream = Billstream::on(store.path()).with_cloudzero(&sandbox);
     let before = sandbox.connections();
     add(&billstream, &["--stream"])
         .ok()
-        .says(&["made", "billstream-confluent"]);
+        .says(&["created", "billstream-confluent"]);
     let after = sandbox.connections();
     assert_eq!(after.len(), before.len() + 1);
     let (name, id) = after.last().unwrap();
@@ -39,7 +39,7 @@ fn a_stream_is_made_once_and_found_again() {
         assert!(listed.contains(word), "{listed}");
     }
 
-    // From then on it is where imports go, without an id in the environment.
+    // Imports deliver there now, without an id in the environment.
     let importing = billstream.from(&sandbox);
     importing.import(MONTH).ok().status("published");
     let holds = sandbox.holds(id, MONTH);
@@ -47,15 +47,15 @@ fn a_stream_is_made_once_and_found_again() {
     holds.assert_is(&expected, "the stream holds");
     assert!(!store.path().join("cloudzero").exists());
 
-    importing.run(&["targets", "remove"]).ok();
+    importing.run(&["destinations", "remove"]).ok();
     assert!(!list(&importing).contains(id.as_str()));
-    // Without a target the drops are in the store again.
+    // Without a destination, drops go to the store again.
     deliver(&importing, &[]).ok().delivery("delivered");
     assert!(store.path().join("cloudzero/confluent").exists());
 }
 
 #[test]
-fn a_stream_has_the_name_that_it_is_given() {
+fn uses_the_name_of_the_billing_connection() {
     let (store, sandbox) = store();
     let billstream = Billstream::on(store.path()).with_cloudzero(&sandbox);
     add(&billstream, &["--stream", "--name", "Sandbox Stream"])
@@ -63,19 +63,19 @@ fn a_stream_has_the_name_that_it_is_given() {
         .says(&["found", STREAM]);
     add(&billstream, &["--stream", "--name", "Ours"])
         .ok()
-        .says(&["made"]);
+        .says(&["created"]);
     assert_eq!(sandbox.connections().last().unwrap().0, "Ours");
 }
 
 #[test]
-fn a_bucket_prints_the_policy_and_the_path_to_paste() {
+fn bucket_prints_the_policy_and_path() {
     let (store, sandbox) = store();
     let billstream = Billstream::on(store.path()).with_cloudzero(&sandbox);
     let output = add(
         &billstream,
         &["--bucket", "s3://acme-billing/confluent/prod"],
     );
-    let output = output.ok().says(&["made"]);
+    let output = output.ok().says(&["created"]);
     for word in [
         "Bucket Path: confluent/prod",
         "Bucket Name: acme-billing",
@@ -97,7 +97,7 @@ fn a_bucket_prints_the_policy_and_the_path_to_paste() {
     )
     .ok()
     .says(&["found"]);
-    // The same name, and another bucket.
+    // Same name, another bucket.
     add(&billstream, &["--bucket", "s3://acme-billing/other"])
         .code(3)
         .says(&["billstream-confluent", "--name"]);
@@ -105,7 +105,7 @@ fn a_bucket_prints_the_policy_and_the_path_to_paste() {
 }
 
 #[test]
-fn without_the_scope_the_steps_are_told() {
+fn prints_manual_steps_without_the_scope() {
     let (store, sandbox) = store();
     let before = sandbox.connections();
     let billstream = Billstream::on(store.path())
@@ -125,8 +125,8 @@ fn without_the_scope_the_steps_are_told() {
     output.says(&["Custom", "billstream-confluent"]);
     assert_eq!(sandbox.connections(), before);
 
-    // The steps done by hand, for a stream in its place.
-    billstream.run(&["targets", "remove"]).ok();
+    // Manual steps completed, for a stream instead.
+    billstream.run(&["destinations", "remove"]).ok();
     let by_hand = ["--stream", "--cloudzero-connection", STREAM];
     add(&billstream, &by_hand).ok();
     assert!(list(&billstream).contains(STREAM));
@@ -135,7 +135,7 @@ fn without_the_scope_the_steps_are_told() {
 }
 
 #[test]
-fn without_a_key_the_steps_are_told() {
+fn prints_manual_steps_without_a_key() {
     let store = tempdir().unwrap();
     let billstream = Billstream::on(store.path());
     add(&billstream, &["--stream"])
@@ -147,7 +147,7 @@ fn without_a_key_the_steps_are_told() {
 }
 
 #[test]
-fn two_connections_do_not_share_a_stream() {
+fn refuses_a_stream_of_another_connection() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_stream(), &[]).ok();
     let other = || scene.to_stream().connection("other");
@@ -163,7 +163,7 @@ fn two_connections_do_not_share_a_stream() {
         .code(3)
         .says(&["confluent", "other"]);
     assert_eq!(scene.cloudzero.sent().len(), 1);
-    // With a stream of its own it may.
+    // A separate stream is accepted.
     let known = scene.cloudzero.connections().len();
     let own = importing.without("CLOUDZERO_CONNECTION_ID");
     add(&own, &["--stream"]).ok().says(&["billstream-other"]);
@@ -173,7 +173,7 @@ fn two_connections_do_not_share_a_stream() {
 }
 
 #[test]
-fn two_connections_do_not_share_a_bucket() {
+fn refuses_a_bucket_of_another_connection() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_bucket(), &[]).ok();
     let inner = scene.bucket.path().join("inner");
@@ -183,7 +183,7 @@ fn two_connections_do_not_share_a_bucket() {
     importing
         .run(&["import", "--month", MONTH, "--no-deliver"])
         .ok();
-    // The same folder, one in it, and one around it.
+    // The same folder, and one inside it.
     deliver(&importing, &[])
         .code(3)
         .says(&["confluent", "other"]);
@@ -200,17 +200,17 @@ fn two_connections_do_not_share_a_bucket() {
     assert_eq!(names_below(scene.bucket.path()), before);
     scene.assert_polled(&scene.month.holding);
 
-    // However it is spelled.
+    // Other spellings of the same folder.
     for ending in ["/", "/.", "//", "/x/.."] {
         let spelled = format!("{}{ending}", scene.bucket.path().display());
-        let billstream = importing_env(&scene, &spelled);
+        let billstream = other_connection_on(&scene, &spelled);
         deliver(&billstream, &[])
             .code(3)
             .says(&["confluent", "other"]);
     }
     scene.assert_polled(&scene.month.holding);
 
-    // A name that only begins the same is another folder.
+    // A name with the same beginning is another folder.
     let beside = format!("{}-2", scene.bucket.path().display());
     let beside_run = Billstream::on(scene.store.path())
         .on_bucket(beside.as_ref())
@@ -219,7 +219,7 @@ fn two_connections_do_not_share_a_bucket() {
     std::fs::remove_dir_all(beside).unwrap();
 }
 
-fn importing_env(scene: &Scene, bucket: &str) -> Billstream {
+fn other_connection_on(scene: &Scene, bucket: &str) -> Billstream {
     scene
         .to_bucket()
         .env("BILLSTREAM_BUCKET", bucket)
@@ -227,7 +227,7 @@ fn importing_env(scene: &Scene, bucket: &str) -> Billstream {
 }
 
 #[test]
-fn folders_in_the_store_are_not_shared_either() {
+fn refuses_the_default_folder_of_another_connection() {
     let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&[]));
     let own = Billstream::on(scene.store.path());
     deliver(&own, &[]).ok().delivery("delivered");
@@ -238,17 +238,17 @@ fn folders_in_the_store_are_not_shared_either() {
         .ok();
     for folder in ["cloudzero/confluent", "cloudzero"] {
         let folder = scene.store.path().join(folder).display().to_string();
-        deliver(&importing_env(&scene, &folder), &[]).code(3);
+        deliver(&other_connection_on(&scene, &folder), &[]).code(3);
     }
     assert_eq!(names_below(&scene.store.path().join("cloudzero")), before);
 }
 
 #[test]
-fn an_import_into_a_shared_target_publishes_and_fails() {
+fn import_into_a_shared_destination_publishes_and_exits_4() {
     let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&[]));
     deliver(&scene.to_bucket(), &[]).ok();
     let importing = scene.to_bucket().connection("other").from(&confluent);
-    // Published and not delivered: a part is done.
+    // Published but not delivered: partial.
     importing
         .run(&["import", "--month", MONTH])
         .code(4)
@@ -257,7 +257,7 @@ fn an_import_into_a_shared_target_publishes_and_fails() {
 }
 
 #[test]
-fn a_bucket_has_a_folder_of_its_own() {
+fn refuses_bucket_roots_and_folders_around_the_store() {
     let scene = Scene::new(&[]);
     let on = |bucket: &str| scene.to_bucket().env("BILLSTREAM_BUCKET", bucket);
     deliver(&on("s3://acme-billing"), &[])
@@ -267,31 +267,31 @@ fn a_bucket_has_a_folder_of_its_own() {
         .code(3)
         .says(&["acme-billing"]);
     deliver(&on("/"), &[]).code(3);
-    // Neither the store itself nor a folder around it.
+    // Neither the store itself nor a folder that contains it.
     let store = scene.store.path().display().to_string();
     deliver(&on(&store), &[]).code(3).says(&["store"]);
     let around = scene.store.path().parent().unwrap().display().to_string();
     deliver(&on(&around), &[]).code(3);
-    assert!(in_force(scene.store.path()).is_none());
+    assert!(active_drop(scene.store.path()).is_none());
     add(&scene.to_bucket(), &["--bucket", "s3://acme-billing"]).code(3);
 }
 
 #[test]
-fn a_folder_that_the_store_keeps_for_itself_is_no_target() {
+fn refuses_internal_folders_of_the_store() {
     let scene = Scene::new(&[]);
-    for own in ["costs", "line_items", "runs"] {
-        let folder = scene.store.path().join(own);
+    for internal in ["costs", "line_items", "runs"] {
+        let folder = scene.store.path().join(internal);
         let billstream = scene.to_bucket().on_bucket(&folder);
         let before = names_below(&folder).len();
         deliver(&billstream, &[]).code(3);
-        if own != "runs" {
-            assert_eq!(names_below(&folder).len(), before, "{own}");
+        if internal != "runs" {
+            assert_eq!(names_below(&folder).len(), before, "{internal}");
         }
     }
 }
 
 #[test]
-fn the_environment_wins_over_what_is_remembered() {
+fn environment_overrides_remembered_destinations() {
     let scene = Scene::new(&[]);
     let remembered = Billstream::on(scene.store.path()).with_cloudzero(&scene.cloudzero);
     add(&remembered, &["--stream", "--cloudzero-connection", STREAM]).ok();
@@ -301,7 +301,7 @@ fn the_environment_wins_over_what_is_remembered() {
 }
 
 #[test]
-fn a_url_with_more_than_a_place_is_refused_and_not_repeated() {
+fn rejects_malformed_urls_without_echoing_them() {
     let scene = Scene::new(&[]);
     for url in [
         "s3://AKIA:SECRETX@acme/x",
@@ -311,4 +311,18 @@ fn a_url_with_more_than_a_place_is_refused_and_not_repeated() {
         let output = deliver(&scene.to_bucket().env("BILLSTREAM_BUCKET", url), &[]).code(3);
         assert!(!output.stderr.contains("SECRETX"), "{}", output.stderr);
     }
+}
+
+#[test]
+fn accepts_the_former_names_targets_and_target() {
+    let scene = Scene::new(&[]);
+    let billstream = scene.to_bucket();
+    assert_eq!(
+        billstream.run(&["targets", "list"]).ok().stdout,
+        list(&billstream)
+    );
+    deliver(&billstream, &["--target", "bucket"])
+        .ok()
+        .delivery("delivered");
+    assert!(list(&billstream).contains(scene.bucket.path().to_str().unwrap()));
 }

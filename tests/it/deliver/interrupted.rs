@@ -1,15 +1,14 @@
-//! `kill -9` in a delivery: the drop before stays in force, the poller holds it exactly, and the next
-//! run delivers.
+//! `kill -9` during a delivery: the previous drop stays active and exact, and the next run delivers.
 
 use std::time::Duration;
 
-use super::{Scene, deliver, drops, in_force};
+use super::{Scene, active_drop, deliver, drops};
 use crate::support::{BUCKET, Holding, MONTH, names_below};
 
-/// A month that was delivered and polled, and published anew since.
+/// Month that was delivered and polled, then restated and published.
 struct Restated {
     scene: Scene,
-    /// What it is now.
+    /// The restated month.
     month: Holding,
 }
 
@@ -23,22 +22,21 @@ impl Restated {
     }
 
     fn manifest(&self) -> String {
-        in_force(self.scene.bucket.path()).unwrap()
+        active_drop(self.scene.bucket.path()).unwrap()
     }
 
-    /// Asserts that CloudZero has the old month, or the new one once the manifest has moved. True if it
-    /// has.
+    /// Asserts that CloudZero has the old month, or the new one if the manifest has changed, which is returned.
     fn assert_whole(&self, before: &str) -> bool {
-        let moved = self.manifest() != before;
+        let has_changed = self.manifest() != before;
         self.scene.cloudzero.poll().months();
         let holds = self.scene.cloudzero.holds(BUCKET, MONTH);
-        let expected = if moved {
+        let expected = if has_changed {
             &self.month
         } else {
             &self.scene.month.holding
         };
-        holds.assert_is(expected, "after the cut-off the poller holds");
-        moved
+        holds.assert_is(expected, "after the kill the poller holds");
+        has_changed
     }
 
     fn assert_recovers(&self) {
@@ -53,7 +51,7 @@ impl Restated {
 }
 
 #[test]
-fn killed_at_many_points_the_old_drop_stays_in_force() {
+fn kill_at_any_point_keeps_the_previous_drop_active() {
     let restated = Restated::new();
     let bucket = restated.scene.bucket.path();
     let before = restated.manifest();
@@ -71,14 +69,14 @@ fn killed_at_many_points_the_old_drop_stays_in_force() {
         }
         delay += (delay / 4).max(Duration::from_millis(10));
     }
-    assert!(kills > 0, "no kill has hit");
+    assert!(kills > 0, "no run was killed");
     if drops(bucket).len() == 1 {
         restated.assert_recovers();
     }
     deliver(&restated.scene.to_bucket(), &[]).ok();
     restated.scene.assert_polled(&restated.month);
 
-    // What the killed runs left behind is collected later.
+    // Files of killed runs are deleted later.
     let later = restated.scene.to_bucket().at("2099-01-01T00:00:00Z");
     deliver(&later, &["--gc", "1d"]).ok();
     assert_eq!(drops(bucket), [restated.manifest()]);
@@ -92,7 +90,7 @@ fn files(restated: &Restated) -> usize {
 }
 
 #[test]
-fn killed_when_a_file_of_the_drop_is_there() {
+fn recovers_from_a_kill_after_the_first_file() {
     let restated = Restated::new();
     let (before, count) = (restated.manifest(), files(&restated));
     let mut run = restated.scene.to_bucket().spawn(&["deliver"]);
@@ -105,7 +103,7 @@ fn killed_when_a_file_of_the_drop_is_there() {
 }
 
 #[test]
-fn killed_when_the_manifest_has_moved() {
+fn recovers_from_a_kill_after_the_manifest() {
     let restated = Restated::new();
     let before = restated.manifest();
     let manifest = restated
@@ -118,20 +116,20 @@ fn killed_when_the_manifest_has_moved() {
     let mut run = restated.scene.to_bucket().spawn(&["deliver"]);
     while run.is_running() && read() == content {}
     run.kill();
-    assert!(restated.assert_whole(&before), "the manifest has moved");
-    // Whether or not the record of it was written: the next run leaves the same month in force.
+    assert!(restated.assert_whole(&before), "the manifest has changed");
+    // The next run keeps the month active, whether or not the delivery was recorded.
     deliver(&restated.scene.to_bucket(), &[]).ok();
     restated.scene.assert_polled(&restated.month);
 }
 
 #[test]
-fn killed_in_the_first_delivery_cloudzero_has_nothing() {
+fn kill_in_the_first_delivery_leaves_cloudzero_empty() {
     let scene = Scene::new(&[]);
     let mut run = scene.to_bucket().spawn(&["deliver"]);
     while run.is_running() && names_below(scene.bucket.path()).is_empty() {}
     run.kill();
     scene.cloudzero.poll().months();
-    if in_force(scene.bucket.path()).is_none() {
+    if active_drop(scene.bucket.path()).is_none() {
         let nothing = Holding::default();
         let holds = scene.cloudzero.holds(BUCKET, MONTH);
         holds.assert_is(&nothing, "the poller holds");
