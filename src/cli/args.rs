@@ -101,7 +101,7 @@ impl MonthArgs {
             return Ok(Selection::Named(BillingPeriod::range(from, to).collect()));
         }
         if self.month.is_empty() {
-            return Ok(Selection::Due);
+            return Ok(Selection::Pending);
         }
         let mut named = self.month.clone();
         named.sort();

@@ -152,7 +152,7 @@ pub async fn of(
     let states = || months.iter().map(|(_, state)| state);
     // A store from before this was kept knows it from its months.
     let last_data = run.data_at.or_else(|| {
-        let covered = states().filter(|state| state.covered_until.is_some());
+        let covered = states().filter(|state| state.complete_through.is_some());
         covered.filter_map(|state| state.pulled_at).max()
     });
     let (mut status, mut reason) = evaluate(&known, last_data, expected.interval, now);
@@ -172,7 +172,7 @@ pub async fn of(
         reason,
         last_checked: known.asked_at(),
         last_data,
-        complete_until: states().filter_map(|state| state.covered_until).max(),
+        complete_until: states().filter_map(|state| state.complete_through).max(),
         months: by_state,
         next_due: last_data
             .map(|data| data + expected.interval)

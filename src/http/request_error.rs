@@ -34,6 +34,13 @@ impl RequestError {
     }
 }
 
+impl RequestError {
+    /// An error that is not caused by a response of the server.
+    pub fn internal(error: Error) -> RequestError {
+        RequestError::of(error, None)
+    }
+}
+
 impl From<RequestError> for Error {
     fn from(failure: RequestError) -> Error {
         failure.error

@@ -70,7 +70,7 @@ pub async fn periods(store: &Store, now: DateTime<Utc>) -> Result<MemTable> {
         ),
         (
             "covered_until",
-            days(rows.iter().map(|(_, m)| m.state.covered_until)),
+            days(rows.iter().map(|(_, m)| m.state.complete_through)),
         ),
         (
             "pulled_at",

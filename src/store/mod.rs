@@ -14,6 +14,7 @@
 mod delta;
 pub mod destinations;
 pub mod lease;
+pub mod names;
 pub mod remote;
 pub mod resources;
 pub mod runs;

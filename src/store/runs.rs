@@ -19,7 +19,8 @@ pub struct MonthState {
     #[serde(default)]
     pub settled: bool,
     /// Last day whose costs were complete at the last pull.
-    pub covered_until: Option<NaiveDate>,
+    #[serde(alias = "covered_until")]
+    pub complete_through: Option<NaiveDate>,
     /// What the bucket was given.
     #[serde(default)]
     pub bucket: Option<BucketState>,

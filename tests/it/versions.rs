@@ -237,7 +237,7 @@ fn a_restore_that_cannot_be_whole_changes_nothing() {
     let wrong = billstream.run(&["restore", "--month", "2026-03", "--version", &first]);
     assert_eq!(wrong.code, 2, "{}", wrong.stderr);
     assert!(
-        wrong.stderr.contains("holds nothing of 2026-03"),
+        wrong.stderr.contains("does not contain 2026-03"),
         "{}",
         wrong.stderr
     );

@@ -134,7 +134,7 @@ pub async fn run(args: DeliverArgs) -> Result<u8> {
     }
     let work = async |name: &str| {
         let preparing = async {
-            let (job, bar) = scene.job(name, NetworkScope::Targets).await?;
+            let (job, bar) = scene.run_context(name, NetworkScope::Targets).await?;
             check(&job, &args)?;
             Ok((job, bar))
         };
@@ -178,7 +178,7 @@ fn check(job: &RunContext, args: &DeliverArgs) -> Result<()> {
 
 async fn work(job: &RunContext, args: &DeliverArgs, selection: &Selection) -> Result<Report> {
     let mut report = Report {
-        run: job.run.clone(),
+        run: job.run.to_string(),
         ..Report::default()
     };
     if let Some(age) = args.gc {

@@ -13,7 +13,7 @@ use crate::config::secret::Credentials;
 use crate::config::settings::{self, Key};
 use crate::config::{Config, Environment, Flags};
 use crate::error::{Error, Result};
-use crate::pipeline::import::Options;
+use crate::pipeline::import::ImportOptions;
 use crate::pipeline::select::Selection;
 use crate::sandbox;
 use crate::store::Store;
@@ -90,8 +90,8 @@ impl Drop for Playground {
 }
 
 /// Imports twelve invented months.
-pub async fn demo(args: &RunArgs, mut options: Options) -> Result<u8> {
-    if options.months == Selection::Due {
+pub async fn demo(args: &RunArgs, mut options: ImportOptions) -> Result<u8> {
+    if options.months == Selection::Pending {
         options.months = Selection::All;
     }
     let playground = Playground::start().await?;

@@ -26,7 +26,7 @@ pub struct RestoreArgs {
 pub async fn run(args: RestoreArgs) -> Result<u8> {
     let scene = CommandContext::open(args.run.flags())?;
     let (job, bar) = scene
-        .job(&scene.config.one_connection()?, NetworkScope::Store)
+        .run_context(&scene.config.one_connection()?, NetworkScope::Store)
         .await?;
     let work = restore(&job, args.month, args.version);
     let restored = run_with_lease("restore", &job, false, work, |_: &Restored| {

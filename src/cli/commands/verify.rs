@@ -47,7 +47,7 @@ pub async fn run(args: VerifyArgs) -> Result<u8> {
                     Some(Arc::new(Client::with_timing(confluent, scene.timing())?))
                 }
             };
-            let (job, bar) = scene.job(name, NetworkScope::Targets).await?;
+            let (job, bar) = scene.run_context(name, NetworkScope::Targets).await?;
             Ok((client, job, bar))
         };
         let (client, job, bar) = scene

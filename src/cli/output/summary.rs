@@ -13,15 +13,15 @@ use crate::confluent::client::{Client, with_short_retries};
 use crate::error::{ErrorKind, Result};
 use crate::pipeline;
 use crate::pipeline::deliver::delivery;
-use crate::pipeline::import::Options;
-use crate::pipeline::summary::{PeriodSummary, Status, Summary, reason};
+use crate::pipeline::import::ImportOptions;
+use crate::pipeline::summary::{PeriodStatus, PeriodSummary, Summary, reason};
 use crate::store::Store;
 
 /// Imports a connection from Confluent, or whoever plays it.
 pub async fn from_confluent(
     scene: &CommandContext,
     connection: &str,
-    options: &Options,
+    options: &ImportOptions,
 ) -> Result<Summary> {
     let command = if options.pull_only { "pull" } else { "import" };
     let preparing = async {
@@ -38,7 +38,7 @@ pub async fn from_confluent(
             true => NetworkScope::Store,
             false => NetworkScope::Targets,
         };
-        let (job, bar) = scene.job(connection, reach).await?;
+        let (job, bar) = scene.run_context(connection, reach).await?;
         if !options.dry_run {
             job.targets.check_key()?;
         }
@@ -138,11 +138,11 @@ fn notes(summaries: &[&Summary], several: bool) -> Vec<String> {
     let sum = |count: fn(&PeriodSummary) -> u64| periods().map(count).sum::<u64>();
     let counted = [
         (
-            sum(|p| p.oddities.discount_differs),
+            sum(|p| p.data_quality.discount_differs),
             "costs have a discount that is not original - net; the net amount counts",
         ),
         (
-            sum(|p| p.oddities.rounded),
+            sum(|p| p.data_quality.rounded),
             "numbers had more than 24 decimals and were rounded half-even",
         ),
         (
@@ -150,7 +150,7 @@ fn notes(summaries: &[&Summary], several: bool) -> Vec<String> {
             "windows were taken over from a pull that was cut off",
         ),
         (
-            sum(|p| u64::from(p.older_facts)),
+            sum(|p| u64::from(p.older_attributes)),
             "settled months keep the names and tags that they were published with; `transform --month` renews them",
         ),
     ];
@@ -160,7 +160,7 @@ fn notes(summaries: &[&Summary], several: bool) -> Vec<String> {
         .map(|(n, what)| format!("note: {n} {what}"));
     let held = periods().filter_map(|period| {
         period
-            .held
+            .hold_reason
             .as_ref()
             .map(|why| format!("held: {}{} {why}", whose(period), period.billing_period))
     });
@@ -197,11 +197,11 @@ fn counted(count: usize) -> String {
 
 fn outcome(store: &Store, months: &[&PeriodSummary]) -> String {
     let count = |status| months.iter().filter(|month| month.status == status).count();
-    let published = count(Status::Published);
+    let published = count(PeriodStatus::Published);
     let place = store.display("");
     if published > 0 {
         format!("{} published to {place}", counted(published))
-    } else if count(Status::DryRun) > 0 {
+    } else if count(PeriodStatus::DryRun) > 0 {
         "dry run: nothing was published".to_string()
     } else {
         format!("nothing changed, so nothing was published to {place}")

@@ -2,7 +2,7 @@
 
 use crate::cli::output::aggregate::Results;
 use crate::engine::text::table;
-use crate::pipeline::summary::{PeriodSummary, Status, Summary};
+use crate::pipeline::summary::{PeriodStatus, PeriodSummary, Summary};
 
 /// The summaries of a run for people. Several connections are told apart in a column of their own.
 pub fn summary_table(results: &Results<Summary>) -> String {
@@ -38,16 +38,16 @@ fn failed_row(name: &str) -> Vec<String> {
 
 fn summary_row(period: &PeriodSummary) -> Vec<String> {
     let known = |text: &str| match period.status {
-        Status::Failed => "-".to_string(),
+        PeriodStatus::Failed => "-".to_string(),
         _ => text.to_string(),
     };
     let status = match period.status {
-        Status::Published => "published",
-        Status::Unchanged => "unchanged",
-        Status::Empty => "empty",
-        Status::Held => "held",
-        Status::Failed => "failed",
-        Status::DryRun => "dry run",
+        PeriodStatus::Published => "published",
+        PeriodStatus::Unchanged => "unchanged",
+        PeriodStatus::Empty => "empty",
+        PeriodStatus::OnHold => "held",
+        PeriodStatus::Failed => "failed",
+        PeriodStatus::DryRun => "dry run",
     };
     vec![
         period.connection.clone(),
@@ -59,7 +59,7 @@ fn summary_row(period: &PeriodSummary) -> Vec<String> {
         known(&period.net_amount),
         status.to_string(),
         period
-            .covered_until
+            .complete_through
             .map_or("-".to_string(), |day| day.to_string()),
     ]
 }

@@ -17,7 +17,7 @@ use crate::pipeline::deliver::delivery::{Delivery, Target};
 use crate::pipeline::deliver::source::Published;
 use crate::pipeline::publish::Tables;
 use crate::pipeline::select::Selection;
-use crate::pipeline::{RunContext, Stage};
+use crate::pipeline::{RunContext, StageTimer};
 use crate::store::runs::{self, Granularity, MonthState, Source};
 use crate::store::tables::PeriodRecord;
 
@@ -87,7 +87,7 @@ async fn to_targets(
     let source = source_of(job, &record)?;
     let mut state = runs::month_state(&job.store, &job.connection, period).await?;
     for target in wanted(job, wish.only)? {
-        let _stage = Stage::begin(match target {
+        let _stage = StageTimer::begin(match target {
             Target::Bucket => "drop",
             Target::Stream => "stream",
         });

@@ -53,14 +53,14 @@ impl Report {
 /// # Errors
 /// Kind usage, for a month that is not published; a month's own error is in the report.
 pub async fn verify(
-    job: &RunContext,
+    job: &Arc<RunContext>,
     client: Option<&Arc<Client>>,
     selection: &Selection,
 ) -> Result<Report> {
     let tables = Tables::open(job).await?;
     let periods = deliver::published_months(job, &tables, selection).await?;
     let mut report = Report {
-        run: job.run.clone(),
+        run: job.run.to_string(),
         periods: Vec::new(),
         errors: Vec::new(),
     };
@@ -76,7 +76,7 @@ pub async fn verify(
 }
 
 async fn one_month(
-    job: &RunContext,
+    job: &Arc<RunContext>,
     client: Option<&Arc<Client>>,
     tables: &Tables,
     period: BillingPeriod,
@@ -136,7 +136,7 @@ fn compare_store(published: &PublishedMonth, sum: &LineItemTotals, month: &mut M
 }
 
 async fn compare_confluent(
-    job: &RunContext,
+    job: &Arc<RunContext>,
     client: &Arc<Client>,
     tables: &Tables,
     published: &PublishedMonth,
@@ -151,7 +151,8 @@ async fn compare_confluent(
         return Ok(());
     }
     let pulled = pull::pull(job, client, period, &published.costs).await;
-    let pulled = publish::swept(job, tables, period, pulled.map_err(Error::from)).await?;
+    let pulled =
+        publish::with_staging_cleanup(job, tables, period, pulled.map_err(Error::from)).await?;
     let sums = pulled.totals.sum()?;
     month.confluent = Some(Side::from(&LineItemTotals {
         rows: sums.costs,

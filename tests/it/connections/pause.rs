@@ -20,7 +20,7 @@ fn a_paused_one_is_left_out_and_told_about() {
         .says(&["resume acme"]);
     let import = ["import", "--month", MONTH, "--format", "json"];
     let output = scene.run(&import).ok();
-    let output = output.says(&["`acme` is paused, so it is left out"]);
+    let output = output.says(&["`acme` is paused and skipped"]);
     let imported = output.json()["connections"].clone();
     assert_eq!(imported.as_array().unwrap().len(), 1, "{imported}");
     assert_eq!(imported[0]["connection"], "globex");
@@ -72,7 +72,7 @@ fn the_only_one_may_be_paused_without_an_alarm_from_cron() {
     let asked = scene.sandbox.requests();
     scene.run(&["connections", "pause", "acme"]).ok();
     let output = scene.run(&["import", "--format", "json"]).ok();
-    let output = output.says(&["`acme` is paused, so it is left out"]);
+    let output = output.says(&["`acme` is paused and skipped"]);
     assert_eq!(output.json(), serde_json::json!({ "connections": [] }));
     scene.run(&["import"]).ok();
     assert_eq!(scene.sandbox.requests(), asked);

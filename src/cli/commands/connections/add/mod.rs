@@ -21,7 +21,7 @@ use crate::connections::key_probe;
 use crate::connections::setup_state::Notebook;
 use crate::connections::state::{self, CheckState};
 use crate::error::{Error, Result};
-use crate::pipeline::import::Options;
+use crate::pipeline::import::ImportOptions;
 use crate::pipeline::select::Selection;
 
 /// Whose costs.
@@ -279,10 +279,10 @@ async fn import(config: Config, args: &AddArgs) -> Result<u8> {
         eprintln!("`billstream import` imports it from now on");
         return Ok(0);
     }
-    let options = Options {
-        months: Selection::Due,
+    let options = ImportOptions {
+        months: Selection::Pending,
         dry_run: false,
-        allow_shrink: false,
+        allow_missing_data: false,
         pull_only: false,
         no_deliver: false,
         unvalidated: false,

@@ -1,0 +1,115 @@
+//! One run under the lease of its connection, with its record and its end on a signal.
+
+use tracing::Instrument;
+
+use crate::connections::state;
+use crate::error::{Error, Result};
+use crate::pipeline::RunContext;
+use crate::pipeline::deliver::delivery::Delivery;
+use crate::pipeline::summary::{PeriodSummary, RunRecord, reason};
+use crate::store::lease::Lease;
+use crate::store::runs;
+
+/// Outcome of a run, for its record.
+#[derive(Default)]
+pub struct Outcome<'a> {
+    /// Imported months.
+    pub periods: &'a [PeriodSummary],
+    /// Costs were received from Confluent.
+    pub received: bool,
+    /// Deliveries.
+    pub deliveries: Vec<&'a Delivery>,
+    /// Errors, as shown to the user.
+    pub errors: Vec<String>,
+    /// Exit code of the process.
+    pub exit_code: u8,
+}
+
+/// Runs `work` under the lease of the connection, until it ends or a signal stops it. Saves the record of the
+/// run and, unless `tentative`, the state of the connection.
+///
+/// # Errors
+/// Kind locked, if another run holds the lease; kind partial, after a signal; else the errors of `work`.
+/// Failures to save the record or to release the lease are logged only: they never replace the outcome.
+pub async fn run_with_lease<T>(
+    command: &'static str,
+    context: &RunContext,
+    tentative: bool,
+    work: impl Future<Output = Result<T>>,
+    outcome_of: fn(&T) -> Outcome<'_>,
+) -> Result<T> {
+    let run = async {
+        let lease = Lease::take(&context.store, &context.connection, &context.run).await?;
+        let started_at = (context.clock)();
+        let result = tokio::select! {
+            result = work => result,
+            signal = stop_signal() => Err(Error::partial(format!("stopped by {signal}"))
+                .with_hint("published months are complete; run the command again to resume")),
+        };
+        let outcome = match &result {
+            Ok(done) => outcome_of(done),
+            Err(error) => Outcome {
+                errors: vec![error.to_string()],
+                exit_code: error.kind().exit_code(),
+                ..Outcome::default()
+            },
+        };
+        if let Err(error) = save_record(command, context, tentative, started_at, outcome).await {
+            tracing::warn!(run = %context.run, %error, "Could not save the run record");
+        }
+        if let Err(error) = lease.release().await {
+            tracing::warn!(run = %context.run, %error, "Could not release the lease");
+        }
+        result
+    };
+    run.instrument(context.span()).await
+}
+
+async fn save_record(
+    command: &'static str,
+    context: &RunContext,
+    tentative: bool,
+    started_at: chrono::DateTime<chrono::Utc>,
+    outcome: Outcome<'_>,
+) -> Result<()> {
+    let succeeded = outcome.exit_code == 0;
+    let ended = state::RunOutcome {
+        command,
+        cloud_provider: Some(&context.cloud_provider),
+        at: started_at,
+        received: outcome.received,
+        error: (!succeeded).then(|| reason(&outcome.errors, outcome.periods)),
+    };
+    let record = RunRecord {
+        run: &context.run,
+        command,
+        billstream: env!("CARGO_PKG_VERSION"),
+        connection: &context.connection,
+        started_at,
+        ended_at: (context.clock)(),
+        exit_code: outcome.exit_code,
+        periods: outcome.periods,
+        deliveries: outcome.deliveries,
+        errors: outcome.errors,
+    };
+    runs::save_run(&context.store, &context.run, &record).await?;
+    if tentative {
+        return Ok(());
+    }
+    state::run_ended(&context.store, &context.connection, ended).await
+}
+
+async fn stop_signal() -> &'static str {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            return tokio::select! {
+                _ = tokio::signal::ctrl_c() => "Ctrl-C",
+                _ = terminate.recv() => "SIGTERM",
+            };
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+    "Ctrl-C"
+}
