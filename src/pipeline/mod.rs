@@ -14,6 +14,10 @@ pub mod pull;
 pub mod select;
 mod stage_timer;
 pub mod summary;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(all(test, feature = "sandbox"))]
+mod tests;
 pub mod transform;
 pub mod verify;
 

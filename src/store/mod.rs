@@ -21,6 +21,8 @@ pub mod runs;
 pub mod staging;
 mod stats;
 pub mod tables;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod writer;
 
 use std::path::{Path as FsPath, PathBuf};

@@ -98,7 +98,7 @@ fn completions_are_scripts_that_shells_take() {
     ] {
         let output = anywhere().run(&["completions", shell]).ok();
         assert!(
-            output.stdout.contains(mark) && output.stdout.contains("allow-shrink"),
+            output.stdout.contains(mark) && output.stdout.contains("allow-missing-data"),
             "{shell}"
         );
         let script = tempdir().unwrap();

@@ -113,3 +113,72 @@ async fn stop_signal() -> &'static str {
     let _ = tokio::signal::ctrl_c().await;
     "Ctrl-C"
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::pipeline::testing;
+    use crate::store::Store;
+    use crate::store::testing::{Change, FailingStore};
+
+    const NOW: &str = "2026-11-23T06:00:00Z";
+
+    fn context(refuses: fn(Change, &object_store::path::Path) -> bool) -> RunContext {
+        let store = Store::over(Arc::new(FailingStore::new(refuses)));
+        testing::context(&store, NOW)
+    }
+
+    /// Runs `result` as the work of a run.
+    async fn run(context: &RunContext, result: Result<u8>) -> Result<u8> {
+        run_with_lease("import", context, false, async { result }, |code| Outcome {
+            exit_code: *code,
+            ..Outcome::default()
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn keeps_the_outcome_if_the_lease_cannot_be_released() {
+        let context = context(|change, path| {
+            change == Change::Delete && path.as_ref().starts_with("runs/leases/")
+        });
+        let failed = run(&context, Err(Error::reconcile("totals differ"))).await;
+        assert_eq!(failed.unwrap_err().kind(), ErrorKind::Reconcile);
+        let record = format!("runs/{}.json", context.run);
+        let record = context.store.get(&record).await.unwrap().unwrap();
+        let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
+        assert_eq!(record["exit_code"], 5);
+        assert_eq!(record["errors"][0], "totals differ");
+    }
+
+    #[tokio::test]
+    async fn succeeds_if_only_the_lease_cannot_be_released() {
+        let context = context(|change, _| change == Change::Delete);
+        assert_eq!(run(&context, Ok(0)).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn keeps_the_outcome_and_releases_the_lease_if_the_record_cannot_be_saved() {
+        let context = context(|change, path| {
+            change == Change::Put && !path.as_ref().starts_with("runs/leases/")
+        });
+        assert_eq!(run(&context, Ok(4)).await.unwrap(), 4);
+        let failed = run(&context, Err(Error::data("bad data"))).await;
+        assert_eq!(failed.unwrap_err().kind(), ErrorKind::Data);
+        let left = context.store.list("runs").await.unwrap();
+        assert_eq!(left, Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn refuses_a_second_run_of_a_connection() {
+        let context = context(|_, _| false);
+        let lease = Lease::take(&context.store, &context.connection, "other").await;
+        let refused = run(&context, Ok(0)).await;
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Locked);
+        lease.unwrap().release().await.unwrap();
+        assert_eq!(run(&context, Ok(0)).await.unwrap(), 0);
+    }
+}
