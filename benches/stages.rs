@@ -202,7 +202,7 @@ fn stages(criterion: &mut Criterion) {
     });
     group.bench_function("rows to request bodies, one thread", |bencher| {
         bencher.iter(|| {
-            // Each row gets an hour of its own, in the order of the input.
+            // Each row gets a separate hour, in the order of the input.
             let (mut packer, mut hour) = (RequestBatcher::new(october(), MAX_BODY_BYTES), 0);
             for batch in &batches {
                 rows::each_row(batch, |_, row| {

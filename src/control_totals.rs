@@ -199,7 +199,7 @@ impl ControlTotals {
     ///
     /// # Errors
     /// Kind bug, if Arrow refuses the columns.
-    pub fn to_batch(&self) -> Result<RecordBatch> {
+    pub(crate) fn to_batch(&self) -> Result<RecordBatch> {
         let groups = self.groups();
         let money = |pick: fn(&CostTotals) -> i128| -> Result<Arc<Decimal128Array>> {
             Decimal128Array::from_iter_values(groups.iter().map(|group| pick(&group.totals)))

@@ -20,23 +20,23 @@ use crate::pipeline::{RunContext, StageOptions};
 use crate::store::lease::Lease;
 use crate::store::{Store, runs};
 
-pub use crate::cli::context::leased_run::{Outcome, run_with_lease};
+pub(crate) use crate::cli::context::leased_run::{Outcome, run_with_lease};
 
 /// Configuration and services of a command, for all of its connections.
-pub struct CommandContext {
+pub(crate) struct CommandContext {
     /// Configuration from all sources.
-    pub config: Config,
+    pub(crate) config: Config,
     /// Settings that apply to every connection.
-    pub settings: Settings,
+    pub(crate) settings: Settings,
     /// The store.
-    pub store: Store,
+    pub(crate) store: Store,
     sql: Arc<SqlFiles>,
     bars: MultiProgress,
 }
 
 /// Network access of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NetworkScope {
+pub(crate) enum NetworkScope {
     /// The store and the destinations.
     Targets,
     /// The store only.
@@ -48,7 +48,7 @@ impl CommandContext {
     ///
     /// # Errors
     /// Kind configuration.
-    pub fn open(flags: Flags) -> Result<CommandContext> {
+    pub(crate) fn open(flags: Flags) -> Result<CommandContext> {
         CommandContext::of(Config::load(flags)?)
     }
 
@@ -56,7 +56,7 @@ impl CommandContext {
     ///
     /// # Errors
     /// Kind configuration.
-    pub fn of(config: Config) -> Result<CommandContext> {
+    pub(crate) fn of(config: Config) -> Result<CommandContext> {
         let settings = config.settings()?;
         let target = if std::io::stderr().is_terminal() {
             ProgressDrawTarget::stderr()
@@ -73,7 +73,7 @@ impl CommandContext {
     }
 
     /// Timing of the HTTP clients, with the configured clock.
-    pub fn timing(&self) -> Timing {
+    pub(crate) fn timing(&self) -> Timing {
         let clock = self.settings.clock.clone();
         Timing {
             now: Arc::new(move || clock().into()),
@@ -85,7 +85,7 @@ impl CommandContext {
     ///
     /// # Errors
     /// Kind configuration.
-    pub async fn targets(&self, connection: &str, scope: NetworkScope) -> Result<Targets> {
+    pub(crate) async fn targets(&self, connection: &str, scope: NetworkScope) -> Result<Targets> {
         let configured = self.config.targets(connection)?;
         match scope {
             NetworkScope::Targets => {
@@ -101,7 +101,7 @@ impl CommandContext {
     ///
     /// # Errors
     /// Kind configuration.
-    pub async fn run_context(
+    pub(crate) async fn run_context(
         &self,
         connection: &str,
         scope: NetworkScope,
@@ -150,7 +150,7 @@ impl CommandContext {
     ///
     /// # Errors
     /// The errors of `preparing`.
-    pub async fn record_if_failed<T>(
+    pub(crate) async fn record_if_failed<T>(
         &self,
         command: &'static str,
         connection: &str,
@@ -203,7 +203,7 @@ impl CommandContext {
     ///
     /// # Errors
     /// Kind usage, for a named connection that is paused.
-    pub async fn active(&self) -> Result<Vec<String>> {
+    pub(crate) async fn active(&self) -> Result<Vec<String>> {
         let all = self.config.connections()?;
         let mut active = Vec::new();
         for name in &all {
@@ -225,7 +225,7 @@ impl CommandContext {
     }
 
     /// Runs `work` for each connection, a few concurrently. A failure of one does not stop the others.
-    pub async fn each<T>(
+    pub(crate) async fn each<T>(
         &self,
         connections: Vec<String>,
         work: impl AsyncFn(&str) -> Result<T>,

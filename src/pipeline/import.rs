@@ -21,19 +21,19 @@ use crate::store::runs;
 
 /// Options of an import.
 #[derive(Debug, Clone)]
-pub struct ImportOptions {
+pub(crate) struct ImportOptions {
     /// Selection of months.
-    pub months: Selection,
+    pub(crate) months: Selection,
     /// Run every stage except publish and deliver.
-    pub dry_run: bool,
+    pub(crate) dry_run: bool,
     /// Publish a month even if published days came back without costs.
-    pub allow_missing_data: bool,
+    pub(crate) allow_missing_data: bool,
     /// Stop after publishing the costs.
-    pub pull_only: bool,
+    pub(crate) pull_only: bool,
     /// Stop after publishing the line items.
-    pub no_deliver: bool,
+    pub(crate) no_deliver: bool,
     /// Deliver without a validation by CloudZero first.
-    pub unvalidated: bool,
+    pub(crate) unvalidated: bool,
 }
 
 impl ImportOptions {
@@ -49,7 +49,7 @@ impl ImportOptions {
 ///
 /// # Errors
 /// Errors of the whole run; errors of single months are in the summary.
-pub async fn import(
+pub(crate) async fn import(
     context: &Arc<RunContext>,
     client: &Arc<Client>,
     options: &ImportOptions,

@@ -8,18 +8,18 @@
 mod context;
 pub mod deliver;
 pub mod enrich;
-pub mod import;
-pub mod publish;
+pub(crate) mod import;
+pub(crate) mod publish;
 pub mod pull;
-pub mod select;
+pub(crate) mod select;
 mod stage_timer;
-pub mod summary;
+pub(crate) mod summary;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(all(test, feature = "sandbox"))]
 mod tests;
 pub mod transform;
-pub mod verify;
+pub(crate) mod verify;
 
 pub use crate::pipeline::context::{Progress, RunContext, StageOptions};
 

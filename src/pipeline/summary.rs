@@ -77,7 +77,7 @@ pub struct PeriodSummary {
 
 impl PeriodSummary {
     /// An empty month.
-    pub fn new(connection: &str, period: BillingPeriod, status: PeriodStatus) -> Self {
+    pub(crate) fn new(connection: &str, period: BillingPeriod, status: PeriodStatus) -> Self {
         PeriodSummary {
             connection: connection.to_string(),
             billing_period: period,
@@ -100,7 +100,7 @@ impl PeriodSummary {
     }
 
     /// Returns the summary with the amounts of `totals`.
-    pub fn with_totals(mut self, totals: &CostTotals) -> Self {
+    pub(crate) fn with_totals(mut self, totals: &CostTotals) -> Self {
         self.costs = totals.costs;
         self.original_amount = decimal::plain(totals.original);
         self.discount_amount = decimal::plain(totals.discount());
@@ -126,7 +126,7 @@ impl Summary {
     ///
     /// A failed check outranks everything else. Any other error counts with its own kind if no month
     /// completed, and as `Partial` if some did; a month on hold counts as `Partial`.
-    pub fn kind(&self) -> Option<ErrorKind> {
+    pub(crate) fn kind(&self) -> Option<ErrorKind> {
         let kinds = || self.errors.iter().map(|(_, error)| error.kind());
         let failed_check = [ErrorKind::Reconcile, ErrorKind::Data]
             .into_iter()
@@ -150,31 +150,31 @@ impl Summary {
 
 /// Record of a run in the store.
 #[derive(Debug, Serialize)]
-pub struct RunRecord<'a> {
+pub(crate) struct RunRecord<'a> {
     /// Identifier of the run.
-    pub run: &'a str,
+    pub(crate) run: &'a str,
     /// `import`, `pull`, `transform`, `deliver` or `verify`.
-    pub command: &'a str,
+    pub(crate) command: &'a str,
     /// Version of billstream.
-    pub billstream: &'static str,
+    pub(crate) billstream: &'static str,
     /// Name of the connection.
-    pub connection: &'a str,
+    pub(crate) connection: &'a str,
     /// Start time.
-    pub started_at: DateTime<Utc>,
+    pub(crate) started_at: DateTime<Utc>,
     /// End time.
-    pub ended_at: DateTime<Utc>,
+    pub(crate) ended_at: DateTime<Utc>,
     /// Exit code of the process.
-    pub exit_code: u8,
+    pub(crate) exit_code: u8,
     /// Months of the run.
-    pub periods: &'a [PeriodSummary],
+    pub(crate) periods: &'a [PeriodSummary],
     /// Deliveries of the run.
-    pub deliveries: Vec<&'a Delivery>,
+    pub(crate) deliveries: Vec<&'a Delivery>,
     /// Errors, as shown to the user.
-    pub errors: Vec<String>,
+    pub(crate) errors: Vec<String>,
 }
 
 /// One line that says why a run did not succeed.
-pub fn reason(errors: &[String], periods: &[PeriodSummary]) -> String {
+pub(crate) fn reason(errors: &[String], periods: &[PeriodSummary]) -> String {
     let first = errors.first().and_then(|error| error.lines().next());
     let on_hold = || {
         let month = periods.iter().find(|period| period.hold_reason.is_some())?;

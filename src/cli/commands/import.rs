@@ -18,7 +18,7 @@ Examples:
   billstream import
   billstream import --from 2026-08 --to 2026-10 --format json
   billstream import --no-deliver")]
-pub struct ImportArgs {
+pub(crate) struct ImportArgs {
     /// Import twelve months of invented costs from a built-in sandbox, ignoring settings from the environment
     #[arg(long, conflicts_with_all = ["connection"])]
     demo: bool,
@@ -46,7 +46,7 @@ pub struct ImportArgs {
 Examples:
   billstream pull --month 2026-10
   billstream pull --all --dry-run")]
-pub struct PullArgs {
+pub(crate) struct PullArgs {
     #[command(flatten)]
     months: MonthArgs,
     /// Run every stage except publish and deliver
@@ -67,7 +67,7 @@ Without months: stored months that can still change, and months with outdated li
 Examples:
   billstream transform --all --sql-dir ./sql
   billstream transform --month 2026-10 --dry-run")]
-pub struct TransformArgs {
+pub(crate) struct TransformArgs {
     #[command(flatten)]
     months: MonthArgs,
     /// Run every stage except publish and deliver
@@ -78,7 +78,7 @@ pub struct TransformArgs {
 }
 
 /// Runs `import`.
-pub async fn import(args: ImportArgs) -> Result<u8> {
+pub(crate) async fn import(args: ImportArgs) -> Result<u8> {
     let options = ImportOptions {
         months: args.months.selection()?,
         dry_run: args.dry_run,
@@ -94,7 +94,7 @@ pub async fn import(args: ImportArgs) -> Result<u8> {
 }
 
 /// Runs `pull`.
-pub async fn pull(args: PullArgs) -> Result<u8> {
+pub(crate) async fn pull(args: PullArgs) -> Result<u8> {
     let options = ImportOptions {
         months: args.months.selection()?,
         dry_run: args.dry_run,
@@ -114,7 +114,7 @@ async fn each(args: RunArgs, options: ImportOptions) -> Result<u8> {
 }
 
 /// Runs `transform`.
-pub async fn transform(args: TransformArgs) -> Result<u8> {
+pub(crate) async fn transform(args: TransformArgs) -> Result<u8> {
     let command = CommandContext::open(args.run.flags())?;
     let months = args.months.selection()?;
     let work = async |name: &str| {

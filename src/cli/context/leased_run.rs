@@ -12,17 +12,17 @@ use crate::store::runs;
 
 /// Outcome of a run, for its record.
 #[derive(Default)]
-pub struct Outcome<'a> {
+pub(crate) struct Outcome<'a> {
     /// Imported months.
-    pub periods: &'a [PeriodSummary],
+    pub(crate) periods: &'a [PeriodSummary],
     /// Costs were received from Confluent.
-    pub received: bool,
+    pub(crate) received: bool,
     /// Deliveries.
-    pub deliveries: Vec<&'a Delivery>,
+    pub(crate) deliveries: Vec<&'a Delivery>,
     /// Errors, as shown to the user.
-    pub errors: Vec<String>,
+    pub(crate) errors: Vec<String>,
     /// Exit code of the process.
-    pub exit_code: u8,
+    pub(crate) exit_code: u8,
 }
 
 /// Runs `work` under the lease of the connection, until it ends or a signal stops it. Saves the record of the
@@ -31,7 +31,7 @@ pub struct Outcome<'a> {
 /// # Errors
 /// Kind locked, if another run holds the lease; kind partial, after a signal; else the errors of `work`.
 /// Failures to save the record or to release the lease are logged only: they never replace the outcome.
-pub async fn run_with_lease<T>(
+pub(crate) async fn run_with_lease<T>(
     command: &'static str,
     context: &RunContext,
     tentative: bool,

@@ -27,7 +27,7 @@ use crate::store::writer::DataFile;
 /// SQL file that derives the attributes.
 const MODEL: &str = "models/resource_facts";
 /// Table that the mapping joins.
-pub const TABLE: &str = "resource_facts";
+pub(crate) const TABLE: &str = "resource_facts";
 /// Column of regions.
 const REGION: &str = "resource/region";
 
@@ -44,11 +44,11 @@ pub struct EnrichmentInputs {
 #[derive(Debug, Clone)]
 pub struct ResourceAttributes {
     /// Text columns: `resource_id`, `resource/region` and one column per tag; one row per known resource.
-    pub batch: RecordBatch,
+    pub(crate) batch: RecordBatch,
     /// Digest of the values; empty if there are none.
-    pub digest: String,
+    pub(crate) digest: String,
     /// The inventory could not be read, so names and regions may be missing.
-    pub incomplete: bool,
+    pub(crate) incomplete: bool,
 }
 
 impl EnrichmentInputs {
@@ -110,7 +110,7 @@ impl EnrichmentInputs {
     }
 
     /// Returns true if there are neither resources nor rules.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.resources.num_rows() + self.tags.num_rows() == 0
     }
 
@@ -191,7 +191,7 @@ impl ResourceAttributes {
     ///
     /// # Errors
     /// Kind bug, if Arrow refuses the columns.
-    pub fn none() -> Result<ResourceAttributes> {
+    pub(crate) fn none() -> Result<ResourceAttributes> {
         ResourceAttributes::of(&Values::new())
     }
 

@@ -24,7 +24,7 @@ const RETRY_AFTER: TimeDelta = TimeDelta::hours(1);
 const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Updates the inventory of the connection unless it is current. The caller holds the connection's lease.
-pub async fn enrich(context: &RunContext, client: &Client) {
+pub(crate) async fn enrich(context: &RunContext, client: &Client) {
     let _timer = StageTimer::begin("enrich");
     match try_enrich(context, client).await {
         Ok(Some(Inventory { problems, hint, .. })) => {

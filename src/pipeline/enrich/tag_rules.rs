@@ -35,7 +35,7 @@ const COLUMN_ALIASES: [(&str, &str); 6] = [
     ("connection_name", "connection"),
 ];
 /// Tags from Confluent's inventory. Every month has these columns, with or without values.
-pub const BUILTIN_TAGS: [&str; 5] = [
+pub(crate) const BUILTIN_TAGS: [&str; 5] = [
     "resource/tag:confluent_environment_id",
     "resource/tag:confluent_environment",
     "resource/tag:confluent_name",
@@ -63,7 +63,7 @@ pub struct TagRules {
     /// The rules.
     pub rules: RecordBatch,
     /// Keys of the tags.
-    pub keys: Vec<String>,
+    pub(crate) keys: Vec<String>,
 }
 
 /// Reads the rules for a connection from a file at a path or URL.
@@ -76,12 +76,12 @@ pub async fn read(location: &str, connection: &str) -> Result<TagRules> {
 }
 
 /// Name of the file in errors, without the part after a `?`, which may be a token.
-pub fn display(location: &str) -> String {
+pub(crate) fn display(location: &str) -> String {
     format!("tags {}", location.split('?').next().unwrap_or_default())
 }
 
 /// An empty set of rules.
-pub fn none() -> RecordBatch {
+pub(crate) fn none() -> RecordBatch {
     RecordBatch::new_empty(SCHEMA.clone())
 }
 

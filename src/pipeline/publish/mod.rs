@@ -52,7 +52,7 @@ pub struct PublishedMonth {
 impl PublishedMonth {
     /// Returns true if the line items result from these costs, this mapping and, if given, these resource
     /// attributes.
-    pub fn is_current(
+    pub(crate) fn is_current(
         &self,
         digest: &str,
         mapping: &str,
@@ -68,7 +68,7 @@ impl PublishedMonth {
 
 impl Tables {
     /// Opens the tables that exist.
-    pub async fn open(context: &RunContext) -> Result<Tables> {
+    pub(crate) async fn open(context: &RunContext) -> Result<Tables> {
         Ok(Tables {
             costs: Table::open(&context.store, "costs").await?,
             line_items: Table::open(&context.store, "line_items").await?,
@@ -80,7 +80,10 @@ impl Tables {
     ///
     /// # Errors
     /// As [`EnrichmentInputs::read`].
-    pub async fn enrichment_inputs(&self, context: &RunContext) -> Result<&EnrichmentInputs> {
+    pub(crate) async fn enrichment_inputs(
+        &self,
+        context: &RunContext,
+    ) -> Result<&EnrichmentInputs> {
         let published = self.line_item_names()?;
         let read = async || {
             let inputs = EnrichmentInputs::read(context, &published).await?;
@@ -97,7 +100,7 @@ impl Tables {
     }
 
     /// Returns the resource attributes of a month with these costs; none if the mapping does not join them.
-    pub async fn attributes(
+    pub(crate) async fn attributes(
         &self,
         context: &RunContext,
         period: BillingPeriod,
@@ -112,7 +115,7 @@ impl Tables {
     }
 
     /// Returns the published files and records of a month.
-    pub async fn month(
+    pub(crate) async fn month(
         &self,
         context: &RunContext,
         period: BillingPeriod,
@@ -129,7 +132,7 @@ impl Tables {
     }
 
     /// Commits pulled costs as the month.
-    pub async fn publish_costs(
+    pub(crate) async fn publish_costs(
         &mut self,
         context: &RunContext,
         period: BillingPeriod,
@@ -144,7 +147,7 @@ impl Tables {
     }
 
     /// Commits line items as the month, and returns the record of the commit.
-    pub async fn publish_line_items(
+    pub(crate) async fn publish_line_items(
         &mut self,
         context: &RunContext,
         period: BillingPeriod,
@@ -170,7 +173,7 @@ impl Tables {
     }
 
     /// Column names of the `line_items` table; none before the first commit.
-    pub fn line_item_names(&self) -> Result<Vec<String>> {
+    pub(crate) fn line_item_names(&self) -> Result<Vec<String>> {
         let Some(table) = &self.line_items else {
             return Ok(Vec::new());
         };
@@ -183,7 +186,7 @@ impl Tables {
     }
 
     /// Columns of the `line_items` table.
-    pub fn line_item_columns(&self) -> Result<SchemaRef> {
+    pub(crate) fn line_item_columns(&self) -> Result<SchemaRef> {
         self.line_items
             .as_ref()
             .ok_or_else(|| Error::bug("the line_items table does not exist"))?
@@ -220,7 +223,7 @@ fn new_record(context: &RunContext, pulled: &PulledMonth) -> Result<PeriodRecord
 }
 
 /// Returns `result` after deleting the month's unpublished staged files, including those of crashed runs.
-pub async fn with_staging_cleanup<T>(
+pub(crate) async fn with_staging_cleanup<T>(
     context: &RunContext,
     tables: &Tables,
     period: BillingPeriod,
@@ -247,7 +250,7 @@ async fn clean_up(context: &RunContext, tables: &Tables, period: BillingPeriod) 
 }
 
 /// Returns the published days that have no costs in the pull.
-pub async fn lost_days(
+pub(crate) async fn lost_days(
     context: &RunContext,
     period: BillingPeriod,
     published: &[DataFile],
@@ -293,7 +296,7 @@ pub async fn lost_days(
 }
 
 /// Records a successful pull in the month's state: last complete day, and whether it settles the month.
-pub async fn record_pull(
+pub(crate) async fn record_pull(
     context: &RunContext,
     period: BillingPeriod,
     pulled_at: DateTime<Utc>,
@@ -306,7 +309,7 @@ pub async fn record_pull(
 }
 
 /// Fills a summary with the amounts of the published month.
-pub fn summarize(mut summary: PeriodSummary, month: &PublishedMonth) -> PeriodSummary {
+pub(crate) fn summarize(mut summary: PeriodSummary, month: &PublishedMonth) -> PeriodSummary {
     if let Some(record) = month
         .costs_record
         .as_ref()

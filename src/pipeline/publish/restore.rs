@@ -13,11 +13,11 @@ use crate::store::writer::DataFile;
 
 /// Result of a restore.
 #[derive(Debug)]
-pub struct Restored {
+pub(crate) struct Restored {
     /// New version of `line_items`; `None` if the month was current already.
-    pub version: Option<u64>,
+    pub(crate) version: Option<u64>,
     /// Record of the restored month.
-    pub record: PeriodRecord,
+    pub(crate) record: PeriodRecord,
 }
 
 /// A month at an earlier version of a table.
@@ -31,7 +31,7 @@ struct EarlierMonth {
 /// # Errors
 /// Kind usage, for a version without the month; kind data, if files are missing; kind locked, if another run
 /// published the month in the meantime.
-pub async fn restore(
+pub(crate) async fn restore(
     context: &RunContext,
     period: BillingPeriod,
     version: u64,

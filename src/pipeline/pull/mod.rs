@@ -3,7 +3,7 @@
 //! One file per window. Its footer records the window's totals, so that an interrupted pull resumes from its
 //! finished windows, and a stored month can be checked again without the network.
 
-pub mod window;
+pub(crate) mod window;
 
 use std::sync::Arc;
 
@@ -39,11 +39,11 @@ pub struct PulledMonth {
     /// Digest of the records.
     pub digest: Digest,
     /// Irregularities in the costs.
-    pub data_quality: DataQualityCounts,
+    pub(crate) data_quality: DataQualityCounts,
     /// Start of the read of the oldest window.
-    pub pulled_at: DateTime<Utc>,
+    pub(crate) pulled_at: DateTime<Utc>,
     /// Number of windows resumed from an interrupted pull.
-    pub resumed: usize,
+    pub(crate) resumed: usize,
 }
 
 /// Pulls a month. `published` are the month's current files in the `costs` table.
@@ -159,7 +159,7 @@ async fn staged_window(
 }
 
 /// Loads a stored month: files of the `costs` table with the totals in their footers.
-pub async fn stored_month(store: &Store, files: &[DataFile]) -> Result<PulledMonth> {
+pub(crate) async fn stored_month(store: &Store, files: &[DataFile]) -> Result<PulledMonth> {
     let mut pulled = PulledMonth::empty(DateTime::<Utc>::MAX_UTC);
     for file in files {
         let record = window_record(store, file).await?;

@@ -23,37 +23,37 @@ const FOOTER: &str = "billstream.window";
 
 /// Record of one window, stored in its file's footer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct WindowRecord {
+pub(crate) struct WindowRecord {
     /// First day.
-    pub start: NaiveDate,
+    pub(crate) start: NaiveDate,
     /// Day after the last one.
-    pub end: NaiveDate,
+    pub(crate) end: NaiveDate,
     /// Time before the request of the first page.
-    pub pulled_at: DateTime<Utc>,
+    pub(crate) pulled_at: DateTime<Utc>,
     /// Digest of the records.
-    pub digest: String,
+    pub(crate) digest: String,
     /// Totals taken on the wire.
-    pub totals: ControlTotals,
+    pub(crate) totals: ControlTotals,
     /// Irregularities in the costs.
     #[serde(rename = "oddities")]
-    pub data_quality: DataQualityCounts,
+    pub(crate) data_quality: DataQualityCounts,
 }
 
 /// A finished window.
-pub struct FinishedWindow {
+pub(crate) struct FinishedWindow {
     /// `None` if the window has no costs.
-    pub file: Option<DataFile>,
+    pub(crate) file: Option<DataFile>,
     /// Totals and digest.
-    pub record: WindowRecord,
+    pub(crate) record: WindowRecord,
 }
 
 /// Staging area of a month's costs.
-pub fn staging(context: &RunContext, period: BillingPeriod) -> Staging {
+pub(crate) fn staging(context: &RunContext, period: BillingPeriod) -> Staging {
     Staging::new(&context.store, "costs", &context.connection, period)
 }
 
 /// Reads the window record in a costs file's footer.
-pub async fn window_record(store: &Store, file: &DataFile) -> Result<WindowRecord> {
+pub(crate) async fn window_record(store: &Store, file: &DataFile) -> Result<WindowRecord> {
     let name = format!("costs/{}", file.path);
     let entry = footer_entry(store, &name, file.size, FOOTER).await?;
     let entry = entry.ok_or_else(|| {
@@ -69,15 +69,15 @@ pub async fn window_record(store: &Store, file: &DataFile) -> Result<WindowRecor
 }
 
 /// A decoded page and the token of the next one.
-pub struct PulledPage {
+pub(crate) struct PulledPage {
     /// Decoded costs.
-    pub decoded: DecodedPage,
+    pub(crate) decoded: DecodedPage,
     /// `None` on the last page.
-    pub token: Option<String>,
+    pub(crate) token: Option<String>,
 }
 
 /// Requests the page after those seen by `guard`; errors name connection, month and page.
-pub async fn pull_page(
+pub(crate) async fn pull_page(
     context: &RunContext,
     client: &Client,
     period: BillingPeriod,
@@ -110,7 +110,7 @@ fn operation(context: &RunContext, period: BillingPeriod, page: usize) -> String
 }
 
 /// Pulls one window into one staged file; `first` is its first page if that was read already.
-pub async fn pull_window(
+pub(crate) async fn pull_window(
     context: Arc<RunContext>,
     client: Arc<Client>,
     period: BillingPeriod,

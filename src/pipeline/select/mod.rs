@@ -24,7 +24,7 @@ pub enum Selection {
 /// The twelve months that Confluent still holds from their first day, oldest first.
 ///
 /// The API refuses a start date more than a year back (docs: invoices and costs).
-pub fn pullable(today: NaiveDate) -> Vec<BillingPeriod> {
+pub(crate) fn pullable(today: NaiveDate) -> Vec<BillingPeriod> {
     let current = BillingPeriod::of(today);
     let oldest = BillingPeriod::of(today - Months::new(11));
     BillingPeriod::range(oldest, current).collect()
@@ -34,7 +34,7 @@ pub fn pullable(today: NaiveDate) -> Vec<BillingPeriod> {
 ///
 /// # Errors
 /// Kind usage, for a month that begins over a year back or has not begun.
-pub fn refuse_unpullable(months: &[BillingPeriod], today: NaiveDate) -> Result<()> {
+pub(crate) fn refuse_unpullable(months: &[BillingPeriod], today: NaiveDate) -> Result<()> {
     let year_ago = today - Months::new(12);
     for month in months {
         if month.first_day() < year_ago {
@@ -54,12 +54,15 @@ pub fn refuse_unpullable(months: &[BillingPeriod], today: NaiveDate) -> Result<(
 }
 
 /// Returns true if a pull at `now` settles the month: `settle_days` or more after its end.
-pub fn settles(month: BillingPeriod, now: DateTime<Utc>, settle_days: u64) -> bool {
+pub(crate) fn settles(month: BillingPeriod, now: DateTime<Utc>, settle_days: u64) -> bool {
     now.date_naive() >= month.next().first_day() + Days::new(settle_days)
 }
 
 /// The last day of the month with complete costs at `pulled_at`; `None` before the first such day.
-pub fn complete_through(month: BillingPeriod, pulled_at: DateTime<Utc>) -> Option<NaiveDate> {
+pub(crate) fn complete_through(
+    month: BillingPeriod,
+    pulled_at: DateTime<Utc>,
+) -> Option<NaiveDate> {
     let complete_before = (pulled_at - COMPLETE_AFTER).date_naive();
     let end = complete_before.min(month.next().first_day());
     (end > month.first_day()).then(|| end - Days::new(1))

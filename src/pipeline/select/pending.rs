@@ -9,7 +9,7 @@ use crate::store::runs;
 
 /// The stage that a run takes its months to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
+pub(crate) enum Stage {
     /// Costs are stored.
     Costs,
     /// Line items are published.
@@ -19,7 +19,7 @@ pub enum Stage {
 }
 
 /// The months among `periods` that can still change or have not reached `stage`.
-pub async fn pending_months(
+pub(crate) async fn pending_months(
     context: &RunContext,
     tables: &Tables,
     periods: Vec<BillingPeriod>,

@@ -37,7 +37,7 @@ const MAX_ROWS_SHOWN: usize = 20;
 ///
 /// # Errors
 /// Kind reconcile, with the groups that differ.
-pub async fn check_costs(
+pub(crate) async fn check_costs(
     context: &RunContext,
     period: BillingPeriod,
     costs: &[DataFile],
@@ -57,7 +57,7 @@ pub async fn check_costs(
 ///
 /// # Errors
 /// As [`transform::transform`] and [`check_all`].
-pub async fn checked_line_items(
+pub(crate) async fn checked_line_items(
     context: &RunContext,
     tables: &Tables,
     period: BillingPeriod,

@@ -15,7 +15,7 @@ use crate::pipeline::RunContext;
 use crate::store::writer::DataFile;
 
 /// Parameters of SQL files.
-pub fn parameters(context: &RunContext, period: BillingPeriod) -> Parameters {
+pub(crate) fn parameters(context: &RunContext, period: BillingPeriod) -> Parameters {
     vec![
         ("connection", ScalarValue::from(&*context.connection)),
         ("billing_period", ScalarValue::from(period.to_string())),
@@ -27,7 +27,7 @@ pub fn parameters(context: &RunContext, period: BillingPeriod) -> Parameters {
 }
 
 /// Registers files of a month as a table of the session.
-pub fn register(
+pub(crate) fn register(
     context: &RunContext,
     session: &SessionContext,
     name: &str,

@@ -3,8 +3,8 @@
 //! The month is streamed: each stream of the query writes one Parquet file. No network is used.
 
 pub mod check;
-pub mod inputs;
-pub mod retransform;
+pub(crate) mod inputs;
+pub(crate) mod retransform;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
@@ -26,7 +26,7 @@ use crate::store::staging::Staging;
 use crate::store::writer::{DataFile, FileWriter};
 
 /// SQL file of the mapping.
-pub const MODEL: &str = "models/line_items";
+pub(crate) const MODEL: &str = "models/line_items";
 
 /// Staged line items of a month.
 #[derive(Debug)]
@@ -36,23 +36,23 @@ pub struct LineItems {
     /// Columns of the files.
     pub columns: SchemaRef,
     /// Digest of the joined resource attributes.
-    pub attributes_digest: String,
+    pub(crate) attributes_digest: String,
 }
 
 impl LineItems {
     /// Number of line items.
-    pub fn rows(&self) -> u64 {
+    pub(crate) fn rows(&self) -> u64 {
         self.files.iter().map(|file| file.rows).sum()
     }
 }
 
 /// Staging area of a month's line items.
-pub fn staging(context: &RunContext, period: BillingPeriod) -> Staging {
+pub(crate) fn staging(context: &RunContext, period: BillingPeriod) -> Staging {
     Staging::new(&context.store, "line_items", &context.connection, period)
 }
 
 /// Version of the mapping: a digest of the SQL text and the provider label.
-pub fn mapping_version(context: &RunContext) -> Result<String> {
+pub(crate) fn mapping_version(context: &RunContext) -> Result<String> {
     let model = context.sql.get(MODEL)?;
     let text = format!("{}\0{}", model.text, context.cloud_provider);
     Ok(short_digest(&text))

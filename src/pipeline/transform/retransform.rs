@@ -18,7 +18,7 @@ use crate::store::tables::Published;
 ///
 /// # Errors
 /// Kind usage, for a month that is not stored; errors of single months are in the summary.
-pub async fn retransform(
+pub(crate) async fn retransform(
     context: &RunContext,
     months: &Selection,
     dry_run: bool,

@@ -1,4 +1,4 @@
-//! What the checks stop: SQL of the user's own that plans and runs, but gives wrong line items.
+//! Checks stop overridden SQL that plans and runs but returns wrong line items.
 
 use super::overrides::{MODEL, Pulled, SqlFolder, model, with_column};
 use super::published_month;
@@ -7,10 +7,10 @@ use crate::support::{Billstream, MONTH, Sandbox, assert_costs_are, orphans, publ
 const DISCOUNT_ID: &str = "case when type = 'Discount' then concat(record_id, '-discount') else record_id end as \"lineitem/id\"";
 
 #[test]
-fn rows_that_get_lost_are_caught() {
+fn detects_missing_rows() {
     let pulled = Pulled::new();
     for condition in [
-        // As peers did: rows without a price or an environment, discounts, credits.
+        // Typical faults: rows without a price or an environment, discounts, credits.
         "net_amount > cast(0 as decimal(38, 24))",
         "environment_id is not null",
         "type <> 'Discount'",
@@ -34,13 +34,13 @@ fn rows_that_get_lost_are_caught() {
 }
 
 #[test]
-fn rows_that_come_twice_are_caught() {
+fn detects_duplicate_rows() {
     let sql = format!("select * from (\n{MODEL}\n) union all select * from (\n{MODEL}\n)");
     Pulled::new().refuses(&sql, 5, &["line_items_match_wire", "line_item_ids_unique"]);
 }
 
 #[test]
-fn money_that_is_off_by_the_last_digit_is_caught() {
+fn detects_a_difference_in_the_last_digit() {
     let pulled = Pulled::new();
     let off = |column: &str| {
         let unit = "cast('0.000000000000000000000001' as decimal(38, 24))";
@@ -60,7 +60,7 @@ fn money_that_is_off_by_the_last_digit_is_caught() {
 }
 
 #[test]
-fn equal_ids_are_caught() {
+fn detects_equal_and_missing_ids() {
     let pulled = Pulled::new();
     pulled.refuses(
         &model(DISCOUNT_ID, "record_id as \"lineitem/id\""),
@@ -75,13 +75,13 @@ fn equal_ids_are_caught() {
 }
 
 #[test]
-fn a_tag_without_a_resource_is_caught() {
+fn detects_a_tag_without_a_resource() {
     let sql = with_column("cast('x' as varchar) as \"resource/tag:team\"");
     Pulled::new().refuses(&sql, 1, &["tags_have_resource", "team"]);
 }
 
 #[test]
-fn two_values_of_a_tag_for_a_resource_are_caught() {
+fn detects_two_values_of_a_tag_for_one_resource() {
     let sql = with_column(
         "case when resource_id is not null then line_type end as \"resource/tag:kind\"",
     );
@@ -89,7 +89,7 @@ fn two_values_of_a_tag_for_a_resource_are_caught() {
 }
 
 #[test]
-fn an_id_with_two_separators_is_caught() {
+fn detects_a_resource_id_with_two_separators() {
     let sql = model(
         "concat('kafka-cluster/', translate(resource_id, ':/', '__'))",
         "concat('kafka/cluster/', resource_id)",
@@ -98,7 +98,7 @@ fn an_id_with_two_separators_is_caught() {
 }
 
 #[test]
-fn a_start_within_the_hour_or_outside_the_month_is_caught() {
+fn detects_a_start_off_the_hour_or_outside_the_month() {
     let pulled = Pulled::new();
     let start = "cast(start_date as timestamp) as \"time/usage_start\"";
     let shifted = |interval: &str| {
@@ -119,7 +119,7 @@ fn a_start_within_the_hour_or_outside_the_month_is_caught() {
 }
 
 #[test]
-fn a_discount_above_zero_is_caught() {
+fn detects_a_discount_or_credit_above_zero() {
     let sql = model(
         "then make_array('Usage', 'Discount')",
         "then make_array('Discount')",
@@ -133,7 +133,7 @@ fn a_discount_above_zero_is_caught() {
 }
 
 #[test]
-fn a_check_of_the_users_is_run() {
+fn runs_checks_of_the_user() {
     let pulled = Pulled::new();
     let check = "-- No service is called Kafka.\n-- exit 1\nselect \"resource/service\", count(*) as rows \
                  from line_items where \"resource/service\" = 'Kafka' group by 1";
@@ -158,7 +158,7 @@ fn a_check_of_the_users_is_run() {
 }
 
 #[test]
-fn a_check_may_be_overridden_and_a_broken_one_stops_the_publish() {
+fn overridden_and_broken_checks_stop_the_publish() {
     let pulled = Pulled::new();
     let broken = SqlFolder::new(
         "checks/negative_types.sql",
@@ -183,7 +183,7 @@ fn a_check_may_be_overridden_and_a_broken_one_stops_the_publish() {
 }
 
 #[test]
-fn a_refused_import_publishes_neither_costs_nor_line_items() {
+fn a_failed_check_publishes_neither_costs_nor_line_items() {
     let (store, totals) = published_month();
     let before = published_files(store.path());
 

@@ -1,10 +1,10 @@
-//! What goes wrong with one connection is that one's affair, and the exit code tells.
+//! A failure of one connection does not affect the others, and the exit code reports it.
 
 use super::{NAMES, Scene, import, of, statuses};
 use crate::support::MONTH;
 
 #[test]
-fn a_wrong_key_fails_alone_and_is_named() {
+fn a_wrong_key_fails_its_connection_only() {
     let scene = Scene::new(&[&[], &[], &[]]);
     let billstream = scene.with_key("globex", "no-such-key");
     let output = import(&billstream).code(4);
@@ -36,7 +36,7 @@ fn a_wrong_key_fails_alone_and_is_named() {
         .count();
     assert_eq!(others, 2, "{}", table.stdout);
 
-    // Once the key is right, so is the rest.
+    // With the right key the connection is imported.
     let json = import(&scene.billstream()).ok().json();
     assert_eq!(statuses(&json, "globex"), ["published"]);
     assert_eq!(statuses(&json, "acme"), ["unchanged"]);
@@ -44,7 +44,7 @@ fn a_wrong_key_fails_alone_and_is_named() {
 }
 
 #[test]
-fn a_connection_without_a_key_fails_alone_before_it_asks() {
+fn a_connection_without_a_key_fails_before_any_request() {
     let scene = Scene::new(&[&[], &[]]);
     let billstream = scene.billstream().without("globex_KEY");
     let output = import(&billstream).code(4);
@@ -69,7 +69,7 @@ fn a_connection_without_a_key_fails_alone_before_it_asks() {
 }
 
 #[test]
-fn when_all_fail_alike_the_exit_code_is_theirs() {
+fn equal_failures_decide_the_exit_code() {
     let scene = Scene::new(&[&[], &[]]);
     let all = |key: &str| {
         scene
@@ -85,7 +85,7 @@ fn when_all_fail_alike_the_exit_code_is_theirs() {
             .all(|name| of(&json, name)["exit_code"] == 3)
     );
 
-    // Not alike: partial, as some of both is wrong.
+    // Different failures: partial.
     let mut scene = Scene::new(&[&[], &[]]);
     scene.sandboxes[1].stop();
     let billstream = scene
@@ -104,7 +104,7 @@ fn when_all_fail_alike_the_exit_code_is_theirs() {
 }
 
 #[test]
-fn bad_data_in_one_decides_over_everything_else() {
+fn bad_data_in_one_connection_outranks_other_errors() {
     let scene = Scene::new(&[&[], &["--fault", "bad-record"], &[]]);
     let output = import(&scene.with_key("initech", "no-such-key")).code(1);
     assert_eq!(scene.sandboxes[1].fired("bad-record"), 1);
@@ -116,8 +116,8 @@ fn bad_data_in_one_decides_over_everything_else() {
 }
 
 #[test]
-fn totals_that_do_not_reconcile_in_one_decide_over_everything_else() {
-    // A mapping that doubles what one organization costs.
+fn unreconciled_totals_in_one_connection_outrank_other_errors() {
+    // A mapping that doubles the costs of one organization.
     let scene = Scene::new(&[&[], &[]]);
     let sql = scene.path().join("sql");
     std::fs::create_dir_all(sql.join("models")).unwrap();
@@ -146,7 +146,7 @@ fn totals_that_do_not_reconcile_in_one_decide_over_everything_else() {
 }
 
 #[test]
-fn a_month_that_is_held_is_told_with_its_connection() {
+fn reports_a_month_on_hold_with_its_connection() {
     let scene = Scene::new(&[&[], &[]]);
     import(&scene.billstream()).ok();
     let shrunk = Scene::new(&[&[], &["--drop-day", "2026-10-07"]]);
@@ -163,7 +163,7 @@ fn a_month_that_is_held_is_told_with_its_connection() {
         globex["error"]
             .as_str()
             .unwrap()
-            .contains("2026-10 is held"),
+            .contains("2026-10 is on hold"),
         "{globex}"
     );
     output.says(&["held: globex: 2026-10", "2026-10-07"]);
@@ -171,7 +171,7 @@ fn a_month_that_is_held_is_told_with_its_connection() {
 }
 
 #[test]
-fn a_broken_setting_of_one_is_that_ones() {
+fn a_broken_setting_fails_its_connection_only() {
     let scene = Scene::new(&[&[], &[]]);
     scene.configure("", |name| match name {
         "acme" => "currency = \"dollars\"".to_string(),
@@ -184,7 +184,7 @@ fn a_broken_setting_of_one_is_that_ones() {
 }
 
 #[test]
-fn a_role_that_one_lacks_for_names_is_no_failure() {
+fn a_missing_inventory_role_is_not_a_failure() {
     let scene = Scene::new(&[&[], &[]]);
     scene.configure("", |_| "inventory = true".to_string());
     let output = import(&scene.with_key("acme", "billing-only")).ok();

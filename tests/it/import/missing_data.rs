@@ -1,4 +1,4 @@
-//! Lost days, empty answers and dry runs: what is published is not lost by them.
+//! Missing days, empty responses and dry runs do not change published months.
 
 use tempfile::tempdir;
 
@@ -7,8 +7,8 @@ use crate::support::{
     Billstream, MONTH, Sandbox, assert_summary_is, files_below, orphans, published_files,
 };
 
-/// All days of [`MONTH`] as options that leave them without costs.
-fn no_days() -> Vec<String> {
+/// Sandbox options that leave every day of [`MONTH`] without costs.
+fn all_days_dropped() -> Vec<String> {
     (1..=31)
         .flat_map(|day| ["--drop-day".to_string(), format!("{MONTH}-{day:02}")])
         .collect()
@@ -19,23 +19,23 @@ fn without(days: &[String]) -> Sandbox {
 }
 
 #[test]
-fn a_lost_day_holds_the_month_until_it_is_allowed() {
+fn missing_days_put_the_month_on_hold_until_allowed() {
     let (store, whole) = published_month();
     let billstream = Billstream::on(store.path());
     let before = published_files(store.path());
 
     let shrunk = Sandbox::start(&["--drop-day", "2026-10-14", "--drop-day", "2026-10-20"]);
     let billstream = billstream.from(&shrunk);
-    let output =
-        billstream
-            .import(MONTH)
-            .code(4)
-            .says(&["2026-10-14", "2026-10-20", "--allow-shrink"]);
+    let output = billstream.import(MONTH).code(4).says(&[
+        "2026-10-14",
+        "2026-10-20",
+        "--allow-missing-data",
+    ]);
     let held = output.status("held");
-    assert_summary_is(&held, &whole); // What is published is told.
+    assert_summary_is(&held, &whole); // The amounts are those of the published month.
     assert!(
         published_files(store.path()) == before,
-        "a held month is left as it was"
+        "a month on hold is not changed"
     );
     billstream.assert_month_is(MONTH, &whole);
 
@@ -45,7 +45,7 @@ fn a_lost_day_holds_the_month_until_it_is_allowed() {
         MONTH,
         "--format",
         "json",
-        "--allow-shrink",
+        "--allow-missing-data",
     ];
     let period = billstream.run(&allowed).ok().status("published");
     assert_summary_is(&period, &shrunk.totals(MONTH));
@@ -54,11 +54,11 @@ fn a_lost_day_holds_the_month_until_it_is_allowed() {
 }
 
 #[test]
-fn an_empty_answer_never_erases_a_published_month() {
+fn an_empty_response_never_replaces_a_published_month() {
     let (store, whole) = published_month();
     let before = published_files(store.path());
 
-    let emptied = without(&no_days());
+    let emptied = without(&all_days_dropped());
     let billstream = Billstream::on(store.path()).from(&emptied);
     billstream.import(MONTH).code(4).status("held");
     billstream
@@ -70,9 +70,9 @@ fn an_empty_answer_never_erases_a_published_month() {
 }
 
 #[test]
-fn a_month_without_costs_is_empty_and_publishes_nothing() {
+fn a_month_without_costs_is_empty_and_not_published() {
     let store = tempdir().unwrap();
-    let emptied = without(&no_days());
+    let emptied = without(&all_days_dropped());
     let billstream = Billstream::on(store.path()).from(&emptied);
     let period = billstream.import(MONTH).ok().status("empty");
     assert_eq!(
@@ -83,7 +83,7 @@ fn a_month_without_costs_is_empty_and_publishes_nothing() {
 }
 
 #[test]
-fn the_first_day_of_a_month_is_empty_before_its_first_costs() {
+fn a_month_is_empty_before_its_first_costs() {
     let store = tempdir().unwrap();
     let sandbox = Sandbox::start(&["--today", "2026-11-01", "--drop-day", "2026-11-01"]);
     let billstream = Billstream::on(store.path())
@@ -91,15 +91,15 @@ fn the_first_day_of_a_month_is_empty_before_its_first_costs() {
         .at("2026-11-01T03:00:00Z");
     let period = billstream.import("2026-11").ok().status("empty");
     assert!(
-        period["covered_until"].is_null() && period["digest"].is_null(),
+        period["complete_through"].is_null() && period["digest"].is_null(),
         "{period}"
     );
     assert_eq!(published_files(store.path()).len(), 0);
 }
 
 #[test]
-fn an_empty_month_keeps_the_drop_of_another() {
-    // A peer wrote the file before once more for an empty source, and its manifest named it.
+fn an_empty_month_does_not_affect_the_drop_of_another() {
+    // A faulty manifest could reference the previous file for an empty source.
     let store = tempdir().unwrap();
     let sandbox = Sandbox::start(&["--today", "2026-11-01", "--drop-day", "2026-11-01"]);
     let billstream = Billstream::on(store.path())
@@ -126,7 +126,7 @@ fn an_empty_month_keeps_the_drop_of_another() {
 }
 
 #[test]
-fn a_dry_run_leaves_nothing_but_its_record() {
+fn a_dry_run_writes_only_its_record() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let billstream = Billstream::on(store.path()).from(&sandbox);
     let dry = ["import", "--month", MONTH, "--format", "json", "--dry-run"];
@@ -148,7 +148,7 @@ fn a_dry_run_leaves_nothing_but_its_record() {
         .filter(|name| !name.starts_with("runs/20") && !name.starts_with("runs/leases/"));
     assert_eq!(unexpected.count(), 0, "{left:?}");
 
-    // And none beside a month that is published.
+    // The same holds beside a published month.
     billstream.import(MONTH).ok().status("published");
     let before = files_below(store.path());
     let restated = Sandbox::start(&["--revision", "1"]);

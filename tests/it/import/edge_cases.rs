@@ -1,4 +1,4 @@
-//! Every known oddity of Confluent's records survives.
+//! Edge cases of Confluent's records are kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use tempfile::tempdir;
 use super::exact::{Month, month};
 use crate::support::{Billstream, MONTH, Row, Sandbox, Sums};
 
-/// The rows of some columns that equal the given values.
+/// Rows whose columns equal the given values.
 fn matching<'r>(rows: &'r [Row], wanted: &[(&str, &str)]) -> Vec<&'r Row> {
     rows.iter()
         .filter(|row| wanted.iter().all(|(column, value)| row[*column] == *value))
@@ -15,8 +15,8 @@ fn matching<'r>(rows: &'r [Row], wanted: &[(&str, &str)]) -> Vec<&'r Row> {
 }
 
 #[test]
-fn support_promo_credits_and_zero_rows_are_kept() {
-    // A peer dropped rows without an environment, and those of amount 0.
+fn keeps_support_promo_credits_and_zero_rows() {
+    // Rows without an environment and rows with amount 0 are easily dropped.
     let Month {
         costs,
         items,
@@ -81,7 +81,7 @@ fn support_promo_credits_and_zero_rows_are_kept() {
 }
 
 #[test]
-fn equal_rows_and_tiers_are_all_kept_under_ids_of_their_own() {
+fn keeps_equal_rows_and_tiers_under_separate_ids() {
     let Month { costs, .. } = month();
     let groups = |resource: &str| {
         let mut days: BTreeMap<String, Vec<&Row>> = BTreeMap::new();
@@ -103,7 +103,7 @@ fn equal_rows_and_tiers_are_all_kept_under_ids_of_their_own() {
             assert_eq!(ordinals, &["0", "1", "2"][..count]);
         }
     }
-    // Two tiers, although their record has one id.
+    // Two tiers, although their records have one id.
     let tiers = matching(
         costs,
         &[("id", "tier-row-dup"), ("start_date", "2026-10-01")],
@@ -128,7 +128,7 @@ fn equal_rows_and_tiers_are_all_kept_under_ids_of_their_own() {
 }
 
 #[test]
-fn amounts_that_are_left_out_are_original_minus_discount() {
+fn missing_amounts_are_original_minus_discount() {
     let Month { costs, items, .. } = month();
     let legacy = matching(
         costs,
@@ -186,7 +186,7 @@ fn exponents_and_long_doubles_keep_every_digit() {
 }
 
 #[test]
-fn names_and_unknown_things_are_kept() {
+fn keeps_special_characters_and_unknown_fields() {
     let Month {
         costs, items, drop, ..
     } = month();
@@ -233,7 +233,7 @@ fn names_and_unknown_things_are_kept() {
 }
 
 #[test]
-fn fields_that_a_peer_left_out_are_stored() {
+fn stores_every_documented_field() {
     let costs = &month().costs;
     for column in [
         "id",
@@ -271,7 +271,7 @@ fn fields_that_a_peer_left_out_are_stored() {
 }
 
 #[test]
-fn discounts_that_explain_nothing_are_counted_and_the_net_counts() {
+fn counts_inconsistent_discounts_and_uses_the_net() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let billstream = Billstream::on(store.path()).from(&sandbox);
     billstream
