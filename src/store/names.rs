@@ -49,7 +49,7 @@ macro_rules! names {
 names! {
     /// Name of a connection, which is also its partition value in every table.
     ConnectionName;
-    /// Identifier of a run, unique within a store; see [`crate::store::runs::new_run_id`].
+    /// Identifier of a run: its start and a suffix that makes it unique.
     RunId;
 }
 
