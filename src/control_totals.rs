@@ -207,9 +207,9 @@ impl Serialize for ControlTotals {
             product: group.product.clone(),
             line_type: group.line_type.clone(),
             costs: group.sums.costs,
-            original: decimal::plain(group.sums.original),
-            net: decimal::plain(group.sums.net),
-            credit_original: decimal::plain(group.sums.credit_original),
+            original: decimal::to_plain_string(group.sums.original),
+            net: decimal::to_plain_string(group.sums.net),
+            credit_original: decimal::to_plain_string(group.sums.credit_original),
         }))
     }
 }

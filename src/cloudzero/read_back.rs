@@ -158,9 +158,9 @@ impl std::fmt::Display for LineItemTotals {
             f,
             "{} rows, cost {}, discounted {}, on demand {}",
             self.rows,
-            decimal::plain(self.cost),
-            decimal::plain(self.discounted),
-            decimal::plain(self.on_demand)
+            decimal::to_plain_string(self.cost),
+            decimal::to_plain_string(self.discounted),
+            decimal::to_plain_string(self.on_demand)
         )
     }
 }

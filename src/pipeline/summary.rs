@@ -100,9 +100,9 @@ impl PeriodSummary {
     /// With the amounts of `sums`.
     pub fn with_sums(mut self, sums: &CostTotals) -> Self {
         self.costs = sums.costs;
-        self.original_amount = decimal::plain(sums.original);
-        self.discount_amount = decimal::plain(sums.discount());
-        self.net_amount = decimal::plain(sums.net);
+        self.original_amount = decimal::to_plain_string(sums.original);
+        self.discount_amount = decimal::to_plain_string(sums.discount());
+        self.net_amount = decimal::to_plain_string(sums.net);
         self
     }
 }

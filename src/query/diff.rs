@@ -286,7 +286,7 @@ pub async fn totals(session: &Session) -> Result<Totals> {
         )
         .with_hint("this is a bug, or an override of sql/diff/changes.sql that leaves rows out"));
     }
-    let plain = crate::decimal::plain;
+    let plain = crate::decimal::to_plain_string;
     Ok(Totals {
         rows: (before.0.to_string(), after.0.to_string()),
         cost: (plain(before.1), plain(after.1)),

@@ -97,9 +97,9 @@ pub fn days(hours: &Hours) -> Vec<DaySums> {
     let sums = by_day(hours).into_iter().map(|(day, sums)| DaySums {
         day,
         rows: sums.rows,
-        cost: decimal::plain(sums.cost),
-        discounted_cost: decimal::plain(sums.discounted),
-        on_demand_cost: decimal::plain(sums.on_demand),
+        cost: decimal::to_plain_string(sums.cost),
+        discounted_cost: decimal::to_plain_string(sums.discounted),
+        on_demand_cost: decimal::to_plain_string(sums.on_demand),
     });
     sums.collect()
 }

@@ -202,9 +202,9 @@ fn record(job: &RunContext, pulled: &Pulled) -> Result<PeriodRecord> {
         digest: pulled.digest.to_string(),
         costs: sums.costs,
         line_items: 0,
-        original_amount: crate::decimal::plain(sums.original),
-        discount_amount: crate::decimal::plain(sums.discount()),
-        net_amount: crate::decimal::plain(sums.net),
+        original_amount: crate::decimal::to_plain_string(sums.original),
+        discount_amount: crate::decimal::to_plain_string(sums.discount()),
+        net_amount: crate::decimal::to_plain_string(sums.net),
         mapping: String::new(),
         facts: String::new(),
     })

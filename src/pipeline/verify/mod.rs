@@ -125,7 +125,7 @@ fn compare_store(published: &PublishedMonth, sum: &LineItemTotals, month: &mut M
         let words = "the line items are behind the stored costs: run `billstream transform`";
         month.note(Status::Differs, words);
     }
-    let (cost, rows) = (decimal::plain(sum.cost), sum.rows);
+    let (cost, rows) = (decimal::to_plain_string(sum.cost), sum.rows);
     if (cost.as_str(), rows) != (record.net_amount.as_str(), record.line_items) {
         let (net, items) = (&record.net_amount, record.line_items);
         month.note(

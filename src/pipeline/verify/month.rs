@@ -75,9 +75,9 @@ impl From<&LineItemTotals> for Side {
     fn from(sums: &LineItemTotals) -> Side {
         Side {
             rows: Some(sums.rows),
-            cost: decimal::plain(sums.cost),
-            discounted_cost: decimal::plain(sums.discounted),
-            on_demand_cost: decimal::plain(sums.on_demand),
+            cost: decimal::to_plain_string(sums.cost),
+            discounted_cost: decimal::to_plain_string(sums.discounted),
+            on_demand_cost: decimal::to_plain_string(sums.on_demand),
         }
     }
 }
@@ -141,7 +141,10 @@ impl Month {
         let published = [cost, discounted, on_demand];
         for ((name, shown), published) in costs::COST_TYPES.iter().zip(shown).zip(published) {
             if (published - shown).abs() >= CENT {
-                let (shown, published) = (decimal::plain(shown), decimal::plain(published));
+                let (shown, published) = (
+                    decimal::to_plain_string(shown),
+                    decimal::to_plain_string(published),
+                );
                 self.note(
                     status,
                     format!("CloudZero shows a {name} of {shown}, published is {published}"),

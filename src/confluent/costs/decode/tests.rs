@@ -56,7 +56,7 @@ fn rows(batch: &RecordBatch) -> Vec<String> {
         }
         match column.data_type() {
             DataType::Utf8 => column.as_string::<i32>().value(row).to_string(),
-            _ => decimal::plain(column.as_primitive::<Decimal128Type>().value(row)),
+            _ => decimal::to_plain_string(column.as_primitive::<Decimal128Type>().value(row)),
         }
     };
     let names = [
@@ -220,7 +220,7 @@ fn a_discount_that_does_not_explain_the_net_is_counted() {
     let sums = page.totals.sum().unwrap();
     assert_eq!(sums.costs, 8);
     // Both promo credits of the page have a net below zero.
-    assert_eq!(decimal::plain(sums.credit_original), "-52.5");
+    assert_eq!(decimal::to_plain_string(sums.credit_original), "-52.5");
 }
 
 fn record(amount: i64, product: usize, day: u32) -> String {
