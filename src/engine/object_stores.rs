@@ -1,18 +1,19 @@
-//! Object stores that the engine opens when a statement or a source first names them.
+//! Object stores of a session, opened when a statement or a source first names them.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::object_store::ObjectStoreRegistry;
 use object_store::ObjectStore;
+use parking_lot::RwLock;
 use url::Url;
 
 use crate::store::remote;
 
 /// Object stores by scheme and host.
 #[derive(Debug, Default)]
-pub struct Stores {
+pub(super) struct ObjectStores {
     opened: RwLock<HashMap<String, Arc<dyn ObjectStore>>>,
 }
 
@@ -20,22 +21,19 @@ fn key(url: &Url) -> String {
     url[..url::Position::BeforePath].to_string()
 }
 
-impl ObjectStoreRegistry for Stores {
+impl ObjectStoreRegistry for ObjectStores {
     fn register_store(
         &self,
         url: &Url,
         store: Arc<dyn ObjectStore>,
     ) -> Option<Arc<dyn ObjectStore>> {
-        let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
-        opened.insert(key(url), store)
+        self.opened.write().insert(key(url), store)
     }
 
     fn get_store(&self, url: &Url) -> Result<Arc<dyn ObjectStore>> {
-        let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(store) = opened.get(&key(url)) {
+        if let Some(store) = self.opened.read().get(&key(url)) {
             return Ok(store.clone());
         }
-        drop(opened);
         let store = remote::object_store(url)
             .map_err(|error| DataFusionError::External(Box::new(error)))?;
         self.register_store(url, store.clone());
