@@ -26,7 +26,7 @@ use crate::cloudzero::csv;
 use crate::cloudzero::read_back::{self, LineItemTotalsByGroup};
 use crate::engine;
 use crate::error::{Error, Result};
-use crate::store::Store;
+use crate::store::{Operation, Store};
 
 /// CloudZero takes a million rows a file. Smaller ones are read back from the bucket in one piece
 /// without holding much.
@@ -63,7 +63,7 @@ pub async fn manifest(
     period: BillingPeriod,
 ) -> Result<Option<(Manifest, ObjectMeta)>> {
     let name = manifest_name(period);
-    let Some((bytes, seen)) = target.get_seen(&name).await? else {
+    let Some((bytes, seen)) = target.get_with_meta(&name).await? else {
         return Ok(None);
     };
     serde_json::from_slice(&bytes)
@@ -149,7 +149,7 @@ pub async fn size(target: &Store, period: BillingPeriod, drop_id: &str) -> Resul
         .list(Some(&target.path(&folder)))
         .try_collect()
         .await
-        .map_err(|e| target.failed("list", &folder, e))?;
+        .map_err(|e| target.error(Operation::List, &folder, &e))?;
     Ok((files.len(), files.iter().map(|file| file.size).sum()))
 }
 
@@ -269,7 +269,7 @@ async fn drain(store: &Store, file: &mut OpenFile) -> Result<()> {
     upload
         .put(bytes.into())
         .await
-        .map_err(|e| store.failed("write", &file.name, e))
+        .map_err(|e| store.error(Operation::Write, &file.name, &e))
 }
 
 async fn finish(store: &Store, mut file: OpenFile, files: &mut Files) -> Result<()> {
@@ -291,7 +291,7 @@ async fn finish(store: &Store, mut file: OpenFile, files: &mut Files) -> Result<
 
 /// Adds up a file that was written.
 async fn add_written(store: &Store, name: &str, totals: &mut LineItemTotalsByGroup) -> Result<()> {
-    let failed = |e| store.failed("read back", name, e);
+    let failed = |e| store.error(Operation::Read, name, &e);
     let written = store.root().get(&store.path(name)).await.map_err(failed)?;
     match written.payload {
         GetResultPayload::File(written, _) => read_back::add_file(totals, written, name),

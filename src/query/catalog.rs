@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind};
 use crate::query::names::{ALL, quoted};
 use crate::query::sources::Source;
 use crate::query::{system_tables, tables};
-use crate::store::Store;
+use crate::store::{Store, TableName};
 
 /// Names that are neither views nor sources, with what they hold.
 const OWN: [(&str, &str); 7] = [
@@ -144,7 +144,10 @@ impl Catalog {
 
     async fn open(&self, name: &str) -> crate::error::Result<Option<Arc<dyn TableProvider>>> {
         let store = &self.store;
-        if let Some(published) = tables::PUBLISHED.into_iter().find(|table| *table == name) {
+        if let Some(published) = tables::PUBLISHED
+            .into_iter()
+            .find(|table| table.as_str() == name)
+        {
             let table = tables::current(store, published).await?;
             return match table {
                 Some(table) => Ok(Some(Arc::new(table))),
@@ -182,7 +185,7 @@ impl Catalog {
     /// The union of what is published and of the sources, with tags as one column.
     async fn all_line_items(&self) -> crate::error::Result<String> {
         let mut parts = Vec::new();
-        if let Some(table) = tables::current(&self.store, "line_items").await? {
+        if let Some(table) = tables::current(&self.store, TableName::LineItems).await? {
             if let Some(name) = table
                 .connections()
                 .iter()

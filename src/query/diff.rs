@@ -9,8 +9,8 @@ use crate::query::names::near;
 use crate::query::permissions::Parameters;
 use crate::query::session::Session;
 use crate::query::statements::Piece;
-use crate::store::Store;
 use crate::store::tables::{Commit, Table};
+use crate::store::{Store, TableName};
 use futures::TryStreamExt;
 
 /// What is compared.
@@ -181,7 +181,7 @@ async fn history(
     connection: Option<&str>,
     period: BillingPeriod,
 ) -> Result<History> {
-    let of = |table: &'static str| async move {
+    let of = |table: TableName| async move {
         let Some(table) = Table::open(store, table).await? else {
             return Err(crate::query::tables::nothing_imported(store));
         };
@@ -192,8 +192,8 @@ async fn history(
         Ok(commits)
     };
     Ok(History {
-        line_items: of("line_items").await?,
-        costs: of("costs").await?,
+        line_items: of(TableName::LineItems).await?,
+        costs: of(TableName::Costs).await?,
     })
 }
 

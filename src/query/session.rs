@@ -20,7 +20,7 @@ use crate::query::permissions::{self, Parameters};
 use crate::query::sources::Source;
 use crate::query::statements::Piece;
 use crate::query::{diagnostics, names, tables};
-use crate::store::Store;
+use crate::store::{Store, TableName};
 
 /// What a session is made of.
 pub struct Setup {
@@ -189,7 +189,7 @@ fn type_name(data_type: &DataType) -> String {
 #[derive(Debug)]
 struct AtVersion {
     store: Store,
-    table: &'static str,
+    table: TableName,
 }
 
 impl TableFunctionImpl for AtVersion {

@@ -16,7 +16,7 @@ use crate::decimal;
 use crate::error::{Error, Result};
 use crate::store::runs::{self, MonthState};
 use crate::store::tables::{PeriodRecord, Table};
-use crate::store::{Store, resources};
+use crate::store::{Store, TableName, resources};
 
 /// `periods`: a row for each connection's month that was pulled or published.
 ///
@@ -33,7 +33,7 @@ pub async fn periods(store: &Store, now: DateTime<Utc>) -> Result<MemTable> {
         for file in table.files().await? {
             let month = months.entry((file.connection, file.period)).or_default();
             match name {
-                "costs" => month.costs = file.record,
+                TableName::Costs => month.costs = file.record,
                 _ => month.line_items = file.record,
             }
         }

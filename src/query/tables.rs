@@ -3,14 +3,14 @@
 use crate::billing_period::BillingPeriod;
 use crate::engine::files::FilesTable;
 use crate::error::{Error, Result};
-use crate::store::Store;
 use crate::store::tables::Table;
+use crate::store::{Store, TableName};
 
 /// The names of the published tables.
-pub const PUBLISHED: [&str; 2] = ["costs", "line_items"];
+pub const PUBLISHED: [TableName; 2] = [TableName::Costs, TableName::LineItems];
 
 /// A published table as it is now, or `None` when nothing was imported yet.
-pub async fn current(store: &Store, name: &'static str) -> Result<Option<FilesTable>> {
+pub async fn current(store: &Store, name: TableName) -> Result<Option<FilesTable>> {
     match Table::open(store, name).await? {
         Some(table) => files_of(store, name, &table, |_| true).await.map(Some),
         None => Ok(None),
@@ -23,7 +23,7 @@ pub async fn current(store: &Store, name: &'static str) -> Result<Option<FilesTa
 /// Kind usage, for a version that there never was, or that does not hold the month.
 pub async fn at(
     store: &Store,
-    name: &'static str,
+    name: TableName,
     period: BillingPeriod,
     version: u64,
 ) -> Result<FilesTable> {
@@ -42,7 +42,7 @@ pub async fn at(
 
 async fn files_of(
     store: &Store,
-    name: &'static str,
+    name: TableName,
     table: &Table,
     wanted: impl Fn(BillingPeriod) -> bool,
 ) -> Result<FilesTable> {
@@ -55,7 +55,7 @@ async fn files_of(
 }
 
 /// What to say when a published table is not there, but perhaps the other one.
-pub async fn not_there(store: &Store, name: &str) -> Error {
+pub async fn not_there(store: &Store, name: TableName) -> Error {
     for other in PUBLISHED.into_iter().filter(|other| *other != name) {
         if let Ok(Some(_)) = Table::open(store, other).await {
             let place = store.display("");

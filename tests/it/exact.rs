@@ -7,8 +7,8 @@ use billstream::cloudzero::csv;
 use billstream::confluent::costs::decode::{Identities, SCHEMA, decode_page};
 use billstream::engine::files::FilesTable;
 use billstream::engine::{self, Limits};
-use billstream::store::Store;
 use billstream::store::writer::FileWriter;
+use billstream::store::{Store, TableName};
 use proptest::prelude::*;
 
 /// A literal whose plain text is known because it was made from it.
@@ -84,7 +84,7 @@ async fn through_everything(numbers: &[Number]) -> Vec<String> {
     let file = writer.finish("a.parquet".into(), &[]).await.unwrap();
     assert_eq!(file.rows, numbers.len() as u64);
     let files = vec![("acme".to_string(), october, file)];
-    let table = FilesTable::new(&store, "costs", &SCHEMA, files).unwrap();
+    let table = FilesTable::new(&store, TableName::Costs, &SCHEMA, files).unwrap();
     let context = engine::session(&store, Limits::default()).unwrap();
     context.register_table("costs", Arc::new(table)).unwrap();
     let frame = context

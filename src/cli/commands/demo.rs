@@ -16,8 +16,8 @@ use crate::error::{Error, Result};
 use crate::pipeline::import::Options;
 use crate::pipeline::select::Selection;
 use crate::sandbox;
-use crate::store::Store;
 use crate::store::tables::Table;
+use crate::store::{Store, TableName};
 
 /// The demo's connection.
 pub const DEMO: &str = "demo";
@@ -113,7 +113,7 @@ pub async fn demo(args: &RunArgs, mut options: Options) -> Result<u8> {
 
 /// Invented costs must not come to lie beside real ones.
 pub async fn refuse_other_connections(store: &Store) -> Result<()> {
-    for name in ["costs", "line_items"] {
+    for name in [TableName::Costs, TableName::LineItems] {
         let Some(table) = Table::open(store, name).await? else {
             continue;
         };

@@ -12,6 +12,7 @@ use crate::pipeline::deliver::Wish;
 use crate::pipeline::deliver::delivery::{Delivery, Status, Target};
 use crate::pipeline::deliver::destinations::Bucket;
 use crate::pipeline::deliver::source::Published;
+use crate::store::Operation;
 use crate::store::runs::{self, BucketState, Granularity, MonthState, Source};
 
 fn target(job: &RunContext) -> Result<&Bucket> {
@@ -256,7 +257,7 @@ pub async fn collect(job: &RunContext, age: TimeDelta, dry_run: bool) -> Result<
     use object_store::ObjectStoreExt;
 
     let store = &target(job)?.store;
-    let failed = |e| store.failed("list", "", e);
+    let failed = |e| store.error(Operation::List, "", &e);
     let top = store
         .root()
         .list_with_delimiter(Some(&store.path("")))
@@ -300,7 +301,7 @@ pub async fn collect(job: &RunContext, age: TimeDelta, dry_run: bool) -> Result<
                     .buffer_unordered(8)
                     .try_collect::<Vec<()>>()
                     .await;
-                gone.map_err(|e| store.failed("delete", "an old drop", e))?;
+                gone.map_err(|e| store.error(Operation::Delete, "an old drop", &e))?;
                 if let Some(folder) = on_disk {
                     std::fs::remove_dir_all(&folder).map_err(|e| {
                         Error::config(format!("cannot delete {}: {e}", folder.display()))

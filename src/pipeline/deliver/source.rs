@@ -15,6 +15,7 @@ use crate::engine::{self, Limits};
 use crate::error::{Error, Result};
 use crate::pipeline::RunContext;
 use crate::pipeline::transform::inputs::register;
+use crate::store::TableName;
 use crate::store::runs::Granularity;
 use crate::store::writer::DataFile;
 
@@ -38,7 +39,14 @@ impl Published<'_> {
     fn session(&self, files: &[DataFile], limits: Limits) -> Result<SessionContext> {
         let (job, columns) = (self.job, &self.columns);
         let context = engine::session(&job.store, limits)?;
-        register(job, &context, "line_items", columns, self.period, files)?;
+        register(
+            job,
+            &context,
+            TableName::LineItems,
+            columns,
+            self.period,
+            files,
+        )?;
         Ok(context)
     }
 

@@ -22,8 +22,8 @@ use crate::error::{Error, Result};
 use crate::pipeline::RunContext;
 use crate::pipeline::enrich::tag_rules;
 use crate::pipeline::transform::inputs::{parameters, register};
-use crate::store::resources;
 use crate::store::writer::DataFile;
+use crate::store::{TableName, resources};
 
 /// The SQL file that makes them.
 const MODEL: &str = "models/resource_facts";
@@ -122,7 +122,14 @@ impl Sources {
         costs: &[DataFile],
     ) -> Result<SessionContext> {
         let context = engine::session(&job.store, job.limits)?;
-        register(job, &context, "costs", &decode::SCHEMA, period, costs)?;
+        register(
+            job,
+            &context,
+            TableName::Costs,
+            &decode::SCHEMA,
+            period,
+            costs,
+        )?;
         for (name, batch) in [("resources", &self.resources), ("tag_rules", &self.tags)] {
             context
                 .register_batch(name, batch.clone())

@@ -22,9 +22,9 @@ use crate::pipeline::summary::PeriodSummary;
 use crate::pipeline::transform::inputs::register;
 use crate::pipeline::transform::{self, LineItems};
 use crate::pipeline::{RunContext, Stage, select};
-use crate::store::runs;
 use crate::store::tables::{PeriodRecord, Table};
 use crate::store::writer::DataFile;
+use crate::store::{TableName, runs};
 
 /// The two tables as a run sees them; a table is created with its first commit.
 pub struct Tables {
@@ -70,8 +70,8 @@ impl Tables {
     /// Opens what is there.
     pub async fn open(job: &RunContext) -> Result<Tables> {
         Ok(Tables {
-            costs: Table::open(&job.store, "costs").await?,
-            line_items: Table::open(&job.store, "line_items").await?,
+            costs: Table::open(&job.store, TableName::Costs).await?,
+            line_items: Table::open(&job.store, TableName::LineItems).await?,
             sources: OnceCell::new(),
         })
     }
@@ -131,7 +131,7 @@ impl Tables {
         period: BillingPeriod,
         pulled: &Pulled,
     ) -> Result<()> {
-        let table = open_or_create(&mut self.costs, job, "costs", &decode::SCHEMA).await?;
+        let table = open_or_create(&mut self.costs, job, TableName::Costs, &decode::SCHEMA).await?;
         let mut record = record(job, pulled)?;
         table
             .replace(&job.connection, period, &pulled.files, &mut record)
@@ -147,8 +147,13 @@ impl Tables {
         pulled: &Pulled,
         line_items: &LineItems,
     ) -> Result<PeriodRecord> {
-        let table =
-            open_or_create(&mut self.line_items, job, "line_items", &line_items.columns).await?;
+        let table = open_or_create(
+            &mut self.line_items,
+            job,
+            TableName::LineItems,
+            &line_items.columns,
+        )
+        .await?;
         table.add_columns(&line_items.columns).await?;
         let mut record = record(job, pulled)?;
         record.line_items = line_items.rows();
@@ -185,7 +190,7 @@ impl Tables {
 async fn open_or_create<'t>(
     slot: &'t mut Option<Table>,
     job: &RunContext,
-    name: &'static str,
+    name: TableName,
     columns: &SchemaRef,
 ) -> Result<&'t mut Table> {
     match slot {
@@ -230,9 +235,11 @@ pub async fn swept<T>(
 
 async fn sweep(job: &RunContext, tables: &Tables, period: BillingPeriod) -> Result<()> {
     let published = tables.month(job, period).await?;
-    window::staging(job, period).sweep(&published.costs).await?;
+    window::staging(job, period)
+        .clean_up(&published.costs)
+        .await?;
     transform::staging(job, period)
-        .sweep(&published.line_items)
+        .clean_up(&published.line_items)
         .await
 }
 
@@ -248,7 +255,14 @@ pub async fn lost_days(
     }
     let what = format!("days of {period} in costs");
     let context = engine::session(&job.store, job.limits)?;
-    register(job, &context, "costs", &decode::SCHEMA, period, published)?;
+    register(
+        job,
+        &context,
+        TableName::Costs,
+        &decode::SCHEMA,
+        period,
+        published,
+    )?;
     let query = context.sql("select distinct start_date from costs order by 1");
     let frame = engine::within(job.limits, &what, query).await?;
     let batches = engine::within(job.limits, &what, frame.collect()).await?;

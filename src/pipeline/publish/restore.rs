@@ -7,9 +7,9 @@ use crate::billing_period::BillingPeriod;
 use crate::error::{Error, Result};
 use crate::pipeline::RunContext;
 use crate::pipeline::publish::Tables;
-use crate::store::Store;
 use crate::store::tables::{PeriodRecord, Table};
 use crate::store::writer::DataFile;
+use crate::store::{Store, TableName};
 
 /// What a restore did.
 #[derive(Debug)]
@@ -33,9 +33,12 @@ struct Earlier {
 /// when another run published the month meanwhile.
 pub async fn restore(job: &RunContext, period: BillingPeriod, version: u64) -> Result<Restored> {
     let mut tables = Tables::open(job).await?;
-    let line_items = earlier(job, "line_items", period, version).await?;
+    let line_items = earlier(job, TableName::LineItems, period, version).await?;
     let costs = costs_of(job, &tables, period, &line_items.record).await?;
-    for (table, earlier) in [("costs", &costs), ("line_items", &line_items)] {
+    for (table, earlier) in [
+        (TableName::Costs, &costs),
+        (TableName::LineItems, &line_items),
+    ] {
         still_there(&job.store, table, &earlier.files).await?;
     }
     let now = tables.month(job, period).await?;
@@ -59,7 +62,7 @@ pub async fn restore(job: &RunContext, period: BillingPeriod, version: u64) -> R
 
 async fn earlier(
     job: &RunContext,
-    name: &'static str,
+    name: TableName,
     period: BillingPeriod,
     version: u64,
 ) -> Result<Earlier> {
@@ -97,7 +100,7 @@ async fn costs_of(
             && commit.record.digest == line_items.digest
     });
     match commit {
-        Some(commit) => earlier(job, "costs", period, commit.record.version).await,
+        Some(commit) => earlier(job, TableName::Costs, period, commit.record.version).await,
         None => Err(Error::data(format!(
             "the costs that version {} of {period} was made from are not in the history",
             line_items.version
@@ -105,7 +108,7 @@ async fn costs_of(
     }
 }
 
-async fn still_there(store: &Store, table: &str, files: &[DataFile]) -> Result<()> {
+async fn still_there(store: &Store, table: TableName, files: &[DataFile]) -> Result<()> {
     for file in files {
         let name = format!("{table}/{}", file.path);
         let found = store.head(&name).await?;

@@ -132,13 +132,13 @@ async fn staged_window(
         path: staging.path(name),
         size: meta.size,
         rows: 0,
-        span: None,
+        start_range: None,
     };
     let Ok(record) = window_record(&job.store, &file).await else {
         return Ok(None);
     };
     file.rows = record.totals.sum()?.costs;
-    file.span = record.totals.days();
+    file.start_range = record.totals.days();
     Ok(Some(Finished {
         file: Some(file),
         record,

@@ -14,9 +14,9 @@ use crate::confluent::costs::decode::{
 use crate::control_totals::ControlTotals;
 use crate::error::{Error, Result};
 use crate::pipeline::RunContext;
-use crate::store::Store;
 use crate::store::staging::Staging;
 use crate::store::writer::{DataFile, FileWriter, footer_entry};
+use crate::store::{Store, TableName};
 
 /// The footer entry of a costs file.
 const FOOTER: &str = "billstream.window";
@@ -48,7 +48,7 @@ pub struct Finished {
 
 /// The staged costs of a month.
 pub fn staging(job: &RunContext, period: BillingPeriod) -> Staging {
-    Staging::new(&job.store, "costs", &job.connection, period)
+    Staging::new(&job.store, TableName::Costs, &job.connection, period)
 }
 
 /// Reads what a costs file's footer says of its window.

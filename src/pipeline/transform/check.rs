@@ -22,6 +22,7 @@ use crate::pipeline::pull::Pulled;
 use crate::pipeline::transform::inputs::{parameters, register};
 use crate::pipeline::transform::{self, LineItems};
 use crate::pipeline::{RunContext, Stage};
+use crate::store::TableName;
 use crate::store::writer::DataFile;
 
 /// The check that a pull alone must pass.
@@ -88,7 +89,7 @@ pub async fn check_all(
     register(
         job,
         &context,
-        "line_items",
+        TableName::LineItems,
         &line_items.columns,
         period,
         &line_items.files,
@@ -119,7 +120,14 @@ fn session(
     totals: &ControlTotals,
 ) -> Result<SessionContext> {
     let context = engine::session(&job.store, job.limits)?;
-    register(job, &context, "costs", &decode::SCHEMA, period, costs)?;
+    register(
+        job,
+        &context,
+        TableName::Costs,
+        &decode::SCHEMA,
+        period,
+        costs,
+    )?;
     context
         .register_batch("wire_totals", totals.to_batch()?)
         .map_err(|e| engine::failed("table wire_totals", &e))?;

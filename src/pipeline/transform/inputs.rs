@@ -12,6 +12,7 @@ use crate::engine::files::FilesTable;
 use crate::engine::sql_files::Parameters;
 use crate::error::Result;
 use crate::pipeline::RunContext;
+use crate::store::TableName;
 use crate::store::writer::DataFile;
 
 /// The parameters that SQL files may use.
@@ -30,7 +31,7 @@ pub fn parameters(job: &RunContext, period: BillingPeriod) -> Parameters {
 pub fn register(
     job: &RunContext,
     context: &SessionContext,
-    name: &str,
+    name: TableName,
     columns: &SchemaRef,
     period: BillingPeriod,
     files: &[DataFile],
@@ -40,7 +41,7 @@ pub fn register(
         .map(|file| (job.connection.clone(), period, file.clone()));
     let table = FilesTable::new(&job.store, name, columns, files)?;
     context
-        .register_table(name, Arc::new(table))
+        .register_table(name.as_str(), Arc::new(table))
         .map(|_| ())
         .map_err(|e| engine::failed(&format!("table {name}"), &e))
 }

@@ -20,9 +20,9 @@ use crate::error::{Error, Result};
 use crate::pipeline::RunContext;
 use crate::pipeline::enrich::attributes::{self, ResourceAttributes};
 use crate::pipeline::transform::inputs::{parameters, register};
-use crate::store::Store;
 use crate::store::staging::Staging;
 use crate::store::writer::{DataFile, FileWriter};
+use crate::store::{Store, TableName};
 
 /// The mapping's file.
 pub const MODEL: &str = "models/line_items";
@@ -47,7 +47,7 @@ impl LineItems {
 
 /// The staged line items of a month.
 pub fn staging(job: &RunContext, period: BillingPeriod) -> Staging {
-    Staging::new(&job.store, "line_items", &job.connection, period)
+    Staging::new(&job.store, TableName::LineItems, &job.connection, period)
 }
 
 /// The version of the mapping: another SQL text or provider label gives another one.
@@ -72,7 +72,14 @@ pub async fn transform(
 ) -> Result<LineItems> {
     let model = job.sql.get(MODEL)?;
     let context = engine::session(&job.store, job.limits)?;
-    register(job, &context, "costs", &decode::SCHEMA, period, costs)?;
+    register(
+        job,
+        &context,
+        TableName::Costs,
+        &decode::SCHEMA,
+        period,
+        costs,
+    )?;
     context
         .register_batch(attributes::TABLE, facts.batch.clone())
         .map_err(|e| engine::failed(attributes::TABLE, &e))?;

@@ -11,7 +11,7 @@ use crate::pipeline::summary::{PeriodSummary, Status, Summary};
 use crate::pipeline::transform::check;
 use crate::pipeline::{RunContext, pull, transform};
 use crate::store::runs;
-use crate::store::tables::Published;
+use crate::store::tables::PublishedFile;
 
 /// Maps stored months anew. Without a selection these are the months that are not settled.
 ///
@@ -23,11 +23,11 @@ pub async fn transform_stored(
     dry_run: bool,
 ) -> Result<Summary> {
     let mut tables = Tables::open(job).await?;
-    let stored: Vec<Published> = match &tables.costs {
+    let stored: Vec<PublishedFile> = match &tables.costs {
         Some(costs) => costs.files().await?,
         None => Vec::new(),
     };
-    let stored: Vec<Published> = stored
+    let stored: Vec<PublishedFile> = stored
         .into_iter()
         .filter(|file| file.connection == job.connection)
         .collect();
