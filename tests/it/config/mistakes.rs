@@ -1,8 +1,8 @@
-//! What is wrong with a file is told with its line, and with what may have been meant.
+//! Errors in the configuration file: reported with the line and the nearest valid name.
 
 use super::Person;
 
-/// Asserts that every command refuses the file.
+/// Asserts that every command rejects the file.
 #[track_caller]
 fn refuses(text: &str, says: &[&str]) {
     let person = Person::new();
@@ -19,7 +19,7 @@ fn refuses(text: &str, says: &[&str]) {
 }
 
 #[test]
-fn an_unknown_setting_is_told_with_the_nearest_name() {
+fn suggests_the_nearest_setting() {
     refuses(
         "# mine\n\n[import]\nsetle_days = 3\n",
         &[
@@ -41,7 +41,7 @@ fn an_unknown_setting_is_told_with_the_nearest_name() {
 }
 
 #[test]
-fn an_unknown_table_is_told_with_the_nearest_name() {
+fn suggests_the_nearest_table() {
     refuses(
         "\n[conections.acme]\n",
         &["line 2: there is no setting `conections`", "`connections`"],
@@ -62,7 +62,7 @@ fn an_unknown_table_is_told_with_the_nearest_name() {
 }
 
 #[test]
-fn a_setting_that_is_unlike_any_is_told_what_there_is() {
+fn lists_the_settings_of_a_table_for_an_unlike_name() {
     refuses(
         "[http]\nqqqqqqq = 1\n",
         &[
@@ -75,7 +75,7 @@ fn a_setting_that_is_unlike_any_is_told_what_there_is() {
 }
 
 #[test]
-fn a_value_of_the_wrong_kind_is_told_what_it_should_be() {
+fn names_the_expected_type_of_a_value() {
     for (text, says) in [
         (
             "[import]\nsettle_days = \"three\"\n",
@@ -102,7 +102,7 @@ fn a_value_of_the_wrong_kind_is_told_what_it_should_be() {
 }
 
 #[test]
-fn a_number_out_of_its_bounds_is_told_with_them() {
+fn names_the_bounds_of_a_number() {
     let person = Person::new();
     person.configure("[limits]\nmemory_mb = 1\n");
     let says = [
@@ -111,7 +111,7 @@ fn a_number_out_of_its_bounds_is_told_with_them() {
     ];
     person.run(&["import"]).code(3).says(&says);
     person.run(&["config", "check"]).code(3).says(&says);
-    // The variable that wins over it is named in its place.
+    // A variable that overrides the file is named instead.
     let person = person.env("BILLSTREAM_MEMORY_MB", "2");
     person
         .run(&["import"])
@@ -120,7 +120,7 @@ fn a_number_out_of_its_bounds_is_told_with_them() {
 }
 
 #[test]
-fn what_is_no_toml_is_told_with_its_line_and_not_quoted() {
+fn reports_malformed_toml_by_line_without_quoting_it() {
     let person = Person::new();
     person.configure("store = \"x\"\n[connections.acme]\nsecret = hush-5ecret hush\n");
     let output = person.run(&["config", "check"]).code(3).says(&["line 3"]);
@@ -132,7 +132,7 @@ fn what_is_no_toml_is_told_with_its_line_and_not_quoted() {
 }
 
 #[test]
-fn a_name_that_no_connection_can_have_is_told() {
+fn rejects_an_invalid_connection_name() {
     refuses(
         "[connections.\"A B\"]\n",
         &["line 1", "`A B` cannot name a connection", "lower-case"],
