@@ -1,4 +1,4 @@
--- Money against literals, text and integers; arithmetic, rounding and the functions that pick a value.
+-- Money against literals, text and integers; arithmetic, rounding and functions that choose a value.
 
 -- name: money-equals-literal
 select count(*) from costs where original_amount = 5.5656

@@ -1,4 +1,4 @@
--- Earlier versions of a month. In `large` version 1 published 2026-09, 2 published 2026-10, and 3 published 2026-10 anew.
+-- Earlier versions of a month. In `large` version 1 published 2026-09, 2 published 2026-10, and 3 published 2026-10 again.
 
 -- name: travel-before-and-after
 -- store: large
