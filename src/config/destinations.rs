@@ -14,14 +14,14 @@ impl Config {
     /// # Errors
     /// Kind configuration, naming who said so and what it should be.
     pub fn targets(&self, connection: &str) -> Result<DestinationConfig> {
-        let granularity = match self.known(&settings::GRANULARITY, None)?.word()? {
+        let granularity = match self.required(&settings::GRANULARITY, None)?.word()? {
             "hourly" => Granularity::Hourly,
             _ => Granularity::Daily,
         };
         let stream = self.value(&settings::STREAM, Some(connection));
         let legal = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         if let Some(id) = stream.as_ref().filter(|id| !id.text.bytes().all(legal)) {
-            return Err(id.refused("has characters that no connection id has"));
+            return Err(id.invalid_unquoted("has characters that no connection id has"));
         }
         Ok(DestinationConfig {
             bucket: self
@@ -30,7 +30,7 @@ impl Config {
             stream: stream.map(|value| value.text),
             api: self.cloudzero()?,
             granularity,
-            read_back: self.known(&settings::READ_BACK_SECS, None)?.seconds()?,
+            read_back: self.required(&settings::READ_BACK_SECS, None)?.seconds()?,
         })
     }
 
@@ -43,9 +43,9 @@ impl Config {
             (None, Some(place)) => place.read(&self.environment, "CloudZero's API key")?,
             (None, None) => return Ok(None),
         };
-        let endpoint = self.known(&settings::CLOUDZERO_ENDPOINT, None)?;
+        let endpoint = self.required(&settings::CLOUDZERO_ENDPOINT, None)?;
         let url = Url::parse(&endpoint.text)
-            .map_err(|e| endpoint.refused(&format!("is not a URL: {e}")))?;
+            .map_err(|e| endpoint.invalid_unquoted(&format!("is not a URL: {e}")))?;
         Ok(Some(client::Settings {
             endpoint: url,
             key: secret,

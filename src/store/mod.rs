@@ -11,6 +11,7 @@
 //! The Delta log decides which Parquet files are current; the files themselves are written and
 //! scanned by this crate, because delta-rs' own scan and decimal statistics return wrong rows.
 
+pub(crate) mod connection_state;
 mod delta;
 pub mod destinations;
 pub mod lease;

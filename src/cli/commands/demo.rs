@@ -10,7 +10,7 @@ use crate::cli::args::{RunArgs, SummaryFormat};
 use crate::cli::context::CommandContext;
 use crate::cli::output::summary::{from_confluent, report};
 use crate::config::secret::Credentials;
-use crate::config::settings::{self, Key};
+use crate::config::settings::{self, Setting};
 use crate::config::{Config, Environment, Flags};
 use crate::error::{Error, Result};
 use crate::pipeline::import::Options;
@@ -65,7 +65,7 @@ impl Playground {
         ])
     }
 
-    fn variables(&self, more: &[(Key, &str)]) -> Environment {
+    fn variables(&self, more: &[(Setting, &str)]) -> Environment {
         let own = [
             (settings::ENDPOINT, self.url.as_str()),
             (settings::REQUESTS_PER_SECOND, "1000"),

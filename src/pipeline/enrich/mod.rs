@@ -11,9 +11,9 @@ use chrono::TimeDelta;
 
 use crate::confluent::client::Client;
 use crate::confluent::inventory::{self, Inventory};
-use crate::connections::state::{self, InventoryState};
 use crate::error::{ErrorKind, Result};
 use crate::pipeline::{RunContext, Stage};
+use crate::store::connection_state::{self, InventoryState};
 use crate::store::resources;
 
 /// What was taken is good for this long.
@@ -55,7 +55,7 @@ pub async fn enrich(job: &RunContext, client: &Client) {
 /// What was listed; nothing when that was done not long ago.
 async fn try_enrich(job: &RunContext, client: &Client) -> Result<Option<Inventory>> {
     let now = (job.clock)();
-    let known = state::inventory(&job.store, &job.connection).await?;
+    let known = connection_state::inventory(&job.store, &job.connection).await?;
     let known = known.filter(|state| {
         let good_for = match state.problems.is_empty() {
             true => GOOD_FOR,
@@ -74,7 +74,7 @@ async fn try_enrich(job: &RunContext, client: &Client) -> Result<Option<Inventor
         problems,
     };
     let remember = async |state: &InventoryState| {
-        state::save_inventory(&job.store, &job.connection, state).await
+        connection_state::save_inventory(&job.store, &job.connection, state).await
     };
     match listed {
         Ok(inventory) => {
