@@ -188,7 +188,7 @@ mod tests {
             "{text}"
         );
         remove_connection(&path, "acme").unwrap();
-        remove_connection(&path, "nobody").unwrap();
+        remove_connection(&path, "unknown").unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(
             !text.contains("acme") && text.contains("[connections.other]"),

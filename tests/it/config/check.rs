@@ -26,7 +26,7 @@ fn a_good_configuration_is_read_and_nobody_is_asked() {
     person
         .run(&CHECK)
         .ok()
-        .says(&["all is well with acme, globex"]);
+        .says(&["configuration is valid for acme, globex"]);
     assert_eq!(sandbox.requests(), 0);
     assert_eq!(sandbox.asked(), Vec::<serde_json::Value>::new());
     assert_eq!(names_below(person.home()), before);
@@ -110,7 +110,7 @@ fn without_a_file_the_environment_is_checked() {
     person
         .run(&CHECK)
         .ok()
-        .says(&["all is well with confluent"]);
+        .says(&["configuration is valid for confluent"]);
     let person = person.env("BILLSTREAM_RETRY_ATTEMPTS", "many");
     person
         .run(&CHECK)

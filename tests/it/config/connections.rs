@@ -3,7 +3,7 @@
 use super::Person;
 use crate::support::{Billstream, MONTH, Output, Sandbox};
 
-const WARNING: &str = "These are about one connection";
+const WARNING: &str = "Environment variables apply to no configured connection";
 
 /// Two sandboxes, and a file with a connection to each: `acme`, and `globex`.
 fn two() -> (Sandbox, Sandbox, Person) {
@@ -127,7 +127,7 @@ fn the_environments_key_is_not_used_for_those_that_are_configured() {
     let person = person.env("BILLSTREAM_RETRY_ATTEMPTS", "1");
     import(&person, &[])
         .code(7)
-        .says(&["The key is that of CONFLUENT_CLOUD_API_KEY", "127.0.0.1:1"]);
+        .says(&["Using the key from CONFLUENT_CLOUD_API_KEY", "127.0.0.1:1"]);
 }
 
 #[test]
@@ -140,8 +140,9 @@ fn a_connection_called_confluent_takes_the_environments_key_over_its_own() {
         ..person
     };
     let output = import(&person, &[]).ok();
-    let output = output
-        .says(&["The key is that of CONFLUENT_CLOUD_API_KEY, not the one of the configuration"]);
+    let output = output.says(&[
+        "Using the key from CONFLUENT_CLOUD_API_KEY instead of the one in the configuration file",
+    ]);
     assert!(!output.stderr.contains(WARNING), "{}", output.stderr);
     assert_is(&person, "confluent", &sandbox);
 }

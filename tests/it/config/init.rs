@@ -42,7 +42,7 @@ fn a_file_that_is_there_is_not_written_over() {
     person
         .run(&["config", "init"])
         .code(3)
-        .says(&["is there already", "config show", "--config"]);
+        .says(&["already exists", "config show", "--config"]);
     assert_eq!(
         std::fs::read_to_string(&path).unwrap(),
         "store = \"mine\"\n"
@@ -52,7 +52,7 @@ fn a_file_that_is_there_is_not_written_over() {
     person
         .run(&["config", "init"])
         .code(3)
-        .says(&["is there already"]);
+        .says(&["already exists"]);
     person
         .run(&["config", "init", "--config", "other.toml"])
         .ok();
@@ -99,6 +99,9 @@ fn without_a_home_a_place_has_to_be_named() {
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(3));
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("no place for a configuration file"), "{said}");
+    assert!(
+        said.contains("could not determine the path of the configuration file"),
+        "{said}"
+    );
     assert!(said.contains("--config"), "{said}");
 }

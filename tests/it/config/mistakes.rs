@@ -23,18 +23,18 @@ fn an_unknown_setting_is_told_with_the_nearest_name() {
     refuses(
         "# mine\n\n[import]\nsetle_days = 3\n",
         &[
-            "line 4: there is no setting `setle_days` in [import]",
+            "line 4: unknown setting `setle_days` in [import]",
             "did you mean `settle_days`?",
         ],
     );
     refuses(
         "stores = \"x\"\n",
-        &["line 1: there is no setting `stores`", "`store`"],
+        &["line 1: unknown setting `stores`", "`store`"],
     );
     refuses(
         "[connections.acme]\nkey = { env = \"A\" }\nend_point = \"https://x\"\n",
         &[
-            "line 3: there is no setting `end_point` in [connections.acme]",
+            "line 3: unknown setting `end_point` in [connections.acme]",
             "`endpoint`",
         ],
     );
@@ -44,17 +44,17 @@ fn an_unknown_setting_is_told_with_the_nearest_name() {
 fn an_unknown_table_is_told_with_the_nearest_name() {
     refuses(
         "\n[conections.acme]\n",
-        &["line 2: there is no setting `conections`", "`connections`"],
+        &["line 2: unknown setting `conections`", "`connections`"],
     );
     refuses(
         "[limit]\nmemory_mb = 64\n",
-        &["there is no setting `limit`", "`limits`"],
+        &["unknown setting `limit`", "`limits`"],
     );
     refuses(
         "[zzzzzz]\n",
         &[
-            "there is no setting `zzzzzz`",
-            "there are store",
+            "unknown setting `zzzzzz`",
+            "expected one of: store",
             "connections",
             "sources",
         ],
@@ -68,7 +68,7 @@ fn a_setting_that_is_unlike_any_is_told_what_there_is() {
         &[
             "line 2",
             "`qqqqqqq` in [http]",
-            "there are connect_timeout_secs",
+            "expected one of: connect_timeout_secs",
             "retry_attempts",
         ],
     );
@@ -85,17 +85,20 @@ fn a_value_of_the_wrong_kind_is_told_what_it_should_be() {
             "[http]\nread_timeout_secs = \"1\"\n",
             "line 2: `http.read_timeout_secs` is not a number of seconds",
         ),
-        ("store = 3\n", "line 1: `store` is not a text in quotes"),
+        ("store = 3\n", "line 1: `store` is not a quoted string"),
         (
             "[connections.a]\ninventory = \"yes\"\n",
             "`connections.a.inventory` is not true or false",
         ),
-        ("connections = 3\n", "`connections` is no table"),
+        ("connections = 3\n", "`connections` is not a table"),
         (
             "[connections]\nacme = \"key\"\n",
-            "`connections.acme` is no table",
+            "`connections.acme` is not a table",
         ),
-        ("[sources]\naws = 3\n", "the source `aws` is no text"),
+        (
+            "[sources]\naws = 3\n",
+            "source `aws` is not a quoted string",
+        ),
     ] {
         refuses(text, &[says]);
     }

@@ -55,7 +55,7 @@ fn a_file_that_is_named_has_to_be_there() {
     let person = Person::new();
     person.configure("store = \"of-home\"\n");
     let says = [
-        "cannot read the configuration",
+        "could not read the configuration file",
         "nowhere.toml",
         "config init",
     ];

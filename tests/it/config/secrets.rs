@@ -52,7 +52,7 @@ fn a_plain_secret_works_with_a_warning_and_only_where_nobody_else_can_read_it() 
     let person = acme(&sandbox, PLAIN);
     let output = person.run(&CHECK).ok();
     let says = [
-        "A secret stands in plain text",
+        "Secret in plain text",
         "setting=\"connections.acme.key\"",
         "setting=\"connections.acme.secret\"",
     ];
@@ -75,7 +75,7 @@ fn cloudzeros_key_is_a_secret_like_any_other() {
     let person = Person::new();
     let path = person.configure("[cloudzero]\napi_key = \"cz-5ecret\"\n");
     let output = person.run(&["config", "show"]).ok();
-    let output = output.says(&["A secret stands in plain text", "cloudzero.api_key"]);
+    let output = output.says(&["Secret in plain text", "cloudzero.api_key"]);
     assert!(!(output.stdout + &output.stderr).contains("5ecret"));
     chmod(&path, 0o644);
     person.run(&["config", "show"]).code(3).says(&["chmod 600"]);
@@ -102,10 +102,11 @@ fn secrets_by_file_are_relative_to_the_configuration_and_for_their_owner_alone()
     let sandbox = Sandbox::start(&[]);
     let by_path = "key = { file = \"deep/key\" }\nsecret = { file = \"deep/secret\" }\n";
     let person = acme(&sandbox, by_path);
-    person
-        .run(&CHECK)
-        .code(3)
-        .says(&["the key of connection `acme`", "deep/key", "cannot read"]);
+    person.run(&CHECK).code(3).says(&[
+        "the key of connection `acme`",
+        "deep/key",
+        "could not read",
+    ]);
     person.write(".config/billstream/deep/key", "sandbox-key\n");
     let secret = person.write(".config/billstream/deep/secret", "sandbox-secret\n");
     person.run(&CHECK).ok();
@@ -163,20 +164,20 @@ fn a_place_that_is_none_is_refused_without_being_shown() {
     for (setting, says) in [
         (
             "secret = { var = \"hush-5ecret\" }",
-            "`secret` names no place",
+            "`secret` is not a secret reference",
         ),
         (
             "secret = { env = \"A\", file = \"hush-5ecret\" }",
-            "`secret` names no place",
+            "`secret` is not a secret reference",
         ),
-        ("secret = \"\"", "`secret` names no place"),
+        ("secret = \"\"", "`secret` is not a secret reference"),
         (
             "credentials = \"hush-5ecret\"",
-            "`credentials` names no place",
+            "`credentials` is not a secret reference",
         ),
         (
             "credentials = { env = \"hush-5ecret\" }",
-            "`credentials` names no place",
+            "`credentials` is not a secret reference",
         ),
     ] {
         let person = Person::new();

@@ -109,7 +109,7 @@ fn without_a_file_the_environment_is_shown() {
     let output = person
         .run(&["config", "show"])
         .ok()
-        .says(&["there is no configuration file at"]);
+        .says(&["no configuration file at"]);
     assert!(!output.stdout.contains("5ecret"), "{}", output.stdout);
     assert_eq!(
         person.shown("connections.confluent.secret", &[]).unwrap(),

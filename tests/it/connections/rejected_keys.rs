@@ -1,4 +1,4 @@
-//! Keys that do not work: each reason is explained, and nothing is stored.
+//! Keys that do not work: each cause is explained, and nothing is stored.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -6,10 +6,10 @@ use std::net::TcpListener;
 use super::{KEY, Scene};
 use crate::support::Output;
 
-/// A key that nobody knows.
+/// An unknown key.
 const UNKNOWN: &str = "unknown-key\nunknown-5ecret\n";
 
-/// Adds a key, which is refused, with nothing stored.
+/// Adds a key, and asserts that it is rejected and nothing is stored.
 #[track_caller]
 fn refuses(scene: &Scene, arguments: &[&str], stdin: &str, code: i32, says: &[&str]) -> Output {
     let output = scene.add(arguments, stdin).code(code).says(says);
@@ -21,7 +21,7 @@ fn refuses(scene: &Scene, arguments: &[&str], stdin: &str, code: i32, says: &[&s
 }
 
 #[test]
-fn a_wrong_key_is_refused_at_once_when_nobody_waits() {
+fn rejects_a_wrong_key_at_once_without_a_wait() {
     let scene = Scene::new(&[]);
     let says = [
         "does not accept the API key",
@@ -30,29 +30,33 @@ fn a_wrong_key_is_refused_at_once_when_nobody_waits() {
         "Cloud resource management",
     ];
     let output = refuses(&scene, &["--wait-secs", "0"], UNKNOWN, 3, &says);
-    assert!(!output.stderr.contains("tried again"), "{}", output.stderr);
+    assert!(
+        !output.stderr.contains("waiting up to"),
+        "{}",
+        output.stderr
+    );
     assert_eq!(scene.sandbox.requests(), 2, "one each");
 }
 
 #[test]
-fn a_key_that_may_be_new_is_waited_for_and_told_so_once() {
+fn waits_for_a_possibly_new_key_and_reports_it_once() {
     let scene = Scene::new(&[]);
     let output = scene.add(&["--wait-secs", "4"], UNKNOWN).code(3);
-    assert_eq!(output.stderr.matches("tried again").count(), 1);
-    output.says(&["up to 4 s", "error: after 4 s: ", "401"]);
+    assert_eq!(output.stderr.matches("waiting up to").count(), 1);
+    output.says(&["waiting up to 4 s", "error: after 4 s: ", "401"]);
     assert_eq!(scene.sandbox.requests(), 4, "after 0, 1, 3 and 4 seconds");
     scene.assert_nothing_stored();
 }
 
 #[test]
-fn a_failed_add_is_no_reason_not_to_write_a_configuration() {
+fn failed_add_does_not_block_config_init() {
     let scene = Scene::new(&[]);
     scene.add(&["--wait-secs", "0"], UNKNOWN).code(3);
     scene.run(&["config", "init"]).ok();
 }
 
 #[test]
-fn a_key_of_a_cluster_is_not_waited_for() {
+fn does_not_wait_for_a_cluster_key() {
     let scene = Scene::new(&[]);
     let says = ["this is not a Cloud API key", "Cloud resource management"];
     let output = refuses(
@@ -62,12 +66,16 @@ fn a_key_of_a_cluster_is_not_waited_for() {
         3,
         &says,
     );
-    assert!(!output.stderr.contains("tried again"), "{}", output.stderr);
+    assert!(
+        !output.stderr.contains("waiting up to"),
+        "{}",
+        output.stderr
+    );
     assert_eq!(scene.sandbox.requests(), 2, "one each");
 }
 
 #[test]
-fn a_key_without_the_role_is_told_about_the_role() {
+fn names_the_missing_role() {
     let scene = Scene::new(&[]);
     let says = ["may not read costs", "403", "BillingAdmin", "Organization"];
     refuses(
@@ -81,7 +89,7 @@ fn a_key_without_the_role_is_told_about_the_role() {
 }
 
 #[test]
-fn nobody_who_answers_is_a_matter_of_the_network() {
+fn unreachable_endpoint_hints_at_the_network() {
     let mut scene = Scene::new(&[]);
     scene.sandbox.stop();
     let says = [
@@ -94,7 +102,7 @@ fn nobody_who_answers_is_a_matter_of_the_network() {
 }
 
 #[test]
-fn a_page_for_people_is_that_of_somebody_in_between() {
+fn html_page_hints_at_a_proxy_or_sign_in_page() {
     let scene = Scene::new(&["--fault", "html-200:3"]);
     let says = [
         "an HTML page came in place of JSON",
@@ -107,18 +115,18 @@ fn a_page_for_people_is_that_of_somebody_in_between() {
 }
 
 #[test]
-fn trouble_of_confluents_own_is_told_as_such() {
+fn persistent_server_errors_are_attributed_to_confluent() {
     let scene = Scene::new(&["--fault", "503:3:retry_after=0"]);
-    let says = ["gave up after 3 attempts", "503", "trouble of its own"];
+    let says = ["gave up after 3 attempts", "503", "is having problems"];
     scene.add(&[], KEY).code(7).says(&says);
     assert_eq!(scene.sandbox.fired("503"), 3);
     scene.assert_nothing_stored();
-    // It passes, and so does the same command.
+    // Once the errors end, the same command succeeds.
     scene.add(&["--no-import"], KEY).ok();
 }
 
 #[test]
-fn a_redirect_is_named_and_not_followed() {
+fn does_not_follow_redirects() {
     let scene = Scene::new(&["--fault", "redirect"]);
     let says = [
         "redirects to localhost",
@@ -131,7 +139,7 @@ fn a_redirect_is_named_and_not_followed() {
 }
 
 #[test]
-fn credentials_do_not_go_where_a_redirect_points() {
+fn sends_no_credentials_to_a_redirect_target() {
     let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
     elsewhere.set_nonblocking(true).unwrap();
     let target = elsewhere.local_addr().unwrap().to_string();
@@ -158,13 +166,13 @@ fn credentials_do_not_go_where_a_redirect_points() {
         .code(1)
         .says(&[&format!("redirects to {host}")]);
     assert!(answering.join().unwrap().contains("authorization: basic "));
-    let nobody = elsewhere.accept().unwrap_err();
-    assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock);
+    let no_request = elsewhere.accept().unwrap_err();
+    assert_eq!(no_request.kind(), std::io::ErrorKind::WouldBlock);
     scene.assert_nothing_stored();
 }
 
 #[test]
-fn a_wrong_clock_is_told_about_also_when_the_key_works() {
+fn warns_of_a_wrong_clock_although_the_key_works() {
     let scene = Scene::new(&["--fault", "wrong-clock:9"]);
     let says = ["clock and Confluent's differ", "ahead_secs=-86"];
     scene.add(&["--no-import"], KEY).ok().says(&says);
@@ -172,7 +180,7 @@ fn a_wrong_clock_is_told_about_also_when_the_key_works() {
 }
 
 #[test]
-fn a_wrong_clock_explains_costs_of_another_day() {
+fn wrong_clock_explains_costs_outside_the_window() {
     let faults = ["--fault", "wrong-clock:9", "--fault", "outside-window"];
     let scene = Scene::new(&faults);
     let says = [

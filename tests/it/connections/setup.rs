@@ -1,23 +1,23 @@
-//! `connections add --setup`: an administrator's key, used once, makes all that is needed.
+//! `connections add --setup`: creates everything with an administrator's key.
 
-use super::{AT_ONCE, Scene};
+use super::{NO_KEY_DELAY, Scene};
 use crate::support::{MONTH, files_below, names_below};
 
 const BILLING: [&str; 1] = ["BillingAdmin"];
 const BOTH: [&str; 2] = ["BillingAdmin", "Operator"];
 
 #[test]
-fn one_account_one_role_and_one_key_are_made() {
-    let scene = Scene::new(&AT_ONCE);
+fn creates_one_account_one_role_and_one_key() {
+    let scene = Scene::new(&NO_KEY_DELAY);
     let output = scene.set_up("acme", &[]).ok();
     let (account, key) = scene.iam().assert_one(&BILLING);
-    assert_eq!(scene.kept_key("acme"), key);
+    assert_eq!(scene.stored_key("acme"), key);
     output.says(&[
         "organization `Sandbox`",
-        &format!("service account `billstream` ({account}): made"),
+        &format!("service account `billstream` ({account}): created"),
         "role `BillingAdmin` (rb-",
         &format!("API key {key}"),
-        "so the key works",
+        "key works",
     ]);
     let methods: Vec<String> = scene
         .iam()
@@ -40,14 +40,14 @@ fn one_account_one_role_and_one_key_are_made() {
     assert_no_administrator(&scene);
     assert!(!scene.folder().join("credentials/acme.new.toml").exists());
 
-    // The new key does what it is for, and no more.
+    // The new key can read costs.
     let import = ["import", "--month", MONTH, "--format", "json"];
     scene.run(&import).ok().status("published");
-    let billstream = super::of_nobody(scene.store.path()).connection("acme");
+    let billstream = super::unconfigured(scene.store.path()).connection("acme");
     billstream.assert_month_is(MONTH, &scene.sandbox.totals(MONTH));
 }
 
-/// The administrator's secret is in no file.
+/// Asserts that no file contains the administrator's credentials.
 fn assert_no_administrator(scene: &Scene) {
     for folder in [scene.billstream.home(), scene.store.path()] {
         for (name, bytes) in files_below(folder) {
@@ -58,8 +58,8 @@ fn assert_no_administrator(scene: &Scene) {
 }
 
 #[test]
-fn names_and_regions_take_a_second_role() {
-    let scene = Scene::new(&AT_ONCE);
+fn inventory_binds_a_second_role() {
+    let scene = Scene::new(&NO_KEY_DELAY);
     scene.set_up("acme", &["--with-inventory"]).ok();
     scene.iam().assert_one(&BOTH);
     assert!(scene.file("billstream.toml").contains("inventory = true"));
@@ -76,8 +76,8 @@ fn names_and_regions_take_a_second_role() {
 }
 
 #[test]
-fn a_second_set_up_finds_what_is_there_and_makes_a_key() {
-    let scene = Scene::new(&AT_ONCE);
+fn second_setup_reuses_account_and_role_and_creates_a_key() {
+    let scene = Scene::new(&NO_KEY_DELAY);
     scene.set_up("acme", &[]).ok();
     let (account, first) = scene.iam().assert_one(&BILLING);
     let changes = scene.iam().changes().len();
@@ -85,17 +85,17 @@ fn a_second_set_up_finds_what_is_there_and_makes_a_key() {
     assert_eq!(scene.iam().changes().len(), changes);
 
     let output = scene.set_up("acme", &["--replace"]).ok();
-    let second = scene.kept_key("acme");
+    let second = scene.stored_key("acme");
     assert_ne!(first, second);
     output.says(&[
-        &format!("`billstream` ({account}): made before"),
+        &format!("`billstream` ({account}): created earlier"),
         "role `BillingAdmin` (",
         &format!("api-key delete {first}"),
     ]);
     assert_eq!(scene.iam().changes()[changes..], ["POST /iam/v2/api-keys"]);
     assert_eq!(scene.iam().keys(&account), [first, second]);
     scene.run(&["connections", "check"]).ok();
-    // A role that is wanted now is made now.
+    // A role that was not requested before is bound now.
     scene
         .set_up("acme", &["--replace", "--with-inventory"])
         .ok();
@@ -103,7 +103,7 @@ fn a_second_set_up_finds_what_is_there_and_makes_a_key() {
 }
 
 #[test]
-fn a_replacement_that_fails_takes_nothing_back_that_is_in_use() {
+fn failed_replacement_suggests_no_undo_of_resources_in_use() {
     let scene = Scene::new(&["--key-delay-ms", "700"]);
     scene.set_up("acme", &[]).ok();
     let (account, first) = scene.iam().assert_one(&BILLING);
@@ -111,19 +111,23 @@ fn a_replacement_that_fails_takes_nothing_back_that_is_in_use() {
     let output = scene.set_up("acme", &replace).code(3);
     let second = scene.iam().keys(&account).remove(1);
     let output = output.says(&[&format!("confluent api-key delete {second}")]);
-    for harmful in ["service-account delete", "--revoke", "made so far: service"] {
+    for harmful in [
+        "service-account delete",
+        "--revoke",
+        "created so far: service",
+    ] {
         assert!(!output.stderr.contains(harmful), "{}", output.stderr);
     }
-    assert_eq!(scene.kept_key("acme"), first);
+    assert_eq!(scene.stored_key("acme"), first);
     scene.run(&["connections", "check"]).ok();
     scene.set_up("acme", &["--replace"]).ok();
-    assert_eq!(scene.kept_key("acme"), second);
+    assert_eq!(scene.stored_key("acme"), second);
     assert_eq!(scene.iam().keys(&account), [first, second]);
 }
 
 #[test]
-fn an_account_that_is_there_is_taken() {
-    let scene = Scene::new(&AT_ONCE);
+fn reuses_an_existing_account() {
+    let scene = Scene::new(&NO_KEY_DELAY);
     let arguments = ["--service-account", "sandbox"];
     scene
         .set_up("acme", &arguments)
@@ -133,31 +137,31 @@ fn an_account_that_is_there_is_taken() {
     assert_eq!(iam.changes(), ["POST /iam/v2/api-keys"]);
     assert_eq!(
         iam.keys("sa-sandbox"),
-        ["sandbox-key", &scene.kept_key("acme")]
+        ["sandbox-key", &scene.stored_key("acme")]
     );
     assert_eq!(iam.roles("sa-sandbox"), BOTH);
 }
 
 #[test]
-fn two_connections_share_the_account_and_no_key() {
-    let scene = Scene::new(&AT_ONCE);
+fn two_connections_share_the_account_but_not_the_key() {
+    let scene = Scene::new(&NO_KEY_DELAY);
     scene.set_up("acme", &[]).ok();
     scene.set_up("globex", &[]).ok();
     let iam = scene.iam();
     let accounts = iam.accounts("billstream");
     assert_eq!(accounts.len(), 1);
-    let kept = [scene.kept_key("acme"), scene.kept_key("globex")];
+    let kept = [scene.stored_key("acme"), scene.stored_key("globex")];
     assert_eq!(iam.keys(&accounts[0]), kept);
 }
 
 #[test]
-fn a_dry_run_lists_the_calls_and_makes_nothing() {
-    let scene = Scene::new(&AT_ONCE);
+fn dry_run_lists_requests_and_creates_nothing() {
+    let scene = Scene::new(&NO_KEY_DELAY);
     let before = scene.iam();
     let output = scene
         .set_up("acme", &["--with-inventory", "--dry-run"])
         .ok();
-    assert_eq!(scene.iam().things(), before.things());
+    assert_eq!(scene.iam().resources(), before.resources());
     assert_eq!(scene.iam().changes(), Vec::<String>::new());
     scene.assert_nothing_stored();
     let calls: Vec<&str> = output.stdout.lines().collect();
@@ -186,9 +190,9 @@ fn a_dry_run_lists_the_calls_and_makes_nothing() {
         calls.last().unwrap(),
         &format!("GET {url}/billing/v1/costs (with the new key)")
     );
-    output.says(&["would be made", "nothing was made"]);
+    output.says(&["would be created", "nothing was created"]);
 
-    // Where all is there already, a key is all that would be made.
+    // If everything exists, only a key would be created.
     scene.set_up("acme", &["--with-inventory"]).ok();
     let files = names_below(scene.billstream.home());
     let again = scene.set_up("acme", &["--with-inventory", "--dry-run", "--replace"]);
@@ -203,7 +207,7 @@ fn a_dry_run_lists_the_calls_and_makes_nothing() {
 }
 
 #[test]
-fn several_organizations_are_told_apart() {
+fn requires_a_choice_among_several_organizations() {
     let scene = Scene::new(&["--key-delay-ms", "0", "--organizations", "2"]);
     let [first, second] = &scene.iam().organizations()[..] else {
         panic!("there are two");
@@ -211,10 +215,11 @@ fn several_organizations_are_told_apart() {
     let says = ["several organizations", "--organization", first, second];
     scene.set_up("acme", &[]).code(2).says(&says);
     let unknown = ["--organization", "11111111-2222-4333-8444-555555555555"];
-    scene
-        .set_up("acme", &unknown)
-        .code(2)
-        .says(&["sees no organization 11111111", first, second]);
+    scene.set_up("acme", &unknown).code(2).says(&[
+        "no access to organization 11111111",
+        first,
+        second,
+    ]);
     scene.assert_nothing_stored();
     assert_eq!(scene.iam().changes(), Vec::<String>::new());
     scene.set_up("acme", &["--organization", first]).ok();
@@ -222,16 +227,16 @@ fn several_organizations_are_told_apart() {
 }
 
 #[test]
-fn the_delay_of_a_new_key_is_waited_out() {
+fn waits_until_a_new_key_is_active() {
     let scene = Scene::new(&["--key-delay-ms", "1500"]);
     let output = scene.set_up("acme", &["--wait-secs", "30"]).ok();
-    assert_eq!(output.stderr.matches("tried again").count(), 1);
-    output.says(&["up to 30 s", "so the key works"]);
+    assert_eq!(output.stderr.matches("waiting up to").count(), 1);
+    output.says(&["waiting up to 30 s", "key works"]);
     scene.iam().assert_one(&BILLING);
 }
 
 #[test]
-fn a_limit_that_is_too_short_says_how_long_it_waited_and_how_to_go_on() {
+fn timeout_reports_the_wait_and_how_to_resume() {
     let scene = Scene::new(&["--key-delay-ms", "2500"]);
     let output = scene.set_up("acme", &["--wait-secs", "1"]).code(3);
     let (account, key) = scene.iam().assert_one(&BILLING);
@@ -245,11 +250,14 @@ fn a_limit_that_is_too_short_says_how_long_it_waited_and_how_to_go_on() {
         &format!("confluent iam service-account delete {account}"),
     ]);
     assert!(!scene.folder().join("billstream.toml").exists());
-    // The same command goes on with the key that it made.
+    // The same command resumes with the key that it created.
     let again = scene.set_up("acme", &["--wait-secs", "30"]).ok();
-    again.says(&["going on where it stopped", &format!("{key}: made before")]);
+    again.says(&[
+        "resuming the interrupted setup of `acme`",
+        &format!("{key}: created earlier"),
+    ]);
     assert_eq!(scene.iam().assert_one(&BILLING), (account, key.clone()));
-    assert_eq!(scene.kept_key("acme"), key);
+    assert_eq!(scene.stored_key("acme"), key);
     assert!(!scene.folder().join("credentials/acme.new.toml").exists());
     scene.run(&["connections", "check"]).ok();
 }

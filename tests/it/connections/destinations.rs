@@ -1,4 +1,4 @@
-//! Where connections deliver to, and when they last did, as `connections list` and `show` have it.
+//! Destinations and their last delivery in `connections list` and `show`.
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ fn targets(scene: &Scene) -> Value {
 }
 
 #[test]
-fn a_bucket_in_the_store_shows_when_it_was_last_delivered_to() {
+fn shows_the_last_delivery_to_the_default_bucket() {
     let scene = added();
     let place = format!("{}/cloudzero/acme/", scene.store.path().display());
     let target = |at: Value| json!([{ "target": "bucket", "place": place, "delivered_at": at }]);
@@ -35,14 +35,14 @@ fn a_bucket_in_the_store_shows_when_it_was_last_delivered_to() {
         shown.contains(&format!("bucket {place} (2026-11-23 07:00Z)")),
         "{shown}"
     );
-    // What had nothing to deliver delivered nothing.
+    // An import without changes delivers nothing.
     let scene = scene.at("2026-11-23T08:00:00Z");
     scene.run(&["import", "--month", MONTH]).ok();
     assert_eq!(targets(&scene), target(LATER.into()));
 }
 
 #[test]
-fn a_bucket_of_the_configuration_is_shown() {
+fn shows_a_configured_bucket() {
     let scene = added();
     let bucket = tempfile::tempdir().unwrap();
     let file = scene.file("billstream.toml");
@@ -57,7 +57,7 @@ fn a_bucket_of_the_configuration_is_shown() {
 }
 
 #[test]
-fn a_stream_of_the_configuration_is_shown() {
+fn shows_a_configured_stream() {
     let scene = added();
     let file = scene.file("billstream.toml");
     scene.configure(&format!("{file}stream = \"{STREAM}\"\n"));
@@ -73,11 +73,11 @@ fn a_stream_of_the_configuration_is_shown() {
     let asked = scene.sandbox.asked().len();
     scene.run(&["status"]).ok();
     scene.run(&["connections", "show", "acme"]).ok();
-    assert_eq!(scene.sandbox.asked().len(), asked, "looking asks nobody");
+    assert_eq!(scene.sandbox.asked().len(), asked, "status sends no request");
 }
 
 #[test]
-fn a_target_that_was_set_up_is_shown() {
+fn shows_an_added_destination() {
     let scene = added();
     let scene = Scene {
         billstream: scene.billstream.with_cloudzero(&scene.sandbox),
@@ -99,7 +99,7 @@ fn a_target_that_was_set_up_is_shown() {
 }
 
 #[test]
-fn a_delivery_that_fails_is_an_error_until_it_goes_well() {
+fn failed_delivery_is_an_error_until_one_succeeds() {
     let scene = added();
     let file = scene.file("billstream.toml");
     scene.configure(&format!("{file}stream = \"{STREAM}\"\n"));
@@ -130,7 +130,7 @@ fn a_delivery_that_fails_is_an_error_until_it_goes_well() {
 }
 
 #[test]
-fn a_target_that_cannot_be_is_an_error_of_its_connection() {
+fn invalid_destination_is_an_error_of_its_connection() {
     let scene = added();
     let file = scene.file("billstream.toml");
     let store = scene.store.path().display();

@@ -1,19 +1,19 @@
-//! Set-ups that are refused, that lose an answer, or that stop half-way.
+//! Setups that fail, lose a response, or stop halfway.
 
-use super::{AT_ONCE, Scene};
+use super::{NO_KEY_DELAY, Scene};
 
-/// Requests of a set-up before its service account, its role and its key are asked for.
+/// Requests of a setup before it creates its service account, role and key.
 const BEFORE_ACCOUNT: &str = "2";
 const BEFORE_ROLE: &str = "4";
 const BEFORE_KEY: &str = "6";
 
-/// A sandbox whose new keys work at once, with a fault.
+/// A fake Confluent with one fault, whose new keys are active at once.
 fn with(fault: &str) -> Scene {
-    Scene::new(&[&AT_ONCE[..], &["--fault", fault]].concat())
+    Scene::new(&[&NO_KEY_DELAY[..], &["--fault", fault]].concat())
 }
 
 #[test]
-fn an_administrator_that_may_not_is_told_about_the_right() {
+fn reports_the_role_an_administrator_lacks() {
     let scene = Scene::new(&[]);
     let arguments = ["--setup", "--no-import"];
     for key in ["sandbox-key", "billing-only"] {
@@ -35,7 +35,7 @@ fn an_administrator_that_may_not_is_told_about_the_right() {
 }
 
 #[test]
-fn a_refusal_of_the_first_call_leaves_nothing_behind() {
+fn failure_of_the_first_request_leaves_nothing_behind() {
     for (fault, code, says) in [
         ("iam-402", 3, ["402", "quota", "delete what is not used"]),
         ("iam-403", 3, ["403", "OrganizationAdmin", "hint: "]),
@@ -45,10 +45,14 @@ fn a_refusal_of_the_first_call_leaves_nothing_behind() {
             ["500", "making the service account", "on purpose"],
         ),
     ] {
-        // What is asked again is refused again.
+        // Retries fail as well.
         let scene = with(&format!("{fault}:3"));
         let output = scene.set_up("acme", &[]).code(code).says(&says);
-        assert!(!output.stderr.contains("made so far"), "{}", output.stderr);
+        assert!(
+            !output.stderr.contains("created so far"),
+            "{}",
+            output.stderr
+        );
         assert_ne!(scene.sandbox.fired(fault), 0);
         scene.assert_nothing_stored();
         assert_eq!(scene.iam().accounts("billstream"), Vec::<String>::new());
@@ -56,7 +60,7 @@ fn a_refusal_of_the_first_call_leaves_nothing_behind() {
 }
 
 #[test]
-fn what_was_made_before_a_refusal_is_named_and_gone_on_from() {
+fn failure_lists_created_resources_and_setup_resumes() {
     for (fault, code, after, says) in [
         ("iam-402:3", 3, BEFORE_ROLE, "quota"),
         ("iam-402:3", 3, BEFORE_KEY, "quota"),
@@ -69,7 +73,7 @@ fn what_was_made_before_a_refusal_is_named_and_gone_on_from() {
         let bindings = scene.iam().bindings(&account);
         assert_eq!(bindings.len(), usize::from(after == BEFORE_KEY));
         assert_eq!(scene.iam().keys(&account), Vec::<String>::new());
-        let mut says = vec![says, "made so far: ", &account, "the same command again"];
+        let mut says = vec![says, "created so far: ", &account, "the same command again"];
         says.extend(bindings.iter().map(String::as_str));
         let undo = format!("confluent iam service-account delete {account}");
         output.says(&[&says[..], &[&undo, "remove acme --revoke"]].concat());
@@ -77,7 +81,7 @@ fn what_was_made_before_a_refusal_is_named_and_gone_on_from() {
         let kind = fault.split(':').next().unwrap();
         assert_ne!(scene.sandbox.fired(kind), 0);
 
-        // Until the faults are used up, as often as it takes.
+        // Repeats the setup until the faults are used up.
         let mut tries = 0;
         while scene.set_up("acme", &[]).code != 0 {
             tries += 1;
@@ -89,8 +93,8 @@ fn what_was_made_before_a_refusal_is_named_and_gone_on_from() {
 }
 
 #[test]
-fn somebody_who_was_faster_is_no_failure() {
-    // 409 says that there is one already, which there is not: it is looked for again, and then made.
+fn survives_concurrent_creation() {
+    // 409 although nothing exists: the setup looks again, and then creates it.
     for after in [BEFORE_ACCOUNT, BEFORE_ROLE] {
         let scene = with(&format!("iam-409:1:after={after}"));
         scene.set_up("acme", &[]).ok();
@@ -107,21 +111,23 @@ fn somebody_who_was_faster_is_no_failure() {
 }
 
 #[test]
-fn an_answer_that_is_lost_makes_nothing_twice() {
+fn lost_response_creates_no_duplicates() {
     for after in [BEFORE_ACCOUNT, BEFORE_ROLE, BEFORE_KEY] {
         let scene = with(&format!("iam-lost-reply:1:after={after}"));
         let output = scene.set_up("acme", &[]).ok();
         assert_eq!(scene.sandbox.fired("iam-lost-reply"), 1, "after {after}");
         let (_, key) = scene.iam().assert_one(&["BillingAdmin"]);
-        assert_eq!(scene.kept_key("acme"), key);
+        assert_eq!(scene.stored_key("acme"), key);
         scene.run(&["connections", "check"]).ok();
-        let deleted = output.stderr.contains("deleted, as its secret was lost");
+        let deleted = output
+            .stderr
+            .contains("deleted because its secret was lost");
         assert_eq!(deleted, after == BEFORE_KEY, "{}", output.stderr);
     }
 }
 
 #[test]
-fn all_answers_that_are_lost_once_make_nothing_twice() {
+fn every_response_lost_once_creates_no_duplicates() {
     // Account, two roles, key, and the deletion of the key whose secret was lost.
     let scene = with("iam-lost-reply:5");
     scene.set_up("acme", &["--with-inventory"]).ok();
@@ -131,7 +137,7 @@ fn all_answers_that_are_lost_once_make_nothing_twice() {
 }
 
 #[test]
-fn a_lost_account_counts_as_made_when_all_is_taken_back() {
+fn revoke_deletes_an_account_whose_response_was_lost() {
     let scene = with("iam-lost-reply:1:after=2");
     scene.set_up("acme", &[]).ok();
     let revoke = ["connections", "remove", "acme", "--revoke"];
@@ -140,8 +146,8 @@ fn a_lost_account_counts_as_made_when_all_is_taken_back() {
 }
 
 #[test]
-fn a_key_that_cannot_be_had_is_made_by_the_next_run_and_no_other_is_left() {
-    // Each of three attempts makes a key whose secret is lost; two are deleted on the way.
+fn next_run_replaces_keys_whose_secrets_were_lost() {
+    // Each of three attempts creates a key whose secret is lost; two are deleted on the way.
     let scene = with("iam-lost-reply:5:after=6");
     let output = scene.set_up("acme", &[]).code(7);
     assert_eq!(scene.sandbox.fired("iam-lost-reply"), 5);
@@ -149,11 +155,11 @@ fn a_key_that_cannot_be_had_is_made_by_the_next_run_and_no_other_is_left() {
     output.says(&["making a Cloud API key", &account, "the same command again"]);
     scene.set_up("acme", &[]).ok();
     let (_, key) = scene.iam().assert_one(&["BillingAdmin"]);
-    assert_eq!(scene.kept_key("acme"), key);
+    assert_eq!(scene.stored_key("acme"), key);
 }
 
 #[test]
-fn what_passes_by_itself_is_survived() {
+fn survives_transient_errors() {
     for fault in [
         "429:2:retry_after=0",
         "500:1:after=1",
@@ -169,7 +175,7 @@ fn what_passes_by_itself_is_survived() {
 }
 
 #[test]
-fn a_success_with_a_body_that_cannot_be_read_makes_nothing_twice() {
+fn unreadable_success_response_creates_no_duplicates() {
     for (fault, after) in [
         ("truncated-json", BEFORE_ACCOUNT),
         ("cut", BEFORE_ROLE),
@@ -179,6 +185,6 @@ fn a_success_with_a_body_that_cannot_be_read_makes_nothing_twice() {
         scene.set_up("acme", &[]).ok();
         assert_eq!(scene.sandbox.fired(fault), 1, "after {after}");
         let (_, key) = scene.iam().assert_one(&["BillingAdmin"]);
-        assert_eq!(scene.kept_key("acme"), key);
+        assert_eq!(scene.stored_key("acme"), key);
     }
 }
