@@ -62,8 +62,13 @@ impl Session {
         } else if self.name.starts_with("sources/") {
             let files = SqlFiles::load(None).unwrap();
             let raw = self.context.table_provider("source").await?;
-            let mapped =
-                sources::map(&self.context, raw, files.get(&self.name).unwrap(), "source").await;
+            let mapped = sources::apply_mapping(
+                &self.context,
+                raw,
+                files.get(&self.name).unwrap(),
+                "source",
+            )
+            .await;
             let mapped = mapped.map_err(|e| DataFusionError::Plan(e.to_string()))?;
             self.context.deregister_table("mapped")?;
             self.context.register_table("mapped", mapped)?;
@@ -93,6 +98,8 @@ fn filled_in(sql: &str) -> String {
             .replace("$cloud_provider", "'Confluent'")
             .replace("$billing_period", "'2026-09'")
             .replace("$connection", "'demo'")
+            .replace("$per_day", "true")
+            .replace("$columns", "service")
             .replace("$buckets", "1")
             .replace("$bucket", "0");
         out = format!("{before}{file}{after}");

@@ -160,7 +160,7 @@ async fn check(flags: Flags) -> Result<u8> {
     match config.settings() {
         Ok(settings) => {
             let sql = SqlFiles::load(settings.sql_dir.as_deref());
-            note(sql.and_then(|sql| sources::named(&config.sources(), &[], &sql).map(|_| ())));
+            note(sql.and_then(|sql| sources::resolve(&config.sources(), &[], &sql).map(|_| ())));
             note(check_store(&settings.store));
             if let Some(tags) = settings.tags {
                 note(check_tags(&tags).await);

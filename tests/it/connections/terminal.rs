@@ -1,7 +1,7 @@
 //! `connections add` on a terminal: the secret is asked for, and not shown.
 
 use super::Scene;
-use crate::explore::terminal::{CTRL_C, Terminal};
+use crate::query::terminal::{CTRL_C, Terminal};
 
 #[test]
 fn the_secret_is_asked_for_and_not_echoed() {

@@ -1,26 +1,26 @@
-//! Figures from decimal texts, without floats; only axes and very narrow columns shorten a float.
+//! Display of decimal texts without floats; only axis labels and abbreviations come from a float.
 
-/// A plain decimal, taken apart.
-struct Plain<'a> {
+/// Parts of a plain decimal such as `-12.5`.
+struct PlainDecimal<'a> {
     negative: bool,
     whole: &'a str,
     fraction: &'a str,
 }
 
-impl<'a> Plain<'a> {
-    fn of(text: &'a str) -> Option<Plain<'a>> {
+impl<'a> PlainDecimal<'a> {
+    fn parse(text: &'a str) -> Option<PlainDecimal<'a>> {
         let digits = text.strip_prefix('-').unwrap_or(text);
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
         let mut all = whole.bytes().chain(fraction.bytes());
         let plain = all.clone().count() > 0 && all.all(|byte| byte.is_ascii_digit());
-        plain.then_some(Plain {
+        plain.then_some(PlainDecimal {
             negative: text.len() > digits.len(),
             whole,
             fraction,
         })
     }
 
-    /// The digits with so many after the point, rounded half-even.
+    /// Digits with `places` of them after the point, rounded half-even; the first one is a spare zero.
     fn rounded(&self, places: usize) -> Vec<u8> {
         let padded = self.fraction.bytes().chain(std::iter::repeat(b'0'));
         let mut digits: Vec<u8> = std::iter::once(b'0')
@@ -41,7 +41,7 @@ impl<'a> Plain<'a> {
     }
 }
 
-/// Adds one in the last place; the first digit is a zero to carry into.
+/// Adds one in the last place; the first digit is a spare zero that takes the carry.
 fn increment(digits: &mut [u8]) {
     for digit in digits.iter_mut().rev() {
         if *digit < b'9' {
@@ -52,10 +52,11 @@ fn increment(digits: &mut [u8]) {
     }
 }
 
-/// The decimal rounded half-even for display, with thousands separators: `-12345.675` is
-/// `-12,345.68`. What is not a plain decimal stays as it is.
-pub(super) fn figure(text: &str, places: usize) -> String {
-    let Some(plain) = Plain::of(text) else {
+/// Rounds a decimal half-even and adds thousands separators: `-12345.675` becomes `-12,345.68`.
+///
+/// Returns any other text unchanged.
+pub(super) fn format_decimal(text: &str, places: usize) -> String {
+    let Some(plain) = PlainDecimal::parse(text) else {
         return text.to_owned();
     };
     let digits = plain.rounded(places);
@@ -79,13 +80,13 @@ pub(super) fn figure(text: &str, places: usize) -> String {
     shown
 }
 
-/// The exact sum of plain decimals; none when one is not, or there are none.
-pub(super) fn sum<'a>(texts: impl Iterator<Item = &'a str>) -> Option<String> {
-    let plains: Vec<Plain> = texts.map(Plain::of).collect::<Option<_>>()?;
-    let whole = plains.iter().map(|plain| plain.whole.len()).max()?;
-    let fraction = plains.iter().map(|plain| plain.fraction.len()).max()?;
+/// Exact sum of plain decimals; `None` if a text is not one, or there are none.
+pub(super) fn exact_sum<'a>(texts: impl Iterator<Item = &'a str>) -> Option<String> {
+    let decimals: Vec<PlainDecimal> = texts.map(PlainDecimal::parse).collect::<Option<_>>()?;
+    let whole = decimals.iter().map(|plain| plain.whole.len()).max()?;
+    let fraction = decimals.iter().map(|plain| plain.fraction.len()).max()?;
     let mut columns = vec![0i64; whole + fraction];
-    for plain in &plains {
+    for plain in &decimals {
         let digits = plain.whole.bytes().chain(plain.fraction.bytes());
         let start = whole - plain.whole.len();
         for (column, digit) in columns[start..].iter_mut().zip(digits) {
@@ -93,12 +94,12 @@ pub(super) fn sum<'a>(texts: impl Iterator<Item = &'a str>) -> Option<String> {
             *column += if plain.negative { -digit } else { digit };
         }
     }
-    let mut carry = carried(&mut columns);
+    let mut carry = carry_out(&mut columns);
     let negative = carry < 0;
     if negative {
-        // Ten's complement: what stands there is the carry in front plus the columns.
+        // Ten's complement: the value is the carry in front plus the columns.
         columns.iter_mut().for_each(|column| *column = -*column);
-        carry = -carry + carried(&mut columns);
+        carry = -carry + carry_out(&mut columns);
     }
     let digits = |columns: &[i64]| columns.iter().map(i64::to_string).collect::<String>();
     let (whole, fraction) = columns.split_at(whole);
@@ -112,8 +113,8 @@ pub(super) fn sum<'a>(texts: impl Iterator<Item = &'a str>) -> Option<String> {
     Some(format!("{sign}{whole}{point}{}", digits(fraction)))
 }
 
-/// Makes every column one digit; gives what is carried out of the first.
-fn carried(columns: &mut [i64]) -> i64 {
+/// Reduces every column to one digit; returns the carry out of the first.
+fn carry_out(columns: &mut [i64]) -> i64 {
     let mut carry = 0;
     for column in columns.iter_mut().rev() {
         let sum = *column + carry;
@@ -124,16 +125,16 @@ fn carried(columns: &mut [i64]) -> i64 {
 }
 
 /// Three significant digits with a unit: `12.3k`.
-pub(super) fn short(value: f64) -> String {
+pub(super) fn abbreviate(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }
     let step = 10f64.powf(value.abs().log10().floor() - 2.0);
-    tick(value, step)
+    tick_label(value, step)
 }
 
-/// A value on an axis with this step: `500`, `1k`, `1.5k`, `2k`.
-pub(super) fn tick(value: f64, step: f64) -> String {
+/// Label of a value on an axis with this step: `500`, `1k`, `1.5k`, `2k`.
+pub(super) fn tick_label(value: f64, step: f64) -> String {
     const UNITS: [(f64, &str); 5] = [(1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"), (1.0, "")];
     let value = (value / step).round() * step;
     let size = value.abs();
@@ -144,9 +145,10 @@ pub(super) fn tick(value: f64, step: f64) -> String {
     let (unit, letter) = unit.unwrap_or((1.0, ""));
     let decimals = (step / unit).log10().floor().clamp(-9.0, 0.0).abs();
     let digits = format!("{:.*}", decimals as usize, value / unit);
-    let digits = match digits.contains('.') {
-        true => digits.trim_end_matches('0').trim_end_matches('.'),
-        false => &digits,
+    let digits = if digits.contains('.') {
+        digits.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        &digits
     };
     match digits {
         "-0" => "0".to_owned(),
