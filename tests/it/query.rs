@@ -1,4 +1,4 @@
-//! `query` and `shell`: SQL over the published tables, from the command line, a pipe and a terminal.
+//! `query` and `shell`: SQL over the published tables, from arguments, a pipe and a terminal.
 
 mod allowed;
 mod errors;
@@ -19,10 +19,10 @@ use tempfile::{TempDir, tempdir};
 
 use crate::support::{Billstream, Files, MONTH, Sandbox, Totals, files_below, write_files};
 
-/// The months of [`store`], oldest first. The last is still open.
+/// Months of [`store`], oldest first. The last one is still open.
 const MONTHS: [&str; 3] = ["2026-09", MONTH, "2026-11"];
 
-/// Three imported months, and the sandbox's totals of each.
+/// Three imported months, with the sandbox's totals of each.
 struct Imported {
     files: Files,
     totals: BTreeMap<&'static str, Totals>,
@@ -43,7 +43,7 @@ fn imported() -> &'static Imported {
     })
 }
 
-/// A store of its own with [`MONTHS`].
+/// A separate store with [`MONTHS`].
 fn store() -> (TempDir, Billstream) {
     let store = tempdir().unwrap();
     write_files(store.path(), &imported().files);

@@ -1,4 +1,4 @@
-//! What statements may do: read, and with `--allow-write` write.
+//! Permissions of statements: reading, and writing with `--allow-write`.
 
 use std::path::PathBuf;
 
@@ -10,17 +10,17 @@ fn writing(billstream: &Billstream, sql: &str) -> crate::support::Output {
     billstream.run(&["query", "--allow-write", "--format", "csv", sql])
 }
 
-fn target(billstream: &Billstream, name: &str) -> (PathBuf, String) {
+fn output_path(billstream: &Billstream, name: &str) -> (PathBuf, String) {
     let path = billstream.home().join(name);
     let text = path.display().to_string();
     (path, text)
 }
 
 #[test]
-fn what_writes_or_reads_elsewhere_is_refused_and_does_nothing() {
+fn refuses_statements_that_write_or_read_other_files() {
     let (store, billstream) = store();
     let before = files_below(store.path());
-    let (path, out) = target(&billstream, "out.csv");
+    let (path, out) = output_path(&billstream, "out.csv");
     for sql in [
         &format!("copy costs to '{out}'"),
         &format!("copy (select 1) to '{out}' stored as parquet"),
@@ -46,17 +46,20 @@ fn what_writes_or_reads_elsewhere_is_refused_and_does_nothing() {
     ] {
         let output = billstream.run(&["query", sql]).code(1);
         assert_eq!(output.stdout, "", "{sql}");
-        output.says(&["not allowed: queries are read-only", "hint: --allow-write"]);
+        output.says(&[
+            "not allowed: queries are read-only",
+            "hint: pass --allow-write",
+        ]);
     }
     assert!(!path.exists());
     assert!(
         files_below(store.path()) == before,
-        "a query writes nothing"
+        "a query wrote to the store"
     );
 }
 
 #[test]
-fn a_refused_statement_ends_the_run_before_the_next() {
+fn refused_statement_ends_the_run() {
     let (_store, billstream) = store();
     let output = billstream
         .run(&[
@@ -70,9 +73,9 @@ fn a_refused_statement_ends_the_run_before_the_next() {
 }
 
 #[test]
-fn other_files_are_no_tables() {
+fn files_cannot_be_read_as_tables() {
     let (_store, billstream) = store();
-    let (path, secret) = target(&billstream, "secret.csv");
+    let (path, secret) = output_path(&billstream, "secret.csv");
     std::fs::write(path, "word\nhush\n").unwrap();
     for sql in [
         format!("select * from '{secret}'"),
@@ -85,10 +88,10 @@ fn other_files_are_no_tables() {
 }
 
 #[test]
-fn allow_write_allows_copy_and_tables() {
+fn allow_write_permits_copy_and_create_table() {
     let (store, billstream) = store();
     let before = files_below(store.path());
-    let (path, out) = target(&billstream, "out.csv");
+    let (path, out) = output_path(&billstream, "out.csv");
     let copied = writing(
         &billstream,
         &format!("copy (select 1.50 as a, 'x' as b) to '{out}'"),
@@ -105,12 +108,12 @@ fn allow_write_allows_copy_and_tables() {
     assert_eq!(writing(&billstream, made).ok().stdout, "m\n8\n");
     assert!(
         files_below(store.path()) == before,
-        "the store stays as it is"
+        "a query wrote to the store"
     );
 }
 
 #[test]
-fn the_published_tables_stay_as_they_are_with_allow_write_too() {
+fn published_tables_are_read_only_even_with_allow_write() {
     let (store, billstream) = store();
     let before = files_below(store.path());
     for sql in [
@@ -129,7 +132,7 @@ fn the_published_tables_stay_as_they_are_with_allow_write_too() {
 }
 
 #[test]
-fn settings_that_lift_no_limit_may_be_set() {
+fn harmless_settings_can_be_set() {
     let (_store, billstream) = store();
     let sql = "set datafusion.explain.logical_plan_only = true; explain select 1";
     let output = billstream.run(&["query", "--format", "csv", sql]).ok();
@@ -143,7 +146,7 @@ fn settings_that_lift_no_limit_may_be_set() {
 }
 
 #[test]
-fn views_live_as_long_as_their_run() {
+fn views_last_until_the_end_of_the_run() {
     let (_store, billstream) = store();
     let sql = "create view answers as select 42 as n; select n from answers; \
                create or replace view answers as select 43 as n; select n from answers; \
@@ -159,7 +162,7 @@ fn views_live_as_long_as_their_run() {
 }
 
 #[test]
-fn what_there_is_can_be_asked_of_sql() {
+fn show_tables_describe_and_information_schema_work() {
     let (_store, billstream) = store();
     let names: Vec<String> = billstream
         .query("show tables")
@@ -191,7 +194,7 @@ fn what_there_is_can_be_asked_of_sql() {
 }
 
 #[test]
-fn a_plan_is_shown_line_by_line() {
+fn explain_shows_one_line_per_step() {
     let (_store, billstream) = store();
     let sql = "explain select sum(amount) from costs where billing_period = '2026-10'";
     let output = billstream.run(&["query", sql]).ok();
@@ -203,7 +206,7 @@ fn a_plan_is_shown_line_by_line() {
     for line in output.stdout.lines() {
         assert!(
             !(line.contains("Aggregate:") && line.contains("TableScan:")),
-            "a line for each step:\n{}",
+            "several steps in one line:\n{}",
             output.stdout
         );
     }

@@ -1,4 +1,4 @@
-//! Mistakes in SQL: where they are, and what was meant.
+//! Errors in SQL: positions and suggestions.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -6,14 +6,14 @@ use std::process::Stdio;
 use super::store;
 use crate::support::{Billstream, Output};
 
-/// What `query` says of a text that ends with exit code 1.
+/// Stderr of a `query` that fails with exit code 1.
 #[track_caller]
-fn said(billstream: &Billstream, sql: &str) -> String {
+fn stderr_of(billstream: &Billstream, sql: &str) -> String {
     billstream.run(&["query", sql]).code(1).stderr
 }
 
 #[test]
-fn a_caret_stands_under_the_mistake_with_the_nearest_name() {
+fn errors_show_a_caret_and_the_nearest_name() {
     let (_store, billstream) = store();
     let cases = [
         (
@@ -46,7 +46,7 @@ fn a_caret_stands_under_the_mistake_with_the_nearest_name() {
         ),
         (
             "select * frm costs",
-            "error: not SQL: Expected: end of statement, found: frm\n\
+            "error: invalid SQL: Expected: end of statement, found: frm\n\
              \x201 | select * frm costs\n\
              \x20  |          ^",
         ),
@@ -78,13 +78,13 @@ fn a_caret_stands_under_the_mistake_with_the_nearest_name() {
         ),
     ];
     for (sql, expected) in cases {
-        let stderr = said(&billstream, sql);
+        let stderr = stderr_of(&billstream, sql);
         assert!(stderr.starts_with(expected), "{sql}\n{stderr}");
     }
 }
 
 #[test]
-fn names_are_suggested_as_they_have_to_be_written() {
+fn suggested_names_are_quoted_where_necessary() {
     let (_store, billstream) = store();
     for (sql, near) in [
         ("select cost/cost from line_items", "`\"cost/cost\"`"),
@@ -95,7 +95,7 @@ fn names_are_suggested_as_they_have_to_be_written() {
             "`line_items_at`",
         ),
     ] {
-        let stderr = said(&billstream, sql);
+        let stderr = stderr_of(&billstream, sql);
         assert!(
             stderr.contains(&format!("did you mean {near}?")),
             "{sql}\n{stderr}"
@@ -105,11 +105,11 @@ fn names_are_suggested_as_they_have_to_be_written() {
 }
 
 #[test]
-fn an_alias_that_there_is_not_is_not_taken_for_a_column() {
+fn unknown_alias_is_reported_with_its_column() {
     let (_store, billstream) = store();
     assert_eq!(
-        said(&billstream, "select x.amount from costs c"),
-        "error: there is no column `amount` of `x`\n\
+        stderr_of(&billstream, "select x.amount from costs c"),
+        "error: there is no column `amount` in `x`\n\
          \x201 | select x.amount from costs c\n\
          \x20  |        ^^^^^^^^\n\
          hint: did you mean `c.amount`?\n"
@@ -117,7 +117,7 @@ fn an_alias_that_there_is_not_is_not_taken_for_a_column() {
 }
 
 #[test]
-fn the_engines_own_words_stay_out() {
+fn errors_do_not_show_engine_prefixes() {
     let (_store, billstream) = store();
     for sql in [
         "select round('a')",
@@ -126,7 +126,7 @@ fn the_engines_own_words_stay_out() {
         "select * from elsewhere",
         "select cast(line_type as int) from costs",
     ] {
-        let stderr = said(&billstream, sql);
+        let stderr = stderr_of(&billstream, sql);
         for word in [
             "Internal error",
             "DataFusion",
@@ -140,7 +140,7 @@ fn the_engines_own_words_stay_out() {
 }
 
 #[test]
-fn the_first_error_ends_a_run_after_what_was_right() {
+fn first_error_ends_the_run_after_earlier_results() {
     let (_store, billstream) = store();
     let text = "select 1 as a;\n\nselect amuont\nfrom costs;\nselect 2 as b;\n";
     let file = billstream.home().join("three.sql");
@@ -163,17 +163,17 @@ fn the_first_error_ends_a_run_after_what_was_right() {
 }
 
 #[test]
-fn nothing_to_run_is_told() {
+fn missing_sql_is_a_usage_error() {
     let (_store, billstream) = store();
     for sql in ["", "  \n", "/* nothing */ ;;"] {
         billstream
             .run(&["query", sql])
             .code(2)
-            .says(&["there is no SQL", "hint:"]);
+            .says(&["no SQL given", "hint:"]);
     }
     with_stdin(&billstream, &["query"], "")
         .code(2)
-        .says(&["there is no SQL"]);
+        .says(&["no SQL given"]);
     billstream
         .run(&["query", "-f", "missing.sql"])
         .code(2)
@@ -183,7 +183,7 @@ fn nothing_to_run_is_told() {
         .code(2);
 }
 
-/// A run that reads a text from a pipe.
+/// Runs a command with a text on stdin.
 pub fn with_stdin(billstream: &Billstream, arguments: &[&str], text: &str) -> Output {
     let mut command = billstream.command(arguments);
     command
@@ -191,8 +191,8 @@ pub fn with_stdin(billstream: &Billstream, arguments: &[&str], text: &str) -> Ou
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut child = command.spawn().expect("billstream starts");
-    // A run that ends before it has read everything closes the pipe.
+    // A run that ends early closes the pipe.
     let _ = child.stdin.take().unwrap().write_all(text.as_bytes());
-    let said = format!("{} < {text:?}", arguments.join(" "));
-    Output::of(said, child.wait_with_output().unwrap())
+    let description = format!("{} < {text:?}", arguments.join(" "));
+    Output::of(description, child.wait_with_output().unwrap())
 }

@@ -1,9 +1,9 @@
-//! `-o`: results in files, whole or not at all.
+//! `-o`: results in files, complete or not at all.
 
 use super::store;
 use crate::support::{Billstream, names_below};
 
-/// Names in the folder in which the program runs.
+/// Names in the working folder of the program.
 fn names(billstream: &Billstream) -> Vec<String> {
     let mut names = names_below(billstream.home());
     names.sort();
@@ -11,7 +11,7 @@ fn names(billstream: &Billstream) -> Vec<String> {
 }
 
 #[test]
-fn the_name_of_a_file_says_its_format() {
+fn file_ending_decides_the_format() {
     let (_store, billstream) = store();
     for (name, expected) in [
         ("a.csv", "n\n1\n"),
@@ -36,14 +36,14 @@ fn the_name_of_a_file_says_its_format() {
 }
 
 #[test]
-fn a_failing_run_leaves_no_file_and_an_older_one_as_it_was() {
+fn failed_run_leaves_no_file_and_keeps_an_older_one() {
     let (_store, billstream) = store();
     std::fs::write(billstream.home().join("old.csv"), "as it was\n").unwrap();
     let before = names(&billstream);
     for sql in [
         "select nope from costs",
         "select 1 as n; select nope from costs",
-        // This one fails after it has given rows.
+        // Fails after its first rows.
         "select 1 / (30000 - value) as n from generate_series(1, 40000)",
     ] {
         for name in ["old.csv", "new.csv", "new.parquet", "new.arrow"] {
@@ -65,7 +65,7 @@ fn a_failing_run_leaves_no_file_and_an_older_one_as_it_was() {
 }
 
 #[test]
-fn a_place_that_cannot_be_written_is_told() {
+fn unwritable_location_is_an_error() {
     let (_store, billstream) = store();
     billstream
         .run(&["query", "select 1 as n", "-o", "no/such/folder/a.csv"])
@@ -77,13 +77,13 @@ fn a_place_that_cannot_be_written_is_told() {
 }
 
 #[test]
-fn a_binary_file_holds_one_result() {
+fn binary_file_holds_one_result() {
     let (_store, billstream) = store();
     for name in ["two.parquet", "two.arrow"] {
         billstream
             .run(&["query", "select 1 as a; select 2 as b", "-o", name])
             .code(2)
-            .says(&["a file holds one result, and these are 2 statements"]);
+            .says(&["a binary file holds one result, not those of 2 statements"]);
         assert!(!billstream.home().join(name).exists());
     }
     let to_pipe = billstream
@@ -95,7 +95,7 @@ fn a_binary_file_holds_one_result() {
 }
 
 #[test]
-fn columns_without_a_name_of_their_own_are_told() {
+fn duplicate_column_names_leave_no_file_on_failure() {
     let (_store, billstream) = store();
     let sql = "select a.n, b.n from (select 1 as n) a, (select 2 as n) b";
     for name in ["same.parquet", "same.arrow"] {

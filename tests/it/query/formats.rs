@@ -1,12 +1,12 @@
-//! The forms in which rows are written, on stdout.
+//! Formats of rows on stdout.
 
 use serde_json::{Value, json};
 
 use super::store;
 use crate::support::Billstream;
 
-/// One row of each kind of value.
-const KINDS: &str = "select 1 as n, cast('0.000000000000000000000001' as decimal(38, 24)) as money, \
+/// One value of each type.
+const TYPES: &str = "select 1 as n, cast('0.000000000000000000000001' as decimal(38, 24)) as money, \
     'a|b' as words, cast(null as varchar) as gap, date '2026-10-01' as day, true as yes, \
     timestamp '2026-10-01T12:30:00Z' as at";
 
@@ -17,10 +17,10 @@ fn written(billstream: &Billstream, format: &str, sql: &str) -> String {
 }
 
 #[test]
-fn every_text_format_is_as_it_should_be() {
+fn text_formats_are_exact() {
     let (_store, billstream) = store();
     assert_eq!(
-        written(&billstream, "table", KINDS),
+        written(&billstream, "table", TYPES),
         "┌───┬────────────────────────────┬───────┬─────┬────────────┬──────┬─────────────────────┐\n\
          │ n ┆                      money ┆ words ┆ gap ┆ day        ┆ yes  ┆ at                  │\n\
          ╞═══╪════════════════════════════╪═══════╪═════╪════════════╪══════╪═════════════════════╡\n\
@@ -28,12 +28,12 @@ fn every_text_format_is_as_it_should_be() {
          └───┴────────────────────────────┴───────┴─────┴────────────┴──────┴─────────────────────┘\n"
     );
     assert_eq!(
-        written(&billstream, "csv", KINDS),
+        written(&billstream, "csv", TYPES),
         "n,money,words,gap,day,yes,at\n\
          1,0.000000000000000000000001,a|b,,2026-10-01,true,2026-10-01T12:30:00\n"
     );
     assert_eq!(
-        written(&billstream, "markdown", KINDS),
+        written(&billstream, "markdown", TYPES),
         "| n | money | words | gap | day | yes | at |\n\
          | ---: | ---: | --- | --- | --- | --- | --- |\n\
          | 1 | 0.000000000000000000000001 | a\\|b |  | 2026-10-01 | true | 2026-10-01T12:30:00 |\n"
@@ -42,20 +42,20 @@ fn every_text_format_is_as_it_should_be() {
         "n": 1, "money": "0.000000000000000000000001", "words": "a|b", "gap": null,
         "day": "2026-10-01", "yes": true, "at": "2026-10-01T12:30:00",
     });
-    let array = written(&billstream, "json", KINDS);
+    let array = written(&billstream, "json", TYPES);
     assert_eq!(
         serde_json::from_str::<Value>(&array).unwrap(),
         json!([object])
     );
-    let line = written(&billstream, "ndjson", KINDS);
+    let line = written(&billstream, "ndjson", TYPES);
     assert_eq!(line.matches('\n').count(), 1);
     assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), object);
-    // Keys stand in the order of the columns.
+    // Keys are in the order of the columns.
     assert!(line.starts_with("{\"n\":1,\"money\":"), "{line}");
 }
 
 #[test]
-fn numbers_stand_to_the_right_and_are_plain() {
+fn numbers_are_right_aligned_without_exponents() {
     let (_store, billstream) = store();
     let sql = "select * from (values (cast(1.50 as decimal(38, 24)), 'a'), (-20, 'bb'), (1000000, null)) \
                as v(amount, word) order by amount";
@@ -72,7 +72,7 @@ fn numbers_stand_to_the_right_and_are_plain() {
 }
 
 #[test]
-fn markdown_escapes_what_would_break_its_table() {
+fn markdown_escapes_pipes_and_line_breaks() {
     let (_store, billstream) = store();
     let sql = "select 'a|b\\c\nd\r\ne' as \"x|y\"";
     assert_eq!(
@@ -82,7 +82,7 @@ fn markdown_escapes_what_would_break_its_table() {
 }
 
 #[test]
-fn a_result_without_rows_has_its_columns() {
+fn empty_result_has_its_columns() {
     let (_store, billstream) = store();
     let sql = "select 1 as n, 'x' as word where false";
     for (format, expected) in [
@@ -100,7 +100,7 @@ fn a_result_without_rows_has_its_columns() {
 }
 
 #[test]
-fn results_of_several_statements_follow_each_other() {
+fn results_of_several_statements_are_written_in_order() {
     let (_store, billstream) = store();
     let sql = "select 1 as a; select 'x' as b, 2 as c; select 3 as d where false";
     assert_eq!(written(&billstream, "csv", sql), "a\n1\nb,c\nx,2\nd\n");
@@ -119,7 +119,7 @@ fn results_of_several_statements_follow_each_other() {
 }
 
 #[test]
-fn rows_are_limited_on_request_and_in_tables() {
+fn max_rows_limits_rows_and_tables_have_a_default() {
     let (_store, billstream) = store();
     let sql = "select value from generate_series(1, 2500)";
     let rows = |arguments: &[&str]| {
@@ -127,9 +127,8 @@ fn rows_are_limited_on_request_and_in_tables() {
         let output = billstream.run(&all).ok();
         (output.stdout.lines().count(), output.stderr)
     };
-    let note = |rows: usize| {
-        format!("note: the first {rows} rows; there are more (--max-rows 0 shows all)\n")
-    };
+    let note =
+        |rows: usize| format!("note: showing the first {rows} rows (--max-rows 0 shows all)\n");
     // A table has four lines around its rows, CSV one before.
     assert_eq!(rows(&[]), (1004, note(1000)));
     assert_eq!(rows(&["--max-rows", "0"]), (2504, String::new()));
@@ -143,7 +142,7 @@ fn rows_are_limited_on_request_and_in_tables() {
 }
 
 #[test]
-fn a_wide_table_is_whole_where_nobody_looks() {
+fn table_is_not_truncated_without_a_terminal() {
     let (_store, billstream) = store();
     let table = written(&billstream, "table", "select * from line_items limit 1");
     assert!(
@@ -153,7 +152,7 @@ fn a_wide_table_is_whole_where_nobody_looks() {
 }
 
 #[test]
-fn names_with_quotes_and_slashes_come_out_as_they_are() {
+fn column_names_with_quotes_and_slashes_are_preserved() {
     let (_store, billstream) = store();
     let sql =
         "select \"cost/cost\" as \"cost/cost\", 1 as \"a \"\"b\"\", c\" from line_items limit 0";

@@ -1,4 +1,4 @@
-//! Time, memory and Ctrl-C: a statement ends when it should, with the right rows or none.
+//! Time limit, memory limit and Ctrl-C: a statement ends in time, with all rows or an error.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::store;
 use crate::support::{Output, names_below};
 
-/// Statements that would take hours: a join that holds a thread, a recursion, and a plain product.
+/// Statements that would take hours: a join that does not yield, a recursion, and a cross product.
 pub const LONG: [&str; 3] = [
     "select count(*) from generate_series(1, 100000) a, generate_series(1, 100000) b where a.value + b.value = 7",
     "with recursive t(n) as (select 1 union all select n + 1 from t where n < 1000000000) select max(n) from t",
@@ -14,7 +14,7 @@ pub const LONG: [&str; 3] = [
 ];
 
 #[test]
-fn a_statement_that_takes_too_long_is_stopped() {
+fn statement_stops_at_its_time_limit() {
     let (_store, billstream) = store();
     for sql in LONG {
         let started = Instant::now();
@@ -29,7 +29,7 @@ fn a_statement_that_takes_too_long_is_stopped() {
 }
 
 #[test]
-fn rows_that_flow_do_not_stop_the_clock() {
+fn time_limit_applies_while_rows_are_written() {
     let (_store, billstream) = store();
     let sql = "select a.value, b.value as other \
                from generate_series(1, 1000000) a, generate_series(1, 1000000) b";
@@ -43,7 +43,7 @@ fn rows_that_flow_do_not_stop_the_clock() {
             let took = started.elapsed();
             if took > Duration::from_secs(20) {
                 child.kill().unwrap();
-                panic!("{format}: it goes on after {took:?}");
+                panic!("{format}: still running after {took:?}");
             }
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -53,7 +53,7 @@ fn rows_that_flow_do_not_stop_the_clock() {
 }
 
 #[test]
-fn the_environment_sets_the_limits_too() {
+fn environment_sets_the_limits() {
     let (_store, billstream) = store();
     let billstream = billstream.env("BILLSTREAM_QUERY_TIMEOUT_SECS", "1");
     billstream
@@ -69,7 +69,7 @@ fn the_environment_sets_the_limits_too() {
 }
 
 #[test]
-fn an_interrupt_stops_a_query() {
+fn interrupt_stops_a_query() {
     let (_store, billstream) = store();
     let target = billstream.home().join("out.csv");
     for sql in LONG {
@@ -94,7 +94,7 @@ fn an_interrupt_stops_a_query() {
     );
 }
 
-/// 92 MB of text, in an order that is not the sorted one.
+/// 92 MB of unsorted text.
 const WIDE: &str = "select a.value as n, \
     concat(repeat('x', 300), lpad(cast(a.value * 7919 % 300000 as varchar), 6, '0')) as t \
     from generate_series(0, 299999) a";
@@ -103,7 +103,7 @@ fn sorted() -> String {
     format!("select n, t from ({WIDE}) order by t")
 }
 
-/// Asserts that a run gave all rows in order, each with its number.
+/// Asserts that a run returned all rows in order, each with its number.
 #[track_caller]
 fn assert_sorted(output: &Output) {
     let mut rows = 0;
@@ -120,7 +120,7 @@ fn assert_sorted(output: &Output) {
 }
 
 #[test]
-fn a_sort_larger_than_its_memory_spills_to_disk() {
+fn sort_larger_than_its_memory_spills_to_disk() {
     let (_store, billstream) = store();
     let folder = billstream.home().join("tmp");
     std::fs::create_dir(&folder).unwrap();
@@ -139,11 +139,11 @@ fn a_sort_larger_than_its_memory_spills_to_disk() {
 }
 
 #[test]
-fn with_the_least_memory_rows_are_right_or_the_shortage_is_told() {
+fn minimum_memory_returns_all_rows_or_an_error() {
     let (_store, billstream) = store();
     let query = ["query", "--memory-mb", "64", "--format", "csv"];
     let run = |sql: &str| billstream.run(&[&query[..], &[sql]].concat());
-    let told = |output: &Output| {
+    let reports_shortage = |output: &Output| {
         let short = output.code == 1;
         if short {
             output.clone().says(&["not enough memory", "--memory-mb"]);
@@ -151,14 +151,14 @@ fn with_the_least_memory_rows_are_right_or_the_shortage_is_told() {
         short
     };
     let output = run(&sorted());
-    if !told(&output) {
+    if !reports_shortage(&output) {
         assert_sorted(&output.ok());
     }
     let output = run(&format!(
         "select count(*) as groups, sum(n) as n, sum(m) as m \
          from (select t, count(*) as n, max(n) as m from ({WIDE}) group by t)"
     ));
-    if !told(&output) {
+    if !reports_shortage(&output) {
         assert_eq!(
             output.ok().stdout,
             "groups,n,m\n300000,300000,44999850000\n"

@@ -1,4 +1,4 @@
-//! `--param`: values bound to `$name`, with the type that they look like.
+//! `--param`: values bound to `$name`, with a type inferred from their text.
 
 use super::store;
 use crate::support::{Billstream, Output};
@@ -12,9 +12,9 @@ fn with(billstream: &Billstream, sql: &str, parameters: &[&str]) -> Output {
 }
 
 #[test]
-fn values_have_the_type_that_they_look_like() {
+fn value_types_are_inferred_from_their_text() {
     let (_store, billstream) = store();
-    for (value, kind, text) in [
+    for (value, data_type, text) in [
         ("7", "Int64", "7"),
         ("-7", "Int64", "-7"),
         ("0.10", "\"Decimal128(38, 24)\"", "0.1"),
@@ -28,18 +28,18 @@ fn values_have_the_type_that_they_look_like() {
         ("it's; drop table costs", "Utf8", "it's; drop table costs"),
     ] {
         let parameter = format!("v={value}");
-        let sql = "select arrow_typeof($v) as kind, $v as value";
+        let sql = "select arrow_typeof($v) as data_type, $v as value";
         let output = with(&billstream, sql, &[&parameter]).ok();
         assert_eq!(
             output.stdout,
-            format!("kind,value\n{kind},{text}\n"),
+            format!("data_type,value\n{data_type},{text}\n"),
             "{value}"
         );
     }
 }
 
 #[test]
-fn they_compare_as_literals_do() {
+fn parameters_compare_like_literals() {
     let (_store, billstream) = store();
     let count = |condition: &str, parameters: &[&str]| {
         let sql = format!("select count(*) as n from costs where {condition}");
@@ -84,12 +84,12 @@ fn they_compare_as_literals_do() {
 }
 
 #[test]
-fn a_missing_value_is_told_and_one_too_many_is_fine() {
+fn missing_value_is_an_error_and_an_extra_one_is_ignored() {
     let (_store, billstream) = store();
     let output = with(&billstream, "select $month as m", &["day=1"]).code(2);
     assert_eq!(
         output.stderr,
-        "error: the parameter $month has no value\nhint: give it with --param month=…\n"
+        "error: the parameter $month has no value\nhint: pass --param month=…\n"
     );
     let output = with(&billstream, "select $month as m", &["month=1", "day=2"]).ok();
     assert_eq!(output.stdout, "m\n1\n");
@@ -103,15 +103,15 @@ fn a_missing_value_is_told_and_one_too_many_is_fine() {
 }
 
 #[test]
-fn what_is_no_parameter_is_told() {
+fn malformed_parameters_are_rejected() {
     let (_store, billstream) = store();
-    for (parameter, said) in [
+    for (parameter, expected) in [
         ("month", "`month` is not name=value"),
-        ("=1", "`` cannot name a parameter"),
-        ("a b=1", "`a b` cannot name a parameter"),
+        ("=1", "invalid parameter name ``"),
+        ("a b=1", "invalid parameter name `a b`"),
     ] {
         with(&billstream, "select 1", &[parameter])
             .code(2)
-            .says(&[said, "hint:"]);
+            .says(&[expected, "hint:"]);
     }
 }

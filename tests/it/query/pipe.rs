@@ -8,16 +8,16 @@ use super::errors::with_stdin;
 use super::store;
 use crate::support::{Billstream, Output, csv_rows};
 
-/// A shell that reads a text from a pipe.
+/// Runs a shell with a text on stdin.
 fn piped(billstream: &Billstream, text: &str) -> Output {
     with_stdin(billstream, &["shell", "--format", "csv"], text)
 }
 
 #[test]
-fn statements_and_commands_are_run_in_turn() {
+fn statements_and_commands_run_in_order() {
     let (_store, billstream) = store();
     let text = "select 1 as a,\n  'x;y' as b; select 2 as c;\n\
-                .mode json\n-- a comment; of its own\nselect 0.10 as d;\n\
+                .mode json\n-- a comment; alone\nselect 0.10 as d;\n\
                 .mode\nselect 3\n  as last";
     let output = piped(&billstream, text).ok();
     assert_eq!(
@@ -29,13 +29,13 @@ fn statements_and_commands_are_run_in_turn() {
 }
 
 #[test]
-fn every_table_is_listed_with_a_line() {
+fn tables_lists_every_table_with_a_description() {
     let (_store, billstream) = store();
     let output = piped(&billstream, ".tables\n").ok();
     let lines: Vec<(&str, &str)> = output
         .stdout
         .lines()
-        .map(|line| line.split_once("  ").expect("a name and what it is"))
+        .map(|line| line.split_once("  ").expect("a name and a description"))
         .collect();
     let names: Vec<&str> = lines.iter().map(|(name, _)| *name).collect();
     let expected = [
@@ -73,7 +73,7 @@ fn every_table_is_listed_with_a_line() {
 }
 
 #[test]
-fn columns_are_listed_with_their_types() {
+fn schema_lists_columns_with_their_types() {
     let (_store, billstream) = store();
     let output = piped(&billstream, ".schema line_items\n").ok();
     for line in [
@@ -93,7 +93,7 @@ fn columns_are_listed_with_their_types() {
 }
 
 #[test]
-fn help_names_every_command() {
+fn help_lists_every_command() {
     let (_store, billstream) = store();
     let output = piped(&billstream, ".help\n").ok();
     for command in [
@@ -112,9 +112,9 @@ fn help_names_every_command() {
 }
 
 #[test]
-fn a_wrong_command_ends_it_with_the_near_one() {
+fn wrong_command_ends_the_shell_with_a_suggestion() {
     let (_store, billstream) = store();
-    for (command, said) in [
+    for (command, expected) in [
         (".tabels", "did you mean .tables?"),
         (".schem", "did you mean .schema?"),
         (".xyz", ".help lists the commands"),
@@ -122,19 +122,19 @@ fn a_wrong_command_ends_it_with_the_near_one() {
             ".mode yaml",
             "table, csv, json, ndjson, markdown, parquet, arrow",
         ),
-        (".timer maybe", ".timer is on or off"),
+        (".timer maybe", ".timer takes on or off"),
         (".timer", ".timer on|off"),
         (".maxrows many", ".maxrows takes a number"),
         (".read missing.sql", "missing.sql"),
     ] {
         let output = piped(&billstream, &format!("{command}\nselect 1 as n;\n")).code(2);
         assert_eq!(output.stdout, "", "{command}");
-        output.says(&[said]);
+        output.says(&[expected]);
     }
 }
 
 #[test]
-fn quit_leaves_what_follows() {
+fn quit_ignores_the_rest_of_the_input() {
     let (_store, billstream) = store();
     for quit in [".quit", ".exit"] {
         let output = piped(
@@ -151,7 +151,7 @@ fn written(billstream: &Billstream, name: &str) -> String {
 }
 
 #[test]
-fn output_goes_to_a_file_until_it_is_closed() {
+fn output_writes_to_a_file_until_it_is_closed() {
     let (_store, billstream) = store();
     let text = ".output out.csv\nselect 1 as a;\nselect 2 as b;\n.output\nselect 3 as c;\n\
                 .output last.csv\nselect 4 as d;\n";
@@ -168,7 +168,7 @@ fn output_goes_to_a_file_until_it_is_closed() {
 }
 
 #[test]
-fn output_is_written_as_its_name_ends() {
+fn output_file_ending_decides_the_format() {
     let (_store, billstream) = store();
     let text =
         ".output named.csv\nselect 1.50 as a;\n.output named.json\nselect 2 as b;\n.output\n";
@@ -178,7 +178,7 @@ fn output_is_written_as_its_name_ends() {
 }
 
 #[test]
-fn a_binary_file_takes_one_result() {
+fn binary_output_file_holds_one_result() {
     let (_store, billstream) = store();
     let one = ".mode parquet\n.output one.parquet\nselect 1 as a;\n.output\n";
     piped(&billstream, one).ok();
@@ -191,7 +191,7 @@ fn a_binary_file_takes_one_result() {
 }
 
 #[test]
-fn a_file_is_read_with_parameters_and_limits() {
+fn read_runs_a_file_with_parameters_and_limits() {
     let (_store, billstream) = store();
     let sql = "select $month as month;\nselect value from generate_series(1, 3);\n";
     std::fs::write(billstream.home().join("both.sql"), sql).unwrap();
@@ -206,32 +206,32 @@ fn a_file_is_read_with_parameters_and_limits() {
     ];
     let output = with_stdin(&billstream, &arguments, ".read both.sql\n").ok();
     assert_eq!(output.stdout, "month\n2026-10\nvalue\n1\n2\n");
-    output.says(&["the first 2 rows; there are more"]);
+    output.says(&["showing the first 2 rows"]);
 }
 
 #[test]
-fn rows_are_limited_and_timed_on_request() {
+fn maxrows_and_timer_apply_to_later_statements() {
     let (_store, billstream) = store();
     let text = ".maxrows 2\n.timer on\nselect value from generate_series(1, 5);\n\
                 .maxrows 0\n.timer off\nselect value from generate_series(1, 3);\n";
     let output = piped(&billstream, text).ok();
     assert_eq!(output.stdout, "value\n1\n2\nvalue\n1\n2\n3\n");
-    let said: Vec<&str> = output.stderr.lines().collect();
-    assert_eq!(said.len(), 2, "{}", output.stderr);
+    let notes: Vec<&str> = output.stderr.lines().collect();
+    assert_eq!(notes.len(), 2, "{}", output.stderr);
     assert!(
-        said[0].starts_with("note: the first 2 rows; there are more"),
+        notes[0].starts_with("note: showing the first 2 rows"),
         "{}",
-        said[0]
+        notes[0]
     );
     assert!(
-        said[1].starts_with("2 rows in ") && said[1].ends_with(" s"),
+        notes[1].starts_with("2 rows in ") && notes[1].ends_with(" s"),
         "{}",
-        said[1]
+        notes[1]
     );
 }
 
 #[test]
-fn a_shell_sees_what_an_import_publishes_meanwhile() {
+fn shell_sees_months_imported_while_it_runs() {
     let folder = tempfile::tempdir().unwrap();
     let (sandbox, billstream) = (
         crate::support::Sandbox::start(&[]),
@@ -239,25 +239,25 @@ fn a_shell_sees_what_an_import_publishes_meanwhile() {
     );
     let billstream = billstream.from(&sandbox);
     billstream.import("2026-10").ok();
-    let mut shell = Conversation::start(&billstream);
+    let mut shell = PipedShell::start(&billstream);
     let months = "select billing_period as month, sum(billed_cost) as net from daily_costs group by 1 order by 1;";
-    shell.say(months);
+    shell.send(months);
     assert_eq!(shell.rows(2)[0]["net"], sandbox.totals("2026-10").net);
     billstream.import("2026-09").ok();
-    shell.say(months);
+    shell.send(months);
     let rows = shell.rows(3);
     assert_eq!(rows[0]["net"], sandbox.totals("2026-09").net);
     assert_eq!(rows[1]["net"], sandbox.totals("2026-10").net);
 }
 
-/// A shell at the other end of two pipes.
-struct Conversation {
+/// A running shell with piped input and output.
+struct PipedShell {
     child: Child,
     out: BufReader<ChildStdout>,
 }
 
-impl Conversation {
-    fn start(billstream: &Billstream) -> Conversation {
+impl PipedShell {
+    fn start(billstream: &Billstream) -> PipedShell {
         let mut command = billstream.command(&["shell", "--format", "csv"]);
         let mut child = command
             .stdin(Stdio::piped())
@@ -265,30 +265,30 @@ impl Conversation {
             .spawn()
             .unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
-        Conversation { child, out }
+        PipedShell { child, out }
     }
 
-    fn say(&mut self, line: &str) {
+    fn send(&mut self, line: &str) {
         let stdin = self.child.stdin.as_mut().unwrap();
         writeln!(stdin, "{line}").unwrap();
         stdin.flush().unwrap();
     }
 
-    /// The rows of an answer of so many lines, its header included.
+    /// The rows of the next `lines` lines, header included.
     fn rows(&mut self, lines: usize) -> Vec<crate::support::Row> {
         let mut text = String::new();
         for _ in 0..lines {
             assert_ne!(
                 self.out.read_line(&mut text).unwrap(),
                 0,
-                "it ended:\n{text}"
+                "the shell ended:\n{text}"
             );
         }
         csv_rows(text.as_bytes())
     }
 }
 
-impl Drop for Conversation {
+impl Drop for PipedShell {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -296,7 +296,7 @@ impl Drop for Conversation {
 }
 
 #[test]
-fn reports_are_listed() {
+fn reports_lists_every_report() {
     let (_store, billstream) = store();
     let reports = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/reports");
     let listed = piped(&billstream, ".reports\n").ok().stdout;

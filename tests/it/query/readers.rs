@@ -1,4 +1,4 @@
-//! Results as others see them: Parquet and Arrow by pyarrow, objects in a bucket.
+//! Results as other tools read them: Parquet and Arrow with pyarrow, objects in a bucket.
 
 use std::path::Path;
 
@@ -30,7 +30,7 @@ fn read_back(path: &Path) -> Value {
 }
 
 #[test]
-fn others_read_exact_decimals_and_plain_types() {
+fn pyarrow_reads_exact_decimals_and_plain_types() {
     let (_store, billstream) = store();
     let sql = "select * from (values \
         (1, cast('0.000000000000000000000001' as decimal(38, 24)), 'é', date '2026-10-01', timestamp '2026-10-01T12:30:00Z', true), \
@@ -53,7 +53,7 @@ fn others_read_exact_decimals_and_plain_types() {
 }
 
 #[test]
-fn a_published_month_is_the_same_for_others() {
+fn pyarrow_reads_a_published_month_exactly() {
     let (_store, billstream) = store();
     let totals = &imported().totals[MONTH];
     let sql = "select connection, billing_period, \"time/usage_start\", \"cost/cost\" from line_items \
@@ -80,7 +80,7 @@ fn a_published_month_is_the_same_for_others() {
     );
 }
 
-/// billstream with credentials of the S3 server.
+/// `billstream` with credentials of the S3 server.
 fn with_s3(billstream: Billstream) -> Billstream {
     settings()
         .iter()
@@ -90,7 +90,7 @@ fn with_s3(billstream: Billstream) -> Billstream {
 }
 
 #[test]
-fn a_result_goes_to_a_bucket_whole_or_not_at_all() {
+fn results_in_a_bucket_are_complete_or_absent() {
     let bucket = Bucket::new("query-results", "");
     let (_store, billstream) = store();
     let billstream = with_s3(billstream);

@@ -1,4 +1,4 @@
-//! `billstream shell` in a real terminal.
+//! `billstream shell` in a pseudo terminal.
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ fn shell(billstream: &Billstream) -> Terminal {
 }
 
 #[test]
-fn it_greets_answers_and_leaves_with_ctrl_d() {
+fn shell_greets_answers_and_ends_with_ctrl_d() {
     let (_store, billstream) = store();
     let mut shell = shell(&billstream);
     let greeting = shell.screen();
@@ -34,7 +34,7 @@ fn it_greets_answers_and_leaves_with_ctrl_d() {
 }
 
 #[test]
-fn a_statement_goes_on_to_its_semicolon() {
+fn statement_continues_up_to_its_semicolon() {
     let (_store, billstream) = store();
     let mut shell = shell(&billstream);
     shell.line("select 40");
@@ -70,7 +70,7 @@ fn tab_completes_names_and_commands() {
     for (typed, completed) in cases {
         assert_completes(&mut shell, typed, completed);
     }
-    // More than one: they are listed.
+    // Several matches are listed.
     shell.keys(".re");
     shell.keys("\t\t");
     let screen = shell.shows(".reports");
@@ -80,13 +80,13 @@ fn tab_completes_names_and_commands() {
     );
 }
 
-/// Columns are known when their tables have been opened: Tab is tried until then.
+/// Repeats Tab until a completion appears: columns are loaded in the background.
 #[track_caller]
 fn assert_completes(shell: &mut Terminal, typed: &str, completed: &str) {
     let start = Instant::now();
     let wanted = format!("{PROMPT} {completed}");
     loop {
-        shell.keys(FORGET);
+        shell.keys(DELETE_LINE);
         shell.clear();
         shell.keys(typed);
         shell.shows(&format!("{PROMPT} {typed}"));
@@ -101,12 +101,12 @@ fn assert_completes(shell: &mut Terminal, typed: &str, completed: &str) {
             "{typed} does not become {completed}:\n{screen}"
         );
     }
-    shell.keys(FORGET);
+    shell.keys(DELETE_LINE);
     shell.clear();
 }
 
 #[test]
-fn a_completed_column_can_be_asked_for() {
+fn completed_column_can_be_queried() {
     let (_store, billstream) = store();
     let mut shell = shell(&billstream);
     assert_completes(&mut shell, "select lineitem/t", "select \"lineitem/type\"");
@@ -116,7 +116,7 @@ fn a_completed_column_can_be_asked_for() {
 }
 
 #[test]
-fn history_outlives_the_shell() {
+fn history_is_kept_for_the_next_shell() {
     let (_store, billstream) = store();
     let state = billstream.home().join("state");
     let billstream = billstream.env("XDG_STATE_HOME", &state.display().to_string());
@@ -135,14 +135,14 @@ fn history_outlives_the_shell() {
     assert_eq!(
         mode & 0o077,
         0,
-        "others may not read what was asked: {mode:o}"
+        "the history is readable by others: {mode:o}"
     );
 
     let mut second = shell(&billstream);
     second.keys(UP);
     second.shows("as second;");
     second.keys(UP);
-    // From the second line of the statement to its first, and on to the one before.
+    // From the second line of the statement to its first, then to the previous statement.
     second.keys(UP);
     second.shows(&format!("{PROMPT} select 11 as first;"));
     second.keys("\r");
@@ -150,7 +150,7 @@ fn history_outlives_the_shell() {
 }
 
 #[test]
-fn history_is_in_the_home_without_a_state_directory() {
+fn history_is_in_the_home_folder_without_a_state_folder() {
     let (_store, billstream) = store();
     let mut shell = shell(&billstream);
     shell.ask("select 11 as first;");
@@ -182,7 +182,7 @@ fn ctrl_c_at_the_prompt_clears_the_line() {
 }
 
 #[test]
-fn ctrl_c_cancels_a_query_and_the_next_one_works() {
+fn ctrl_c_cancels_a_query_and_keeps_the_shell() {
     let (_store, billstream) = store();
     let mut shell = shell(&billstream);
     for long in LONG {
@@ -206,7 +206,7 @@ fn ctrl_c_cancels_a_query_and_the_next_one_works() {
 }
 
 #[test]
-fn an_error_keeps_the_shell() {
+fn shell_continues_after_an_error() {
     let (_store, billstream) = store();
     let mut shell = shell(&billstream);
     let answer = shell.ask("select amuont from costs;");
@@ -228,7 +228,7 @@ fn an_error_keeps_the_shell() {
 }
 
 #[test]
-fn statements_are_coloured_unless_no_color_says_otherwise() {
+fn statements_are_coloured_unless_no_color_is_set() {
     let (_store, billstream) = store();
     let statement = "select 'text', 12 from costs -- why";
     let mut coloured = shell(&billstream);
@@ -237,14 +237,14 @@ fn statements_are_coloured_unless_no_color_says_otherwise() {
     let found = coloured.coloured();
     let words: Vec<&str> = found.iter().map(|(word, _)| word.as_str()).collect();
     assert_eq!(words, ["select", "'text'", "12", "from", "-- why"]);
-    let kinds: std::collections::BTreeSet<String> = found
+    let colours: std::collections::BTreeSet<String> = found
         .iter()
         .map(|(_, colour)| format!("{colour:?}"))
         .collect();
     assert_eq!(
-        kinds.len(),
+        colours.len(),
         4,
-        "keywords, texts, numbers and comments differ: {found:?}"
+        "keywords, texts, numbers and comments have the same colour: {found:?}"
     );
 
     let plain = billstream.env("NO_COLOR", "1");
@@ -255,7 +255,7 @@ fn statements_are_coloured_unless_no_color_says_otherwise() {
 }
 
 #[test]
-fn a_table_fits_the_screen() {
+fn table_fits_the_screen() {
     let (_store, billstream) = store();
     let mut shell = shell(&billstream);
     let answer = shell.ask("select * from line_items limit 3;");
@@ -263,7 +263,7 @@ fn a_table_fits_the_screen() {
     assert_eq!(
         lines.len(),
         8,
-        "four lines around three rows and a note:\n{answer}"
+        "not four lines around three rows and a note:\n{answer}"
     );
     for line in &lines[..7] {
         assert!(
@@ -275,7 +275,7 @@ fn a_table_fits_the_screen() {
 }
 
 #[test]
-fn a_long_result_goes_to_the_pager() {
+fn long_result_is_paged() {
     let (_store, billstream) = store();
     let billstream = billstream.env("PAGER", "sed 's/^/paged /'");
     let mut shell = shell(&billstream);
@@ -292,7 +292,7 @@ fn a_long_result_goes_to_the_pager() {
 }
 
 #[test]
-fn a_pager_that_is_left_early_keeps_the_shell() {
+fn shell_continues_after_a_pager_that_quits_early() {
     let (_store, billstream) = store();
     let billstream = billstream.env("PAGER", "head -n 3");
     let mut shell = shell(&billstream);
@@ -303,7 +303,7 @@ fn a_pager_that_is_left_early_keeps_the_shell() {
 }
 
 #[test]
-fn commands_change_how_rows_are_shown() {
+fn commands_change_format_timer_and_output() {
     let (_store, billstream) = store();
     let mut shell = shell(&billstream);
     assert_eq!(shell.ask(".mode csv"), "");
@@ -335,7 +335,7 @@ fn commands_change_how_rows_are_shown() {
 }
 
 #[test]
-fn bytes_of_a_file_are_nothing_for_a_screen() {
+fn binary_formats_are_refused_on_a_terminal() {
     let (_store, billstream) = store();
     let query = billstream.command(&["query", "--format", "parquet", "select 1 as a"]);
     let mut terminal = Terminal::start(&query, 24, 80);
@@ -357,7 +357,7 @@ fn bytes_of_a_file_are_nothing_for_a_screen() {
 }
 
 #[test]
-fn a_query_in_a_terminal_fits_it_too() {
+fn query_table_fits_the_terminal() {
     let (_store, billstream) = store();
     let query = billstream.command(&["query", "select * from daily_costs limit 2"]);
     let mut terminal = Terminal::start(&query, 24, 60);

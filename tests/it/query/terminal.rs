@@ -1,4 +1,4 @@
-//! A program in a terminal of its own: what is typed, and what the screen shows.
+//! A program in a pseudo terminal: sends keys and reads the screen.
 
 use std::io::{Read, Write};
 use std::num::NonZero;
@@ -14,17 +14,17 @@ pub const CTRL_C: &str = "\x03";
 pub const CTRL_D: &str = "\x04";
 /// Ctrl-L clears the screen.
 pub const CLEAR: &str = "\x0c";
-/// Ctrl-U forgets the line.
-pub const FORGET: &str = "\x15";
+/// Ctrl-U deletes the line.
+pub const DELETE_LINE: &str = "\x15";
 /// The Up arrow.
 pub const UP: &str = "\x1b[A";
 /// The prompt, without the space after it.
 pub const PROMPT: &str = "billstream>";
 
-/// Longest time that the screen may take to show something, on a busy machine too.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Time limit for the screen to show something, sufficient for a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A terminal with a program in it, which is killed when the terminal is dropped.
+/// A terminal that runs a program, and kills it when dropped.
 pub struct Terminal {
     seen: Arc<Mutex<vt100::Parser>>,
     keys: Box<dyn Write + Send>,
@@ -33,7 +33,7 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Starts a command in a terminal of so many lines and columns.
+    /// Starts a command in a terminal of this size.
     pub fn start(command: &Command, lines: u16, columns: u16) -> Terminal {
         let size = PtySize {
             rows: lines,
@@ -41,14 +41,14 @@ impl Terminal {
             ..PtySize::default()
         };
         let pair = native_pty_system().openpty(size).unwrap();
-        let child = pair.slave.spawn_command(of_std(command)).unwrap();
+        let child = pair.slave.spawn_command(command_builder(command)).unwrap();
         drop(pair.slave);
         let seen = Arc::new(Mutex::new(parser(lines, columns)));
         let mut reader = pair.master.try_clone_reader().unwrap();
         let shared = seen.clone();
         std::thread::spawn(move || {
             let mut bytes = [0; 4096];
-            // The end of the program is an error here, and the end for us.
+            // Reading fails when the program ends.
             while let Ok(count @ 1..) = reader.read(&mut bytes) {
                 shared.lock().unwrap().process(&bytes[..count]);
             }
@@ -72,7 +72,7 @@ impl Terminal {
         self.keys(&format!("{text}\r"));
     }
 
-    /// Types a line, and waits for the next prompt. Gives what came between them.
+    /// Types a line, and waits for the next prompt. Returns the text between them.
     #[track_caller]
     pub fn ask(&mut self, text: &str) -> String {
         self.clear();
@@ -82,14 +82,14 @@ impl Terminal {
 
     /// Clears the screen at an empty prompt.
     ///
-    /// What is typed before the prompt is there may be lost: the editor reads ahead.
+    /// Keys typed before the prompt appears may be lost: the editor reads ahead.
     #[track_caller]
     pub fn clear(&mut self) {
         self.keys(CLEAR);
         self.wait("an empty screen", |screen| screen == PROMPT);
     }
 
-    /// Waits for a prompt with nothing after it. Gives the screen above it, below its first line.
+    /// Waits for an empty prompt. Returns the screen above it without the first line.
     #[track_caller]
     pub fn answer(&mut self) -> String {
         let screen = self.wait("a prompt", |screen| {
@@ -100,13 +100,13 @@ impl Terminal {
         lines.join("\n")
     }
 
-    /// Waits for a text on the screen. Gives the screen.
+    /// Waits for a text on the screen. Returns the screen.
     #[track_caller]
     pub fn shows(&mut self, text: &str) -> String {
         self.wait(&format!("`{text}`"), |screen| screen.contains(text))
     }
 
-    /// The screen's lines without what is blank at their ends.
+    /// Lines of the screen without trailing blanks.
     pub fn screen(&self) -> String {
         let seen = self.seen.lock().unwrap();
         let (_, columns) = seen.screen().size();
@@ -115,7 +115,7 @@ impl Terminal {
         lines.join("\n").trim_end().to_string()
     }
 
-    /// The colours of the characters of the screen's last line, without those in the default one.
+    /// Texts of the current line with their colours, without text in the default colour.
     pub fn coloured(&self) -> Vec<(String, vt100::Color)> {
         let seen = self.seen.lock().unwrap();
         let screen = seen.screen();
@@ -132,7 +132,7 @@ impl Terminal {
         found
     }
 
-    /// Waits for the program's end. Gives its exit code.
+    /// Waits for the program's end. Returns its exit code.
     #[track_caller]
     pub fn end(mut self) -> u32 {
         let start = Instant::now();
@@ -141,8 +141,8 @@ impl Terminal {
                 return status.exit_code();
             }
             assert!(
-                start.elapsed() < PATIENCE,
-                "it has not ended:\n{}",
+                start.elapsed() < TIMEOUT,
+                "the program is still running:\n{}",
                 self.screen()
             );
             std::thread::sleep(Duration::from_millis(10));
@@ -150,15 +150,15 @@ impl Terminal {
     }
 
     #[track_caller]
-    fn wait(&mut self, what: &str, is_there: impl Fn(&str) -> bool) -> String {
+    fn wait(&mut self, what: &str, is_shown: impl Fn(&str) -> bool) -> String {
         let start = Instant::now();
         loop {
             let screen = self.screen();
-            if is_there(&screen) {
+            if is_shown(&screen) {
                 return screen;
             }
             assert!(
-                start.elapsed() < PATIENCE,
+                start.elapsed() < TIMEOUT,
                 "the screen does not show {what}:\n{screen}"
             );
             std::thread::sleep(Duration::from_millis(10));
@@ -178,7 +178,7 @@ fn parser(lines: u16, columns: u16) -> vt100::Parser {
     vt100::Parser::new(at_least_one(lines), at_least_one(columns), 0)
 }
 
-fn of_std(command: &Command) -> CommandBuilder {
+fn command_builder(command: &Command) -> CommandBuilder {
     let mut builder = CommandBuilder::new(command.get_program());
     builder.args(command.get_args());
     builder.env_clear();

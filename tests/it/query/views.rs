@@ -1,16 +1,16 @@
-//! Figures of the tables and views, and which files a question reads.
+//! Amounts of tables and views, and the files that a query reads.
 
 use std::path::{Path, PathBuf};
 
 use super::{MONTHS, imported, store};
 use crate::support::{Billstream, Exact, MONTH, Totals, names_below};
 
-/// The shipped model of line items.
+/// Shipped model of line items.
 const MODEL: &str = include_str!("../../../sql/models/line_items.sql");
-/// The net amount of a cost: Confluent leaves some out.
+/// Net amount of a cost: Confluent omits some.
 const NET: &str = "coalesce(amount, original_amount - coalesce(discount_amount, 0))";
 
-/// Tables and views with their column of the net amount.
+/// Tables and views with their net amount.
 const NETS: [(&str, &str); 6] = [
     ("costs", NET),
     ("line_items", "\"cost/cost\""),
@@ -26,14 +26,14 @@ fn totals(month: &str) -> &'static Totals {
 
 /// The only value of the only row.
 #[track_caller]
-fn one(billstream: &Billstream, sql: &str) -> String {
+fn single_value(billstream: &Billstream, sql: &str) -> String {
     let rows = billstream.query(sql);
     assert_eq!((rows.len(), rows[0].len()), (1, 1), "{sql}");
     rows[0].values().next().unwrap().clone()
 }
 
 #[test]
-fn sums_of_each_month_are_those_of_the_wire() {
+fn monthly_sums_match_the_sandbox() {
     let (_store, billstream) = store();
     for (table, net) in NETS {
         let sql = format!(
@@ -51,7 +51,7 @@ fn sums_of_each_month_are_those_of_the_wire() {
 }
 
 #[test]
-fn days_have_the_figures_of_the_wire() {
+fn daily_sums_match_the_sandbox() {
     let (_store, billstream) = store();
     let rows = billstream.query(
         "select usage_date, usage_type, sum(billed_cost) as billed, sum(discounted_cost) as discounted \
@@ -74,7 +74,7 @@ fn days_have_the_figures_of_the_wire() {
 }
 
 #[test]
-fn changes_are_the_differences_of_the_months() {
+fn cost_changes_are_the_differences_of_the_months() {
     let (_store, billstream) = store();
     let rows = billstream.query(
         "select billing_period, sum(previous_cost) as before, sum(change) as change \
@@ -93,7 +93,7 @@ fn changes_are_the_differences_of_the_months() {
 }
 
 #[test]
-fn months_versions_and_runs_are_tables() {
+fn periods_versions_and_runs_match_the_imports() {
     let (_store, billstream) = store();
     let periods = billstream.query(
         "select billing_period, state, costs, original_amount, discount_amount, net_amount \
@@ -137,17 +137,17 @@ fn months_versions_and_runs_are_tables() {
 }
 
 #[test]
-fn a_month_can_be_asked_for_as_it_was() {
+fn earlier_version_of_a_month_can_be_queried() {
     let (_store, billstream) = store();
     for (table, net) in [("line_items", "\"cost/cost\""), ("costs", NET)] {
-        let version = one(
+        let version = single_value(
             &billstream,
             &format!(
                 "select version from versions where table_name = '{table}' and billing_period = '{MONTH}'"
             ),
         );
         let sum = format!("select sum({net}) from {table}_at('{MONTH}', {version})");
-        assert_eq!(one(&billstream, &sum), totals(MONTH).net);
+        assert_eq!(single_value(&billstream, &sum), totals(MONTH).net);
     }
     billstream
         .run(&["query", "select * from line_items_at('2026-10', 999)"])
@@ -160,7 +160,7 @@ fn a_month_can_be_asked_for_as_it_was() {
 }
 
 #[test]
-fn tags_divide_what_their_resources_cost() {
+fn costs_by_tag_divides_the_costs_of_resources() {
     let (_store, billstream) = store();
     let folder = billstream.home().join("mine/models");
     std::fs::create_dir_all(&folder).unwrap();
@@ -189,10 +189,8 @@ fn tags_divide_what_their_resources_cost() {
     assert_eq!(found, expected);
 }
 
-// ------------------------------------------------------------------------------- which files are read
-
-/// Data files of the published tables, but those of some months.
-fn data_files_but(store: &Path, months: &[&str]) -> Vec<PathBuf> {
+/// Data files of the published tables, except those of some months.
+fn data_files_except(store: &Path, months: &[&str]) -> Vec<PathBuf> {
     let of = |name: &String, month: &&str| name.contains(&format!("billing_period={month}/"));
     names_below(store)
         .into_iter()
@@ -202,19 +200,19 @@ fn data_files_but(store: &Path, months: &[&str]) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Asserts that questions have the answer that they have with all files, without the files of other months.
+/// Asserts that queries return the same result after the files of all other months are deleted.
 #[track_caller]
-fn assert_only_read(months: &[&str], questions: &[(String, String)]) {
+fn assert_reads_only(months: &[&str], queries: &[(String, String)]) {
     let (store, billstream) = store();
-    let others = data_files_but(store.path(), months);
+    let others = data_files_except(store.path(), months);
     assert!(!others.is_empty());
     for file in others {
         std::fs::remove_file(file).unwrap();
     }
-    for (sql, expected) in questions {
-        assert_eq!(&one(&billstream, sql), expected, "{sql}");
+    for (sql, expected) in queries {
+        assert_eq!(&single_value(&billstream, sql), expected, "{sql}");
     }
-    // The files are missed where they are wanted: what stands above was not answered from elsewhere.
+    // Queries of all months fail, so the results above did not come from a cache.
     for (table, net) in NETS {
         let sql = format!("select sum({net}) from {table}");
         let output = billstream.run(&["query", &sql]).code(1);
@@ -223,7 +221,7 @@ fn assert_only_read(months: &[&str], questions: &[(String, String)]) {
 }
 
 #[test]
-fn a_question_about_a_month_reads_no_other_files() {
+fn query_of_a_month_reads_only_its_files() {
     let net = &totals(MONTH).net;
     let of_period = NETS
         .iter()
@@ -258,56 +256,56 @@ fn a_question_about_a_month_reads_no_other_files() {
         )
     });
     let others = of_days.chain(of_times).map(|sql| (sql, net.clone()));
-    let questions: Vec<_> = of_period.chain(others).collect();
-    assert_only_read(&[MONTH], &questions);
+    let queries: Vec<_> = of_period.chain(others).collect();
+    assert_reads_only(&[MONTH], &queries);
 }
 
 #[test]
-fn a_question_about_a_day_reads_its_month_only() {
+fn query_of_a_day_reads_only_its_month() {
     let day: Exact = totals(MONTH)
         .groups
         .iter()
         .filter(|((day, _, _), _)| day == "2026-10-07")
         .map(|(_, sums)| sums.net)
         .sum();
-    let questions = [
+    let queries = [
         ("billed_cost", "daily_costs", "usage_date"),
         (NET, "costs", "start_date"),
         ("\"cost/cost\"", "line_items", "\"time/usage_start\""),
     ];
-    let questions = questions.map(|(net, table, time)| {
+    let queries = queries.map(|(net, table, time)| {
         let sql = format!("select sum({net}) from {table} where {time} = '2026-10-07'");
         (sql, day.to_string())
     });
-    assert_only_read(&[MONTH], &questions);
+    assert_reads_only(&[MONTH], &queries);
 }
 
 #[test]
-fn an_open_range_of_time_reads_what_follows() {
+fn open_time_range_reads_only_later_months() {
     let both: Exact = [MONTHS[1], MONTHS[2]]
         .iter()
         .map(|month| Exact::of(&totals(month).net))
         .sum();
-    let questions = [
+    let queries = [
         "select sum(\"cost/cost\") from line_items where \"time/usage_start\" >= '2026-10-01'",
         "select sum(billed_cost) from daily_costs where usage_date >= '2026-10-01'",
         "select sum(billed_cost) from monthly_costs where billing_period >= '2026-10'",
     ];
-    let questions = questions.map(|sql| (sql.to_string(), both.to_string()));
-    assert_only_read(&MONTHS[1..], &questions);
+    let queries = queries.map(|sql| (sql.to_string(), both.to_string()));
+    assert_reads_only(&MONTHS[1..], &queries);
 }
 
 #[test]
-fn a_change_reads_its_month_and_the_one_before() {
+fn cost_change_reads_its_month_and_the_one_before() {
     let change = Exact::of(&totals(MONTHS[2]).net) - Exact::of(&totals(MONTHS[1]).net);
     let sql = "select sum(change) from cost_changes where billing_period = '2026-11'";
-    assert_only_read(&MONTHS[1..], &[(sql.to_string(), change.to_string())]);
+    assert_reads_only(&MONTHS[1..], &[(sql.to_string(), change.to_string())]);
 }
 
 #[test]
-fn a_parameter_chooses_files_as_a_literal_does() {
+fn parameter_prunes_files_like_a_literal() {
     let (store, billstream) = store();
-    for file in data_files_but(store.path(), &[MONTH]) {
+    for file in data_files_except(store.path(), &[MONTH]) {
         std::fs::remove_file(file).unwrap();
     }
     let output = billstream
