@@ -15,7 +15,7 @@ use crate::store::Store;
 
 const CHANGES_BY: &str = include_str!("../../../sql/diff/changes_by.sql");
 
-/// What to compare.
+/// Sides of a comparison.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Comparison {
     /// Two versions of `line_items` of one month; by default the newest and the one before.

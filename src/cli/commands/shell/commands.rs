@@ -15,7 +15,7 @@ use crate::query::reports::Report;
 use crate::query::session::Session;
 use crate::suggest::nearest;
 
-/// What the shell does after a command.
+/// Next step of the shell after a command.
 pub(super) enum Next {
     Continue,
     /// Run these statements.

@@ -35,7 +35,7 @@ pub(super) fn draw(canvas: &Canvas, bars: &[Bar], places: usize) -> Result<(), D
     canvas.line(vec![(zero, top), (zero, bottom)], AXIS, 1)
 }
 
-/// The bars; if there are too many, the largest ones and the sum of the others, and true.
+/// The bars; too many become the largest ones and the sum of the others, flagged by `true`.
 fn readable(bars: &[Bar]) -> (Vec<Bar>, bool) {
     if bars.len() <= MAX_BARS {
         return (bars.to_vec(), false);

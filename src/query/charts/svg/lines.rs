@@ -42,8 +42,8 @@ pub(super) fn draw(canvas: &Canvas, x: &[String], series: &[Series], places: usi
     let layout = LineLayout::new(x, &series, &labels);
     layout.grid(canvas, x)?;
     for (at, (one, label)) in series.iter().zip(&mut labels).enumerate() {
-        let other = has_other && at + 1 == series.len();
-        label.colour = if other { OTHER } else { COLOURS[at] };
+        let is_other = has_other && at + 1 == series.len();
+        label.colour = if is_other { OTHER } else { COLOURS[at] };
         layout.line(canvas, one, label)?;
     }
     spread(&mut labels);
@@ -51,7 +51,7 @@ pub(super) fn draw(canvas: &Canvas, x: &[String], series: &[Series], places: usi
     labels.try_for_each(|label| label.draw(canvas, layout.right))
 }
 
-/// The series; if there are more than eight, the seven largest and the sum of the others, and true.
+/// The series; more than eight become the seven largest and the sum of the others, flagged by `true`.
 fn readable(series: Vec<Series>) -> (Vec<Series>, bool) {
     if series.len() <= COLOURS.len() {
         return (series, false);
@@ -65,12 +65,12 @@ fn readable(series: Vec<Series>) -> (Vec<Series>, bool) {
         let present = values.flatten();
         present.clone().next().map(|_| ChartValue::sum(present))
     };
-    let rest = Series {
+    let other = Series {
         name: format!("Other ({})", others.len()),
         values: (0..series[0].values.len()).map(sum).collect(),
     };
     let kept = kept.iter().map(|&at| series[at].clone());
-    (kept.chain([rest]).collect(), true)
+    (kept.chain([other]).collect(), true)
 }
 
 /// Last value of a series, with its point.
@@ -210,13 +210,13 @@ impl SeriesLabel {
 /// Moves labels apart, as little as needed, within the picture.
 fn spread(labels: &mut [SeriesLabel]) {
     labels.sort_by_key(|label| label.y);
-    let (mut lowest, mut highest) = (TOP, FLOOR - 6);
+    let (mut min_y, mut max_y) = (TOP, FLOOR - 6);
     for label in labels.iter_mut() {
-        label.y = label.y.max(lowest);
-        lowest = label.y + LABEL_HEIGHT;
+        label.y = label.y.max(min_y);
+        min_y = label.y + LABEL_HEIGHT;
     }
     for label in labels.iter_mut().rev() {
-        label.y = label.y.min(highest);
-        highest = label.y - LABEL_HEIGHT;
+        label.y = label.y.min(max_y);
+        max_y = label.y - LABEL_HEIGHT;
     }
 }
