@@ -3,6 +3,8 @@
 -- parameter previous: the month to compare with [previous]
 -- parameter limit: rows at most, the largest differences first [20]
 -- by: resource_id, service, environment, usage_type, connection, cloud_provider, tag:<key>
+-- money: previous_cost, cost, difference, new_cost, gone_cost, quantity_effect, price_effect
+-- total: previous_cost, cost, difference, new_cost, gone_cost, quantity_effect, price_effect
 -- chart: bars label=item value=difference
 --
 -- new_cost + gone_cost + quantity_effect + price_effect = difference = cost - previous_cost, to the last digit.

@@ -2,6 +2,8 @@
 -- parameter month: the billing month [latest]
 -- parameter limit: rows at most, the largest savings first [20]
 -- by: service, resource_id, environment, usage_type, connection, cloud_provider, tag:<key>
+-- money: list_cost, discounts, credits, adjustments, billed_cost, saved
+-- total: list_cost, discounts, credits, adjustments, billed_cost, saved
 -- chart: bars label=item value=saved
 --
 -- list_cost + discounts + credits + adjustments = billed_cost, to the last digit. Discounts are what billed cost is

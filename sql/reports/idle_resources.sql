@@ -3,6 +3,8 @@
 -- parameter traffic: a day with at most so many GB (or records) is idle [0.01]
 -- parameter days: only resources with at least so many idle days [1]
 -- parameter limit: rows at most [20]
+-- money: billed_cost, idle_cost
+-- total: billed_cost, idle_cost
 -- chart: bars label=resource_id value=idle_cost
 --
 -- A day counts if the resource has a charge that is due without traffic: a cluster's base, CKUs, partitions or

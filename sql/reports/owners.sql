@@ -2,6 +2,8 @@
 -- parameter month: the billing month [latest]
 -- parameter key: the tag that names owners [team]
 -- parameter limit: rows at most [100]
+-- money: billed_cost
+-- total: billed_cost, percent
 -- chart: bars label=item value=billed_cost
 --
 -- A row an owner, the dearest first, then a row each for what has none: a resource, or a service of a connection

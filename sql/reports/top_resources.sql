@@ -2,6 +2,8 @@
 -- parameter month: the billing month, such as 2026-10 [latest]
 -- parameter limit: rows at most [20]
 -- by: resource_id, service, environment, usage_type, connection, cloud_provider, tag:<key>
+-- money: billed_cost, discounted_cost, real_cost
+-- total: billed_cost, discounted_cost, real_cost, percent
 -- chart: bars label=item value=billed_cost
 --
 -- percent is the part of the month's billed cost, rounded; the costs are exact.

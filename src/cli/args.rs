@@ -29,9 +29,19 @@ pub struct RunArgs {
     /// Folder whose models/*.sql and checks/*.sql replace the shipped ones [env: BILLSTREAM_SQL_DIR]
     #[arg(long, value_name = "FOLDER")]
     sql_dir: Option<PathBuf>,
-    /// How the summary is written to stdout
+    #[command(flatten)]
+    pub summary: SummaryArgs,
+}
+
+/// Form of the summary on stdout.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub struct SummaryArgs {
+    /// Format of the summary on stdout
     #[arg(long, value_enum, default_value_t = SummaryFormat::Table)]
     pub format: SummaryFormat,
+    /// Show amounts with all digits
+    #[arg(long)]
+    pub exact: bool,
 }
 
 impl StoreArgs {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::{StreamExt, stream};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::cli::output::aggregate::Results;
+use crate::cli::output::aggregate::ConnectionResults;
 use crate::config::{Config, Flags, Settings};
 use crate::connections::state;
 use crate::engine::sql_files::SqlFiles;
@@ -228,14 +228,14 @@ impl CommandContext {
         &self,
         connections: Vec<String>,
         work: impl AsyncFn(&str) -> Result<T>,
-    ) -> Results<T> {
+    ) -> ConnectionResults<T> {
         let work = &work;
         let started = connections.into_iter().map(|name| async move {
             let result = work(&name).await;
             (name, result)
         });
         let at_once = self.settings.connections_at_once;
-        Results {
+        ConnectionResults {
             all: stream::iter(started).buffered(at_once).collect().await,
             several: self.config.several(),
         }

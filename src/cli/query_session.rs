@@ -1,5 +1,6 @@
 //! What `query`, `shell`, `report` and `diff` share: their arguments, the session, and a statement's rows.
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,7 +13,8 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::cli::args::StoreArgs;
-use crate::cli::output::rows::{Destination, Format, Style, Writer, format_for};
+use crate::cli::output::rows::{Format, RowSink, Style, Writer, format_for};
+use crate::cli::output::stdout::terminal_width;
 use crate::config::{Config, Flags, Settings, settings};
 use crate::engine::sql_files::SqlFiles;
 use crate::error::{Error, Result};
@@ -63,20 +65,21 @@ pub struct RowsArgs {
 
 impl RowsArgs {
     /// The style: as named, else as the file's name says, else a table that fits the terminal.
-    pub fn style(&self) -> Result<Style> {
+    pub fn style(&self) -> Result<Style<'static>> {
         let terminal = std::io::stdout().is_terminal();
         Ok(Style {
             format: format_for(self.format, self.output.as_deref(), terminal)?,
             max_rows: self.max_rows,
             width: terminal_width().filter(|_| self.output.is_none()),
+            layout: None,
         })
     }
 
     /// Stdout, or the named place.
-    pub fn destination(&self) -> Result<Destination> {
+    pub fn destination(&self) -> Result<RowSink> {
         match &self.output {
-            Some(place) => Destination::open(place),
-            None => Ok(Destination::stdout()),
+            Some(place) => RowSink::open(place),
+            None => Ok(RowSink::stdout()),
         }
     }
 }
@@ -124,6 +127,20 @@ impl ExploreArgs {
         Ok((session, store))
     }
 
+    /// Currency of all configured connections, unless they differ or other cost data could.
+    pub fn currency(&self) -> Result<Option<String>> {
+        let config = Config::load(self.store.flags())?;
+        if !self.source.is_empty() || !config.sources().is_empty() {
+            return Ok(None);
+        }
+        let mut currencies = BTreeSet::new();
+        for name in config.connections()? {
+            currencies.insert(config.connection(&name)?.currency);
+        }
+        let first = currencies.pop_first();
+        Ok(first.filter(|_| currencies.is_empty()))
+    }
+
     /// The texts of `--param`, by name.
     pub fn given(&self) -> Result<Vec<(String, String)>> {
         self.param.iter().map(|text| named_value(text)).collect()
@@ -133,14 +150,6 @@ impl ExploreArgs {
     pub fn parameters(&self) -> Result<Parameters> {
         self.param.iter().map(|text| parameter(text)).collect()
     }
-}
-
-/// Characters that a line of stdout holds, where it is a terminal.
-pub fn terminal_width() -> Option<usize> {
-    if !std::io::stdout().is_terminal() {
-        return None;
-    }
-    terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
 }
 
 /// What a statement showed.
@@ -159,8 +168,8 @@ pub async fn show(
     session: &Session,
     piece: &Piece,
     parameters: &Parameters,
-    style: Style,
-    destination: &mut Destination,
+    style: Style<'_>,
+    destination: &mut RowSink,
 ) -> Result<Shown> {
     let stopped = || Error::partial("stopped by Ctrl-C");
     tokio::select! {
@@ -204,8 +213,8 @@ async fn write(
     session: &Session,
     piece: &Piece,
     parameters: &Parameters,
-    style: Style,
-    destination: &mut Destination,
+    style: Style<'_>,
+    destination: &mut RowSink,
 ) -> Result<Shown> {
     let deadline = Instant::now() + session.timeout();
     let rows = session.start(piece, parameters).await?;

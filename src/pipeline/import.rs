@@ -134,6 +134,7 @@ async fn deliver_the_rest(
                 month.covered_until = state.covered_until;
                 month.deliveries = deliveries.made;
                 let published = tables.month(job, period).await?;
+                month.previous_net_amount = published.net_amount();
                 summary.periods.push(publish::summarize(month, &published));
             }
         }
@@ -205,6 +206,10 @@ async fn month_pulled(
     let mut summary = PeriodSummary::new(&job.connection, period, Status::Published)
         .with_sums(&pulled.totals.sum()?);
     summary.covered_until = select::covered_until(period, pulled.pulled_at);
+    summary.previous_net_amount = match (options.pull_only, &published.costs_record) {
+        (true, Some(record)) => Some(record.net_amount.clone()),
+        _ => published.net_amount(),
+    };
     summary.oddities = pulled.oddities;
     summary.resumed = pulled.resumed as u64;
     summary.received = summary.costs;
@@ -212,6 +217,7 @@ async fn month_pulled(
     let lost = publish::lost_days(job, period, &published.costs, &pulled).await?;
     if !lost.is_empty() && (!options.allow_shrink || pulled.files.is_empty()) {
         let mut held = PeriodSummary::new(&job.connection, period, Status::Held);
+        held.previous_net_amount = summary.previous_net_amount;
         held.held = Some(held_note(&lost, pulled.files.is_empty()));
         return Ok((publish::summarize(held, published), Vec::new()));
     }

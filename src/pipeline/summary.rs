@@ -45,6 +45,9 @@ pub struct PeriodSummary {
     pub discount_amount: String,
     /// Value after discounts.
     pub net_amount: String,
+    /// Net amount published before the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous_net_amount: Option<String>,
     /// How it came out.
     pub status: Status,
     /// The version of the `line_items` table that holds it.
@@ -84,6 +87,7 @@ impl PeriodSummary {
             original_amount: "0".into(),
             discount_amount: "0".into(),
             net_amount: "0".into(),
+            previous_net_amount: None,
             status,
             version: None,
             digest: None,

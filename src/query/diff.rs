@@ -43,6 +43,9 @@ pub const COLUMNS: [&str; 10] = [
     "unit",
 ];
 
+/// Columns of amounts, which add up over all rows.
+pub const AMOUNTS: [&str; 3] = ["cost_before", "cost_after", "change"];
+
 /// A comparison that is ready to be asked.
 pub struct Diff {
     /// What is before, for people.

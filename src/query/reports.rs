@@ -5,6 +5,8 @@
 //! -- Top resources: what cost the most in a month
 //! -- parameter month: the billing month [latest]
 //! -- by: resource_id, service, tag:<key>
+//! -- money: cost, discount
+//! -- total: cost, discount
 //! -- chart: bars label=resource value=cost
 //! ```
 //! A default in brackets may be `latest` or `earliest`, the newest and oldest month with costs, or
@@ -34,6 +36,10 @@ pub struct Report<'a> {
     pub parameters: Vec<Parameter<'a>>,
     /// What `--by` may be; the first is the default.
     pub by: Vec<&'a str>,
+    /// Columns of amounts.
+    pub money: Vec<&'a str>,
+    /// Columns that add up over all rows.
+    pub totals: Vec<&'a str>,
     drawing: Option<Drawing<'a>>,
 }
 
@@ -88,6 +94,8 @@ impl<'a> Report<'a> {
             file,
             parameters: Vec::new(),
             by: file.listed("by"),
+            money: file.listed("money"),
+            totals: file.listed("total"),
             drawing: None,
         };
         for line in file.comments() {

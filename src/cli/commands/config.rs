@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use crate::cli::args::{StoreArgs, SummaryFormat};
+use crate::cli::output::table::{Column, Table};
 use crate::cli::{print, print_json, show_error};
 use crate::cloudzero;
 use crate::config::file::ConfigFile;
@@ -14,7 +15,6 @@ use crate::config::settings::{ALL, Key, Kind};
 use crate::config::{Config, DEFAULT_CONNECTION, Flags, init, shown};
 use crate::confluent::client::Client;
 use crate::engine::sql_files::SqlFiles;
-use crate::engine::text::table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::retry::Timing;
 use crate::pipeline::enrich::tag_rules;
@@ -88,8 +88,12 @@ fn show(config: &Config, format: SummaryFormat) -> Result<u8> {
             print_json(&objects.collect::<Vec<_>>())?;
         }
         SummaryFormat::Table => {
-            let rows = lines.into_iter().map(Vec::from);
-            print(table(&["setting", "value", "from"], &[false; 3], rows).as_bytes())?;
+            let headers = ["setting", "value", "from"];
+            let mut table = Table::new(headers.map(Column::text).to_vec());
+            for line in lines {
+                table.row(line.into());
+            }
+            print(table.render(None).as_bytes())?;
         }
     }
     match (config.file(), config.place()) {

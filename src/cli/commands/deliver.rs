@@ -9,11 +9,12 @@ use crate::billing_period::BillingPeriod;
 use crate::cli::args::{MonthArgs, RunArgs};
 use crate::cli::context::{CommandContext, NetworkScope, Outcome, run_with_lease};
 use crate::cli::output::aggregate::month_errors;
-use crate::engine::text::table;
+use crate::cli::output::deliveries_table::deliveries_table;
+use crate::cli::output::stdout::terminal_width;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::RunContext;
 use crate::pipeline::deliver::bucket::{self, Collected};
-use crate::pipeline::deliver::delivery::{Delivery, Status, Target};
+use crate::pipeline::deliver::delivery::{Delivery, Target};
 use crate::pipeline::deliver::{self, Wish, stream};
 use crate::pipeline::publish::Tables;
 use crate::pipeline::select::Selection;
@@ -147,11 +148,11 @@ pub async fn run(args: DeliverArgs) -> Result<u8> {
         report
     };
     let results = scene.each(connections, work).await;
-    results.report(
-        args.run.format,
+    results.print(
+        args.run.summary.format,
         Report::kind,
         |report| &report.errors,
-        deliveries_table,
+        |_, report| table(report),
         say,
     )
 }
@@ -253,51 +254,11 @@ fn say(report: &Report, whose: &str) {
     }
 }
 
-fn deliveries_table(report: &Report) -> String {
-    if report.collected.is_some() {
+fn table(report: &Report) -> String {
+    if report.collected.is_some() || report.deliveries.is_empty() {
         return String::new();
     }
-    let header = [
-        "period", "target", "status", "parts", "rows", "bytes", "drop", "place",
-    ];
-    let right = [false, false, false, true, true, true, false, false];
-    let row = |delivery: &Delivery| {
-        let status = match delivery.status {
-            Status::Delivered => "delivered",
-            Status::Unchanged => "unchanged",
-            Status::Pending => "pending",
-            Status::Pinned => "pinned",
-            Status::PointedBack => "pointed back",
-            Status::Cleared => "cleared",
-            Status::DryRun => "dry run",
-        };
-        let parts = match delivery.target {
-            Target::Bucket => "files",
-            Target::Stream => "requests",
-        };
-        let counted = |number: u64| match number {
-            0 => "-".to_string(),
-            number => number.to_string(),
-        };
-        vec![
-            delivery.billing_period.to_string(),
-            match delivery.target {
-                Target::Bucket => "bucket",
-                Target::Stream => "stream",
-            }
-            .to_string(),
-            status.to_string(),
-            match delivery.parts {
-                0 => "-".to_string(),
-                count => format!("{count} {parts}"),
-            },
-            counted(delivery.rows),
-            counted(delivery.bytes),
-            delivery.drop_id.clone().unwrap_or_else(|| "-".into()),
-            delivery.place.clone(),
-        ]
-    };
-    table(&header, &right, report.deliveries.iter().map(row))
+    deliveries_table(&report.deliveries, terminal_width())
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use tokio::task::JoinHandle;
 
 use crate::cli::args::{RunArgs, SummaryFormat};
 use crate::cli::context::CommandContext;
-use crate::cli::output::summary::{from_confluent, report};
+use crate::cli::import_connection::import_connection;
+use crate::cli::output::summary::print_summary;
 use crate::config::secret::Credentials;
 use crate::config::settings::{self, Key};
 use crate::config::{Config, Environment, Flags};
@@ -102,10 +103,10 @@ pub async fn demo(args: &RunArgs, mut options: Options) -> Result<u8> {
     };
     let scene = CommandContext::of(Config::of(flags, playground.environment())?)?;
     refuse_other_connections(&scene.store).await?;
-    let work = async |name: &str| from_confluent(&scene, name, &options).await;
+    let work = async |name: &str| import_connection(&scene, name, &options).await;
     let results = scene.each(vec![DEMO.to_string()], work).await;
-    let code = report(&scene.store, results, args.format);
-    if code.is_ok() && args.format == SummaryFormat::Table {
+    let code = print_summary(&scene, results, args.summary);
+    if code.is_ok() && args.summary.format == SummaryFormat::Table {
         next_steps(&scene.store);
     }
     code

@@ -6,11 +6,12 @@ use clap::Subcommand;
 
 use crate::cli::args::StoreArgs;
 use crate::cli::context::CommandContext;
+use crate::cli::output::stdout::terminal_width;
+use crate::cli::output::table::{Column, Table};
 use crate::cli::print;
 use crate::cloudzero::client::Client;
 use crate::cloudzero::connections::{self, BucketInfo};
 use crate::config::{Connection, Flags};
-use crate::engine::text::table;
 use crate::error::{Error, Result};
 use crate::pipeline::deliver::destinations::{Bucket, warn_of_same_costs};
 use crate::store::destinations::{self, BucketRecord, StreamRecord, TargetsRecord};
@@ -119,11 +120,11 @@ pub async fn run(args: TargetsArgs) -> Result<u8> {
 
 async fn list(args: &StoreArgs) -> Result<u8> {
     let store = CommandContext::open(args.flags())?.store;
-    let header = ["connection", "target", "place", "cloudzero connection"];
-    let mut rows = Vec::new();
+    let headers = ["connection", "destination", "place", "cloudzero connection"];
+    let mut table = Table::new(headers.map(Column::text).to_vec());
     for (connection, record) in destinations::all(&store).await? {
         let mut row = |target: &str, place: &str, id: &str| {
-            rows.push(
+            table.row(
                 [&connection, target, place, id]
                     .map(str::to_string)
                     .to_vec(),
@@ -144,7 +145,7 @@ async fn list(args: &StoreArgs) -> Result<u8> {
             row("by environment", place, "-");
         }
     }
-    print(table(&header, &[false; 4], rows.into_iter()).as_bytes())?;
+    print(table.render(terminal_width()).as_bytes())?;
     Ok(0)
 }
 

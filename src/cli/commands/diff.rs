@@ -1,6 +1,8 @@
 //! `billstream diff`.
 
 use crate::billing_period::BillingPeriod;
+use crate::cli::output::money::{Precision, count};
+use crate::cli::output::rows::ReportLayout;
 use crate::cli::query_session::{ExploreArgs, RowsArgs, show};
 use crate::error::{Error, Result};
 use crate::query::diff::{self, Sides};
@@ -33,6 +35,9 @@ pub struct DiffArgs {
     /// Columns to add differences up by, such as service,usage_type
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     by: Vec<String>,
+    /// Show amounts in tables with all digits
+    #[arg(long)]
+    exact: bool,
     #[command(flatten)]
     explore: ExploreArgs,
     #[command(flatten)]
@@ -60,7 +65,16 @@ pub async fn run(args: DiffArgs) -> Result<u8> {
     let connection = args.connection.as_deref();
     let diff = diff::prepare(&session, &store, connection, sides, &args.by).await?;
     let totals = diff::totals(&session).await?;
-    let style = args.rows.style()?;
+    let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+    let layout = ReportLayout {
+        money: names(&diff::AMOUNTS),
+        totals: names(&diff::AMOUNTS),
+        currency: args.explore.currency()?,
+        folds_constants: true,
+        precision: Precision::new(args.exact),
+    };
+    let mut style = args.rows.style()?;
+    style.layout = Some(&layout);
     let mut destination = args.rows.destination()?;
     let shown = show(
         &session,
@@ -77,17 +91,23 @@ pub async fn run(args: DiffArgs) -> Result<u8> {
             shown.rows
         );
     }
+    let items = |rows: &str| rows.parse().map_or(rows.to_string(), count);
+    let net = |exact: &str| layout.precision.money(exact);
     eprintln!(
         "before: {} line items, {} ({})",
-        totals.rows.0, totals.cost.0, diff.before
+        items(&totals.rows.0),
+        net(&totals.cost.0),
+        diff.before
     );
     eprintln!(
         "after:  {} line items, {} ({})",
-        totals.rows.1, totals.cost.1, diff.after
+        items(&totals.rows.1),
+        net(&totals.cost.1),
+        diff.after
     );
     eprintln!(
-        "change: {}, which is what the differences add up to",
-        totals.change
+        "change: {}, the exact sum of the differences",
+        layout.precision.change(&totals.change)
     );
     Ok(0)
 }

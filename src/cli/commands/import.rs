@@ -3,7 +3,8 @@
 use crate::cli::args::{MonthArgs, RunArgs};
 use crate::cli::commands::demo::demo;
 use crate::cli::context::{CommandContext, NetworkScope, run_with_lease};
-use crate::cli::output::summary::{from_confluent, outcome_of, report};
+use crate::cli::import_connection::{import_connection, outcome_of};
+use crate::cli::output::summary::print_summary;
 use crate::error::Result;
 use crate::pipeline;
 use crate::pipeline::import::Options;
@@ -108,9 +109,9 @@ pub async fn pull(args: PullArgs) -> Result<u8> {
 
 async fn each(args: RunArgs, options: Options) -> Result<u8> {
     let scene = CommandContext::open(args.flags())?;
-    let work = async |name: &str| from_confluent(&scene, name, &options).await;
+    let work = async |name: &str| import_connection(&scene, name, &options).await;
     let results = scene.each(scene.active().await?, work).await;
-    report(&scene.store, results, args.format)
+    print_summary(&scene, results, args.summary)
 }
 
 /// Runs `transform`.
@@ -128,5 +129,5 @@ pub async fn transform(args: TransformArgs) -> Result<u8> {
         summary
     };
     let results = scene.each(scene.config.connections()?, work).await;
-    report(&scene.store, results, args.run.format)
+    print_summary(&scene, results, args.run.summary)
 }

@@ -5,9 +5,11 @@ use std::io::IsTerminal;
 use arrow::record_batch::RecordBatch;
 use futures::TryStreamExt;
 
-use crate::cli::output::rows::{Destination, Format, Style, Writer, format_for};
+use crate::cli::output::money::Precision;
+use crate::cli::output::rows::{Format, ReportLayout, RowSink, Style, Writer, format_for};
+use crate::cli::output::stdout::terminal_width;
 use crate::cli::print;
-use crate::cli::query_session::{ExploreArgs, terminal_width};
+use crate::cli::query_session::ExploreArgs;
 use crate::error::{Error, Result};
 use crate::query::charts;
 use crate::query::reports::Report;
@@ -41,6 +43,9 @@ pub struct ReportArgs {
     /// Rows at most
     #[arg(long, value_name = "ROWS")]
     limit: Option<u64>,
+    /// Show amounts in tables with all digits
+    #[arg(long)]
+    exact: bool,
     /// How the rows are written [default: what -o ends in, else table]
     #[arg(long, value_enum)]
     format: Option<ReportFormat>,
@@ -117,8 +122,8 @@ pub async fn run(args: ReportArgs) -> Result<u8> {
         (None, None) => false,
     };
     let mut destination = match &args.output {
-        Some(place) => Destination::open(place)?,
-        None => Destination::stdout(),
+        Some(place) => RowSink::open(place)?,
+        None => RowSink::stdout(),
     };
     let report = Report::named(session.catalog().sql(), &args.name)?;
     let given = args.given()?;
@@ -139,10 +144,19 @@ pub async fn run(args: ReportArgs) -> Result<u8> {
         let terminal = std::io::stdout().is_terminal();
         let named = args.format.and_then(ReportFormat::rows);
         let format = format_for(named, args.output.as_deref(), terminal)?;
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        let layout = ReportLayout {
+            money: names(&report.money),
+            totals: names(&report.totals),
+            currency: args.explore.currency()?,
+            precision: Precision::new(args.exact),
+            ..ReportLayout::default()
+        };
         let style = Style {
             format,
             max_rows: None,
             width: terminal_width().filter(|_| args.output.is_none()),
+            layout: Some(&layout),
         };
         show(&session, &report, &given, style, &mut destination).await?;
     }
@@ -155,8 +169,8 @@ pub async fn show(
     session: &Session,
     report: &Report<'_>,
     given: &[(String, String)],
-    style: Style,
-    destination: &mut Destination,
+    style: Style<'_>,
+    destination: &mut RowSink,
 ) -> Result<()> {
     let (batches, chart) = rows_and_chart(session, report, given).await?;
     if let (Some(chart), Some(width), Format::Table) = (&chart, style.width, style.format) {

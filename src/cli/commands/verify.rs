@@ -6,10 +6,12 @@ use std::sync::Arc;
 use crate::cli::args::{MonthArgs, RunArgs};
 use crate::cli::context::{CommandContext, NetworkScope, Outcome, run_with_lease};
 use crate::cli::output::aggregate::month_errors;
+use crate::cli::output::money::Precision;
+use crate::cli::output::stdout::terminal_width;
+use crate::cli::output::verify_table::verify_table;
 use crate::confluent::client::Client;
-use crate::engine::text::table;
 use crate::error::{ErrorKind, Result};
-use crate::pipeline::verify::{self, Report, Side, Status};
+use crate::pipeline::verify::{self, Report};
 
 /// Arguments of `verify`.
 #[derive(Debug, clap::Args)]
@@ -59,11 +61,20 @@ pub async fn run(args: VerifyArgs) -> Result<u8> {
         report
     };
     let results = scene.each(scene.active().await?, work).await;
-    results.report(
-        args.run.format,
+    let table = |name: &str, report: &Report| {
+        if report.periods.is_empty() {
+            return String::new();
+        }
+        let connection = scene.config.connection(name).ok();
+        let currency = connection.map(|connection| connection.currency);
+        let precision = Precision::new(args.run.summary.exact);
+        verify_table(&report.periods, currency.as_deref(), precision).render(terminal_width())
+    };
+    results.print(
+        args.run.summary.format,
         Report::kind,
         |report| &report.errors,
-        sides_table,
+        table,
         say,
     )
 }
@@ -82,38 +93,4 @@ fn say(report: &Report, whose: &str) {
             "{whose}nothing is published, so there is nothing to verify"
         );
     }
-}
-
-/// The net amount of each side.
-fn sides_table(report: &Report) -> String {
-    let header = [
-        "period",
-        "confluent",
-        "store",
-        "bucket",
-        "stream",
-        "cloudzero",
-        "status",
-    ];
-    let right = [false, true, true, true, true, true, false];
-    let net = |side: Option<&Side>| side.map_or("-".to_string(), |side| side.cost.clone());
-    let rows = report.periods.iter().map(|month| {
-        let status = match month.status {
-            Status::Equal => "equal",
-            Status::Pinned => "pinned",
-            Status::Pending => "pending",
-            Status::Behind => "behind",
-            Status::Differs => "differs",
-        };
-        vec![
-            month.billing_period.to_string(),
-            net(month.confluent.as_ref()),
-            month.store.cost.clone(),
-            net(month.bucket.as_ref()),
-            net(month.stream.as_ref()),
-            net(month.cloudzero.as_ref()),
-            status.to_string(),
-        ]
-    });
-    table(&header, &right, rows)
 }

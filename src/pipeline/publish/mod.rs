@@ -50,6 +50,13 @@ pub struct PublishedMonth {
 }
 
 impl PublishedMonth {
+    /// Net amount of the line items, or of the costs before the first transform.
+    pub fn net_amount(&self) -> Option<String> {
+        let record = self.line_items_record.as_ref();
+        let record = record.or(self.costs_record.as_ref())?;
+        Some(record.net_amount.clone())
+    }
+
     /// Whether the line items were made from these very costs with this mapping and, where they count, these
     /// facts of resources.
     pub fn is_current(

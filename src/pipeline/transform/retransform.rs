@@ -95,6 +95,10 @@ async fn one_month(
     let state = runs::month_state(&job.store, &job.connection, period).await?;
     let mut summary = PeriodSummary::new(&job.connection, period, Status::Unchanged);
     summary.covered_until = state.covered_until;
+    summary.previous_net_amount = published
+        .line_items_record
+        .as_ref()
+        .map(|record| record.net_amount.clone());
 
     let facts = tables.facts(job, period, &costs.files).await?;
     // ResourceAttributes alone do not change a month that is settled, unless it is named.

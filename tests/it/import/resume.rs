@@ -51,7 +51,10 @@ fn the_next_run_takes_over_finished_windows() {
 
     let sandbox = Sandbox::start(&[]);
     let billstream = one_at_a_time(store.path(), &sandbox);
-    let output = billstream.import(MONTH).ok().says(&["taken over"]);
+    let output = billstream
+        .import(MONTH)
+        .ok()
+        .says(&["resumed from an interrupted pull"]);
     output.status("published");
     assert!(
         sandbox.requests() < all,
@@ -73,7 +76,11 @@ fn after_seven_hours_they_are_pulled_again() {
     let sandbox = Sandbox::start(&[]);
     let billstream = one_at_a_time(store.path(), &sandbox).at("2026-11-23T13:00:01Z");
     let output = billstream.import(MONTH).ok();
-    assert!(!output.stderr.contains("taken over"), "{}", output.stderr);
+    assert!(
+        !output.stderr.contains("resumed from an interrupted pull"),
+        "{}",
+        output.stderr
+    );
     assert_eq!(sandbox.requests(), all);
     billstream.assert_month_is(MONTH, &sandbox.totals(MONTH));
     assert_eq!(staged(store.path()), 0);
@@ -105,10 +112,22 @@ fn windows_of_another_connection_or_month_are_not_taken_over() {
     let left = staged(store.path());
     let sandbox = Sandbox::start(&["--seed", "5"]);
     let other = one_at_a_time(store.path(), &sandbox).connection("acme");
-    assert!(!other.import(MONTH).ok().stderr.contains("taken over"));
+    assert!(
+        !other
+            .import(MONTH)
+            .ok()
+            .stderr
+            .contains("resumed from an interrupted pull")
+    );
     other.assert_month_is(MONTH, &sandbox.totals(MONTH));
     let same = one_at_a_time(store.path(), &sandbox);
-    assert!(!same.import("2026-09").ok().stderr.contains("taken over"));
+    assert!(
+        !same
+            .import("2026-09")
+            .ok()
+            .stderr
+            .contains("resumed from an interrupted pull")
+    );
     same.assert_month_is("2026-09", &sandbox.totals("2026-09"));
     assert_eq!(staged(store.path()), left);
 }
@@ -151,7 +170,7 @@ fn a_large_month_of_full_pages_resumes_too() {
     large(&sandbox)
         .import(MONTH)
         .ok()
-        .says(&["taken over"])
+        .says(&["resumed from an interrupted pull"])
         .status("published");
     let totals = sandbox.totals(MONTH);
     assert_eq!(totals.costs, 21_700);

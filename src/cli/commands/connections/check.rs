@@ -4,9 +4,10 @@ use serde::Serialize;
 
 use crate::cli::args::{StoreArgs, SummaryFormat};
 use crate::cli::context::CommandContext;
+use crate::cli::output::money::count;
+use crate::cli::output::table::{Column, Table};
 use crate::connections::key_probe::{self, Proof};
 use crate::connections::state::{self, CheckState};
-use crate::engine::text::table;
 use crate::error::{Error, Result};
 
 /// Arguments of `connections check`.
@@ -42,7 +43,13 @@ pub async fn run(args: CheckArgs) -> Result<u8> {
     let results = scene
         .each(connections, async |name| check(&scene, name).await)
         .await;
-    results.report(args.format, |_| None, |_| &[], row, |_, _| {})
+    results.print(
+        args.format,
+        |_| None,
+        |_| &[],
+        |_, checked| row(checked),
+        |_, _| {},
+    )
 }
 
 async fn check(scene: &CommandContext, name: &str) -> Result<Checked> {
@@ -66,14 +73,15 @@ async fn ask(scene: &CommandContext, name: &str) -> Result<Proof> {
 }
 
 fn row(checked: &Checked) -> String {
-    let row = vec![
+    let mut table = Table::new(vec![
+        Column::text("day"),
+        Column::number("costs"),
+        Column::text("key"),
+    ]);
+    table.row(vec![
         checked.day.to_string(),
-        checked.costs.to_string(),
+        count(checked.costs as u64),
         "works".to_string(),
-    ];
-    table(
-        &["day", "costs", "key"],
-        &[false, true, false],
-        std::iter::once(row),
-    )
+    ]);
+    table.render(None)
 }

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
-
 use crate::cli::args::{StoreArgs, SummaryFormat};
 use crate::cli::context::{CommandContext, NetworkScope};
+use crate::cli::output::connections_table::{connections_table, months, time};
+use crate::cli::output::stdout::terminal_width;
 use crate::cli::{print, print_json};
 use crate::config::settings;
 use crate::connections::health::{self, Expected, Health};
 use crate::connections::state;
-use crate::engine::text::table;
 use crate::error::{ErrorKind, Result};
 
 /// Arguments of `connections list` and of `status`.
@@ -62,7 +61,8 @@ async fn all(args: ListArgs) -> Result<Vec<Health>> {
     }
     match args.format {
         SummaryFormat::Json => print_json(&serde_json::json!({ "connections": &all }))?,
-        SummaryFormat::Table => print(overview(&all).as_bytes())?,
+        SummaryFormat::Table if all.is_empty() => {}
+        SummaryFormat::Table => print(connections_table(&all, terminal_width()).as_bytes())?,
     }
     if all.is_empty() {
         eprintln!("there is no connection yet: `billstream connections add confluent` sets one up");
@@ -116,24 +116,6 @@ pub async fn of(scene: &CommandContext, name: &str) -> Result<Health> {
     health::of(&scene.store, name, expected, (scene.settings.clock)()).await
 }
 
-fn time(time: Option<DateTime<Utc>>) -> String {
-    time.map_or("-".to_string(), |time| {
-        time.format("%Y-%m-%d %H:%MZ").to_string()
-    })
-}
-
-fn months(health: &Health) -> String {
-    let counted = ["open", "settling", "settled"].map(|state| {
-        let count = health.months.get(state).copied().unwrap_or_default();
-        (count > 0).then(|| format!("{count} {state}"))
-    });
-    let counted: Vec<String> = counted.into_iter().flatten().collect();
-    match counted.is_empty() {
-        true => "-".to_string(),
-        false => counted.join(", "),
-    }
-}
-
 fn targets(health: &Health) -> Vec<String> {
     let targets = health.targets.iter();
     let described = targets.map(|target| {
@@ -145,36 +127,6 @@ fn targets(health: &Health) -> Vec<String> {
         )
     });
     described.collect()
-}
-
-fn overview(all: &[Health]) -> String {
-    let header = [
-        "connection",
-        "provider",
-        "status",
-        "last checked",
-        "last data",
-        "complete until",
-        "months",
-        "next due",
-        "targets (last delivery)",
-    ];
-    let row = |health: &Health| {
-        vec![
-            health.connection.clone(),
-            health.cloud_provider.clone(),
-            health.status.to_string(),
-            time(health.last_checked),
-            time(health.last_data),
-            health
-                .complete_until
-                .map_or("-".to_string(), |day| day.to_string()),
-            months(health),
-            time(health.next_due),
-            targets(health).join(", "),
-        ]
-    };
-    table(&header, &[false; 9], all.iter().map(row))
 }
 
 /// A line a fact.
@@ -204,7 +156,7 @@ fn details(scene: &CommandContext, health: &Health) -> String {
     let until = health
         .complete_until
         .map_or("-".to_string(), |day| day.to_string());
-    lines.push(("complete until", until));
+    lines.push(("complete through", until));
     lines.push(("months", months(health)));
     lines.push(("next due", time(health.next_due)));
     lines.extend(targets(health).into_iter().map(|target| ("target", target)));

@@ -8,7 +8,7 @@ use datafusion::catalog::SchemaProvider;
 use unicode_width::UnicodeWidthStr;
 
 use crate::cli::commands::report;
-use crate::cli::output::rows::{Destination, Format, format_for};
+use crate::cli::output::rows::{Format, RowSink, format_for};
 use crate::cli::print;
 use crate::engine::text::table;
 use crate::error::{Error, Result};
@@ -26,7 +26,7 @@ pub struct State {
     /// Whether the time of each statement is shown.
     pub timer: bool,
     /// Where rows go, when not to stdout.
-    pub output: Option<Destination>,
+    pub output: Option<RowSink>,
     /// Whether `.mode` or `--format` named the format.
     named: bool,
     /// The format before `.output`, whose file's name may say another.
@@ -57,7 +57,7 @@ impl State {
 
     /// Opens `.output`; unless a mode was named, its file's name says how rows are written.
     fn open_output(&mut self, place: &str) -> Result<()> {
-        self.output = Some(Destination::open(place)?);
+        self.output = Some(RowSink::open(place)?);
         if let (false, Some(format)) = (self.named, Format::of_name(place)) {
             self.before = Some(self.format);
             self.format = format;
@@ -274,9 +274,9 @@ async fn report(session: &Session, state: &mut State, name: &str, values: &[&str
     if let Some(output) = &mut state.output {
         return report::show(session, &report, &given, style, output).await;
     }
-    let mut held = Destination::held();
+    let mut held = RowSink::buffer();
     report::show(session, &report, &given, style, &mut held).await?;
-    page(state, &held.into_held())
+    page(state, &held.into_buffer())
 }
 
 fn read(path: &str) -> Result<String> {

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use crate::cli::commands::shell::commands::{Next, State};
 use crate::cli::commands::shell::prompt::{Input, Prompt};
-use crate::cli::output::rows::{Destination, Format, Style};
-use crate::cli::query_session::{ExploreArgs, show, terminal_width};
+use crate::cli::output::rows::{Format, RowSink, Style};
+use crate::cli::output::stdout::terminal_width;
+use crate::cli::query_session::{ExploreArgs, show};
 use crate::cli::show_error;
 use crate::error::{Error, Result};
 use crate::query::permissions::Parameters;
@@ -139,13 +140,13 @@ impl Shell {
         let shown = match &mut self.state.output {
             Some(output) => show(&self.session, piece, &self.parameters, style, output).await?,
             None if self.state.interactive && !style.format.is_binary() => {
-                let mut held = Destination::held();
+                let mut held = RowSink::buffer();
                 let shown = show(&self.session, piece, &self.parameters, style, &mut held).await;
-                commands::page(&self.state, &held.into_held())?;
+                commands::page(&self.state, &held.into_buffer())?;
                 shown?
             }
             None => {
-                let mut stdout = Destination::stdout();
+                let mut stdout = RowSink::stdout();
                 show(&self.session, piece, &self.parameters, style, &mut stdout).await?
             }
         };
@@ -167,12 +168,13 @@ fn seconds(time: Duration) -> String {
 
 impl State {
     /// How the next rows are written.
-    fn style(&self) -> Style {
+    fn style(&self) -> Style<'static> {
         let to_terminal = self.output.is_none();
         Style {
             format: self.format,
             max_rows: self.max_rows,
             width: terminal_width().filter(|_| to_terminal),
+            layout: None,
         }
     }
 }

@@ -6,12 +6,13 @@ use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::cli::args::{StoreArgs, SummaryFormat};
+use crate::cli::args::{StoreArgs, SummaryArgs};
 use crate::cli::commands::connections::ask::{Given, KeyArgs};
 use crate::cli::commands::connections::provision;
 use crate::cli::commands::demo::{DEMO, Playground, refuse_other_connections};
 use crate::cli::context::CommandContext;
-use crate::cli::output::summary::{from_confluent, report};
+use crate::cli::import_connection::import_connection;
+use crate::cli::output::summary::print_summary;
 use crate::config::edit::{self, Keep, Set};
 use crate::config::secret::{Credentials, Place};
 use crate::config::settings::{self, Key};
@@ -92,9 +93,8 @@ pub struct AddArgs {
     key: KeyArgs,
     #[command(flatten)]
     store: StoreArgs,
-    /// How the import's summary is written to stdout
-    #[arg(long, value_enum, default_value_t = SummaryFormat::Table)]
-    format: SummaryFormat,
+    #[command(flatten)]
+    summary: SummaryArgs,
 }
 
 impl AddArgs {
@@ -287,9 +287,9 @@ async fn import(config: Config, args: &AddArgs) -> Result<u8> {
         no_deliver: false,
         unvalidated: false,
     };
-    let work = async |name: &str| from_confluent(&scene, name, &options).await;
+    let work = async |name: &str| import_connection(&scene, name, &options).await;
     let results = scene.each(vec![args.name.clone()], work).await;
-    report(&scene.store, results, args.format)
+    print_summary(&scene, results, args.summary)
 }
 
 /// The whole set-up with a sandbox in this process; the key goes with the sandbox, the costs stay.
