@@ -46,6 +46,18 @@ pub const COLUMNS: [&str; 10] = [
 /// Columns of amounts, which add up over all rows.
 pub const AMOUNTS: [&str; 3] = ["cost_before", "cost_after", "change"];
 
+/// Columns that a narrow table can do without, the first of these most easily.
+pub const SECONDARY: [&str; 8] = [
+    "rows_before",
+    "rows_after",
+    "tier",
+    "operation",
+    "environment",
+    "unit",
+    "quantity_before",
+    "quantity_after",
+];
+
 /// A comparison that is ready to be asked.
 pub struct Diff {
     /// What is before, for people.

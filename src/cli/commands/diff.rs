@@ -70,6 +70,7 @@ pub async fn run(args: DiffArgs) -> Result<u8> {
         money: names(&diff::AMOUNTS),
         totals: names(&diff::AMOUNTS),
         currency: args.explore.currency()?,
+        secondary: names(&diff::SECONDARY),
         folds_constants: true,
         precision: Precision::new(args.exact),
     };
@@ -92,7 +93,9 @@ pub async fn run(args: DiffArgs) -> Result<u8> {
         );
     }
     let items = |rows: &str| rows.parse().map_or(rows.to_string(), count);
-    let net = |exact: &str| layout.precision.money(exact);
+    let currency = layout.currency.as_ref();
+    let currency = currency.map_or(String::new(), |currency| format!(" {currency}"));
+    let net = |exact: &str| layout.precision.money(exact) + &currency;
     eprintln!(
         "before: {} line items, {} ({})",
         items(&totals.rows.0),
@@ -106,7 +109,7 @@ pub async fn run(args: DiffArgs) -> Result<u8> {
         diff.after
     );
     eprintln!(
-        "change: {}, the exact sum of the differences",
+        "change: {}{currency}, equal to the sum of the differences",
         layout.precision.change(&totals.change)
     );
     Ok(0)

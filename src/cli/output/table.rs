@@ -3,7 +3,7 @@
 use unicode_width::UnicodeWidthStr;
 
 /// Space between two columns.
-const GAP: usize = 2;
+pub(crate) const GAP: usize = 2;
 /// Cell without a value.
 pub(crate) const NONE: &str = "-";
 
@@ -39,6 +39,17 @@ impl Column {
             is_detail: true,
             ..self
         }
+    }
+}
+
+/// Breaks a header into two lines if that makes its column, whose cells are `cells` wide, narrower.
+pub(crate) fn wrap_header(header: &str, cells: usize) -> String {
+    let breaks = header.match_indices(' ').map(|(at, _)| at);
+    let wrapped = breaks.map(|at| (&header[..at], &header[at + 1..]));
+    let narrowest = wrapped.min_by_key(|(first, second)| first.width().max(second.width()));
+    match narrowest {
+        Some((first, second)) if header.width() > cells => format!("{first}\n{second}"),
+        _ => header.to_string(),
     }
 }
 
@@ -89,9 +100,20 @@ impl Table {
         {
             hidden.insert(0, self.columns[shown.remove(last)].header.as_str());
         }
-        let headers = |at: usize| self.columns[at].header.clone();
         let rule = "─".repeat(line_width(&widths, &shown)) + "\n";
-        let mut out = self.line(&widths, &shown, headers);
+        let mut out = String::new();
+        let headers = self.columns.iter().map(|column| column.header.lines());
+        let headers: Vec<Vec<&str>> = headers.map(Iterator::collect).collect();
+        let height = headers.iter().map(Vec::len).max().unwrap_or_default();
+        for line in 0..height {
+            // Short headers are at the bottom, next to their cells.
+            let part = |at: usize| {
+                let above = height - headers[at].len();
+                let part = line.checked_sub(above).map(|line| headers[at][line]);
+                part.unwrap_or_default().to_string()
+            };
+            out.push_str(&self.line(&widths, &shown, part));
+        }
         out.push_str(&rule);
         let cell = |row: &[String], at: usize| row.get(at).map_or(String::new(), |c| one_line(c));
         for row in &self.rows {
@@ -112,18 +134,16 @@ impl Table {
     fn width(&self, at: usize) -> usize {
         let rows = self.rows.iter().chain(&self.totals);
         let cells = rows.filter_map(|row| row.get(at)).map(|cell| cell.width());
-        cells
-            .chain([self.columns[at].header.width()])
-            .max()
-            .unwrap_or_default()
+        let header = self.columns[at].header.lines().map(|line| line.width());
+        cells.chain(header).max().unwrap_or_default()
     }
 
     fn line(&self, widths: &[usize], shown: &[usize], cell: impl Fn(usize) -> String) -> String {
         let mut line = String::new();
-        for at in shown {
+        for (position, at) in shown.iter().enumerate() {
             let text = cell(*at);
             let padding = " ".repeat(widths[*at].saturating_sub(text.width()));
-            if !line.is_empty() {
+            if position > 0 {
                 line.push_str(&" ".repeat(GAP));
             }
             if self.columns[*at].is_number {
@@ -194,6 +214,22 @@ Total    33,697.16             3,720       6,074
         let shown = table().render(Some(10));
         assert!(shown.starts_with("period   net (USD)  status\n"), "{shown}");
         assert!(shown.ends_with("not shown: costs, line items\n"), "{shown}");
+    }
+
+    #[test]
+    fn wrapped_headers_end_next_to_their_cells() {
+        assert_eq!(wrap_header("billed cost (USD)", 9), "billed\ncost (USD)");
+        assert_eq!(wrap_header("billed cost", 11), "billed cost");
+        assert_eq!(wrap_header("difference", 4), "difference");
+        let mut table = Table::new(vec![
+            Column::text("item"),
+            Column::number(wrap_header("previous cost", 4)),
+        ]);
+        table.row(vec!["Kafka".into(), "1.00".into()]);
+        assert_eq!(
+            table.render(None),
+            "       previous\nitem       cost\n───────────────\nKafka      1.00\n"
+        );
     }
 
     #[test]

@@ -9,8 +9,8 @@ use crate::error::Result;
 
 /// Minimum width of a cut text; below it columns are left out.
 const MIN_TEXT_WIDTH: usize = 16;
-/// Width of a cell's separator and padding.
-const CELL_OVERHEAD: usize = 3;
+/// Width of a cell's padding and separator in a grid.
+const GRID_OVERHEAD: usize = 3;
 /// Cell, and header, of the columns left out.
 const ELLIPSIS: &str = "…";
 
@@ -22,19 +22,25 @@ pub(super) struct Column {
 }
 
 impl Column {
-    fn width(&self) -> usize {
-        let cells = self.cells.iter().map(|cell| cell.width());
-        cells.chain([self.name.width()]).max().unwrap_or_default()
+    /// Returns the width of the name, which may have several lines, and all cells.
+    pub(super) fn width(&self) -> usize {
+        self.cells_width().max(self.name_width())
     }
 
-    /// Returns the width after cutting texts, and headers of numbers, to `max_text`.
+    pub(super) fn cells_width(&self) -> usize {
+        let cells = self.cells.iter().map(|cell| cell.width());
+        cells.max().unwrap_or_default()
+    }
+
+    fn name_width(&self) -> usize {
+        let lines = self.name.lines().map(|line| line.width());
+        lines.max().unwrap_or_default()
+    }
+
+    /// Returns the width after cutting texts, and names of numbers, to `max_text`.
     fn width_within(&self, max_text: usize) -> usize {
         if self.is_number {
-            let cells = self.cells.iter().map(|cell| cell.width());
-            cells
-                .max()
-                .unwrap_or_default()
-                .max(self.name.width().min(max_text))
+            self.cells_width().max(self.name_width().min(max_text))
         } else {
             self.width().min(max_text)
         }
@@ -42,7 +48,8 @@ impl Column {
 
     fn cut(&mut self, max_text: usize) {
         let width = self.width_within(max_text);
-        self.name = cut(&self.name, width);
+        let lines: Vec<String> = self.name.lines().map(|line| cut(line, width)).collect();
+        self.name = lines.join("\n");
         for cell in &mut self.cells {
             *cell = cut(cell, width);
         }
@@ -91,7 +98,7 @@ pub(super) fn table(
     }
     let all = columns.len();
     if let Some(width) = width {
-        columns = fitted(columns, width);
+        columns = fitted(columns, width.saturating_sub(1), GRID_OVERHEAD);
     }
     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
     let right: Vec<bool> = columns.iter().map(|column| column.is_number).collect();
@@ -103,45 +110,45 @@ pub(super) fn table(
             .collect()
     };
     let mut out = text::table(&names, &right, (0..rows).map(row));
-    out.push_str(&hidden_columns_note(&columns, all));
+    let shown = columns.iter().filter(|column| !is_ellipsis(column)).count();
+    if shown < all {
+        out.push_str(&format!(
+            "{shown} of {all} columns shown; select fewer, or use --format csv\n"
+        ));
+    }
     Ok(out)
 }
 
-/// Returns a line about columns that [`fitted`] left out of `all`; empty if there are none.
-pub(super) fn hidden_columns_note(columns: &[Column], all: usize) -> String {
-    let shown = columns.iter().filter(|column| column.name != ELLIPSIS);
-    let shown = shown.count();
-    if shown < all {
-        format!("{shown} of {all} columns shown; select fewer, or use --format csv\n")
-    } else {
-        String::new()
-    }
+/// Returns true for the column that stands for those that [`fitted`] left out.
+pub(super) fn is_ellipsis(column: &Column) -> bool {
+    column.name == ELLIPSIS
 }
 
-fn grid_width(columns: &[Column], max_text: usize) -> usize {
+/// Returns the width of a table whose columns take `overhead` each beside their text.
+pub(super) fn table_width(columns: &[Column], max_text: usize, overhead: usize) -> usize {
     let widths = columns
         .iter()
-        .map(|column| column.width_within(max_text) + CELL_OVERHEAD);
-    widths.sum::<usize>() + 1
+        .map(|column| column.width_within(max_text) + overhead);
+    widths.sum()
 }
 
 /// Narrows columns to `width`: cuts texts, then leaves out columns from the middle, because keys are at the
 /// start and figures at the end.
-pub(super) fn fitted(mut columns: Vec<Column>, width: usize) -> Vec<Column> {
-    const GAP: usize = CELL_OVERHEAD + 1;
+pub(super) fn fitted(mut columns: Vec<Column>, width: usize, overhead: usize) -> Vec<Column> {
+    let ellipsis_width = overhead + 1;
     let mut gap = 0;
     let max_text = loop {
         let available = width.saturating_sub(gap);
         let widest = columns.iter().map(Column::width).max().unwrap_or_default();
-        let fits = |max_text: &usize| grid_width(&columns, *max_text) <= available;
+        let fits = |max_text: &usize| table_width(&columns, *max_text, overhead) <= available;
         if let Some(max_text) = (MIN_TEXT_WIDTH.min(widest)..=widest).rev().find(fits) {
             break max_text;
         }
         if columns.len() == 1 {
-            break available.saturating_sub(GAP).max(1);
+            break available.saturating_sub(overhead).max(1);
         }
         columns.remove(columns.len() / 2);
-        gap = GAP;
+        gap = ellipsis_width;
     };
     for column in &mut columns {
         column.cut(max_text);

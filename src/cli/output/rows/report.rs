@@ -10,6 +10,8 @@ use crate::error::Result;
 
 /// Widest table where there is no terminal whose width counts.
 const DEFAULT_WIDTH: usize = 120;
+/// Width below which texts are not cut as long as there are secondary columns.
+const READABLE_TEXT: usize = 24;
 /// Decimals of a column of percentages.
 const PERCENT_SCALE: i8 = 2;
 
@@ -22,6 +24,8 @@ pub(crate) struct ReportLayout {
     pub(crate) totals: Vec<String>,
     /// Currency of the amounts, if it is known.
     pub(crate) currency: Option<String>,
+    /// Columns that a narrow table leaves out, the first of these first.
+    pub(crate) secondary: Vec<String>,
     /// Moves columns with the same text in all rows above the table.
     pub(crate) folds_constants: bool,
     /// Precision of all numbers.
@@ -67,9 +71,9 @@ impl ReportLayout {
             *label = format!("Total ({row_count} rows)");
         }
         let width = width.or((self.precision == Precision::Rounded).then_some(DEFAULT_WIDTH));
-        let count = columns.len();
+        let mut hidden = String::new();
         if let Some(width) = width {
-            columns = fit::fitted(columns, width);
+            (columns, hidden) = self.fitted(columns, width);
         }
         let mut table = Table::new(columns.iter().map(header).collect());
         for at in 0..row_count {
@@ -78,8 +82,50 @@ impl ReportLayout {
         if has_totals {
             table.total(columns.iter().map(|c| c.cells[row_count].clone()).collect());
         }
-        let note = fit::hidden_columns_note(&columns, count);
-        Ok(format!("{constants}{}{note}", table.render(None)))
+        Ok(format!("{constants}{}{hidden}", table.render(None)))
+    }
+
+    /// Narrows a table: wraps headers, leaves out secondary columns, then cuts texts. Returns a note about
+    /// columns that were left out.
+    fn fitted(&self, mut columns: Vec<Column>, width: usize) -> (Vec<Column>, String) {
+        // The last column is followed by no gap.
+        let width = width + table::GAP;
+        let fits = |columns: &[Column], max_text: usize| {
+            fit::table_width(columns, max_text, table::GAP) <= width
+        };
+        if !fits(&columns, usize::MAX) {
+            for column in &mut columns {
+                column.name = table::wrap_header(&column.name, column.cells_width());
+            }
+        }
+        let all = columns.len();
+        let mut hidden = Vec::new();
+        for name in &self.secondary {
+            let name = name.replace('_', " ");
+            let is_column = |column: &Column| column.name.replace('\n', " ") == name;
+            if let Some(at) = columns.iter().position(is_column)
+                && !fits(&columns, READABLE_TEXT)
+            {
+                columns.remove(at);
+                hidden.push(name);
+            }
+        }
+        let note = if hidden.is_empty() {
+            String::new()
+        } else {
+            format!("not shown: {} (--format csv has all)\n", hidden.join(", "))
+        };
+        let before = columns.len();
+        let columns = fit::fitted(columns, width, table::GAP);
+        let shown = columns
+            .iter()
+            .filter(|column| !fit::is_ellipsis(column))
+            .count();
+        if shown < before {
+            let note = format!("{shown} of {all} columns shown (--format csv has all)\n");
+            return (columns, note);
+        }
+        (columns, note)
     }
 
     /// Returns the exact sum of a column that has one; NULL counts as 0.
