@@ -5,6 +5,7 @@
 -- by: resource_id, service, environment, usage_type, connection, cloud_provider, tag:<key>
 -- money: previous_cost, cost, difference, new_cost, gone_cost, quantity_effect, price_effect
 -- total: previous_cost, cost, difference, new_cost, gone_cost, quantity_effect, price_effect
+-- secondary: previous_cost
 -- chart: bars label=item value=difference
 --
 -- new_cost + gone_cost + quantity_effect + price_effect = difference = cost - previous_cost, to the last digit.

@@ -6,6 +6,7 @@
 -- by: service, resource_id, environment, usage_type, connection, cloud_provider, tag:<key>
 -- money: billed_cost, discounted_cost, real_cost
 -- total: billed_cost, discounted_cost, real_cost
+-- secondary: discounted_cost, real_cost
 -- chart: lines x=period y=billed_cost series=item
 --
 -- An item has no row for a period in which it has no line items.

@@ -4,6 +4,7 @@
 -- by: service, resource_id, environment, usage_type, connection, cloud_provider, tag:<key>
 -- money: list_cost, discounts, credits, adjustments, billed_cost, saved
 -- total: list_cost, discounts, credits, adjustments, billed_cost, saved
+-- secondary: adjustments, list_cost
 -- chart: bars label=item value=saved
 --
 -- list_cost + discounts + credits + adjustments = billed_cost, to the last digit. Discounts are what billed cost is

@@ -5,6 +5,7 @@
 -- parameter limit: rows at most [20]
 -- money: billed_cost, idle_cost
 -- total: billed_cost, idle_cost
+-- secondary: environment, days, last_active
 -- chart: bars label=resource_id value=idle_cost
 --
 -- A day counts if the resource has a charge that is due without traffic: a cluster's base, CKUs, partitions or

@@ -4,6 +4,7 @@
 -- parameter limit: rows at most [100]
 -- money: billed_cost
 -- total: billed_cost, percent
+-- secondary: owned_percent, environment
 -- chart: bars label=item value=billed_cost
 --
 -- A row an owner, the dearest first, then a row each for what has none: a resource, or a service of a connection

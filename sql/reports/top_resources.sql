@@ -4,6 +4,7 @@
 -- by: resource_id, service, environment, usage_type, connection, cloud_provider, tag:<key>
 -- money: billed_cost, discounted_cost, real_cost
 -- total: billed_cost, discounted_cost, real_cost, percent
+-- secondary: discounted_cost, real_cost
 -- chart: bars label=item value=billed_cost
 --
 -- percent is the part of the month's billed cost, rounded; the costs are exact.

@@ -3,6 +3,7 @@
 -- parameter to: the last billing month [latest]
 -- parameter usage_type: usage types like this; % stands for any characters [%]
 -- money: discounted_cost, on_demand_cost
+-- secondary: cloud_provider, discounted_cost, on_demand_cost
 -- chart: lines x=billing_period y=unit_price series=item
 --
 -- unit_price is discounted cost by quantity and list_price on-demand cost by quantity, half-even at 24 digits.

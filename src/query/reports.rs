@@ -7,6 +7,7 @@
 //! -- by: resource_id, service, tag:<key>
 //! -- money: cost, discount
 //! -- total: cost, discount
+//! -- secondary: discount
 //! -- chart: bars label=resource value=cost
 //! ```
 //! A default in brackets may be `latest` or `earliest`, the newest and oldest month with costs, or
@@ -40,6 +41,8 @@ pub struct Report<'a> {
     pub money: Vec<&'a str>,
     /// Columns that add up over all rows.
     pub totals: Vec<&'a str>,
+    /// Columns that a narrow table leaves out, the first of these first.
+    pub secondary: Vec<&'a str>,
     drawing: Option<Drawing<'a>>,
 }
 
@@ -96,6 +99,7 @@ impl<'a> Report<'a> {
             by: file.listed("by"),
             money: file.listed("money"),
             totals: file.listed("total"),
+            secondary: file.listed("secondary"),
             drawing: None,
         };
         for line in file.comments() {

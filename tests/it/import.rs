@@ -312,28 +312,36 @@ fn a_deleted_manifest_or_drop_is_written_again() {
 }
 
 #[test]
-fn the_table_of_an_import_is_for_people() {
+fn the_summary_table_is_rounded_and_exact_on_demand() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let output = Billstream::on(store.path())
         .from(&sandbox)
         .run(&["import", "--month", MONTH])
         .ok();
     let totals = sandbox.totals(MONTH);
-    for words in [
-        MONTH,
-        &totals.net,
-        &totals.original,
-        &totals.discount,
-        "published",
-        "2026-10-31",
+    let amounts = [&totals.net, &totals.original, &totals.discount];
+    let exact = Billstream::on(store.path())
+        .from(&sandbox)
+        .run(&["import", "--month", MONTH, "--exact"])
+        .ok();
+    for (output, status, amounts) in [
+        (output, "published", amounts.map(|a| Exact::of(a).shown())),
+        (exact, "unchanged", amounts.map(String::clone)),
     ] {
-        assert!(
-            output.stdout.contains(words),
-            "{words} is missing:\n{}",
-            output.stdout
-        );
+        let row = output.stdout.lines().find(|line| line.starts_with(MONTH));
+        let cells: Vec<&str> = row.unwrap().split_whitespace().collect();
+        for words in amounts
+            .iter()
+            .map(String::as_str)
+            .chain([status, "2026-10-31"])
+        {
+            assert!(
+                cells.contains(&words),
+                "{words} is missing:\n{}",
+                output.stdout
+            );
+        }
     }
-    output.says(&["1 month published"]);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
 use crate::support::{
-    Billstream, MONTH, Output, Running, Sandbox, assert_summary_is, orphans, published_files,
+    Billstream, Exact, MONTH, Output, Running, Sandbox, assert_summary_is, orphans, published_files,
 };
 
 /// The connections' names, which are in this order in the configuration.
@@ -185,7 +185,7 @@ fn a_table_has_the_connections_in_a_column() {
         .collect();
     assert_eq!(rows.len(), 4, "{}", output.stdout);
     for (name, sandbox) in NAMES.iter().zip(&scene.sandboxes) {
-        let net = sandbox.totals(MONTH).net;
+        let net = Exact::of(&sandbox.totals(MONTH).net).shown();
         let mut of = rows.iter().filter(|row| row.contains(name));
         assert!(
             of.any(|row| row.contains(MONTH) && row.contains(&net)),

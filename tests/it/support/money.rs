@@ -37,6 +37,26 @@ impl Exact {
     }
 }
 
+impl Exact {
+    /// Two decimals, half-even, and thousands separators, as tables show amounts.
+    pub fn shown(self) -> String {
+        let cent = 10u128.pow(SCALE as u32 - 2);
+        let units = self.0.unsigned_abs();
+        let (mut cents, rest) = (units / cent, units % cent);
+        if rest * 2 > cent || (rest * 2 == cent && cents % 2 == 1) {
+            cents += 1;
+        }
+        let mut whole = (cents / 100).to_string();
+        let mut at = whole.len();
+        while at > 3 {
+            at -= 3;
+            whole.insert(at, ',');
+        }
+        let sign = if self.0 < 0 && cents > 0 { "-" } else { "" };
+        format!("{sign}{whole}.{:02}", cents % 100)
+    }
+}
+
 impl std::ops::AddAssign for Exact {
     fn add_assign(&mut self, other: Exact) {
         self.0 = self.0.checked_add(other.0).expect("sums fit");

@@ -110,21 +110,18 @@ impl ReportLayout {
                 hidden.push(name);
             }
         }
-        let note = if hidden.is_empty() {
-            String::new()
-        } else {
-            format!("not shown: {} (--format csv has all)\n", hidden.join(", "))
-        };
-        let before = columns.len();
+        let named = columns.len();
         let columns = fit::fitted(columns, width, table::GAP);
-        let shown = columns
-            .iter()
-            .filter(|column| !fit::is_ellipsis(column))
-            .count();
-        if shown < before {
-            let note = format!("{shown} of {all} columns shown (--format csv has all)\n");
-            return (columns, note);
-        }
+        let shown = columns.iter().filter(|column| !fit::is_ellipsis(column));
+        let shown = shown.count();
+        let names = format!("not shown: {} (see --format csv)\n", hidden.join(", "));
+        let note = if shown == all {
+            String::new()
+        } else if shown == named && names.len() <= width {
+            names
+        } else {
+            format!("{shown} of {all} columns shown (see --format csv)\n")
+        };
         (columns, note)
     }
 
