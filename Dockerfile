@@ -1,6 +1,7 @@
 # syntax=docker/dockerfile:1
 # Production image: no fake servers, no desktop keyring; secrets come from the environment or mounted files.
 FROM rust:1.95-slim-bookworm AS build
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends build-essential cmake \
     && rm -rf /var/lib/apt/lists/*
@@ -9,6 +10,7 @@ COPY . .
 RUN cargo install --locked --path . --root /out --no-default-features
 
 FROM debian:bookworm-slim
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \

@@ -1,4 +1,4 @@
-"""What the end-to-end benches share: the sandbox in another process, and a command's time and memory."""
+"""Shared parts of the end-to-end benches: the sandbox in another process, time and memory of a command."""
 
 import contextlib
 import os
@@ -12,16 +12,16 @@ from pathlib import Path
 
 BINARY = Path(__file__).resolve().parent.parent / "target" / "release" / "billstream"
 MONTH, DAYS, TODAY = "2026-10", 31, "2026-11-23"
-KEPT = ("BILLSTREAM_CONCURRENCY", "BILLSTREAM_MEMORY_MB")
+KEPT_VARIABLES = ("BILLSTREAM_CONCURRENCY", "BILLSTREAM_MEMORY_MB")
 
 
-def measured(command, environment):
+def measure(command, environment):
     """Runs a command; returns seconds, its own peak memory in MB, and its CPU seconds."""
-    return answered(command, environment)[0]
+    return measure_output(command, environment)[0]
 
 
-def answered(command, environment):
-    """Runs a command; returns what `measured` does, and what it wrote to stdout."""
+def measure_output(command, environment):
+    """Runs a command; returns the figures of `measure` and its stdout."""
     start = time.monotonic()
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     output, errors = process.stdout.read(), process.stderr.read()
@@ -33,20 +33,20 @@ def answered(command, environment):
 
 
 def environment():
-    """This process's environment without what would set billstream up in another way."""
+    """Returns this process's environment without billstream's settings, except the kept ones."""
     ours = ("BILLSTREAM_", "CONFLUENT_", "CLOUDZERO_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(ours) or name in KEPT}
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours) or name in KEPT_VARIABLES}
 
 
-def middle(runs):
-    """Seconds and CPU seconds of the middle run, the highest peak of all."""
+def median(runs):
+    """Returns seconds and CPU seconds of the median run, and the highest peak of all."""
     seconds, _, cpu = sorted(runs)[len(runs) // 2]
     return seconds, max(run[1] for run in runs), cpu
 
 
 @contextlib.contextmanager
 def sandbox(costs):
-    """A sandbox with so many costs in the month, already made; gives a folder and an environment."""
+    """Starts a sandbox with a number of costs in the month, already generated; yields a folder and an environment."""
     command = [BINARY, "sandbox", "--port", "0", "--today", TODAY, "--costs-per-day", str(costs // DAYS)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     folder = Path(tempfile.mkdtemp(prefix="billstream-bench-", dir=os.environ.get("BENCH_DIR")))

@@ -1,12 +1,12 @@
-//! The stages of an import, one by one: `cargo bench --bench stages`.
+//! Single stages of an import: `cargo bench --bench stages`.
 //!
-//! Input is a month of 100,000 costs from the sandbox. `benches/import.py` measures whole imports.
+//! The input is a month of 100,000 costs from the sandbox. `benches/import.py` measures whole imports.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     missing_docs,
-    reason = "a bench may panic"
+    reason = "benches may panic"
 )]
 
 use std::hint::black_box;
@@ -21,11 +21,11 @@ use billstream::confluent::client::{Client, Settings, next_token};
 use billstream::confluent::costs::decode::{Identities, decode_page};
 use billstream::engine::Limits;
 use billstream::engine::sql_files::SqlFiles;
-use billstream::pipeline::deliver::destinations::Targets;
-use billstream::pipeline::deliver::source::Published;
-use billstream::pipeline::enrich::attributes;
+use billstream::pipeline::deliver::destinations::Destinations;
+use billstream::pipeline::deliver::source::PublishedLineItems;
+use billstream::pipeline::enrich::attributes::EnrichmentInputs;
 use billstream::pipeline::transform::check;
-use billstream::pipeline::{RunContext, pull, transform};
+use billstream::pipeline::{RunContext, StageOptions, pull, transform};
 use billstream::sandbox;
 use billstream::store::Store;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -38,7 +38,7 @@ fn october() -> BillingPeriod {
     "2026-10".parse().unwrap()
 }
 
-/// A client of a sandbox in this process.
+/// Client of a sandbox in this process.
 async fn client() -> Arc<Client> {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
         .await
@@ -57,25 +57,27 @@ async fn client() -> Arc<Client> {
     Arc::new(Client::new(settings).unwrap())
 }
 
-fn job(folder: &Path) -> RunContext {
-    RunContext {
+fn context(folder: &Path) -> Arc<RunContext> {
+    Arc::new(RunContext {
         run: "bench".into(),
-        store: Store::open(&folder.display().to_string()).unwrap(),
         connection: "bench".into(),
         cloud_provider: "Confluent".into(),
         currency: "USD".into(),
-        tags: None,
-        sql: SqlFiles::load(None).unwrap(),
+        store: Store::open(&folder.display().to_string()).unwrap(),
+        sql: Arc::new(SqlFiles::load(None).unwrap()),
         limits: Limits::default(),
-        concurrency: 4,
-        settle_days: 17,
-        targets: Targets::default(),
+        destinations: Destinations::default(),
         clock: Arc::new(|| "2026-11-23T06:00:00Z".parse().unwrap()),
         progress: Arc::new(|_| {}),
-    }
+        options: StageOptions {
+            tags: None,
+            concurrency: 4,
+            settle_days: 17,
+        },
+    })
 }
 
-/// The texts of all pages of a window.
+/// Texts of all pages of a window.
 async fn pages(client: &Client, window: Window) -> Vec<String> {
     let mut texts = Vec::new();
     let mut token: Option<String> = None;
@@ -97,7 +99,7 @@ async fn pages(client: &Client, window: Window) -> Vec<String> {
 fn stages(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let job = job(folder.path());
+    let context = context(folder.path());
     let client = runtime.block_on(client());
     let window = october().window();
     let texts = runtime.block_on(pages(&client, window));
@@ -119,15 +121,15 @@ fn stages(criterion: &mut Criterion) {
     group.finish();
 
     let pulled = runtime.block_on(async {
-        pull::pull(&job, &client, october(), &[])
+        pull::pull(&context, &client, october(), &[])
             .await
             .ok()
             .unwrap()
     });
-    let facts = runtime.block_on(async {
-        let sources = attributes::Sources::read(&job, &[]).await.unwrap();
-        sources
-            .of_month(&job, october(), &pulled.files)
+    let attributes = runtime.block_on(async {
+        let inputs = EnrichmentInputs::read(&context, &[]).await.unwrap();
+        inputs
+            .of_month(&context, october(), &pulled.files)
             .await
             .unwrap()
     });
@@ -139,26 +141,26 @@ fn stages(criterion: &mut Criterion) {
     group.bench_function("transform to Parquet", |bencher| {
         bencher
             .to_async(&runtime)
-            .iter(|| transform::transform(&job, october(), &pulled.files, &facts, &[]));
+            .iter(|| transform::transform(&context, october(), &pulled.files, &attributes, &[]));
     });
     let items = runtime
         .block_on(transform::transform(
-            &job,
+            &context,
             october(),
             &pulled.files,
-            &facts,
+            &attributes,
             &[],
         ))
         .unwrap();
     group.bench_function("checks", |bencher| {
         bencher.to_async(&runtime).iter(|| async {
-            check::check_all(&job, october(), &pulled.files, &pulled.totals, &items)
+            check::check_all(&context, october(), &pulled.files, &pulled.totals, &items)
                 .await
                 .unwrap();
         });
     });
-    let published = Published {
-        job: &job,
+    let published = PublishedLineItems {
+        run: &context,
         period: october(),
         columns: items.columns.clone(),
         files: items.files.clone(),
@@ -170,7 +172,7 @@ fn stages(criterion: &mut Criterion) {
                 let frame = published.line_items(std::slice::from_ref(file), 1).await;
                 streams.push(frame.unwrap().execute_stream().await.unwrap());
             }
-            drop::write(&job.store, "bench", streams, true)
+            drop::write(&context.store, "bench", streams, true)
                 .await
                 .unwrap()
         });
@@ -200,7 +202,7 @@ fn stages(criterion: &mut Criterion) {
     });
     group.bench_function("rows to request bodies, one thread", |bencher| {
         bencher.iter(|| {
-            // All in the order that they come in, as if they were of one hour after the other.
+            // Each row gets a separate hour, in the order of the input.
             let (mut packer, mut hour) = (RequestBatcher::new(october(), MAX_BODY_BYTES), 0);
             for batch in &batches {
                 rows::each_row(batch, |_, row| {

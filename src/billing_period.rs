@@ -1,6 +1,6 @@
-//! Spans of days: the window of one API query, and the billing period, a calendar month.
+//! Billing periods (calendar months) and windows (the days of one API query).
 //!
-//! All days are UTC days, as Confluent counts them (docs: invoices and costs).
+//! All days are UTC days, as in Confluent's costs (docs: invoices and costs).
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,40 +10,58 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// The days of one API query: UTC, the end is exclusive.
+/// Days of one API query, in UTC. The end is exclusive.
+///
+/// ```
+/// use billstream::billing_period::{BillingPeriod, Window};
+///
+/// let october: BillingPeriod = "2026-10".parse()?;
+/// let window = october.window();
+/// assert_eq!(window.to_string(), "2026-10-01..2026-11-01");
+/// assert_eq!(window.days(), 31);
+/// assert!(window.contains("2026-10-31".parse()?));
+/// assert!(!window.contains("2026-11-01".parse()?));
+///
+/// let parts: Vec<String> = window.split(14).iter().map(Window::to_string).collect();
+/// assert_eq!(
+///     parts,
+///     ["2026-10-01..2026-10-15", "2026-10-15..2026-10-29", "2026-10-29..2026-11-01"]
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Window {
-    /// The first day.
+    /// First day.
     pub start: NaiveDate,
-    /// The day after the last one.
+    /// Day after the last one.
     pub end: NaiveDate,
 }
 
 impl Window {
-    /// The number of days; 0 when the end isn't after the start.
+    /// Number of days; 0 when the end is not after the start.
     pub fn days(self) -> u32 {
         u32::try_from((self.end - self.start).num_days()).unwrap_or(0)
     }
 
-    /// Whether the day lies in the window.
+    /// True when `day` is in the window.
     pub fn contains(self, day: NaiveDate) -> bool {
         self.start <= day && day < self.end
     }
 
-    /// Cuts the window into pieces of at most `days_each` days (0 counts as 1), in order, without
-    /// gap or overlap. A window without days has no pieces.
+    /// Splits the window into parts of at most `days_each` days (0 counts as 1), in order, without gap or overlap. A
+    /// window without days has no parts.
     pub fn split(self, days_each: u32) -> Vec<Window> {
         let each = Days::new(days_each.max(1).into());
-        let mut pieces = Vec::new();
+        let mut parts = Vec::new();
         let mut start = self.start;
         while start < self.end {
             let end = start
                 .checked_add_days(each)
                 .map_or(self.end, |day| day.min(self.end));
-            pieces.push(Window { start, end });
+            parts.push(Window { start, end });
             start = end;
         }
-        pieces
+        parts
     }
 }
 
@@ -53,29 +71,39 @@ impl fmt::Display for Window {
     }
 }
 
-/// A billing period: the calendar month, in UTC, of a cost's start date. Written `2026-10`.
+/// Calendar month, in UTC, of a cost's start date. Written `2026-10`.
+///
+/// ```
+/// use billstream::billing_period::BillingPeriod;
+///
+/// let october: BillingPeriod = "2026-10".parse()?;
+/// assert_eq!(october.to_string(), "2026-10");
+/// assert_eq!(BillingPeriod::of("2026-10-31".parse()?), october);
+/// assert!("2026-13".parse::<BillingPeriod>().is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct BillingPeriod(NaiveDate);
 
 impl BillingPeriod {
-    /// The period that the day belongs to.
+    /// Period that contains `day`.
     pub fn of(day: NaiveDate) -> Self {
         // Every month has a first day.
         BillingPeriod(day.with_day(1).unwrap_or(day))
     }
 
-    /// The first day of the month.
+    /// First day of the month.
     pub fn first_day(self) -> NaiveDate {
         self.0
     }
 
-    /// The month after; the last month of the calendar stays.
+    /// Following month. The last month that chrono can represent has none and returns itself.
     pub fn next(self) -> Self {
         BillingPeriod(self.0.checked_add_months(Months::new(1)).unwrap_or(self.0))
     }
 
-    /// The month before; the first month of the calendar stays.
+    /// Preceding month. The first month that chrono can represent has none and returns itself.
     pub fn previous(self) -> Self {
         BillingPeriod(self.0.checked_sub_months(Months::new(1)).unwrap_or(self.0))
     }
@@ -88,7 +116,17 @@ impl BillingPeriod {
         }
     }
 
-    /// The months from `from` to `to`, both included; none when `to` is before `from`.
+    /// Months from `from` to `to`, including both; none when `to` is before `from`.
+    ///
+    /// ```
+    /// use billstream::billing_period::BillingPeriod;
+    ///
+    /// let months: Vec<String> = BillingPeriod::range("2026-11".parse()?, "2027-01".parse()?)
+    ///     .map(|month| month.to_string())
+    ///     .collect();
+    /// assert_eq!(months, ["2026-11", "2026-12", "2027-01"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn range(from: Self, to: Self) -> impl Iterator<Item = Self> {
         std::iter::successors(Some(from), |period| {
             let next = period.next();
@@ -97,15 +135,22 @@ impl BillingPeriod {
         .take_while(move |period| *period <= to)
     }
 
-    /// The month of a folder in a CloudZero drop.
-    pub fn of_folder(name: &str) -> Option<Self> {
+    /// Month of a folder of CloudZero drops; the inverse of [`BillingPeriod::folder`].
+    pub(crate) fn from_folder(name: &str) -> Option<Self> {
         let start = NaiveDate::parse_from_str(name.get(..8)?, "%Y%m%d").ok()?;
         let period = BillingPeriod::of(start);
         (period.folder() == name).then_some(period)
     }
 
-    /// The name of the month's folder in a CloudZero drop, such as `20261001-20261101`
-    /// (docs: CloudZero, custom drops).
+    /// Folder of the month's CloudZero drops (docs: CloudZero, custom drops).
+    ///
+    /// ```
+    /// use billstream::billing_period::BillingPeriod;
+    ///
+    /// let december: BillingPeriod = "2026-12".parse()?;
+    /// assert_eq!(december.folder(), "20261201-20270101");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn folder(self) -> String {
         let Window { start, end } = self.window();
         format!("{}-{}", start.format("%Y%m%d"), end.format("%Y%m%d"))
@@ -122,8 +167,8 @@ impl FromStr for BillingPeriod {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        parse(text).map(BillingPeriod).ok_or_else(|| {
-            // Debug escapes what a terminal should not see.
+        parse_first_day(text).map(BillingPeriod).ok_or_else(|| {
+            // Debug formatting escapes control characters.
             let shown: String = text.chars().take(40).collect();
             Error::usage(format!("{shown:?} is not a billing period"))
                 .with_hint("write a billing period as year and month, such as 2026-10")
@@ -131,8 +176,8 @@ impl FromStr for BillingPeriod {
     }
 }
 
-/// The first day of a month written with exactly four digits, a hyphen and two digits.
-fn parse(text: &str) -> Option<NaiveDate> {
+/// Parses exactly four digits, a hyphen and two digits into the first day of the month.
+fn parse_first_day(text: &str) -> Option<NaiveDate> {
     let (year, month) = text.split_once('-')?;
     let digits =
         |part: &str, count| part.len() == count && part.bytes().all(|b| b.is_ascii_digit());
@@ -172,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_month_knows_its_days_neighbours_and_folder() {
+    fn a_month_has_days_neighbours_and_a_folder() {
         let december = period("2026-12");
         assert_eq!(december.first_day(), day("2026-12-01"));
         assert_eq!(december.next(), period("2027-01"));
@@ -182,11 +227,18 @@ mod tests {
         assert_eq!(period("2028-02").window().days(), 29);
         assert_eq!(period("2026-10").folder(), "20261001-20261101");
         assert_eq!(december.folder(), "20261201-20270101");
+        assert_eq!(
+            BillingPeriod::from_folder("20261201-20270101"),
+            Some(december)
+        );
+        for other in ["20261201-20270102", "20261202-20270101", "2026", "manifest"] {
+            assert_eq!(BillingPeriod::from_folder(other), None, "{other}");
+        }
         assert_eq!(BillingPeriod::of(day("2026-10-31")), period("2026-10"));
     }
 
     #[test]
-    fn other_ways_to_write_a_month_are_usage_errors_that_show_the_form() {
+    fn rejects_other_notations_with_a_hint_that_shows_the_right_one() {
         let wrong = [
             "",
             "2026",
@@ -233,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_of_the_calendar_neither_panic_nor_loop() {
+    fn the_ends_of_the_calendar_do_not_panic_or_loop() {
         let last = BillingPeriod::of(NaiveDate::MAX);
         assert_eq!(last.next(), last);
         assert_eq!(BillingPeriod::range(last, last).count(), 1);
@@ -247,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_without_days_has_no_pieces() {
+    fn a_window_without_days_has_no_parts() {
         let backwards = Window {
             start: day("2026-10-02"),
             end: day("2026-10-01"),
@@ -264,18 +316,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn splitting_tiles_any_window(from in 700_000i32..760_000, days in 1u32..800, each in 0u32..60) {
+        fn parts_tile_any_window(from in 700_000i32..760_000, days in 1u32..800, each in 0u32..60) {
             let start = NaiveDate::from_num_days_from_ce_opt(from).unwrap();
             let window = Window { start, end: start + Days::new(days.into()) };
-            let pieces = window.split(each);
-            prop_assert_eq!(pieces[0].start, window.start);
-            prop_assert_eq!(pieces[pieces.len() - 1].end, window.end);
-            for pair in pieces.windows(2) {
+            let parts = window.split(each);
+            prop_assert_eq!(parts[0].start, window.start);
+            prop_assert_eq!(parts[parts.len() - 1].end, window.end);
+            for pair in parts.windows(2) {
                 prop_assert_eq!(pair[0].end, pair[1].start);
                 prop_assert_eq!(pair[0].days(), each.max(1));
             }
-            prop_assert!(pieces.iter().all(|piece| (1..=each.max(1)).contains(&piece.days())));
-            prop_assert_eq!(pieces.iter().map(|piece| piece.days()).sum::<u32>(), days);
+            prop_assert!(parts.iter().all(|part| (1..=each.max(1)).contains(&part.days())));
+            prop_assert_eq!(parts.iter().map(|part| part.days()).sum::<u32>(), days);
         }
 
         #[test]
@@ -297,7 +349,7 @@ mod tests {
         }
 
         #[test]
-        fn a_day_lies_in_the_window_of_its_month_only(from in 700_000i32..760_000) {
+        fn a_day_is_in_the_window_of_its_month_only(from in 700_000i32..760_000) {
             let day = NaiveDate::from_num_days_from_ce_opt(from).unwrap();
             let month = BillingPeriod::of(day);
             prop_assert!(month.window().contains(day));

@@ -1,7 +1,7 @@
-//! Exact totals per day, product and line type, taken while the wire is read.
+//! Exact totals per day, product and line type, taken while responses are read.
 //!
-//! They are the measure that stored costs, staged line items and the written drop are compared
-//! with, so they are added up here, with overflow checks, apart from the batches they describe.
+//! Stored costs, staged line items and written drops are compared with them. They are therefore summed here,
+//! with overflow checks, independently of the batches that they describe.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +13,14 @@ use serde::{Deserialize, Serialize};
 use crate::decimal;
 use crate::error::{Error, Result};
 
-/// CostTotals in units of 1e-24 of the connection's currency.
+/// Number and amounts of costs, in units of 1e-24 of the connection's currency.
+///
+/// ```
+/// use billstream::control_totals::CostTotals;
+///
+/// let totals = CostTotals { costs: 2, original: 15, net: 12, credit_original: 0 };
+/// assert_eq!(totals.discount(), 3);
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CostTotals {
     /// Number of records.
@@ -22,12 +29,12 @@ pub struct CostTotals {
     pub original: i128,
     /// Value after discounts.
     pub net: i128,
-    /// The part of `original` that belongs to credits: promo credits whose net is below zero.
+    /// Part of `original` that belongs to credits: promo credits with a net below zero.
     pub credit_original: i128,
 }
 
 impl CostTotals {
-    /// `original - net`: what discounts took off.
+    /// Amount of discounts: `original - net`.
     pub fn discount(&self) -> i128 {
         self.original - self.net
     }
@@ -41,6 +48,7 @@ impl CostTotals {
     }
 }
 
+/// Returns `units` if they fit `Decimal128(38, 24)`.
 fn in_range(units: i128) -> Option<i128> {
     (units.unsigned_abs() < 10u128.pow(u32::from(decimal::PRECISION))).then_some(units)
 }
@@ -50,37 +58,82 @@ fn overflow() -> Error {
         .with_hint("check the amounts at the source; no organization's month is that large")
 }
 
-/// One group of the totals: a day, a product and a line type.
+/// Totals of one day, product and line type.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group {
+pub struct TotalsGroup {
     /// Days since 1970-01-01.
     pub day: i32,
     /// Product, as on the wire.
     pub product: Option<String>,
     /// Line type, as on the wire.
     pub line_type: Option<String>,
-    /// The group's sums.
-    pub sums: CostTotals,
+    /// Totals of the group.
+    pub totals: CostTotals,
 }
 
-/// ControlTotals of a page, a window or a month.
+/// Totals of a page, a window or a month, grouped by day, product and line type.
+///
+/// ```
+/// use billstream::control_totals::{ControlTotals, CostTotals};
+///
+/// let cost = CostTotals { costs: 1, original: 15, net: 12, credit_original: 0 };
+/// let mut page = ControlTotals::default();
+/// page.add(20_000, Some("KAFKA"), Some("KAFKA_STORAGE"), &cost)?;
+/// page.add(20_001, Some("KAFKA"), Some("KAFKA_STORAGE"), &cost)?;
+///
+/// let mut month = ControlTotals::default();
+/// month.merge(&page)?;
+/// month.merge(&page)?;
+/// assert_eq!(month.groups().len(), 2);
+/// assert_eq!(month.days(), Some((20_000, 20_001)));
+/// let sum = month.sum()?;
+/// assert_eq!((sum.costs, sum.original, sum.net), (4, 60, 48));
+/// # Ok::<(), billstream::error::Error>(())
+/// ```
+///
+/// A sum that leaves the exact range is an error and never wraps:
+///
+/// ```
+/// use billstream::control_totals::{ControlTotals, CostTotals};
+///
+/// let large = CostTotals { net: 9 * 10_i128.pow(37), ..CostTotals::default() };
+/// let mut totals = ControlTotals::default();
+/// totals.add(20_000, None, None, &large)?;
+/// assert!(totals.add(20_000, None, None, &large).is_err());
+/// # Ok::<(), billstream::error::Error>(())
+/// ```
+///
+/// Stored amounts are exact decimal texts, so totals survive a round trip through JSON:
+///
+/// ```
+/// use billstream::control_totals::{ControlTotals, CostTotals};
+///
+/// let mut totals = ControlTotals::default();
+/// totals.add(20_000, None, Some("SUPPORT"), &CostTotals { net: -1, ..CostTotals::default() })?;
+/// let json = serde_json::to_string(&totals).expect("totals are valid JSON");
+/// assert!(json.contains(r#""net":"-0.000000000000000000000001""#));
+/// let read: ControlTotals = serde_json::from_str(&json).expect("totals can be read back");
+/// assert_eq!(read.groups(), totals.groups());
+/// # Ok::<(), billstream::error::Error>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct ControlTotals {
-    groups: HashMap<Vec<u8>, Group>,
+    groups: HashMap<Vec<u8>, TotalsGroup>,
+    /// Buffer of the key that is looked up.
     key: Vec<u8>,
 }
 
 impl ControlTotals {
-    /// Adds one record's (or group's) sums to the group of its day, product and line type.
+    /// Adds the totals of a record or a group to the group of its day, product and line type.
     ///
     /// # Errors
-    /// When a sum leaves the range of `Decimal128(38, 24)`.
+    /// Kind data, for a sum outside the range of `Decimal128(38, 24)`.
     pub fn add(
         &mut self,
         day: i32,
         product: Option<&str>,
         line_type: Option<&str>,
-        sums: &CostTotals,
+        totals: &CostTotals,
     ) -> Result<()> {
         self.key.clear();
         self.key.extend_from_slice(&day.to_le_bytes());
@@ -91,68 +144,70 @@ impl ControlTotals {
             self.key.push(0);
         }
         if let Some(group) = self.groups.get_mut(self.key.as_slice()) {
-            return group.sums.add(sums).ok_or_else(overflow);
+            return group.totals.add(totals).ok_or_else(overflow);
         }
-        let group = Group {
+        let group = TotalsGroup {
             day,
             product: product.map(str::to_string),
             line_type: line_type.map(str::to_string),
-            sums: *sums,
+            totals: *totals,
         };
         self.groups.insert(self.key.clone(), group);
         Ok(())
     }
 
     /// Adds all groups of `other`.
+    ///
+    /// # Errors
+    /// As [`ControlTotals::add`].
     pub fn merge(&mut self, other: &ControlTotals) -> Result<()> {
         for group in other.groups.values() {
-            let Group {
-                product, line_type, ..
-            } = group;
-            self.add(
-                group.day,
-                product.as_deref(),
-                line_type.as_deref(),
-                &group.sums,
-            )?;
+            let (product, line_type) = (group.product.as_deref(), group.line_type.as_deref());
+            self.add(group.day, product, line_type, &group.totals)?;
         }
         Ok(())
     }
 
-    /// The groups, by day, product and line type.
-    pub fn groups(&self) -> Vec<&Group> {
-        let mut groups: Vec<&Group> = self.groups.values().collect();
+    /// Returns the groups, sorted by day, product and line type.
+    pub fn groups(&self) -> Vec<&TotalsGroup> {
+        let mut groups: Vec<&TotalsGroup> = self.groups.values().collect();
         groups.sort_by(|a, b| {
             (a.day, &a.product, &a.line_type).cmp(&(b.day, &b.product, &b.line_type))
         });
         groups
     }
 
-    /// The first and the last day of costs, in days since 1970.
+    /// Returns the first and the last day, in days since 1970-01-01.
     pub fn days(&self) -> Option<(i64, i64)> {
         let days = || self.groups.values().map(|group| i64::from(group.day));
         days().min().zip(days().max())
     }
 
-    /// The sums over all groups.
+    /// Returns the sum of all groups.
+    ///
+    /// # Errors
+    /// As [`ControlTotals::add`].
     pub fn sum(&self) -> Result<CostTotals> {
         let mut sum = CostTotals::default();
         for group in self.groups.values() {
-            sum.add(&group.sums).ok_or_else(overflow)?;
+            sum.add(&group.totals).ok_or_else(overflow)?;
         }
         Ok(sum)
     }
 
-    /// The table `wire_totals` that checks compare with: one row a group.
-    pub fn to_batch(&self) -> Result<RecordBatch> {
+    /// Returns the table `wire_totals` that checks compare with, one row per group.
+    ///
+    /// # Errors
+    /// Kind bug, if Arrow refuses the columns.
+    pub(crate) fn to_batch(&self) -> Result<RecordBatch> {
         let groups = self.groups();
         let money = |pick: fn(&CostTotals) -> i128| -> Result<Arc<Decimal128Array>> {
-            Decimal128Array::from_iter_values(groups.iter().map(|group| pick(&group.sums)))
+            Decimal128Array::from_iter_values(groups.iter().map(|group| pick(&group.totals)))
                 .with_precision_and_scale(decimal::PRECISION, decimal::SCALE)
                 .map(Arc::new)
                 .map_err(|e| Error::bug(format!("totals table: {e}")))
         };
-        let text = |pick: fn(&Group) -> &Option<String>| {
+        let text = |pick: fn(&TotalsGroup) -> &Option<String>| {
             Arc::new(StringArray::from_iter(
                 groups.iter().map(|group| pick(group).as_deref()),
             ))
@@ -166,7 +221,7 @@ impl ControlTotals {
             Field::new("net_amount", decimal::TYPE, false),
             Field::new("credit_original_amount", decimal::TYPE, false),
         ]);
-        let costs = groups.iter().map(|group| group.sums.costs as i64);
+        let costs = groups.iter().map(|group| group.totals.costs as i64);
         RecordBatch::try_new(
             Arc::new(schema),
             vec![
@@ -176,16 +231,16 @@ impl ControlTotals {
                 text(|group| &group.product),
                 text(|group| &group.line_type),
                 Arc::new(Int64Array::from_iter_values(costs)),
-                money(|sums| sums.original)?,
-                money(|sums| sums.net)?,
-                money(|sums| sums.credit_original)?,
+                money(|totals| totals.original)?,
+                money(|totals| totals.net)?,
+                money(|totals| totals.credit_original)?,
             ],
         )
         .map_err(|e| Error::bug(format!("totals table: {e}")))
     }
 }
 
-/// A group as it is kept beside a finished window: amounts as exact decimal strings.
+/// Stored form of a group: amounts are exact decimal texts.
 #[derive(Serialize, Deserialize)]
 struct StoredGroup {
     day: i32,
@@ -206,10 +261,10 @@ impl Serialize for ControlTotals {
             day: group.day,
             product: group.product.clone(),
             line_type: group.line_type.clone(),
-            costs: group.sums.costs,
-            original: decimal::plain(group.sums.original),
-            net: decimal::plain(group.sums.net),
-            credit_original: decimal::plain(group.sums.credit_original),
+            costs: group.totals.costs,
+            original: decimal::to_plain_string(group.totals.original),
+            net: decimal::to_plain_string(group.totals.net),
+            credit_original: decimal::to_plain_string(group.totals.credit_original),
         }))
     }
 }
@@ -226,7 +281,7 @@ impl<'de> Deserialize<'de> for ControlTotals {
         };
         let mut totals = ControlTotals::default();
         for group in Vec::<StoredGroup>::deserialize(deserializer)? {
-            let sums = CostTotals {
+            let group_totals = CostTotals {
                 costs: group.costs,
                 original: units(&group.original)?,
                 net: units(&group.net)?,
@@ -237,7 +292,7 @@ impl<'de> Deserialize<'de> for ControlTotals {
                     group.day,
                     group.product.as_deref(),
                     group.line_type.as_deref(),
-                    &sums,
+                    &group_totals,
                 )
                 .map_err(D::Error::custom)?;
         }
@@ -250,7 +305,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_total_that_would_wrap_is_an_error() {
+    fn refuses_a_total_that_would_wrap() {
         let mut totals = ControlTotals::default();
         let big = CostTotals {
             costs: 1,
@@ -263,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn null_and_empty_product_are_two_groups_and_survive_storing() {
+    fn null_and_empty_products_stay_two_groups_when_stored() {
         let mut totals = ControlTotals::default();
         let one = CostTotals {
             costs: 1,

@@ -1,16 +1,27 @@
 //! Exact decimals: JSON number literals to `Decimal128(38, 24)` and back to plain text, without floats.
 //!
-//! Scale 24 holds every digit of a double of billing size: 17 significant digits of an amount as
-//! small as 1e-7. Digits past it are rounded half-even and counted by the caller. Values reach to
-//! just under 1e14. The engine's own parsers truncate or go through floats, so none is used.
+//! Scale 24 holds every digit of a double of billing size: 17 significant digits of an amount as small as 1e-7.
+//! Digits past it are rounded half-even, and the caller counts them. Absolute values stay below 1e14. The
+//! engine's own parsers truncate or go through floats, so none is used.
+//!
+//! ```
+//! use billstream::decimal::{self, ParseError};
+//!
+//! let text = |literal: &str| decimal::parse(literal).map(|parsed| decimal::to_plain_string(parsed.units));
+//! assert_eq!(text("0.20999999999999999").as_deref(), Ok("0.20999999999999999"));
+//! assert_eq!(text("2.6e-05").as_deref(), Ok("0.000026"));
+//! assert_eq!(text("-1.50E+3").as_deref(), Ok("-1500"));
+//! assert_eq!(text("1e14"), Err(ParseError::TooLarge));
+//! assert_eq!(text("NaN"), Err(ParseError::Syntax));
+//! ```
 
 use arrow::datatypes::DataType;
 
-/// Digits in all, of every money and quantity column.
+/// Total digits of every money and quantity column.
 pub const PRECISION: u8 = 38;
 /// Digits after the point, of every money and quantity column.
 pub const SCALE: i8 = 24;
-/// The Arrow type of every money and quantity column.
+/// Arrow type of every money and quantity column.
 pub const TYPE: DataType = DataType::Decimal128(PRECISION, SCALE);
 
 const LIMIT: u128 = 10u128.pow(PRECISION as u32);
@@ -26,40 +37,47 @@ const POWERS: [u128; 39] = {
     powers
 };
 
-/// A parsed literal.
+/// Parsed literal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parsed {
-    /// The value in units of 1e-24.
+    /// Value in units of 1e-24.
     pub units: i128,
-    /// Whether digits past the scale were rounded away.
+    /// True if digits past the scale were rounded away.
     pub rounded: bool,
 }
 
-/// Why a literal is not a usable number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Literal that is not a usable number. Its text continues a sentence about the value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
     /// Not a number in JSON's grammar.
+    #[error("is not a number")]
     Syntax,
     /// 1e14 or more, in either direction.
+    #[error("is too large (the limit is 1e14)")]
     TooLarge,
 }
 
-impl std::fmt::Display for ParseError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            ParseError::Syntax => "is not a number",
-            ParseError::TooLarge => "is too large (the limit is 1e14)",
-        })
-    }
-}
-
 /// Parses a JSON number literal: sign, digits, fraction, exponent.
+///
+/// Digits past the scale are rounded half-even:
+///
+/// ```
+/// use billstream::decimal::parse;
+///
+/// let tie_to_even = parse("0.0000000000000000000000005")?;
+/// assert_eq!((tie_to_even.units, tie_to_even.rounded), (0, true));
+/// let tie_to_even = parse("0.0000000000000000000000015")?;
+/// assert_eq!((tie_to_even.units, tie_to_even.rounded), (2, true));
+/// let above_the_tie = parse("0.00000000000000000000000051")?;
+/// assert_eq!((above_the_tie.units, above_the_tie.rounded), (1, true));
+/// # Ok::<(), billstream::decimal::ParseError>(())
+/// ```
 pub fn parse(text: &str) -> Result<Parsed, ParseError> {
     let bytes = text.as_bytes();
     let negative = bytes.first() == Some(&b'-');
     let mut at = usize::from(negative);
     let mut mantissa: u64 = 0;
-    let mut digits = 0usize; // all digits seen, leading zeros included
+    let mut digits = 0usize; // leading zeros included
     let mut significant = 0u32;
     let mut fraction: i64 = 0;
     let mut point = None;
@@ -126,7 +144,7 @@ fn parse_exponent(rest: &[u8]) -> Result<i64, ParseError> {
     Ok(if rest[1] == b'-' { -value } else { value })
 }
 
-/// The cold path: more digits than a u64 holds, or digits past the scale.
+/// Slow path: more digits than a u64 holds, or digits past the scale.
 fn scale_digits(text: &[u8], shift: i64) -> Result<(u128, bool), ParseError> {
     let digits: Vec<u8> = text
         .iter()
@@ -162,12 +180,12 @@ fn scale_digits(text: &[u8], shift: i64) -> Result<(u128, bool), ParseError> {
     Ok((units, rounded))
 }
 
-/// Appends the value of `units` (of 1e-24) plainly: no exponent, no trailing zeros, no lone point.
+/// Appends `units` (of 1e-24) as plain text: no exponent, no trailing zeros, no trailing point.
 pub fn write_plain(out: &mut Vec<u8>, units: i128) {
     if units < 0 {
         out.push(b'-');
     }
-    // Three parts of twelve digits each, because divisions of 128 bits are slow.
+    // Two parts of twelve digits after the point, because divisions of 128 bits are slow.
     const PART: u128 = 10u128.pow(SCALE as u32 / 2);
     let magnitude = units.unsigned_abs();
     let rest = magnitude / PART;
@@ -205,8 +223,17 @@ pub fn write_plain(out: &mut Vec<u8>, units: i128) {
     out.extend_from_slice(&text[..end]);
 }
 
-/// The plain text of `units` (of 1e-24).
-pub fn plain(units: i128) -> String {
+/// Returns `units` (of 1e-24) as plain text.
+///
+/// ```
+/// use billstream::decimal::{SCALE, to_plain_string};
+///
+/// let one = 10i128.pow(SCALE as u32);
+/// assert_eq!(to_plain_string(-25 * one / 10), "-2.5");
+/// assert_eq!(to_plain_string(one / 1000), "0.001");
+/// assert_eq!(to_plain_string(0), "0");
+/// ```
+pub fn to_plain_string(units: i128) -> String {
     let mut out = Vec::with_capacity(40);
     write_plain(&mut out, units);
     out.into_iter().map(char::from).collect()
@@ -221,7 +248,7 @@ mod tests {
         parse(text).unwrap().units
     }
 
-    /// String arithmetic only: moves the point in the digits, then rounds half-even.
+    /// Expected text by string arithmetic: moves the point in the digits, then rounds half-even.
     fn oracle(text: &str) -> Option<(String, bool)> {
         let (mantissa, exponent) = match text.find(['e', 'E']) {
             Some(at) => (&text[..at], text[at + 1..].parse::<i64>().ok()?),
@@ -274,8 +301,8 @@ mod tests {
     }
 
     #[test]
-    fn literals_of_the_api_keep_every_digit() {
-        for (text, wanted) in [
+    fn keeps_every_digit_of_the_apis_literals() {
+        for (text, expected) in [
             ("24", "24"),
             ("0", "0"),
             ("-0.0", "0"),
@@ -290,12 +317,12 @@ mod tests {
                 "99999999999999.999999999999999999999999",
             ),
         ] {
-            assert_eq!(plain(units(text)), wanted, "{text}");
+            assert_eq!(to_plain_string(units(text)), expected, "{text}");
         }
     }
 
     #[test]
-    fn digits_past_the_scale_round_half_even_and_say_so() {
+    fn rounds_digits_past_the_scale_half_even_and_reports_it() {
         let tiny = parse("0.0000000000000000000000005").unwrap();
         assert_eq!((tiny.units, tiny.rounded), (0, true));
         let odd = parse("0.0000000000000000000000015").unwrap();
@@ -304,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_literals_are_refused() {
+    fn rejects_malformed_and_too_large_literals() {
         for text in [
             "", "-", ".5", "1.", "01", "1e", "1e+", "+1", "0x1", "NaN", "1 ", "1.2.3", "\"1\"",
         ] {
@@ -318,28 +345,28 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
         #[test]
-        fn literal_to_decimal_equals_string_arithmetic(
+        fn equals_string_arithmetic(
             text in r"-?(0|[1-9][0-9]{0,16})(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?"
         ) {
             match (parse(&text), oracle(&text)) {
-                (Ok(parsed), Some((wanted, rounded))) => {
-                    prop_assert_eq!(plain(parsed.units), wanted);
+                (Ok(parsed), Some((expected, rounded))) => {
+                    prop_assert_eq!(to_plain_string(parsed.units), expected);
                     prop_assert_eq!(parsed.rounded, rounded);
                 }
                 (Err(ParseError::TooLarge), None) => {}
-                (parsed, wanted) => prop_assert!(false, "{:?} {:?}", parsed, wanted),
+                (parsed, expected) => prop_assert!(false, "{:?} {:?}", parsed, expected),
             }
         }
 
         #[test]
         fn plain_text_parses_back(units in -(10i128.pow(38) - 1)..10i128.pow(38)) {
-            prop_assert_eq!(parse(&plain(units)), Ok(Parsed { units, rounded: false }));
+            prop_assert_eq!(parse(&to_plain_string(units)), Ok(Parsed { units, rounded: false }));
         }
 
         #[test]
         fn accepts_what_serde_json_accepts(text in r"[-+0-9.eE]{1,8}") {
-            let wanted = serde_json::from_str::<&serde_json::value::RawValue>(&text).is_ok();
-            prop_assert_eq!(parse(&text) != Err(ParseError::Syntax), wanted);
+            let expected = serde_json::from_str::<&serde_json::value::RawValue>(&text).is_ok();
+            prop_assert_eq!(parse(&text) != Err(ParseError::Syntax), expected);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Errors with a kind that decides the exit code, a source, and hints about what to do next.
+//! Errors with a kind that decides the exit code, a source, and hints for the user.
 //!
 //! Modules define leaf errors (`thiserror` enums) where callers tell conditions apart, and convert them
 //! into [`Error`] once the condition no longer matters. Callers never match on message text.
@@ -46,7 +46,7 @@ impl ErrorKind {
     }
 }
 
-/// What was tried, on what, why it failed, and what to do next.
+/// Error as the user sees it: the failed action, its object, the cause, and hints.
 ///
 /// The message starts in lower case, ends without a full stop and includes the cause. Neither message
 /// nor hints ever contain a secret or a raw payload. Cheap to clone: the source is shared.
@@ -103,17 +103,17 @@ impl Error {
         self.kind
     }
 
-    /// What to do next: all hints as one line, nearest to the cause first.
+    /// Hints as one line, the one nearest to the cause first.
     pub fn hint(&self) -> Option<String> {
         (!self.hints.is_empty()).then(|| self.hints.join("; "))
     }
 
-    /// Leaf error of type `E` that caused this one, for callers that handle its condition.
+    /// Leaf error of type `E` that caused this one, for callers that handle that condition.
     pub fn source_as<E: std::error::Error + 'static>(&self) -> Option<&E> {
         self.source.as_deref()?.downcast_ref()
     }
 
-    /// Adds a hint unless there is one, which is nearer to the cause.
+    /// Adds a hint unless an earlier one exists, which is nearer to the cause.
     pub fn with_hint(mut self, hint: impl fmt::Display) -> Self {
         if self.hints.is_empty() {
             self.hints.push(hint.to_string());
@@ -127,7 +127,7 @@ impl Error {
         self
     }
 
-    /// Prefixes the message with what was being done: `context: message`.
+    /// Prefixes the message with the failed action: `context: message`.
     pub fn context(mut self, context: impl fmt::Display) -> Self {
         self.message = format!("{context}: {}", self.message);
         self

@@ -10,7 +10,7 @@
 //!
 //! In dependency order; a module uses only those above it:
 //!
-//! - [`error`], [`clock`], [`decimal`], [`billing_period`], [`control_totals`], [`suggest`], [`heap`]: shared
+//! - [`error`], [`clock`], [`decimal`], [`billing_period`], [`control_totals`], [`suggest`], [`os`]: shared
 //!   foundations.
 //! - [`http`]: one HTTP client core with retries, rate limits and redaction.
 //! - [`confluent`]: the source: the Costs API, IAM and inventory.
@@ -24,6 +24,15 @@
 //! - [`sandbox`]: fake Confluent and CloudZero servers on loopback, for the demo, tests and benches.
 //! - [`cli`]: arguments, output and exit codes.
 
+#![deny(unsafe_code)]
+#![allow(
+    rustdoc::private_intra_doc_links,
+    reason = "the documentation is for contributors and built with private items"
+)]
+#![allow(
+    rustdoc::bare_urls,
+    reason = "doc comments of arguments are help texts"
+)]
 #![cfg_attr(
     test,
     allow(
@@ -45,10 +54,11 @@ pub mod control_totals;
 pub mod decimal;
 pub mod engine;
 pub mod error;
-pub mod heap;
 pub mod http;
+pub mod os;
 pub mod pipeline;
 pub mod query;
+#[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod store;
 pub mod suggest;

@@ -1,8 +1,10 @@
 //! The `billstream` command: runs [`billstream::cli`] and exits with its code.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    billstream::heap::limit_malloc_arenas();
+    billstream::os::limit_malloc_arenas();
     billstream::cli::main()
 }

@@ -1,19 +1,19 @@
-//! Which name was meant by one that there is not.
+//! Suggestions for misspelled names.
 
-/// The name that is most like another, if one is like it at all.
-pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let wanted = name.to_lowercase();
-    let likeness = |candidate: &str| {
+/// Returns the most similar of `names`, if any is similar enough to be a misspelling of `name`.
+pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let name = name.to_lowercase();
+    let similarity = |candidate: &str| {
         let candidate = candidate.to_lowercase();
-        let whole = strsim::jaro_winkler(&wanted, &candidate);
-        // `cost` is like `cost/cost`, and `resource` like `resource/id`.
+        let whole = strsim::jaro_winkler(&name, &candidate);
+        // A part may match: `cost` suggests `cost/cost`, and `resource` suggests `resource/id`.
         let parts = candidate.split(['/', '_', ':']);
-        let part = parts.map(|part| strsim::jaro_winkler(&wanted, part) - 0.1);
+        let part = parts.map(|part| strsim::jaro_winkler(&name, part) - 0.1);
         part.fold(whole, f64::max)
     };
     names
-        .map(|candidate| (likeness(candidate), candidate))
-        .filter(|(likeness, _)| *likeness > 0.8)
+        .map(|candidate| (similarity(candidate), candidate))
+        .filter(|(similarity, _)| *similarity > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.len().cmp(&a.1.len())))
         .map(|(_, candidate)| candidate)
 }
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_is_found_and_a_far_one_is_not() {
+    fn suggests_similar_names_only() {
         let names = [
             "cost/cost",
             "resource/id",

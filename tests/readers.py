@@ -1,10 +1,10 @@
-"""Reads a store's tables as others do, and compares them with summaries of imports.
+"""Reads a store's tables with other programs, and compares them with summaries of imports.
 
     readers.py STORE < expected.json      [{"run": …, "periods": […]}, …], oldest first
 
-Each is the JSON summary of an import that published all its months. The last one is what the
-tables hold now, those before it are earlier versions of them. deltalake reads every version, DuckDB
-the files of the newest that the log names (of a local store: its S3 extension needs a download).
+Each item is the JSON summary of an import that published all its months. The last one describes the current version
+of the tables, those before it earlier versions. deltalake reads every version, DuckDB the files of the newest one (of
+a local store only: its S3 extension needs a download).
 """
 
 import decimal
@@ -39,7 +39,7 @@ TYPES = {
         "cost/on_demand_cost": MONEY,
     },
 }
-# Sums that a period must have: SQL, and the summary's name for it.
+# Expected sums of a period: SQL and key in the summary.
 SUMS = {
     "costs": [
         ("original_amount", "original_amount"),
@@ -50,7 +50,7 @@ SUMS = {
 decimal.getcontext().prec = 60
 
 
-def same(what, found, expected):
+def assert_equal(what, found, expected):
     if found != expected:
         sys.exit(f"{what}: {found} instead of {expected}")
 
@@ -60,49 +60,49 @@ def total(numbers):
 
 
 def open_version(table, run):
-    """The table as a run left it, found by the run's name in the commits."""
+    """Loads the version that a run published, found by the run's id in the commits."""
     versions = [c["version"] for c in table.history() if c.get("billstream.run") == run]
     table.load_as_version(max(versions))
     return versions
 
 
 def check_types(name, rows):
-    for column, wanted in TYPES[name].items():
-        same(f"type of {name}.{column}", rows.schema.field(column).type, wanted)
+    for column, expected in TYPES[name].items():
+        assert_equal(f"type of {name}.{column}", rows.schema.field(column).type, expected)
 
 
 def check_period(name, what, rows, period):
     def column(c):
         return rows.column(c).to_pylist()
 
-    same(f"rows of {what}", rows.num_rows, period[name])
+    assert_equal(f"rows of {what}", rows.num_rows, period[name])
     if name == "costs":
         amounts = zip(column("amount"), column("original_amount"), column("discount_amount"))
         net = [original - (discount or 0) if net is None else net for net, original, discount in amounts]
-        same(f"net of {what}", total(net), Decimal(period["net_amount"]))
-        same(f"original of {what}", total(column("original_amount")), Decimal(period["original_amount"]))
+        assert_equal(f"net of {what}", total(net), Decimal(period["net_amount"]))
+        assert_equal(f"original of {what}", total(column("original_amount")), Decimal(period["original_amount"]))
     else:
         for c in ("cost/cost", "cost/discounted_cost"):
-            same(f"{c} of {what}", total(column(c)), Decimal(period["net_amount"]))
+            assert_equal(f"{c} of {what}", total(column(c)), Decimal(period["net_amount"]))
 
 
 def check_pruning(name, table, rows):
-    """Readers that trust statistics must not lose rows by them."""
+    """Checks that readers that trust statistics lose no rows."""
     column = "original_amount" if name == "costs" else "cost/cost"
     values = set(rows.column(column).drop_null().to_pylist())
     for value in sorted(values, key=abs)[-3:]:
         found = table.to_pyarrow_dataset().to_table(filter=pc.field(column) == pa.scalar(value, MONEY))
-        wanted = rows.filter(pc.equal(rows.column(column), pa.scalar(value, MONEY)))
-        same(f"rows of {name} where {column} = {value}", found.num_rows, wanted.num_rows)
+        expected = rows.filter(pc.equal(rows.column(column), pa.scalar(value, MONEY)))
+        assert_equal(f"rows of {name} where {column} = {value}", found.num_rows, expected.num_rows)
 
 
 def check_duckdb(name, what, files, period):
     sums = ", ".join(f"sum({sql})" for sql, _ in SUMS[name])
     query = f"select count(*), {sums} from read_parquet(?, hive_partitioning = false)"
     count, *found = duckdb.execute(query, [files]).fetchone()
-    same(f"DuckDB's rows of {what}", count, period[name])
+    assert_equal(f"DuckDB's rows of {what}", count, period[name])
     for (sql, key), value in zip(SUMS[name], found):
-        same(f"DuckDB's sum({sql}) of {what}", value, Decimal(period[key]))
+        assert_equal(f"DuckDB's sum({sql}) of {what}", value, Decimal(period[key]))
 
 
 def main():
@@ -113,10 +113,10 @@ def main():
         for summary in summaries:
             table = DeltaTable(f"{store}/{name}")
             commits = open_version(table, summary["run"])
-            same(f"commits of {summary['run']}", len(commits), len(summary["periods"]))
+            assert_equal(f"commits of {summary['run']}", len(commits), len(summary["periods"]))
             now = summary is summaries[-1]
             if now:
-                same(f"version of {name}", table.version(), current.version())
+                assert_equal(f"version of {name}", table.version(), current.version())
             for period in summary["periods"]:
                 connection, month = period["connection"], period["billing_period"]
                 filters = [("connection", "=", connection), ("billing_period", "=", month)]
@@ -127,13 +127,13 @@ def main():
                 if now and not store.startswith("s3://"):
                     check_duckdb(name, what, table.file_uris(file_pruning_predicate=filters), period)
             everything = table.to_pyarrow_table()
-            same(f"rows of {name}", everything.num_rows, sum(p[name] for p in summary["periods"]))
+            assert_equal(f"rows of {name}", everything.num_rows, sum(p[name] for p in summary["periods"]))
             check_pruning(name, table, everything)
-    print(f"{len(summaries)} versions of {', '.join(TYPES)} are as imported")
+    print(f"{len(summaries)} versions of {', '.join(TYPES)} equal the imports")
 
 
 if __name__ == "__main__":
     main()
-    # All was compared. The readers' own threads, still on S3 connections, may abort an orderly exit.
+    # Exits at once: the readers' threads, still on S3 connections, may abort an orderly exit.
     sys.stdout.flush()
     os._exit(0)

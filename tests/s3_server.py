@@ -1,15 +1,13 @@
-"""An S3 server on loopback for the integration tests: moto, with three things added.
+"""S3 server on loopback for the integration tests: moto, with three additions.
 
-- A request is answered alone. moto looks and then writes, so that two conditional puts at once could
-  both succeed; S3's cannot.
-- `GET /-/log` gives a line for each answered request, with the condition it carried:
-  `PUT 412 if-none-match=* /bucket/key`.
-- Puts can be held, so that tests need no luck to meet a race: after `PUT /-/hold/2/bucket/prefix`,
-  the first 2 puts to keys with that prefix wait; `PUT /-/arrived/bucket/prefix` answers when both
-  do, and `PUT /-/release/bucket/prefix` lets them go on.
+- Requests are handled one at a time. moto reads and then writes, so that two concurrent conditional puts could both
+  succeed; in S3 they cannot.
+- `GET /-/log` returns one line per handled request, with its condition: `PUT 412 if-none-match=* /bucket/key`.
+- Puts can be held, so that tests force a race: after `PUT /-/hold/2/bucket/prefix`, the first 2 puts of keys with
+  that prefix wait; `PUT /-/arrived/bucket/prefix` responds when both do, and `PUT /-/release/bucket/prefix` releases
+  them.
 
-The first line on stdout is the port. The server ends when stdin is closed, and so with the test
-process that started it, however that ends.
+The first line on stdout is the port. The server stops when stdin is closed, so it never outlives the test process.
 """
 
 import io
@@ -21,28 +19,28 @@ import threading
 from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-PATIENCE_SECONDS = 60
+HOLD_TIMEOUT_SECONDS = 60
 CONDITIONS = {"HTTP_IF_MATCH": "if-match", "HTTP_IF_NONE_MATCH": "if-none-match"}
 
 
 class Hold:
-    def __init__(self, wanted):
-        self.wanted = wanted
+    def __init__(self, expected):
+        self.expected = expected
         self.waiting = 0
         self.changed = threading.Condition()
         self.open = False
 
     def wait(self):
         with self.changed:
-            if self.waiting == self.wanted:
+            if self.waiting == self.expected:
                 return
             self.waiting += 1
             self.changed.notify_all()
-            self.changed.wait_for(lambda: self.open, PATIENCE_SECONDS)
+            self.changed.wait_for(lambda: self.open, HOLD_TIMEOUT_SECONDS)
 
-    def all_here(self):
+    def all_arrived(self):
         with self.changed:
-            return self.changed.wait_for(lambda: self.waiting == self.wanted, PATIENCE_SECONDS)
+            return self.changed.wait_for(lambda: self.waiting == self.expected, HOLD_TIMEOUT_SECONDS)
 
     def release(self):
         with self.changed:
@@ -53,17 +51,17 @@ class Hold:
 class Server:
     def __init__(self, s3):
         self.s3 = s3
-        self.alone = threading.Lock()
+        self.one_at_a_time = threading.Lock()
         self.holds = {}
         self.log = []
 
     def __call__(self, environ, start_response):
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         if path.startswith("/-/"):
-            status, body = self.control(path.removeprefix("/-"))
+            status, body = self.admin(path.removeprefix("/-"))
             start_response(status, [("Content-Length", str(len(body)))])
             return [body]
-        # The body is read before the lock is taken, so that a slow client holds nobody up.
+        # Reads the body before taking the lock, so that a slow client does not block others.
         size = int(environ.get("CONTENT_LENGTH") or 0)
         environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(size))
         if method == "PUT":
@@ -71,32 +69,32 @@ class Server:
                 if path.startswith(prefix):
                     hold.wait()
 
-        carried = [f"{name}={environ[key]}" for key, name in CONDITIONS.items() if key in environ]
+        conditions = [f"{name}={environ[key]}" for key, name in CONDITIONS.items() if key in environ]
         query = environ.get("QUERY_STRING")
-        asked = f"{','.join(carried) or '-'} {path}{'?' + query if query else ''}"
+        request_line = f"{','.join(conditions) or '-'} {path}{'?' + query if query else ''}"
 
         def start(status, headers, exc_info=None):
-            self.log.append(f"{method} {status[:3]} {asked}\n")
+            self.log.append(f"{method} {status[:3]} {request_line}\n")
             return start_response(status, headers, exc_info)
 
-        with self.alone:
+        with self.one_at_a_time:
             parts = self.s3(environ, start)
             try:
                 return [b"".join(parts)]
             finally:
                 getattr(parts, "close", lambda: None)()
 
-    def control(self, path):
+    def admin(self, path):
         _, verb, rest = (path + "/").split("/", 2)
         if verb == "log":
             return "200 OK", "".join(self.log).encode()
         if verb == "hold":
-            wanted, prefix = rest.rstrip("/").split("/", 1)
-            self.holds["/" + prefix] = Hold(int(wanted))
+            expected, prefix = rest.rstrip("/").split("/", 1)
+            self.holds["/" + prefix] = Hold(int(expected))
             return "200 OK", b""
         hold = self.holds.get("/" + rest.rstrip("/"))
         if verb == "arrived" and hold:
-            return ("200 OK" if hold.all_here() else "504 Gateway Timeout"), b""
+            return ("200 OK" if hold.all_arrived() else "504 Gateway Timeout"), b""
         if verb == "release" and hold:
             del self.holds["/" + rest.rstrip("/")]
             hold.release()

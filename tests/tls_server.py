@@ -1,9 +1,9 @@
-"""An HTTPS server on loopback for tests, with a certificate of its own authority.
+"""HTTPS server on loopback for tests, with a certificate of a private authority.
 
     tls_server.py valid|expired FOLDER
 
-Writes the authority's certificate to FOLDER/ca.pem, prints the port, answers every request with 403, and
-ends with its stdin. Requests that came through are counted in FOLDER/requests, a line each.
+Writes the authority's certificate to FOLDER/ca.pem, prints the port, answers every request with 403, and stops when
+stdin is closed. Writes one line per request to FOLDER/requests.
 """
 
 import datetime
@@ -38,7 +38,7 @@ def certificate(name, key, issuer, issuer_key, begin, end, *extensions):
     return builder.sign(issuer_key, hashes.SHA256())
 
 
-def named(text):
+def common_name(text):
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
@@ -46,17 +46,17 @@ def pem(certificate):
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def make(folder, expired):
-    """The server's certificate chain with its key, as a file for `ssl`."""
+def create_chain(folder, expired):
+    """Creates the server's certificate chain with its key, as a file for `ssl`."""
     ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     ca = certificate(
-        named("Test Authority"), ca_key, named("Test Authority"), ca_key, NOW - 100 * DAY, NOW + 100 * DAY,
+        common_name("Test Authority"), ca_key, common_name("Test Authority"), ca_key, NOW - 100 * DAY, NOW + 100 * DAY,
         (x509.BasicConstraints(ca=True, path_length=0), True),
     )
     (folder / "ca.pem").write_bytes(pem(ca))
     end = NOW - 10 * DAY if expired else NOW + 10 * DAY
     own = certificate(
-        named("localhost"), key, ca.subject, ca_key, NOW - 50 * DAY, end,
+        common_name("localhost"), key, ca.subject, ca_key, NOW - 50 * DAY, end,
         (x509.SubjectAlternativeName([x509.DNSName("localhost")]), False),
         (x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.SERVER_AUTH]), False),
     )
@@ -85,10 +85,10 @@ def main():
             pass
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(make(folder, mode == "expired"))
+    context.load_cert_chain(create_chain(folder, mode == "expired"))
 
     class Server(ThreadingHTTPServer):
-        # A handshake that is refused is what most tests are about.
+        # Most tests expect a refused handshake.
         def handle_error(self, *_):
             pass
 

@@ -1,6 +1,6 @@
--- Per day, product and line type, the stored costs have the number and the amounts that were counted on the wire.
+-- Per day, product and line type, stored costs have the number and amounts of the received costs.
 -- exit 5
--- Each side is added up in columns of its own, because a join would lose what only one side has.
+-- Each side is summed in separate columns, because a join would lose groups that only one side has.
 select
   start_date,
   product,

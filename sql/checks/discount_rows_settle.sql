@@ -1,4 +1,4 @@
--- Every Discount has a written 0 as discounted and as on-demand cost and repeats no usage, as its usage row carries them.
+-- Every Discount has discounted and on-demand cost 0 and no usage, because its usage row has them.
 -- exit 1
 select
   "lineitem/id",

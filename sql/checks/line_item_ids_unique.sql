@@ -1,8 +1,8 @@
 -- No two line items have the same id.
 -- exit 1
--- Hashes are grouped faster than ids, and in less memory: only ids whose hash comes twice are counted themselves.
--- Run once for each bucket of ids, so that no run holds the hashes of a large month. The small side of the join, the
--- hashes that come twice, is the left one.
+-- Grouping hashes is faster than grouping ids and takes less memory; only ids with a repeated hash are counted
+-- themselves. The check runs once per bucket of ids, so that no run holds all hashes of a large month. The repeated
+-- hashes, the small side of the join, are on the left.
 select
   items."lineitem/id",
   count(*) as line_items

@@ -1,6 +1,6 @@
--- Per day and line type, cost and discounted cost of the line items equal the source's net amount, and on-demand cost equals its original amount without credits.
+-- Per day and line type, cost and discounted cost of line items equal the received net amount, and on-demand cost equals the received original amount without credits.
 -- exit 5
--- Each side is added up in columns of its own, because a join would lose what only one side has.
+-- Each side is summed in separate columns, because a join would lose groups that only one side has.
 select
   cast(day as date) as usage_day,
   line_type,

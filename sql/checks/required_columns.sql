@@ -1,4 +1,4 @@
--- Every line item has an id, a type that CBF knows, a start and its three costs.
+-- Every line item has an id, a type of CBF, a start time and all three costs.
 -- exit 1
 select
   "lineitem/id",

@@ -1,4 +1,4 @@
--- Every resource id is a kind and an id with exactly one ':' or '/' between them, because CloudZero drops what follows a second one.
+-- Every resource id is a kind and an id with exactly one ':' or '/' between them, because CloudZero ignores everything after a second one.
 -- exit 1
 select
   "lineitem/id",

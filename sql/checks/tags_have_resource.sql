@@ -1,4 +1,4 @@
--- Every tag stands on a line item with a resource id, because CloudZero refuses tags without one.
+-- Every line item with a tag has a resource id, because CloudZero refuses tags without one.
 -- exit 1
 select
   key,

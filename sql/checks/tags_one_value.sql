@@ -1,4 +1,4 @@
--- Every resource has one value per tag in the month, because CloudZero keeps one only and applies it to all history.
+-- Every resource has one value per tag in the month, because CloudZero keeps only one and applies it to all history.
 -- exit 1
 select
   resource_id,

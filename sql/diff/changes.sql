@@ -1,8 +1,9 @@
--- What differs between two states of line items: rows that changed, came and went, largest change first.
+-- Differences between two states of line items: changed, added and removed rows.
 --
--- It reads `before` and `after`: line items as usage_date, connection, line_item_type, resource_id, service,
--- environment, usage_type, operation, tier, unit, quantity and cost. Rows belong together by all of these but
--- quantity and cost, never by lineitem/id, which changes with the content. Equal keys are added up.
+-- Reads `before` and `after`: line items as usage_date, connection, line_item_type, resource_id, service,
+-- environment, usage_type, operation, tier, unit, quantity and cost. The key of a row is all of these except
+-- quantity and cost; lineitem/id is not part of it, because it changes with the content. Rows with equal keys are
+-- summed.
 
 with sides as (
   select

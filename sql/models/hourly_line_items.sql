@@ -1,16 +1,16 @@
--- Daily line items to hourly ones: each cost of a day in 24 equal parts, and not a digit more or less.
--- Used for what is delivered when the granularity is hourly; what is published stays daily.
--- To change it, put a file of the same name into your own SQL folder. A file there replaces this one whole.
+-- Hourly line items: splits each daily cost into 24 parts that add up to it exactly.
+-- Used for deliveries with hourly granularity; published line items stay daily.
+-- To override it, put a file of the same name into your SQL folder. It replaces this file as a whole.
 --
 -- It reads
 --   line_items                  the published line items of one connection and one billing period
---   share(amount, part, parts)  one of equal parts, truncated at the scale; the last one takes the rest
--- It must return the columns of line_items, whose costs add up to the same per day, type and usage type.
+--   share(amount, part, parts)  one of equal parts, truncated at the scale; the last part takes the remainder
+-- It must return the columns of line_items, with equal totals per day, type and usage type.
 
 with counted as (
   select
     line_items.*,
-    -- Credits and adjustments belong to no hour, and what is not a day is left as it is.
+    -- Credits and adjustments belong to no hour; items that do not span a day are not split.
     case
       when "lineitem/type" in ('Credit', 'Adjustment') then cast(1 as bigint)
       when date_trunc('day', "time/usage_start") = "time/usage_start"
@@ -19,7 +19,7 @@ with counted as (
     end as hours,
     "lineitem/type" = 'Usage' and "cost/discounted_cost" < "cost/cost" as is_discounted
   from line_items
-  -- They come again below, hour by hour, with the usage that they belong to.
+  -- Created again below, per hour of their usage.
   where not ("lineitem/type" = 'Discount' and "lineitem/id" like '%-discount')
 ),
 
@@ -76,7 +76,7 @@ select * exclude (
   end as "time/usage_end",
   case when is_discount then null else share("usage/amount", hour, hours) end as "usage/amount",
   case when is_discount then null else "usage/units" end as "usage/units",
-  -- The discount of an hour is that hour's net less its original.
+  -- The discount of an hour is its net minus its original.
   case when is_discount then hour_discounted_cost - hour_cost else hour_cost end as "cost/cost",
   case when is_discount then cast(0 as decimal(38, 24)) else hour_discounted_cost end
     as "cost/discounted_cost",
@@ -84,5 +84,5 @@ select * exclude (
     as "cost/on_demand_cost"
 )
 from priced
--- A discount of a few units of the last place comes to nothing in some hours.
+-- A discount of a few units in the last place is zero in some hours.
 where not (is_discount and hour_discounted_cost = hour_cost)

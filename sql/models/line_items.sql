@@ -1,21 +1,21 @@
--- Costs to line items: one select that turns Confluent's costs into CloudZero's Common Bill Format (CBF).
--- To change it, put a file of the same name into your own SQL folder. A file there replaces this one whole.
+-- Mapping: converts Confluent's costs to line items in CloudZero's Common Bill Format (CBF), in one select.
+-- To override it, put a file of the same name into your SQL folder. It replaces this file as a whole.
 --
 -- It reads
 --   costs              the costs of one connection and one billing period, as received from Confluent
---   resource_facts     region and tags by resource_id, as models/resource_facts.sql makes them of inventory and tags;
---                      its columns are "resource/region" and one a tag
---   $cloud_provider    the connection's provider label; $connection and $billing_period may be used too
---   json_text(j, key)  the text under a top-level key of a JSON object, NULL if there is none
+--   resource_facts     attributes by resource_id from models/resource_facts.sql: "resource/region" and one column
+--                      per tag
+--   $cloud_provider    the connection's provider label; $connection and $billing_period are available as well
+--   json_text(j, key)  the text of a top-level key of a JSON object, or NULL
 -- It must return
---   the columns below, by these names and in this order;
---   an id that is unique and stays the same from run to run (record_id does);
---   rows whose costs add up to the source, per day and line type, to the last digit. The checks compare them.
--- A month may be larger than memory, so it streams: no window, no ORDER BY over all rows, no join that is not
--- on equality, and a small table on the left of a RIGHT JOIN. Write numbers as casts, so that they stay decimals.
+--   the columns below, with these names and in this order;
+--   a unique id that is stable across runs (record_id is);
+--   rows with the exact totals of the source per day and line type, which the checks compare.
+-- A month can be larger than memory, so the query streams: no window functions, no ORDER BY over all rows, only
+-- equi-joins, with the small table on the left of a RIGHT JOIN. Write numbers as casts, so that they are decimals.
 
 with line_types as (
-  -- All 29 line types that Confluent documents, with their family and how people call them.
+  -- All 29 line types in Confluent's documentation, with their usage family and display name.
   select * from (values
     ('KAFKA_NUM_CKUS',             'Compute',    'CKUs'),
     ('KAFKA_BASE',                 'Compute',    'Cluster Base'),
@@ -49,7 +49,7 @@ with line_types as (
   ) as v(line_type, usage_family, words)
 ),
 
--- An empty text is an absent one, and a net amount that was left out is original minus discount.
+-- Empty texts are treated as NULL; a missing net amount is original minus discount.
 cleaned as (
   select
     record_id,
@@ -95,7 +95,7 @@ named as (
   right join cleaned on line_types.line_type = cleaned.line_type
 ),
 
--- One row for each line item of a cost: its type. Only usage below its list price has a second one, Discount.
+-- One row per line item of a cost. Only usage below its list price has a second line item, of type Discount.
 typed as (
   select
     *,
@@ -124,7 +124,7 @@ mapped as (
     cast($cloud_provider as varchar) as "lineitem/cloud_provider",
     cast(start_date as timestamp) as "time/usage_start",
     cast(end_date as timestamp) as "time/usage_end",
-    -- CloudZero splits at ':' and '/' and drops what follows the second part.
+    -- CloudZero splits at ':' and '/' and ignores everything after the second part.
     case
       when resource_id like 'lksqlc%' then concat('ksqldb-cluster/', translate(resource_id, ':/', '__'))
       when resource_id like 'lsrc%' then concat('schema-registry/', translate(resource_id, ':/', '__'))
@@ -140,8 +140,8 @@ mapped as (
     network_access_type as "action/operation",
     case when type <> 'Discount' then quantity end as "usage/amount",
     case when type <> 'Discount' then unit end as "usage/units",
-    -- cost/cost and cost/discounted_cost have the same sum: the usage row shows the list price where a
-    -- Discount row takes the difference back, and the discounted cost stands in the usage row alone.
+    -- cost/cost and cost/discounted_cost have equal sums: a usage row has the list price if a Discount row
+    -- subtracts the difference, and only the usage row has a discounted cost.
     case
       when type = 'Discount' then net_amount - original_amount
       when type = 'Usage' and original_amount > net_amount then original_amount

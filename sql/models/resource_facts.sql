@@ -1,19 +1,19 @@
--- Facts of resources: region and tags of each resource of a month, one value a resource.
--- To change it, put a file of the same name into your own SQL folder. A file there replaces this one whole.
+-- Resource attributes: region and tags of each resource of a month, one value per resource and column.
+-- To override it, put a file of the same name into your SQL folder. It replaces this file as a whole.
 --
 -- It reads
 --   costs      the costs of one connection and one billing period, as received from Confluent
---   resources  what the inventory knows: a row is valid from valid_from until valid_until, the newest is the last
---              known one; empty without an inventory
+--   resources  the inventory: each row is valid from valid_from until valid_until; the newest row of a resource has
+--              its last known values; empty without an inventory
 --   tag_rules  the file of tags: line, the patterns resource, name, environment and service (for ILIKE, NULL for
---              any), specificity (the higher the nearer), tags (a JSON object); empty without a file
---   $connection, $billing_period and $cloud_provider may be used too
+--              any), specificity (the highest applies), tags (a JSON object); empty without a file
+--   $connection, $billing_period and $cloud_provider are available as well
 -- It must return resource_id, column_name (resource/region or resource/tag:<key>) and value, at most one value for
--- each resource and column. models/line_items.sql has them as the table resource_facts, a column a name.
--- CloudZero keeps one value per resource and key and applies it to all history: nothing here goes by row or day.
--- Without an inventory and a file of tags this file is not run; one of your own always is.
+-- each resource and column. models/line_items.sql joins them as the table resource_facts, one column per name.
+-- CloudZero keeps one value per resource and key and applies it to all history, so no value depends on a row or day.
+-- Without an inventory and a file of tags the shipped file is not run; an override always is.
 
--- A resource has one name and environment: the newest that the inventory has, else the newest of the month's costs.
+-- A resource has one name and environment: the newest of the inventory, else the newest of the month's costs.
 with named as (
   select
     resource_id,
@@ -44,7 +44,7 @@ latest as (
   group by resource_id
 ),
 
--- What works with a Kafka cluster is where that is.
+-- Resources of a Kafka cluster have the region and cloud of the cluster.
 known as (
   select
     named.resource_id,
@@ -59,7 +59,8 @@ known as (
   left join latest as cluster on cluster.resource_id = own.kafka_cluster_id
 ),
 
--- shown_id is the resource/id of line items, which CloudZero shows: the words are those of models/line_items.sql.
+-- shown_id is the resource/id of line items, as displayed by CloudZero; its prefixes equal those of
+-- models/line_items.sql.
 resolved as (
   select
     known.*,
@@ -79,7 +80,8 @@ resolved as (
   left join latest as environment on environment.resource_id = known.environment_id
 ),
 
--- As Confluent writes it, and as line items show it: the words are those of models/line_items.sql.
+-- Product as received from Confluent, and service as in line items; the names equal those of
+-- models/line_items.sql.
 services as (
   select distinct
     resource_id,
@@ -109,7 +111,7 @@ services as (
   ) as products
 ),
 
--- The rules are few: they are the side that is held.
+-- The rules are few, so they are the build side of the join.
 matched as (
   select
     resolved.resource_id,
@@ -140,7 +142,7 @@ matched as (
     )
 ),
 
--- For each tag the most specific rule that has a value for it counts, and among equals the first.
+-- Per tag the most specific rule with a value applies; among equals, the first.
 chosen as (
   select
     resource_id,
@@ -151,7 +153,7 @@ chosen as (
   group by resource_id, tag['key']
 )
 
--- Names are tags where the inventory knows them: costs have none of environments, and of a resource that of the day.
+-- Only names from the inventory become tags: costs have no environment names, and resource names vary by day.
 select
   resource_id,
   unnest(make_array(

@@ -1,19 +1,22 @@
--- Changes: what changed since the month before, and why
+-- Changes: differences from the month before, by reason
 -- parameter month: the billing month [latest]
 -- parameter previous: the month to compare with [previous]
--- parameter limit: rows at most, the largest differences first [20]
+-- parameter limit: maximum number of rows, largest differences first [20]
 -- by: resource_id, service, environment, usage_type, connection, cloud_provider, tag:<key>
+-- money: previous_cost, cost, difference, new_cost, gone_cost, quantity_effect, price_effect
+-- total: previous_cost, cost, difference, new_cost, gone_cost, quantity_effect, price_effect
+-- secondary: previous_cost
 -- chart: bars label=item value=difference
 --
 -- new_cost + gone_cost + quantity_effect + price_effect = difference = cost - previous_cost, to the last digit.
--- The reasons are found for each usage type of each resource, and added up:
---   new_cost         it has line items in this month alone
---   gone_cost        it had line items in the other month alone
---   quantity_effect  more or less was used: the difference of quantities at the previous month's price
---   price_effect     the rest: other prices, tiers and discounts
--- Without quantities above a millionth in both months, or with different units, all of the difference is
--- price_effect: support, credits, a quantity that is NULL, zero or negative.
--- A connection's month that is not over is compared with the same days of the other one; its newest days may still
+-- The reasons are computed for each usage type of each resource, then summed:
+--   new_cost         line items in this month only
+--   gone_cost        line items in the other month only
+--   quantity_effect  changed usage: the difference of quantities at the previous month's price
+--   price_effect     the remainder: changed prices, tiers and discounts
+-- Without quantities above a millionth in both months, or with different units, the whole difference is
+-- price_effect: support, credits, and quantities that are NULL, zero or negative.
+-- An unfinished month of a connection is compared with the same days of the other month; its newest days may still
 -- grow. A connection without line items in the month is left out.
 
 with last_day as (
@@ -26,7 +29,7 @@ with last_day as (
   group by connection
 ),
 
--- A Discount row repeats everything but quantity and unit, so it meets its usage here.
+-- A Discount row repeats everything except quantity and unit, so it is grouped with its usage.
 sides as (
   select
     coalesce(nullif(case $by

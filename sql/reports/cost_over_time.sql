@@ -2,11 +2,14 @@
 -- parameter from: the first billing month [earliest]
 -- parameter to: the last billing month [latest]
 -- parameter step: month, week or day; a week is named by its Monday [month]
--- parameter limit: items at most, those that cost the most; the others are added up as (others) [8]
+-- parameter limit: maximum number of items, most expensive first; the rest is summed as (others) [8]
 -- by: service, resource_id, environment, usage_type, connection, cloud_provider, tag:<key>
+-- money: billed_cost, discounted_cost, real_cost
+-- total: billed_cost, discounted_cost, real_cost
+-- secondary: discounted_cost, real_cost
 -- chart: lines x=period y=billed_cost series=item
 --
--- An item has no row for a period in which it has no line items.
+-- An item has no row for a period without line items.
 
 with given as (
   select

@@ -1,13 +1,15 @@
--- Discounts and credits: what was taken off the list price in a month
+-- Discounts and credits: reductions of the list price in a month
 -- parameter month: the billing month [latest]
--- parameter limit: rows at most, the largest savings first [20]
+-- parameter limit: maximum number of rows, largest savings first [20]
 -- by: service, resource_id, environment, usage_type, connection, cloud_provider, tag:<key>
+-- money: list_cost, discounts, credits, adjustments, billed_cost, saved
+-- total: list_cost, discounts, credits, adjustments, billed_cost, saved
+-- secondary: adjustments, list_cost
 -- chart: bars label=item value=saved
 --
--- list_cost + discounts + credits + adjustments = billed_cost, to the last digit. Discounts are what billed cost is
--- below (or, above zero, over) list price, whether it has rows of its own or not. Credits and adjustments are
--- the line items of these types.
--- saved is discounts and credits with the sign turned; discount_percent is rounded.
+-- list_cost + discounts + credits + adjustments = billed_cost, to the last digit. discounts is billed cost minus list
+-- cost (positive for surcharges), with or without Discount rows. credits and adjustments are the line items of these
+-- types. saved is the negated sum of discounts and credits; discount_percent is rounded.
 
 with given as (
   select

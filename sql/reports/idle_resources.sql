@@ -1,14 +1,17 @@
--- Idle resources: what cost money on days on which it moved no data
+-- Idle resources: costs on days without data traffic
 -- parameter month: the billing month [latest]
--- parameter traffic: a day with at most so many GB (or records) is idle [0.01]
--- parameter days: only resources with at least so many idle days [1]
--- parameter limit: rows at most [20]
+-- parameter traffic: maximum GB (or records) of an idle day [0.01]
+-- parameter days: minimum number of idle days [1]
+-- parameter limit: maximum number of rows [20]
+-- money: billed_cost, idle_cost
+-- total: billed_cost, idle_cost
+-- secondary: environment, days, last_active
 -- chart: bars label=resource_id value=idle_cost
 --
 -- A day counts if the resource has a charge that is due without traffic: a cluster's base, CKUs, partitions or
 -- storage, a connector's tasks or capacity, a cluster link, a Tableflow topic. It is idle if nothing was read,
--- written or processed that day, through links and Tableflow too. Of ksqlDB, Flink and governance Confluent
--- reports no traffic, so they are never idle here. The newest day may lack traffic that is not reported yet.
+-- written or processed that day, including through links and Tableflow. Confluent reports no traffic of ksqlDB,
+-- Flink and governance, so they are never idle here. The newest day may lack traffic that is not reported yet.
 
 with days as (
   select
@@ -33,7 +36,7 @@ with days as (
   group by resource_id, usage_date
 ),
 
-judged as (
+classified as (
   select *, traffic > amount($traffic) as is_active, has_base and traffic <= amount($traffic) as is_idle
   from days
 )
@@ -47,7 +50,7 @@ select
   max(case when is_active then usage_date end) as last_active,
   sum(billed_cost) as billed_cost,
   sum(case when is_idle then billed_cost else cast(0 as decimal(38, 24)) end) as idle_cost
-from judged
+from classified
 group by resource_id
 having sum(cast(is_idle as bigint)) >= $days and sum(cast(is_idle as bigint)) > 0
 order by idle_cost desc, resource_id

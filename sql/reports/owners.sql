@@ -1,13 +1,16 @@
--- Owners: what share of a month's cost has an owner, and which resources have none
+-- Owners: cost by owner in a month, and resources without an owner
 -- parameter month: the billing month [latest]
--- parameter key: the tag that names owners [team]
--- parameter limit: rows at most [100]
+-- parameter key: the tag with the owner [team]
+-- parameter limit: maximum number of rows [100]
+-- money: billed_cost
+-- total: billed_cost, percent
+-- secondary: owned_percent, environment
 -- chart: bars label=item value=billed_cost
 --
--- A row an owner, the dearest first, then a row each for what has none: a resource, or a service of a connection
--- where costs have no resource. As in CloudZero, a resource has one owner, the latest that was published, for all its
--- history: one that was taken out of the file of tags stays until another one comes. percent is the part of
--- the month's billed cost; owned_percent, the same in every row, is the part that has an owner. Both are rounded.
+-- One row per owner, most expensive first, then one row per resource without an owner, or per service of a
+-- connection for costs without a resource. As in CloudZero, the latest published owner of a resource applies to its
+-- whole history: an owner that was removed from the tags file stays until another replaces it. percent is the share
+-- of the month's billed cost; owned_percent, equal in all rows, is the share with an owner. Both are rounded.
 
 with latest as (
   select

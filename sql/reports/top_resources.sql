@@ -1,10 +1,13 @@
--- Top resources: what cost the most in a month
+-- Top resources: the most expensive items of a month
 -- parameter month: the billing month, such as 2026-10 [latest]
--- parameter limit: rows at most [20]
+-- parameter limit: maximum number of rows [20]
 -- by: resource_id, service, environment, usage_type, connection, cloud_provider, tag:<key>
+-- money: billed_cost, discounted_cost, real_cost
+-- total: billed_cost, discounted_cost, real_cost, percent
+-- secondary: discounted_cost, real_cost
 -- chart: bars label=item value=billed_cost
 --
--- percent is the part of the month's billed cost, rounded; the costs are exact.
+-- percent is the share of the month's billed cost, rounded; the costs are exact.
 
 with given as (
   select

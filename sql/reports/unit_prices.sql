@@ -1,12 +1,14 @@
--- Unit prices: what a unit cost, by usage type, over time
+-- Unit prices: cost per unit, by usage type, over time
 -- parameter from: the first billing month [earliest]
 -- parameter to: the last billing month [latest]
--- parameter usage_type: usage types like this; % stands for any characters [%]
+-- parameter usage_type: pattern of usage types; % matches any characters [%]
+-- money: discounted_cost, on_demand_cost
+-- secondary: cloud_provider, discounted_cost, on_demand_cost
 -- chart: lines x=billing_period y=unit_price series=item
 --
--- unit_price is discounted cost by quantity and list_price on-demand cost by quantity, half-even at 24 digits.
--- Only usage with a quantity counts. A price over tiers, regions and resources is their average; NULL means that
--- the quantities add up to zero. Spellings of a unit (GB-hour, GB-Hour) are one unit.
+-- unit_price is discounted cost divided by quantity, list_price on-demand cost divided by quantity; both half-even at
+-- 24 digits. Only usage with a quantity counts. A price over tiers, regions and resources is their average; NULL
+-- means that the quantities sum to zero. Spellings of a unit (GB-hour, GB-Hour) are one unit.
 
 with months as (
   select

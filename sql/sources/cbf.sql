@@ -1,4 +1,4 @@
--- Cost data that is in CloudZero's Common Bill Format already, such as the drops of another adaptor.
+-- CloudZero's Common Bill Format, such as the drops of another adaptor.
 -- needs: time/usage_start, cost/cost
 -- optional: lineitem/id, lineitem/type, lineitem/description, lineitem/cloud_provider, time/usage_end
 -- optional: resource/id, resource/service, resource/usage_family, resource/account, resource/region

@@ -1,4 +1,4 @@
--- AWS Cost and Usage Report 2.0, and the legacy report where it is in Parquet.
+-- AWS Cost and Usage Report 2.0, and the legacy report in Parquet.
 -- needs: line_item_line_item_type, line_item_unblended_cost, line_item_usage_start_date, bill_billing_period_start_date
 -- optional: identity_line_item_id, bill_payer_account_id, line_item_line_item_description
 -- optional: line_item_usage_end_date, line_item_usage_account_id, line_item_usage_account_name
@@ -15,16 +15,16 @@
 -- optional: savings_plan_net_amortized_upfront_commitment_for_billing_period
 -- optional: savings_plan_net_recurring_commitment_for_billing_period
 --
--- Unblended cost is the cost, net unblended the discounted one (only payers with discounts have it).
--- Amortized, by AWS's rules:
+-- Cost is the unblended cost, discounted cost the net unblended cost (only payers with discounts have it).
+-- Amortized cost, by AWS's rules:
 --   covered by a savings plan or reservation   its effective cost
---   the plan's recurring fee                   what is left unused: commitment to date less used commitment
---   the reservation's fee (RIFee)              what is left unused: upfront part and recurring fee
---   negation, upfront fees                     0, as the effective costs hold them
+--   recurring fee of a savings plan            unused part: commitment to date minus used commitment
+--   fee of a reservation (RIFee)               unused part: upfront and recurring fee
+--   negation, upfront fees                     0, because the effective costs include them
 --   everything else                            the unblended cost
--- Discounted amortized is the same of the net columns. What is left unused of a plan has none: it is taken times
--- the net commitment of the billing period by the commitment without discounts. An export without the columns of
--- savings plans and reservations has no true amortized costs.
+-- Discounted amortized cost is the same with the net columns. AWS has no net column for the unused part of a plan: it
+-- is scaled by the net commitment of the billing period divided by the commitment before discounts. An export
+-- without the columns of savings plans and reservations has no true amortized costs.
 
 with given as (
   select
@@ -60,7 +60,7 @@ select
   'AWS' as "lineitem/cloud_provider",
   cast(line_item_usage_start_date as timestamp) as "time/usage_start",
   cast(nullif(cast(line_item_usage_end_date as varchar), '') as timestamp) as "time/usage_end",
-  -- CloudZero splits at ':' and '/' and drops what follows the second part, so there is one separator.
+  -- CloudZero splits ids at ':' and '/' and drops everything after the second part: keep one separator.
   case
     when line_item_resource_id <> '' then concat(
       coalesce(nullif(line_item_product_code, ''), 'resource'), '/', translate(line_item_resource_id, ':/', '__')
@@ -76,7 +76,7 @@ select
   case when not is_discount then nullif(pricing_unit, '') end as "usage/units",
   unblended as "cost/cost",
   net_unblended as "cost/discounted_cost",
-  -- Usage that is discounted has its list price and quantity in its own row, so what takes it back has none.
+  -- Discounted usage has its list price and quantity in its own row; the row that negates it has neither.
   case when is_discount then cast(0 as decimal(38, 24)) else on_demand end as "cost/on_demand_cost",
   case
     when aws_type = 'SavingsPlanCoveredUsage' then amount(savings_plan_savings_plan_effective_cost)

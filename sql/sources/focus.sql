@@ -1,4 +1,4 @@
--- FOCUS 1.0 to 1.2, the open bill format that AWS, Azure, Google Cloud, Oracle and others export.
+-- FOCUS 1.0 to 1.2, the open billing format that AWS, Azure, Google Cloud, Oracle and others export.
 -- needs: BilledCost, BillingPeriodStart, ChargePeriodStart, ChargeCategory
 -- optional: ChargePeriodEnd, ChargeClass, ChargeFrequency, ChargeDescription, CommitmentDiscountId
 -- optional: CommitmentDiscountStatus, ContractedCost, EffectiveCost, ListCost, ConsumedQuantity, ConsumedUnit
@@ -6,14 +6,14 @@
 -- optional: ServiceName, ServiceCategory, ServiceSubcategory, SkuId, SkuMeter, RegionId, ResourceId
 -- optional: ResourceName, ResourceType, Tags
 --
--- Costs: BilledCost is the cost, ContractedCost the discounted one, EffectiveCost the discounted amortized one,
--- ListCost the on-demand one. All are in the billing currency: nothing is converted. As FOCUS defines it, the
--- contracted costs count a commitment twice, as its purchase and as the usage that it covers.
+-- Cost is BilledCost, discounted cost ContractedCost, discounted amortized cost EffectiveCost, on-demand cost
+-- ListCost. All stay in the billing currency. By FOCUS's definition, contracted costs count a commitment twice: as
+-- its purchase and as the usage that it covers.
 
 select
   to_char(cast("BillingPeriodStart" as timestamp), '%Y-%m') as billing_period,
-  -- CloudZero's types: a commitment's purchase, its fees and its unused part are not usage, nor is a correction
-  -- of an earlier invoice. A credit is below zero; one that is taken back is an adjustment.
+  -- In CloudZero's types a commitment's purchase, fees and unused part are not usage, nor is a correction of an
+  -- earlier invoice. A credit is negative; a reversed one is an adjustment.
   case
     when "ChargeCategory" = 'Tax' then 'Tax'
     when "ChargeCategory" = 'Credit' and amount("BilledCost") > 0 then 'Adjustment'
@@ -31,7 +31,7 @@ select
   nullif("ProviderName", '') as "lineitem/cloud_provider",
   cast("ChargePeriodStart" as timestamp) as "time/usage_start",
   cast(nullif(cast("ChargePeriodEnd" as varchar), '') as timestamp) as "time/usage_end",
-  -- CloudZero splits at ':' and '/' and drops what follows the second part, so there is one separator.
+  -- CloudZero splits ids at ':' and '/' and drops everything after the second part: keep one separator.
   case
     when "ResourceId" <> '' then concat(
       translate(coalesce(nullif("ResourceType", ''), 'resource'), ':/', '__'), '/',
@@ -52,7 +52,7 @@ select
   amount("ContractedCost") as "cost/discounted_cost",
   amount("ListCost") as "cost/on_demand_cost",
   amount("EffectiveCost") as "cost/discounted_amortized_cost",
-  -- The names that people know stand where Confluent's do, so that the views show them.
+  -- Display names use the columns of Confluent's names, so that the views show them.
   nullif("SubAccountName", '') as "resource/tag:confluent_environment",
   nullif("ResourceName", '') as "resource/tag:confluent_name",
   nullif(map_json("Tags"), '') as tags

@@ -1,7 +1,7 @@
--- Billed cost and quantity of a month beside those of the month before, by resource and usage type.
+-- Billed cost and quantity of a month and of the month before, by resource and usage type.
 --
--- A connection's first month has nothing before it, and its last month nothing after it: what is gone shows in
--- the month that follows, if that is there. No join: each month counts once as itself and once as the one before.
+-- A removed resource shows in the following month, if the connection has that month. A connection's first month
+-- has no month before it. Instead of a self join, each month is read once as itself and once as the month before.
 
 with months as (
   select connection, billing_period from daily_costs group by connection, billing_period

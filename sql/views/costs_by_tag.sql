@@ -1,4 +1,4 @@
--- Costs by tag and month. As in CloudZero, a resource has one value of a key, the latest, for all its history.
+-- Costs by tag and month. As in CloudZero, the latest value of a resource's tag applies to its whole history.
 
 with tagged as (
   select "resource/id" as resource_id, "time/usage_start" as usage_start, unnest(json_entries(tags)) as tag

@@ -1,8 +1,8 @@
--- Line items day by day under friendly names; its figures are those of CloudZero's Explorer.
+-- Line items by day under friendly names; the figures equal those of CloudZero's Explorer.
 --
--- billed_cost, discounted_cost and on_demand_cost are of all line items, each with CloudZero's fallback to the
--- billed cost; real_cost is of usage alone, discounted and amortized where that is known.
--- A row is a line item, so that a question about a day or a month reads no other files.
+-- billed_cost, discounted_cost and on_demand_cost cover all line items, each with CloudZero's fallback to the billed
+-- cost; real_cost covers usage only, discounted and amortized where known.
+-- One row per line item, so that a query for a day or a month reads only that month's files.
 
 select
   cast("time/usage_start" as date) as usage_date,

@@ -7,36 +7,46 @@ use crate::config::Flags;
 use crate::error::{Error, Result};
 use crate::pipeline::select::Selection;
 
-/// Where things are.
+/// Configuration file and store.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct StoreArgs {
+pub(crate) struct StoreArgs {
     /// Configuration file [env: BILLSTREAM_CONFIG] [default: billstream/billstream.toml in XDG_CONFIG_HOME or ~/.config]
     #[arg(long, value_name = "PATH")]
     config: Option<PathBuf>,
-    /// Folder or s3:// URL under which everything lies [env: BILLSTREAM_STORE] [default: ./billstream-data]
+    /// Folder or s3:// URL of the store [env: BILLSTREAM_STORE] [default: ./billstream-data]
     #[arg(long, value_name = "PATH|URL")]
     store: Option<String>,
 }
 
-/// Which connection, and with which SQL.
+/// Arguments of commands that run on connections.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct RunArgs {
+pub(crate) struct RunArgs {
     #[command(flatten)]
     store: StoreArgs,
-    /// Name of the connection [env: BILLSTREAM_CONNECTION] [default: all that are configured, else confluent]
+    /// Name of the connection [env: BILLSTREAM_CONNECTION] [default: all configured ones, else confluent]
     #[arg(long, value_name = "NAME")]
     connection: Option<String>,
-    /// Folder whose models/*.sql and checks/*.sql replace the shipped ones [env: BILLSTREAM_SQL_DIR]
+    /// Folder with models/*.sql and checks/*.sql that replace the built-in ones [env: BILLSTREAM_SQL_DIR]
     #[arg(long, value_name = "FOLDER")]
     sql_dir: Option<PathBuf>,
-    /// How the summary is written to stdout
+    #[command(flatten)]
+    pub(crate) summary: SummaryArgs,
+}
+
+/// Form of the summary on stdout.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(crate) struct SummaryArgs {
+    /// Format of the summary on stdout
     #[arg(long, value_enum, default_value_t = SummaryFormat::Table)]
     pub format: SummaryFormat,
+    /// Show amounts with all digits
+    #[arg(long)]
+    pub exact: bool,
 }
 
 impl StoreArgs {
-    /// As flags of the settings.
-    pub fn flags(&self) -> Flags {
+    /// Converts to flags of the settings.
+    pub(crate) fn flags(&self) -> Flags {
         Flags {
             config: self.config.clone(),
             store: self.store.clone(),
@@ -46,8 +56,8 @@ impl StoreArgs {
 }
 
 impl RunArgs {
-    /// As flags of the settings.
-    pub fn flags(&self) -> Flags {
+    /// Converts to flags of the settings.
+    pub(crate) fn flags(&self) -> Flags {
         Flags {
             connection: self.connection.clone(),
             sql_dir: self.sql_dir.clone(),
@@ -56,9 +66,9 @@ impl RunArgs {
     }
 }
 
-/// Formats of the summary of a run.
+/// Format of a command's output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum SummaryFormat {
+pub(crate) enum SummaryFormat {
     /// For people
     #[default]
     Table,
@@ -66,31 +76,34 @@ pub enum SummaryFormat {
     Json,
 }
 
-/// Which months.
+/// Selection of months.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct MonthArgs {
-    /// A month, such as 2026-10; may be repeated
+pub(crate) struct MonthArgs {
+    /// Month such as 2026-10; may be repeated
     #[arg(long, value_name = "YYYY-MM", conflicts_with_all = ["from", "to", "all"])]
     month: Vec<BillingPeriod>,
-    /// The first of several months
+    /// First month of a range
     #[arg(long, value_name = "YYYY-MM", requires = "to")]
     from: Option<BillingPeriod>,
-    /// The last of them, included
+    /// Last month of a range, inclusive
     #[arg(long, value_name = "YYYY-MM", requires = "from")]
     to: Option<BillingPeriod>,
-    /// Every month, settled ones too
+    /// All months, including settled ones
     #[arg(long, conflicts_with_all = ["from", "to"])]
     all: bool,
 }
 
 impl MonthArgs {
-    /// Whether months were named one by one, rather than as a range.
-    pub fn by_name(&self) -> bool {
+    /// Returns whether months are named individually rather than as a range.
+    pub(crate) fn by_name(&self) -> bool {
         !self.month.is_empty()
     }
 
-    /// As a selection: open and settling months when nothing is named.
-    pub fn selection(&self) -> Result<Selection> {
+    /// Converts to a selection; without arguments the months that are due.
+    ///
+    /// # Errors
+    /// Kind usage, for a range that ends before it begins.
+    pub(crate) fn selection(&self) -> Result<Selection> {
         if self.all {
             return Ok(Selection::All);
         }
@@ -101,7 +114,7 @@ impl MonthArgs {
             return Ok(Selection::Named(BillingPeriod::range(from, to).collect()));
         }
         if self.month.is_empty() {
-            return Ok(Selection::Due);
+            return Ok(Selection::Pending);
         }
         let mut named = self.month.clone();
         named.sort();

@@ -1,5 +1,6 @@
-//! What commands that change a store share: the jobs of their connections, the lease, the record of the run,
-//! the end on a signal.
+//! Shared context of commands: configuration, store, connections and the [`RunContext`] of each.
+
+mod leased_run;
 
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -8,37 +9,37 @@ use std::time::Duration;
 use futures::{StreamExt, stream};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::cli::output::aggregate::Results;
+use crate::cli::output::aggregate::ConnectionResults;
 use crate::config::{Config, Flags, Settings};
 use crate::connections::state;
 use crate::engine::sql_files::SqlFiles;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::retry::Timing;
-use crate::pipeline::RunContext;
-use crate::pipeline::deliver::delivery::Delivery;
-use crate::pipeline::deliver::destinations::Targets;
-use crate::pipeline::summary::{PeriodSummary, RunRecord, reason};
+use crate::pipeline::deliver::destinations::Destinations;
+use crate::pipeline::{RunContext, StageOptions};
 use crate::store::lease::Lease;
 use crate::store::{Store, runs};
 
-/// What a command works with, whichever connections it takes.
-pub struct CommandContext {
-    /// All that was said about settings.
-    pub config: Config,
-    /// Settings of all connections.
-    pub settings: Settings,
-    /// Where everything lies.
-    pub store: Store,
-    sql: SqlFiles,
+pub(crate) use crate::cli::context::leased_run::{Outcome, run_with_lease};
+
+/// Configuration and services of a command, for all of its connections.
+pub(crate) struct CommandContext {
+    /// Configuration from all sources.
+    pub(crate) config: Config,
+    /// Settings that apply to every connection.
+    pub(crate) settings: Settings,
+    /// The store.
+    pub(crate) store: Store,
+    sql: Arc<SqlFiles>,
     bars: MultiProgress,
 }
 
-/// How far a command reaches.
+/// Network access of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NetworkScope {
-    /// CloudZero's doors.
-    Targets,
-    /// No network but the store's.
+pub(crate) enum NetworkScope {
+    /// The store and the destinations.
+    Destinations,
+    /// The store only.
     Store,
 }
 
@@ -47,22 +48,23 @@ impl CommandContext {
     ///
     /// # Errors
     /// Kind configuration.
-    pub fn open(flags: Flags) -> Result<CommandContext> {
+    pub(crate) fn open(flags: Flags) -> Result<CommandContext> {
         CommandContext::of(Config::load(flags)?)
     }
 
-    /// Of a configuration that was read.
+    /// Reads SQL files and opens the store of a loaded configuration.
     ///
     /// # Errors
     /// Kind configuration.
-    pub fn of(config: Config) -> Result<CommandContext> {
+    pub(crate) fn of(config: Config) -> Result<CommandContext> {
         let settings = config.settings()?;
-        let target = match std::io::stderr().is_terminal() {
-            true => ProgressDrawTarget::stderr(),
-            false => ProgressDrawTarget::hidden(),
+        let target = if std::io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
         };
         Ok(CommandContext {
-            sql: SqlFiles::load(settings.sql_dir.as_deref())?,
+            sql: Arc::new(SqlFiles::load(settings.sql_dir.as_deref())?),
             store: Store::open(&settings.store)?,
             bars: MultiProgress::with_draw_target(target),
             config,
@@ -70,8 +72,8 @@ impl CommandContext {
         })
     }
 
-    /// Clocks of the HTTP clients: the run's time of day.
-    pub fn timing(&self) -> Timing {
+    /// Timing of the HTTP clients, with the configured clock.
+    pub(crate) fn timing(&self) -> Timing {
         let clock = self.settings.clock.clone();
         Timing {
             now: Arc::new(move || clock().into()),
@@ -79,67 +81,63 @@ impl CommandContext {
         }
     }
 
-    /// The targets of a connection, as configured or remembered.
+    /// Returns the destinations of a connection, from configuration or from the store.
     ///
     /// # Errors
     /// Kind configuration.
-    pub async fn targets(&self, connection: &str, reach: NetworkScope) -> Result<Targets> {
-        let wanted = self.config.targets(connection)?;
-        match reach {
-            NetworkScope::Targets => {
-                Targets::resolve(&wanted, &self.store, connection, self.timing()).await
+    pub(crate) async fn destinations(
+        &self,
+        connection: &str,
+        scope: NetworkScope,
+    ) -> Result<Destinations> {
+        let configured = self.config.destinations(connection)?;
+        match scope {
+            NetworkScope::Destinations => {
+                Destinations::resolve(&configured, &self.store, connection, self.timing()).await
             }
-            NetworkScope::Store => Targets::without_network(&wanted, &self.store, connection).await,
+            NetworkScope::Store => {
+                Destinations::without_network(&configured, &self.store, connection).await
+            }
         }
     }
 
-    /// The job of a connection, and the bar that shows its progress.
+    /// Creates the context of a run of a connection, and the bar that shows its progress.
     ///
     /// # Errors
     /// Kind configuration.
-    pub async fn job(
+    pub(crate) async fn run_context(
         &self,
         connection: &str,
-        reach: NetworkScope,
-    ) -> Result<(RunContext, ProgressBar)> {
-        let targets = self.targets(connection, reach).await?;
-        self.job_with(connection, targets)
-    }
-
-    /// As [`CommandContext::job`], with its targets.
-    ///
-    /// # Errors
-    /// Kind configuration.
-    pub fn job_with(
-        &self,
-        connection: &str,
-        targets: Targets,
-    ) -> Result<(RunContext, ProgressBar)> {
+        scope: NetworkScope,
+    ) -> Result<(Arc<RunContext>, ProgressBar)> {
+        let destinations = self.destinations(connection, scope).await?;
         let settings = &self.settings;
         let configured = self.config.connection(connection)?;
         let bar = self.bar();
         let shown = bar.clone();
-        let several = self.config.configured().len() > 1;
-        let prefix = match several {
-            true => format!("{connection}: "),
-            false => String::new(),
+        let prefix = if self.config.configured().len() > 1 {
+            format!("{connection}: ")
+        } else {
+            String::new()
         };
-        let job = RunContext {
-            run: runs::new_run_id((settings.clock)()),
-            store: self.store.clone(),
-            connection: configured.name,
+        let context = RunContext {
+            run: runs::new_run_id((settings.clock)()).into(),
+            connection: configured.name.into(),
             cloud_provider: configured.cloud_provider,
             currency: configured.currency,
-            tags: settings.tags.clone(),
+            store: self.store.clone(),
             sql: self.sql.clone(),
             limits: settings.limits,
-            concurrency: settings.concurrency,
-            settle_days: settings.settle_days,
-            targets,
+            destinations,
             clock: settings.clock.clone(),
             progress: Arc::new(move |message| shown.set_message(format!("{prefix}{message}"))),
+            options: StageOptions {
+                tags: settings.tags.clone(),
+                concurrency: settings.concurrency,
+                settle_days: settings.settle_days,
+            },
         };
-        Ok((job, bar))
+        Ok((Arc::new(context), bar))
     }
 
     fn bar(&self) -> ProgressBar {
@@ -151,31 +149,36 @@ impl CommandContext {
         bar
     }
 
-    /// Prepares a run. One that fails already here is remembered of its connection as a run is, unless it is
-    /// `tentative` or was asked for wrongly.
+    /// Prepares a run. A failure here is recorded like a failed run, except for dry runs (`tentative`) and
+    /// usage errors.
     ///
     /// # Errors
-    /// Those of the preparation.
-    pub async fn record_if_failed<T>(
+    /// The errors of `preparing`.
+    pub(crate) async fn record_if_failed<T>(
         &self,
         command: &'static str,
         connection: &str,
         tentative: bool,
         preparing: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let record_if_failed = preparing.await;
-        if let Err(error) = &record_if_failed
+        let prepared = preparing.await;
+        if let Err(error) = &prepared
             && !tentative
             && error.kind() != ErrorKind::Usage
-            && let Err(also) = self.remember(command, connection, error).await
+            && let Err(error) = self.record_failure(command, connection, error).await
         {
-            tracing::warn!(connection, error = %also, "That the run failed could not be noted.");
+            tracing::warn!(connection, %error, "Could not record the failed run");
         }
-        record_if_failed
+        prepared
     }
 
-    async fn remember(&self, command: &'static str, connection: &str, error: &Error) -> Result<()> {
-        // Somebody who has no connection yet does not get one by trying.
+    async fn record_failure(
+        &self,
+        command: &'static str,
+        connection: &str,
+        error: &Error,
+    ) -> Result<()> {
+        // A failed attempt does not create a connection.
         if !self.config.is_configured(connection)
             && !state::names(&self.store).await?.contains(connection)
         {
@@ -183,28 +186,28 @@ impl CommandContext {
         }
         let at = (self.settings.clock)();
         let lease = match Lease::take(&self.store, connection, &runs::new_run_id(at)).await {
-            // Another run is at work, and tells how it ends.
+            // The run that holds the lease records its own outcome.
             Err(error) if error.kind() == ErrorKind::Locked => return Ok(()),
             lease => lease?,
         };
         let configured = self.config.connection(connection).ok();
-        let ended = state::RunOutcome {
+        let outcome = state::RunOutcome {
             command,
             cloud_provider: configured.as_ref().map(|c| c.cloud_provider.as_str()),
             at,
             received: false,
             error: Some(error.to_string()),
         };
-        let ended = state::run_ended(&self.store, connection, ended).await;
+        let recorded = state::run_ended(&self.store, connection, outcome).await;
         lease.release().await?;
-        ended
+        recorded
     }
 
-    /// The connections that a command works on: those of [`Config::connections`] that are not paused.
+    /// Returns the connections of a command that are not paused; see [`Config::connections`].
     ///
     /// # Errors
-    /// Kind usage, for a paused one that is named.
-    pub async fn active(&self) -> Result<Vec<String>> {
+    /// Kind usage, for a named connection that is paused.
+    pub(crate) async fn active(&self) -> Result<Vec<String>> {
         let all = self.config.connections()?;
         let mut active = Vec::new();
         for name in &all {
@@ -215,119 +218,31 @@ impl CommandContext {
                     return Err(Error::usage(format!(
                         "connection `{name}` is paused since {since}"
                     ))
-                    .with_hint(format!("billstream connections resume {name}")));
+                    .with_hint(format!(
+                        "resume it with `billstream connections resume {name}`"
+                    )));
                 }
-                Some(_) => eprintln!("`{name}` is paused, so it is left out"),
+                Some(_) => eprintln!("`{name}` is paused and skipped"),
             }
         }
         Ok(active)
     }
 
-    /// Works on each connection, a few side by side. Each fails alone.
-    pub async fn each<T>(
+    /// Runs `work` for each connection, a few concurrently. A failure of one does not stop the others.
+    pub(crate) async fn each<T>(
         &self,
         connections: Vec<String>,
         work: impl AsyncFn(&str) -> Result<T>,
-    ) -> Results<T> {
+    ) -> ConnectionResults<T> {
         let work = &work;
-        let started = connections.into_iter().map(|name| async move {
+        let tasks = connections.into_iter().map(|name| async move {
             let result = work(&name).await;
             (name, result)
         });
-        let at_once = self.settings.connections_at_once;
-        Results {
-            all: stream::iter(started).buffered(at_once).collect().await,
+        let concurrency = self.settings.connections_at_once;
+        ConnectionResults {
+            all: stream::iter(tasks).buffered(concurrency).collect().await,
             several: self.config.several(),
         }
     }
-}
-
-/// What the record of a run says of how it went.
-#[derive(Default)]
-pub struct Outcome<'a> {
-    /// Months that were imported.
-    pub periods: &'a [PeriodSummary],
-    /// Whether costs came from Confluent.
-    pub received: bool,
-    /// What was delivered.
-    pub deliveries: Vec<&'a Delivery>,
-    /// Errors, as they are shown.
-    pub errors: Vec<String>,
-    /// The process's exit code.
-    pub exit_code: u8,
-}
-
-/// Runs the work with the connection's lease, keeps a record of the run and, unless it was `tentative`, of
-/// how the connection fares, and ends on a signal.
-pub async fn run_with_lease<T>(
-    command: &'static str,
-    job: &RunContext,
-    tentative: bool,
-    work: impl Future<Output = Result<T>>,
-    outcome_of: fn(&T) -> Outcome<'_>,
-) -> Result<T> {
-    let lease = Lease::take(&job.store, &job.connection, &job.run).await?;
-    let started_at = (job.clock)();
-    let result = tokio::select! {
-        result = work => result,
-        signal = stop_signal() => Err(Error::partial(format!("stopped by {signal}"))
-            .with_hint("what was published is whole; run it again to go on from where it stopped")),
-    };
-    let outcome = match &result {
-        Ok(done) => outcome_of(done),
-        Err(error) => Outcome {
-            errors: vec![error.to_string()],
-            exit_code: error.kind().exit_code(),
-            ..Outcome::default()
-        },
-    };
-    let ended = state::RunOutcome {
-        command,
-        cloud_provider: Some(&job.cloud_provider),
-        at: started_at,
-        received: outcome.received,
-        error: match outcome.exit_code {
-            0 => None,
-            _ => Some(reason(&outcome.errors, outcome.periods)),
-        },
-    };
-    let record = RunRecord {
-        run: &job.run,
-        command,
-        billstream: env!("CARGO_PKG_VERSION"),
-        connection: &job.connection,
-        started_at,
-        ended_at: (job.clock)(),
-        exit_code: outcome.exit_code,
-        periods: outcome.periods,
-        deliveries: outcome.deliveries,
-        errors: outcome.errors,
-    };
-    let saved = async {
-        runs::save_run(&job.store, &job.run, &record).await?;
-        match tentative {
-            true => Ok(()),
-            false => state::run_ended(&job.store, &job.connection, ended).await,
-        }
-    };
-    let saved = saved.await;
-    lease.release().await?;
-    let done = result?;
-    saved?;
-    Ok(done)
-}
-
-async fn stop_signal() -> &'static str {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            return tokio::select! {
-                _ = tokio::signal::ctrl_c() => "Ctrl-C",
-                _ = terminate.recv() => "SIGTERM",
-            };
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
-    "Ctrl-C"
 }

@@ -1,38 +1,41 @@
-//! The command line: one file a command, data to stdout, everything else to stderr.
+//! The command line: one file per command, data on stdout, everything else on stderr.
 
 mod args;
-pub mod commands;
+pub(crate) mod commands;
 mod context;
-pub mod output;
+mod exit;
+mod import_connection;
+mod logging;
+pub(crate) mod output;
+mod panic;
 mod query_session;
 
-use std::io::Write;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, Subcommand};
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::prelude::*;
 
+#[cfg(feature = "sandbox")]
+use crate::cli::commands::sandbox;
 use crate::cli::commands::{
     completions, config, connections, deliver, destinations, diff, import, query, report, restore,
-    sandbox, shell, verify,
+    shell, verify,
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::cli::exit::show_error;
+use crate::cli::output::stdout::{print, print_json};
+use crate::error::{Error, Result};
 
 const EXAMPLES: &str = "\
 Examples:
-  billstream import --demo                       twelve invented months, no account needed
-  billstream connections add confluent           asks for a key, proves it, and begins to import
-  billstream import --store s3://bucket/billing  what is due of every connection
-  billstream import --month 2026-10 --dry-run    everything but the publish
+  billstream import --demo                       twelve generated months, no account needed
+  billstream connections add confluent           ask for an API key, test it and start importing
+  billstream import --store s3://bucket/billing  pending months of all connections
+  billstream import --month 2026-10 --dry-run    everything except publishing
   billstream query \"select billing_period, sum(\\\"cost/cost\\\") from line_items group by 1\"
 
 Environment:
   CONFLUENT_CLOUD_API_KEY, CONFLUENT_CLOUD_API_SECRET, CONFLUENT_CLOUD_REST_ENDPOINT
-  CLOUDZERO_API_KEY, CLOUDZERO_CONNECTION_ID, BILLSTREAM_BUCKET: where line items are delivered to
-  BILLSTREAM_CONFIG, BILLSTREAM_STORE, BILLSTREAM_CONNECTION, BILLSTREAM_SQL_DIR; `config show` has them all
+  CLOUDZERO_API_KEY, CLOUDZERO_CONNECTION_ID, BILLSTREAM_BUCKET: destinations of line items
+  BILLSTREAM_CONFIG, BILLSTREAM_STORE, BILLSTREAM_CONNECTION, BILLSTREAM_SQL_DIR; `config show` lists all
   AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL for s3:// stores
 
 Exit codes:
@@ -46,7 +49,7 @@ Exit codes:
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Say more on stderr: -v what is done, -vv details
+    /// More output on stderr: -v progress, -vv details
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     verbose: u8,
 }
@@ -55,75 +58,59 @@ struct Cli {
 enum Command {
     /// Pull, transform, check, publish and deliver billing months
     Import(import::ImportArgs),
-    /// Pull costs and publish them as received, without the rest
+    /// Pull costs and publish them as received
     Pull(import::PullArgs),
-    /// Map stored costs to line items anew, without network
+    /// Map stored costs to line items again, without network access
     Transform(import::TransformArgs),
-    /// Bring CloudZero up to what is published, by its bucket or its stream
+    /// Deliver published line items to CloudZero, through a bucket or the Stream API
     Deliver(deliver::DeliverArgs),
-    /// Compare Confluent, the store, the bucket, the stream and CloudZero's totals
+    /// Compare totals of Confluent, the store, the bucket, the stream and CloudZero
     Verify(verify::VerifyArgs),
-    /// Set up, prove, watch, change and remove connections to Confluent
+    /// Set up, test, monitor, change and remove connections to Confluent
     Connections(connections::ConnectionsArgs),
-    /// Show how every connection fares; exit code 4 when one is late or in error
+    /// Show the health of all connections; exit code 4 if one is late or failing
     Status(connections::ListArgs),
-    /// Show where settings come from, write a configuration file, or check one
+    /// Show effective settings and their origins, write a configuration file, or check one
     Config(config::ConfigArgs),
-    /// Set up, show or forget where connections deliver to
-    Targets(destinations::TargetsArgs),
-    /// Ask SQL of what was imported, and of other cost data beside it
+    /// Set up, list and remove the destinations of connections
+    #[command(alias = "targets")]
+    Destinations(destinations::DestinationsArgs),
+    /// Run SQL over imported costs and other cost data
     Query(query::QueryArgs),
-    /// Ask SQL statement by statement, with completion and history
+    /// Run SQL interactively, with completion and history
     Shell(shell::ShellArgs),
-    /// Run a report, or list them
+    /// Run a report, or list reports
     Report(report::ReportArgs),
     /// Compare two versions of a month, or two months
     Diff(diff::DiffArgs),
-    /// Bring an earlier version of a month back
+    /// Publish an earlier version of a month again
     Restore(restore::RestoreArgs),
-    /// Play Confluent and CloudZero on loopback, with invented costs
+    /// Serve fake Confluent and CloudZero APIs on loopback, with invented costs
+    #[cfg(feature = "sandbox")]
     Sandbox(sandbox::SandboxArgs),
-    /// Print a shell's completion script
+    /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
 }
 
-/// Whether the command is done and the runtime about to go.
-static LEAVING: AtomicBool = AtomicBool::new(false);
-
-/// Parses the arguments, runs the command, and gives the process's exit code.
+/// Parses the arguments, runs the command and returns the exit code of the process.
 pub fn main() -> ExitCode {
-    std::panic::set_hook(Box::new(|panic| {
-        // A task that was given up may still ask the runtime for something when that is gone.
-        if LEAVING.load(Ordering::Relaxed) {
-            return;
-        }
-        let place = panic
-            .location()
-            .map(|l| format!("{}:{}", l.file(), l.line()));
-        eprintln!(
-            "error: billstream met a bug at {}",
-            place.unwrap_or_default()
-        );
-        eprintln!("hint: please report it with the command and `billstream --version`");
-        std::process::exit(ErrorKind::Bug.exit_code().into());
-    }));
+    panic::install_hook();
     let cli = Cli::parse();
-    log_to_stderr(cli.verbose);
-    // A query may keep as many threads busy as it has streams: clocks and signals need others.
+    logging::start(cli.verbose);
+    // A query can occupy one thread per stream; timers and signals need separate threads.
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores.max(4) + 2)
         .enable_all()
-        .build()
-    {
+        .build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
-        Err(e) => return fail(&Error::bug(format!("runtime: {e}"))),
+        Err(e) => {
+            return exit::exit_code(Err(Error::bug(format!("could not start a runtime: {e}"))));
+        }
     };
-    let code = match runtime.block_on(run(cli)) {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => fail(&error),
-    };
-    LEAVING.store(true, Ordering::Relaxed);
+    let code = exit::exit_code(runtime.block_on(run(cli)));
+    panic::ignore_during_shutdown();
     runtime.shutdown_background();
     code
 }
@@ -138,69 +125,14 @@ async fn run(cli: Cli) -> Result<u8> {
         Command::Connections(args) => connections::run(args).await,
         Command::Status(args) => connections::status(args).await,
         Command::Config(args) => config::run(args).await,
-        Command::Targets(args) => destinations::run(args).await,
+        Command::Destinations(args) => destinations::run(args).await,
         Command::Query(args) => query::run(args).await,
         Command::Shell(args) => shell::run(args).await,
         Command::Report(args) => report::run(args).await,
         Command::Diff(args) => diff::run(args).await,
         Command::Restore(args) => restore::run(args).await,
+        #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox::run(args).await.map(|()| 0),
         Command::Completions(args) => completions::run(&args).map(|()| 0),
-    }
-}
-
-fn log_to_stderr(verbose: u8) {
-    let own = match verbose {
-        0 => LevelFilter::WARN,
-        1 => LevelFilter::INFO,
-        _ => LevelFilter::DEBUG,
-    };
-    // The libraries' own debug output could hold payloads: never.
-    let targets = Targets::new()
-        .with_default(LevelFilter::ERROR)
-        // A commit that loses a race is tried again, here; what fails in the end is told by the error.
-        .with_target("deltalake_core::kernel::transaction", LevelFilter::OFF)
-        .with_target("billstream", own);
-    let colours = std::env::var_os("NO_COLOR").is_none() && console_is_terminal();
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(colours)
-        .with_target(false);
-    // The filter is everybody's, not the layer's own: that kind forgets the line after one that it left out.
-    let registry = tracing_subscriber::registry().with(targets);
-    let _ = registry.with(lines).try_init();
-}
-
-fn console_is_terminal() -> bool {
-    std::io::IsTerminal::is_terminal(&std::io::stderr())
-}
-
-fn fail(error: &Error) -> ExitCode {
-    show_error(error);
-    ExitCode::from(error.kind().exit_code())
-}
-
-/// Writes an error and its hint to stderr.
-fn show_error(error: &Error) {
-    let mut stderr = std::io::stderr().lock();
-    let _ = writeln!(stderr, "error: {error}");
-    if let Some(hint) = error.hint() {
-        let _ = writeln!(stderr, "hint: {hint}");
-    }
-}
-
-/// Writes a value as one line of JSON to stdout.
-fn print_json(value: &impl serde::Serialize) -> Result<()> {
-    let json = serde_json::to_string(value).map_err(|e| Error::bug(format!("JSON: {e}")))?;
-    print(format!("{json}\n").as_bytes())
-}
-
-/// Writes data to stdout; a reader that went away ends the process quietly.
-fn print(data: &[u8]) -> Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(data).and_then(|()| stdout.flush()) {
-        Ok(()) => Ok(()),
-        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
-        Err(e) => Err(Error::config(format!("cannot write to stdout: {e}"))),
     }
 }

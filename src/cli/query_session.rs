@@ -1,5 +1,6 @@
-//! What `query`, `shell`, `report` and `diff` share: their arguments, the session, and a statement's rows.
+//! Shared by `query`, `shell`, `report` and `diff`: arguments, the session, and writing a statement's rows.
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,83 +13,83 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::cli::args::StoreArgs;
-use crate::cli::output::rows::{Destination, Format, Style, Writer, format_for};
+use crate::cli::output::rows::{Format, RowSink, Style, Writer, format_for};
+use crate::cli::output::stdout::terminal_width;
 use crate::config::{Config, Flags, Settings, settings};
 use crate::engine::sql_files::SqlFiles;
 use crate::error::{Error, Result};
-use crate::query::permissions::{Parameters, named_value, parameter};
-use crate::query::session::{Session, Setup};
+use crate::query::parameters::{Parameters, parse_assignment, parse_parameter};
+use crate::query::session::{Session, SessionOptions};
 use crate::query::sources;
-use crate::query::statements::Piece;
+use crate::query::statements::Statement;
 use crate::store::Store;
 
-/// Where to look, and how far a statement may go.
+/// Store, sources, parameters and limits of a session.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct ExploreArgs {
+pub(crate) struct SessionArgs {
     #[command(flatten)]
     store: StoreArgs,
-    /// Folder of your own SQL: views/*.sql, sources/*.sql, reports/*.sql [env: BILLSTREAM_SQL_DIR]
+    /// Folder with your own SQL: views/*.sql, sources/*.sql, reports/*.sql [env: BILLSTREAM_SQL_DIR]
     #[arg(long, value_name = "FOLDER")]
     sql_dir: Option<PathBuf>,
-    /// Other cost data as a table: files, a folder or a pattern at a path or URL; may be repeated [env: BILLSTREAM_SOURCES]
+    /// Other cost data as a table: a file, folder or pattern, local or a URL; repeatable [env: BILLSTREAM_SOURCES]
     #[arg(long, value_name = "NAME=PATH|URL")]
     source: Vec<String>,
-    /// A value for $NAME in the SQL; may be repeated
+    /// Value of $NAME in the SQL; repeatable
     #[arg(long, value_name = "NAME=VALUE")]
     param: Vec<String>,
     /// Allow COPY, CREATE TABLE, CREATE EXTERNAL TABLE and SET
     #[arg(long)]
     allow_write: bool,
-    /// Megabytes that a statement may hold before it spills to disk [env: BILLSTREAM_MEMORY_MB] [default: 256]
+    /// Memory of a statement in megabytes, before it spills to disk [env: BILLSTREAM_MEMORY_MB] [default: 256]
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(64..=1_000_000))]
     memory_mb: Option<u32>,
-    /// Seconds that a statement may take [env: BILLSTREAM_QUERY_TIMEOUT_SECS] [default: 600]
+    /// Time limit of a statement in seconds [env: BILLSTREAM_QUERY_TIMEOUT_SECS] [default: 600]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     timeout_secs: Option<u64>,
 }
 
-/// How rows are written, and where to.
+/// Format and destination of rows.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct RowsArgs {
-    /// How rows are written [default: what -o ends in, else table]
+pub(crate) struct RowsArgs {
+    /// Format of the rows [default: by the ending of -o, else table]
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Write the rows to a file or a URL instead of stdout; it appears when it is whole
+    /// Write the rows to a file or a URL instead of stdout; it appears once complete
     #[arg(short, long, value_name = "PATH|URL")]
     output: Option<String>,
-    /// Rows at most, 0 for all [default: all, in a table 1000]
+    /// Maximum number of rows, 0 for all [default: 1000 in a table, else all]
     #[arg(long, value_name = "ROWS")]
     max_rows: Option<usize>,
 }
 
 impl RowsArgs {
-    /// The style: as named, else as the file's name says, else a table that fits the terminal.
-    pub fn style(&self) -> Result<Style> {
+    /// The given format, else that of the file's ending, else a table that fits the terminal.
+    pub(crate) fn style(&self) -> Result<Style<'static>> {
         let terminal = std::io::stdout().is_terminal();
         Ok(Style {
             format: format_for(self.format, self.output.as_deref(), terminal)?,
             max_rows: self.max_rows,
             width: terminal_width().filter(|_| self.output.is_none()),
+            layout: None,
         })
     }
 
-    /// Stdout, or the named place.
-    pub fn destination(&self) -> Result<Destination> {
+    pub(crate) fn destination(&self) -> Result<RowSink> {
         match &self.output {
-            Some(place) => Destination::open(place),
-            None => Ok(Destination::stdout()),
+            Some(location) => RowSink::open(location),
+            None => Ok(RowSink::stdout()),
         }
     }
 }
 
-/// Megabytes of a statement, when nobody says how many. Sorts of a year need more than a month's mapping.
-const MEMORY_MB: u32 = 256;
+/// Default memory of a statement: sorting a year needs more than mapping a month.
+const DEFAULT_MEMORY_MB: u32 = 256;
 
-impl ExploreArgs {
-    /// The settings.
+impl SessionArgs {
     fn settings(&self, config: &Config) -> Result<Settings> {
         let mut settings = config.settings()?;
-        let default = (!config.is_given(&settings::MEMORY_MB)).then_some(MEMORY_MB);
+        let default = (!config.is_given(&settings::MEMORY_MB)).then_some(DEFAULT_MEMORY_MB);
         if let Some(memory_mb) = self.memory_mb.or(default) {
             settings.limits.memory_bytes = (memory_mb as usize) << 20;
         }
@@ -98,22 +99,20 @@ impl ExploreArgs {
         Ok(settings)
     }
 
-    /// Opens the session.
-    pub fn session(&self) -> Result<Session> {
+    pub(crate) fn session(&self) -> Result<Session> {
         self.session_and_store().map(|(session, _)| session)
     }
 
-    /// Opens the session, and gives the store that it looks at.
-    pub fn session_and_store(&self) -> Result<(Session, Store)> {
+    pub(crate) fn session_and_store(&self) -> Result<(Session, Store)> {
         let config = Config::load(Flags {
             sql_dir: self.sql_dir.clone(),
             ..self.store.flags()
         })?;
         let settings = self.settings(&config)?;
         let sql = SqlFiles::load(settings.sql_dir.as_deref())?;
-        let sources = sources::named(&config.sources(), &self.source, &sql)?;
+        let sources = sources::resolve(&config.sources(), &self.source, &sql)?;
         let store = Store::open(&settings.store)?;
-        let session = Session::open(Setup {
+        let session = Session::open(SessionOptions {
             store: store.clone(),
             sql,
             sources,
@@ -124,53 +123,71 @@ impl ExploreArgs {
         Ok((session, store))
     }
 
-    /// The texts of `--param`, by name.
-    pub fn given(&self) -> Result<Vec<(String, String)>> {
-        self.param.iter().map(|text| named_value(text)).collect()
+    /// Currency of all configured connections, unless they differ or other cost data could.
+    pub(crate) fn currency(&self) -> Result<Option<String>> {
+        let config = Config::load(self.store.flags())?;
+        if !self.source.is_empty() || !config.sources().is_empty() {
+            return Ok(None);
+        }
+        let mut currencies = BTreeSet::new();
+        for name in config.connections()? {
+            currencies.insert(config.connection(&name)?.currency);
+        }
+        let first = currencies.pop_first();
+        Ok(first.filter(|_| currencies.is_empty()))
     }
 
-    /// The values of `--param`.
-    pub fn parameters(&self) -> Result<Parameters> {
-        self.param.iter().map(|text| parameter(text)).collect()
+    /// Names and texts of `--param`.
+    pub(crate) fn assignments(&self) -> Result<Vec<(String, String)>> {
+        self.param
+            .iter()
+            .map(|text| parse_assignment(text))
+            .collect()
+    }
+
+    /// Typed values of `--param`.
+    pub(crate) fn parameters(&self) -> Result<Parameters> {
+        self.param
+            .iter()
+            .map(|text| parse_parameter(text))
+            .collect()
     }
 }
 
-/// Characters that a line of stdout holds, where it is a terminal.
-pub fn terminal_width() -> Option<usize> {
-    if !std::io::stdout().is_terminal() {
-        return None;
-    }
-    terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
+/// Result of writing a statement's rows.
+pub(crate) struct WrittenRows {
+    pub(crate) count: usize,
+    /// More rows existed than the maximum.
+    pub(crate) is_truncated: bool,
 }
 
-/// What a statement showed.
-pub struct Shown {
-    /// Rows that were written.
-    pub rows: usize,
-    /// Whether rows were left out.
-    pub more: bool,
-}
-
-/// Runs a statement and writes its rows as they come. Ctrl-C ends it.
+/// Runs a statement and writes its rows as they arrive. Ctrl-C ends it.
 ///
 /// # Errors
-/// As [`Session::start`]; class partial, when it was stopped.
-pub async fn show(
+/// As [`Session::start`]; kind partial, for Ctrl-C.
+pub(crate) async fn write_rows(
     session: &Session,
-    piece: &Piece,
+    statement: &Statement,
     parameters: &Parameters,
-    style: Style,
-    destination: &mut Destination,
-) -> Result<Shown> {
-    let stopped = || Error::partial("stopped by Ctrl-C");
+    style: Style<'_>,
+    destination: &mut RowSink,
+) -> Result<WrittenRows> {
     tokio::select! {
-        shown = write(session, piece, parameters, style, destination) => shown,
-        _ = tokio::signal::ctrl_c() => Err(stopped()),
+        written = stream_rows(session, statement, parameters, style, destination) => written,
+        _ = tokio::signal::ctrl_c() => Err(Error::partial("stopped by Ctrl-C")),
     }
 }
 
-/// Rows that a task of its own makes: some operators compute for minutes without a pause, and clock and
-/// Ctrl-C must not wait for them.
+/// Reports on stderr that rows were left out; `hint` tells how to show all.
+pub(crate) fn note_truncation(written: &WrittenRows, hint: &str) {
+    if written.is_truncated {
+        eprintln!("note: showing the first {} rows ({hint})", written.count);
+    }
+}
+
+/// Rows of a stream that runs as a separate task.
+///
+/// Some operators compute for minutes without yielding, which must not delay the timeout and Ctrl-C.
 struct BackgroundStream {
     batches: mpsc::Receiver<datafusion::common::Result<RecordBatch>>,
     task: JoinHandle<()>,
@@ -200,42 +217,45 @@ impl Drop for BackgroundStream {
     }
 }
 
-async fn write(
+async fn stream_rows(
     session: &Session,
-    piece: &Piece,
+    statement: &Statement,
     parameters: &Parameters,
-    style: Style,
-    destination: &mut Destination,
-) -> Result<Shown> {
+    style: Style<'_>,
+    destination: &mut RowSink,
+) -> Result<WrittenRows> {
     let deadline = Instant::now() + session.timeout();
-    let rows = session.start(piece, parameters).await?;
+    let rows = session.start(statement, parameters).await?;
     let schema = rows.schema();
     let mut rows = BackgroundStream::start(rows);
     if schema.fields().is_empty() {
-        // A statement that gives no rows, such as CREATE VIEW, is done when its stream is at its end.
+        // A statement without rows, such as CREATE VIEW, completes when its stream ends.
         while let Some(batch) = rows.next().await {
-            batch.map_err(|e| session.explain(piece, &e))?;
+            batch.map_err(|e| session.explain(statement, &e))?;
         }
-        return Ok(Shown {
-            rows: 0,
-            more: false,
+        return Ok(WrittenRows {
+            count: 0,
+            is_truncated: false,
         });
     }
     let mut writer = Writer::new(style, schema, destination)?;
     loop {
-        // Rows that are there at once would never let the clock speak.
+        // `timeout_at` returns rows that are ready even after the deadline.
         if Instant::now() >= deadline {
-            return Err(session.too_slow());
+            return Err(session.timeout_error());
         }
         let next = tokio::time::timeout_at(deadline, rows.next()).await;
-        let Some(batch) = next.map_err(|_| session.too_slow())? else {
+        let Some(batch) = next.map_err(|_| session.timeout_error())? else {
             break;
         };
-        let batch = batch.map_err(|e| session.explain(piece, &e))?;
+        let batch = batch.map_err(|e| session.explain(statement, &e))?;
         if !writer.rows(&batch).await? {
             break;
         }
     }
-    let (rows, more) = writer.end().await?;
-    Ok(Shown { rows, more })
+    let (count, is_truncated) = writer.end().await?;
+    Ok(WrittenRows {
+        count,
+        is_truncated,
+    })
 }

@@ -1,4 +1,4 @@
-//! Asks CloudZero's API v2 (docs: CloudZero API v2): the key, retries, and errors in words.
+//! Client of CloudZero's API v2 (docs: CloudZero API v2).
 //!
 //! The key only ever goes to the configured host, and over plain http only to this computer.
 
@@ -6,35 +6,46 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use reqwest::header::HeaderValue;
+use reqwest::{Method, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
 
-use crate::error::{Error, Result};
-use crate::http::request_error::{AttemptError, RequestError, TransientError, exhausted};
-use crate::http::retry::{self, Next, Policy, Timing};
-use crate::http::sanitize::{Sanitizer, detail};
-use crate::http::{Endpoint, Timeouts};
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::Timeouts;
+use crate::http::client::{BodyReadError, HttpClient, HttpClientParts, Request, ResponseReader};
+use crate::http::endpoint::Service;
+use crate::http::request_error::{AttemptError, BodyProblem, RequestError, TransientError};
+use crate::http::retry::{Policy, Timing};
+use crate::http::sanitize::error_detail;
 
-/// Where CloudZero's API is.
+pub use crate::http::idempotency::{Idempotency, IdempotencyKey};
+
+/// Root of CloudZero's API.
 pub const ENDPOINT: &str = "https://api.cloudzero.com";
-/// The largest answer that is taken, in bytes: a month of a stream is 70 MB at most.
-const MAX_ANSWER_BYTES: usize = 160 << 20;
-const KEY_HINT: &str = "CLOUDZERO_API_KEY must be an enabled API key (CloudZero: Settings, API Keys) \
-                        with the scopes that the README lists";
+/// Largest accepted response: a month of a stream is 70 MB at most.
+const MAX_RESPONSE_BYTES: usize = 160 << 20;
+const KEY_HINT: &str = "set CLOUDZERO_API_KEY to an enabled API key (CloudZero: Settings, API Keys) with the scopes \
+                        that the README lists";
 
-/// How to reach CloudZero. Debug hides the key.
+const SERVICE: Service = Service {
+    name: "CloudZero",
+    endpoint_variable: "CLOUDZERO_API_URL",
+    default_endpoint: ENDPOINT,
+    idempotency_header: Some("cloudzero-idempotency-key"),
+};
+
+/// Access to CloudZero's API. Debug hides the key.
 #[derive(Clone)]
 pub struct Settings {
-    /// The root of the API.
+    /// Root of the API.
     pub endpoint: Url,
-    /// The API key.
+    /// API key.
     pub key: SecretString,
-    /// How long to wait for what.
+    /// Time limits of a request.
     pub timeouts: Timeouts,
-    /// How often and how long a request is repeated.
+    /// Limits of retries.
     pub policy: Policy,
 }
 
@@ -44,44 +55,13 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// A client for one CloudZero organization. Requests of one caller go one after the other: a stream
-/// takes no two at once.
-pub struct Client {
-    http: reqwest::Client,
-    settings: Settings,
-    authorization: HeaderValue,
-    cleaner: Sanitizer,
-    timing: Timing,
-}
-
-/// The idempotency key of one body of one delivery attempt.
-///
-/// CloudZero replays the stored answer of a key, errors too (docs: `cloudzero-idempotency-key`). So
-/// while no answer came the same key is sent again, and after an answered error another one.
+/// Client of one CloudZero organization. Callers send one request after the other: a stream accepts no two at once.
 #[derive(Debug)]
-pub struct IdempotencyKey {
-    body: String,
-    answered: u32,
+pub struct Client {
+    http: HttpClient,
 }
 
-impl IdempotencyKey {
-    /// The key of body number `body` of the delivery `attempt`.
-    pub fn new(attempt: &str, body: usize) -> IdempotencyKey {
-        IdempotencyKey {
-            body: format!("{attempt}-{body}"),
-            answered: 0,
-        }
-    }
-
-    fn text(&self) -> String {
-        match self.answered {
-            0 => self.body.clone(),
-            n => format!("{}-again-{n}", self.body),
-        }
-    }
-}
-
-/// Where CloudZero's lists go on.
+/// Position in one of CloudZero's lists.
 #[derive(Debug, Default, Deserialize)]
 pub struct Pagination {
     #[serde(default)]
@@ -96,7 +76,7 @@ struct Cursor {
 }
 
 impl Pagination {
-    /// The cursor of the next page, if there is one; one that comes twice ends the list.
+    /// Returns the cursor of the next page, if there is one. A repeated cursor ends the list.
     pub fn next(self, current: Option<String>) -> Option<String> {
         let next = self.cursor.next_cursor.filter(|_| self.cursor.has_next);
         next.filter(|next| current.as_ref() != Some(next))
@@ -104,53 +84,47 @@ impl Pagination {
 }
 
 impl Client {
-    /// A client that has not connected yet.
+    /// Creates a client that has not connected yet.
     ///
     /// # Errors
     /// Kind configuration, when the endpoint is not https or the key cannot be sent.
     pub fn new(settings: Settings, timing: Timing) -> Result<Client> {
-        let endpoint = Endpoint {
-            url: &settings.endpoint,
-            service: "CloudZero",
-            variable: "CLOUDZERO_API_URL",
-            usual: ENDPOINT,
-        };
-        let http = endpoint.client(settings.timeouts)?;
+        let http = SERVICE.http_client(&settings.endpoint, settings.timeouts)?;
         let key = settings.key.expose_secret();
-        let unfit = || Error::config("the CloudZero API key has characters that no key has");
-        // No `Bearer`, by CloudZero's documentation.
-        let mut authorization = HeaderValue::from_str(key).map_err(|_| unfit())?;
-        authorization.set_sensitive(true);
-        if key.chars().any(char::is_whitespace) {
-            return Err(unfit().with_hint(KEY_HINT));
-        }
-        let cleaner = Sanitizer::new([key.to_owned()]);
-        Ok(Client {
+        let parts = HttpClientParts {
+            service: SERVICE,
             http,
-            settings,
-            authorization,
-            cleaner,
+            authorization: authorization(key)?,
+            secrets: vec![key.to_owned()],
+            endpoint: settings.endpoint,
+            timeouts: settings.timeouts,
+            policy: settings.policy,
+            requests_per_second: None,
             timing,
-        })
+        };
+        let http = HttpClient::new(parts);
+        Ok(Client { http })
     }
 
-    /// Reads `path`. `asked` is what for, in words.
+    /// Reads `path`. `operation` describes the request in messages.
     ///
     /// # Errors
-    /// Configuration for a refused key, data for other refusals, remote after all retries; with the
-    /// status of the last answer.
+    /// Kind configuration for a refused key, data for other refusals, remote after all retries; with the status of
+    /// the last response.
     pub async fn get(
         &self,
-        asked: &str,
+        operation: &str,
         path: &[&str],
         query: &[(&str, &str)],
     ) -> std::result::Result<Vec<u8>, RequestError> {
-        let mut url = self.url(path);
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        let request = self.http.request(Method::GET, url);
-        self.send(asked, request, None).await
+        self.send(Request {
+            operation,
+            method: Method::GET,
+            url: self.http.url(path, query),
+            body: None,
+            idempotency: Idempotency::Safe,
+        })
+        .await
     }
 
     /// Posts JSON to `path`.
@@ -159,177 +133,198 @@ impl Client {
     /// As [`Client::get`].
     pub async fn post(
         &self,
-        asked: &str,
+        operation: &str,
         path: &[&str],
         body: Bytes,
-        key: Option<IdempotencyKey>,
+        idempotency: Idempotency,
     ) -> std::result::Result<Vec<u8>, RequestError> {
-        let request = self
-            .http
-            .request(Method::POST, self.url(path))
-            .header(CONTENT_TYPE, "application/json")
-            .body(body);
-        self.send(asked, request, key).await
+        self.send(Request {
+            operation,
+            method: Method::POST,
+            url: self.http.url(path, &[]),
+            body: Some(body),
+            idempotency,
+        })
+        .await
     }
 
-    fn url(&self, path: &[&str]) -> Url {
-        let mut url = self.settings.endpoint.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(path);
-        }
-        url
-    }
-
-    async fn send(
-        &self,
-        asked: &str,
-        request: RequestBuilder,
-        mut key: Option<IdempotencyKey>,
-    ) -> std::result::Result<Vec<u8>, RequestError> {
-        let request = request.header(AUTHORIZATION, self.authorization.clone());
-        let started = (self.timing.uptime)();
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            // A body of bytes can always be sent again.
-            let Some(mut once) = request.try_clone() else {
-                let error = Error::bug(format!("{asked}: the request cannot be repeated"));
-                return Err(RequestError::of(error, None));
-            };
-            if let Some(key) = &key {
-                once = once.header("cloudzero-idempotency-key", key.text());
-            }
-            let fault = match self.attempt(asked, once).await {
-                Ok(body) => return Ok(body),
-                Err(AttemptError::Final(failure)) => return Err(failure),
-                Err(AttemptError::Passing(fault)) => fault,
-            };
-            if let (Some(key), Some(_)) = (&mut key, fault.status) {
-                key.answered += 1;
-            }
-            let elapsed = (self.timing.uptime)().saturating_sub(started);
-            let next =
-                self.settings
-                    .policy
-                    .next(attempt, elapsed, fault.asked, (self.timing.random)());
-            match next {
-                Next::Wait(wait) => {
-                    tracing::warn!(
-                        asked, attempt, wait_secs = wait.as_secs_f64(), cause = %fault.cause,
-                        "CloudZero gave no usable answer; trying again."
-                    );
-                    (self.timing.sleep)(wait).await;
-                }
-                Next::Stop(stop) => return Err(exhausted(asked, attempt, elapsed, stop, fault)),
-            }
-        }
-    }
-
-    async fn attempt(
-        &self,
-        asked: &str,
-        request: RequestBuilder,
-    ) -> std::result::Result<Vec<u8>, AttemptError> {
-        let passing = |cause, status, wait| {
-            AttemptError::Passing(TransientError {
-                cause,
-                status,
-                request_id: None,
-                asked: wait,
-            })
+    async fn send(&self, request: Request<'_>) -> std::result::Result<Vec<u8>, RequestError> {
+        let reader = Reader {
+            http: &self.http,
+            operation: request.operation,
         };
-        let timeouts = &self.settings.timeouts;
-        let cause = |e: &reqwest::Error| timeouts.cause(e, &self.settings.endpoint, &self.cleaner);
-        let response = request
-            .send()
-            .await
-            .map_err(|e| passing(cause(&e), None, None))?;
+        self.http.send(request, reader).await
+    }
+
+    /// Waits by the client's clock.
+    pub async fn sleep(&self, wait: Duration) {
+        self.http.sleep(wait).await;
+    }
+}
+
+/// Value of the authorization header: the key without `Bearer`, by CloudZero's documentation.
+fn authorization(key: &str) -> Result<HeaderValue> {
+    let unfit = || {
+        Error::config("the CloudZero API key has characters that no key has").with_hint(KEY_HINT)
+    };
+    if key.chars().any(char::is_whitespace) {
+        return Err(unfit());
+    }
+    let mut value = HeaderValue::from_str(key).map_err(|_| unfit())?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// Reads responses as bodies of JSON.
+struct Reader<'c> {
+    http: &'c HttpClient,
+    operation: &'c str,
+}
+
+impl ResponseReader for Reader<'_> {
+    type Output = Vec<u8>;
+
+    async fn read(&mut self, response: Response) -> std::result::Result<Vec<u8>, AttemptError> {
         let status = response.status();
-        let wait = retry::asked_wait(status, response.headers(), (self.timing.now)());
-        let body = match read(response).await {
-            Ok(Some(body)) => body,
-            Ok(None) => {
-                let limit = MAX_ANSWER_BYTES >> 20;
-                let error = Error::data(format!("{asked}: the answer is larger than {limit} MB"));
-                return Err(AttemptError::Final(RequestError::of(error, Some(status))));
+        let requested_wait = self.http.requested_wait(status, response.headers());
+        let body = match self.http.read_body(response, MAX_RESPONSE_BYTES).await {
+            Ok(body) => body,
+            Err(BodyReadError::Interrupted(error)) => return Err(self.transport_failure(error)),
+            Err(error @ BodyReadError::TooLarge { .. }) => {
+                let error = Error::new(ErrorKind::Data, error).context(self.operation);
+                return Err(RequestError::response(error, status).into());
             }
-            Err(e) => return Err(passing(cause(&e), None, None)),
         };
         if status.is_success() {
             return match body.trim_ascii_start().first() {
-                Some(b'<') => Err(passing(
-                    format!("HTTP {status}, but an HTML page came in place of JSON"),
-                    Some(status),
-                    None,
-                )),
+                Some(b'<') => Err(TransientError::UnusableBody {
+                    status,
+                    problem: BodyProblem::Html,
+                    request_id: None,
+                }
+                .into()),
                 _ => Ok(body),
             };
         }
-        let said = match detail(&body).and_then(|said| self.cleaner.clean(&said)) {
-            Some(said) => format!("HTTP {status}: {said}"),
+        let detail = error_detail(&body).and_then(|said| self.http.sanitizer().sanitize(&said));
+        let said = match detail {
+            Some(detail) => format!("HTTP {status}: {detail}"),
             None => format!("HTTP {status}"),
         };
-        // Two requests of one stream at once are refused; the other one ends.
-        let passes = [
+        if is_transient(status) {
+            return Err(TransientError::Unavailable {
+                status,
+                said,
+                request_id: None,
+                requested_wait,
+            }
+            .into());
+        }
+        let error = Refusal::new(status).into_error(self.operation, &said);
+        Err(RequestError::response(error, status).into())
+    }
+}
+
+fn is_transient(status: StatusCode) -> bool {
+    // A conflict is a second request of one stream at the same time; the other one ends.
+    status.is_server_error()
+        || [
             StatusCode::TOO_MANY_REQUESTS,
             StatusCode::REQUEST_TIMEOUT,
             StatusCode::CONFLICT,
-        ];
-        if status.is_server_error() || passes.contains(&status) {
-            return Err(passing(said, Some(status), wait));
+        ]
+        .contains(&status)
+}
+
+/// Meaning of a response for which repetition does not help.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("CloudZero does not accept the API key, or the key lacks a scope")]
+    Key,
+    #[error("CloudZero did not find it")]
+    NotFound,
+    #[error("the request body is too large")]
+    BodyTooLarge,
+    #[error("the endpoint redirects elsewhere")]
+    Redirect,
+    #[error("CloudZero refused the request")]
+    Other,
+}
+
+impl Refusal {
+    fn new(status: StatusCode) -> Refusal {
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Refusal::Key,
+            StatusCode::NOT_FOUND => Refusal::NotFound,
+            StatusCode::PAYLOAD_TOO_LARGE => Refusal::BodyTooLarge,
+            status if status.is_redirection() => Refusal::Redirect,
+            _ => Refusal::Other,
         }
-        let error = refusal(asked, status, &said);
-        Err(AttemptError::Final(RequestError::of(error, Some(status))))
     }
 
-    /// Waits so long, by the client's clock.
-    pub async fn sleep(&self, wait: Duration) {
-        (self.timing.sleep)(wait).await;
+    fn into_error(self, operation: &str, said: &str) -> Error {
+        let message = format!("{operation}: {self}: {said}");
+        match self {
+            Refusal::Key => Error::config(message).with_hint(KEY_HINT),
+            Refusal::NotFound => Error::config(message).with_hint(
+                "check the connection id (CLOUDZERO_CONNECTION_ID, shown on the connection's page in CloudZero) and \
+                 CLOUDZERO_API_URL",
+            ),
+            Refusal::BodyTooLarge => Error::data(message)
+                .with_hint("deliver this connection through a bucket, which has no such limit"),
+            Refusal::Redirect => Error::config(message).with_hint(
+                "the key is only sent to the configured endpoint: check CLOUDZERO_API_URL",
+            ),
+            Refusal::Other => Error::data(message).with_hint(
+                "CloudZero keeps the data that it had before; fix what it reports and deliver again",
+            ),
+        }
     }
 }
 
-/// The whole body; `None` when it is too large.
-async fn read(mut response: Response) -> reqwest::Result<Option<Vec<u8>>> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        if chunk.len() > MAX_ANSWER_BYTES - body.len() {
-            return Ok(None);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(Some(body))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The error of an answer that asking again doesn't change.
-fn refusal(asked: &str, status: StatusCode, said: &str) -> Error {
-    match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Error::config(format!(
-            "{asked}: CloudZero refuses the API key, or it lacks a scope: {said}"
-        ))
-        .with_hint(KEY_HINT),
-        StatusCode::NOT_FOUND => Error::config(format!(
-            "{asked}: CloudZero knows no such thing: {said}"
-        ))
-        .with_hint(
-            "check the connection id (CLOUDZERO_CONNECTION_ID, shown on the connection's page in \
-                 CloudZero) and CLOUDZERO_API_URL",
-        ),
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            Error::data(format!("{asked}: the body is too large: {said}"))
-                .with_hint("deliver this connection through a bucket, which has no such limit")
+    #[test]
+    fn unusable_keys_are_refused_without_echoing_them() {
+        for key in ["pasted\n", "two words", "\u{1}x"] {
+            let error = authorization(key).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert!(!format!("{error} {error:?}").contains(key), "{error}");
+            assert!(error.hint().unwrap().contains("CLOUDZERO_API_KEY"));
         }
-        status if status.is_redirection() => Error::config(format!(
-            "{asked}: the endpoint redirects elsewhere: {said}"
-        ))
-        .with_hint("the key is only sent to the configured endpoint: check CLOUDZERO_API_URL"),
-        _ => Error::data(format!("{asked}: CloudZero refuses it: {said}")).with_hint(
-            "what CloudZero held before is in force; mend what it names and deliver again",
-        ),
+        assert!(authorization("key").unwrap().is_sensitive());
     }
-}
 
-impl fmt::Debug for Client {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").finish_non_exhaustive()
+    #[test]
+    fn refusals_have_kinds_and_hints() {
+        for (status, kind, hint) in [
+            (401, ErrorKind::Config, "scopes"),
+            (403, ErrorKind::Config, "scopes"),
+            (404, ErrorKind::Config, "CLOUDZERO_CONNECTION_ID"),
+            (413, ErrorKind::Data, "bucket"),
+            (302, ErrorKind::Config, "CLOUDZERO_API_URL"),
+            (400, ErrorKind::Data, "deliver again"),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            let error = Refusal::new(status).into_error("reading x", "HTTP x: y");
+            assert_eq!(error.kind(), kind, "{status}");
+            assert!(error.hint().unwrap().contains(hint), "{status}");
+            assert!(error.to_string().starts_with("reading x: "), "{error}");
+            assert!(error.to_string().ends_with(": HTTP x: y"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_repeated_cursor_ends_the_list() {
+        let next = |current: Option<&str>| {
+            let page: Pagination =
+                serde_json::from_str(r#"{"cursor":{"next_cursor":"b","has_next":true}}"#).unwrap();
+            page.next(current.map(str::to_owned))
+        };
+        assert_eq!(next(None).as_deref(), Some("b"));
+        assert_eq!(next(Some("a")).as_deref(), Some("b"));
+        assert_eq!(next(Some("b")), None);
     }
 }

@@ -1,71 +1,63 @@
-//! CloudZero's billing connections: which there are, and making one (docs: API v2, billing connections).
+//! CloudZero's billing connections: list and create (docs: API v2, billing connections).
 
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::cloudzero::client::{Client, Pagination};
+use crate::cloudzero::client::{Client, Idempotency, Pagination};
 use crate::error::Error;
 use crate::http::request_error::RequestError;
 
 const PATH: [&str; 3] = ["v2", "connections", "billing"];
 
-/// A billing connection as CloudZero tells of it.
+/// Billing connection in CloudZero.
 #[derive(Debug, Clone, Default, Deserialize)]
-pub struct Connection {
-    /// Its id.
+pub(crate) struct BillingConnection {
     #[serde(default)]
-    pub id: String,
-    /// Its id, in the spelling of older answers.
+    id: String,
+    /// Field of older responses.
     #[serde(default)]
     connection_id: String,
-    /// Its name.
     #[serde(default)]
-    pub name: String,
-    /// What feeds it.
+    pub(crate) name: String,
+    /// Kind of source, such as a vendor or `custom`.
     #[serde(default)]
-    pub connection_type: String,
-    /// Label in the Cloud Provider dimension.
-    #[serde(default)]
-    pub cloud_provider: String,
-    /// The bucket that it reads; a stream has none.
-    pub s3_bucket_info: Option<BucketInfo>,
-    /// Whether it is on.
-    #[serde(default = "on")]
-    pub is_enabled: bool,
+    connection_type: String,
+    /// Bucket that it reads; a stream has none.
+    s3_bucket_info: Option<BucketInfo>,
+    #[serde(default = "enabled")]
+    pub(crate) is_enabled: bool,
 }
 
-/// The bucket of a connection.
+/// Bucket of a billing connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BucketInfo {
-    /// The bucket.
+pub(crate) struct BucketInfo {
     #[serde(default)]
-    pub bucket_name: String,
-    /// The folder in it, without slashes at the ends.
+    pub(crate) bucket_name: String,
+    /// Folder in the bucket, without leading and trailing slashes.
     #[serde(default)]
-    pub bucket_path: String,
-    /// The AWS account of the bucket.
+    pub(crate) bucket_path: String,
+    /// AWS account of the bucket.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cloud_account_id: Option<String>,
+    cloud_account_id: Option<String>,
 }
 
 impl BucketInfo {
-    /// The bucket and path of an `s3://` URL.
-    pub fn of(url: &Url, account: Option<String>) -> BucketInfo {
+    /// Returns the bucket and path of an `s3://` URL.
+    pub(crate) fn from_url(url: &Url, aws_account: Option<String>) -> BucketInfo {
         BucketInfo {
             bucket_name: url.host_str().unwrap_or_default().to_string(),
             bucket_path: url.path().trim_matches('/').to_string(),
-            cloud_account_id: account,
+            cloud_account_id: aws_account,
         }
     }
 }
 
-fn on() -> bool {
+fn enabled() -> bool {
     true
 }
 
-impl Connection {
-    /// Its id.
-    pub fn id(&self) -> &str {
+impl BillingConnection {
+    pub(crate) fn id(&self) -> &str {
         if self.id.is_empty() {
             &self.connection_id
         } else {
@@ -73,44 +65,45 @@ impl Connection {
         }
     }
 
-    /// Whether it takes requests: it reads no bucket.
-    pub fn is_stream(&self) -> bool {
+    /// Returns true if it takes requests instead of reading a bucket.
+    pub(crate) fn is_stream(&self) -> bool {
         self.s3_bucket_info
             .as_ref()
             .is_none_or(|read| read.bucket_name.is_empty())
     }
 
-    /// Whether it reads this bucket.
-    pub fn reads(&self, bucket: &BucketInfo) -> bool {
+    /// Returns true if it reads this folder of this bucket.
+    pub(crate) fn reads(&self, bucket: &BucketInfo) -> bool {
         self.s3_bucket_info.as_ref().is_some_and(|read| {
             (&read.bucket_name, &read.bucket_path) == (&bucket.bucket_name, &bucket.bucket_path)
         })
     }
 
-    /// Whether it brings Confluent's costs by CloudZero's own means.
-    pub fn is_native_confluent(&self) -> bool {
+    /// Returns true for CloudZero's own integration with Confluent, which brings the same costs.
+    pub(crate) fn is_native_confluent(&self) -> bool {
         self.connection_type.to_lowercase().contains("confluent")
     }
 }
 
-/// All billing connections that the key may see.
+/// Lists all billing connections that are visible to the API key.
 ///
 /// # Errors
-/// As [`Client::get`]: 403 when the key has no such scope.
-pub async fn list(client: &Client) -> Result<Vec<Connection>, RequestError> {
+/// Those of [`Client::get`]: status 403 if the key lacks the scope.
+pub(crate) async fn list(client: &Client) -> Result<Vec<BillingConnection>, RequestError> {
     #[derive(Deserialize)]
-    struct Page {
+    struct ConnectionsPage {
         #[serde(default)]
-        connections: Vec<Connection>,
+        connections: Vec<BillingConnection>,
         #[serde(default)]
         pagination: Pagination,
     }
-    let asked = "CloudZero's billing connections";
+    let operation = "listing CloudZero's billing connections";
     let (mut all, mut cursor) = (Vec::new(), None::<String>);
     loop {
         let query: Vec<(&str, &str)> = cursor.iter().map(|c| ("cursor", c.as_str())).collect();
-        let answer = client.get(asked, &PATH, &query).await?;
-        let page: Page = serde_json::from_slice(&answer).map_err(|_| unreadable(asked))?;
+        let response = client.get(operation, &PATH, &query).await?;
+        let page: ConnectionsPage =
+            serde_json::from_slice(&response).map_err(|e| invalid_response(operation, &e))?;
         all.extend(page.connections);
         cursor = page.pagination.next(cursor);
         if cursor.is_none() {
@@ -119,37 +112,44 @@ pub async fn list(client: &Client) -> Result<Vec<Connection>, RequestError> {
     }
 }
 
-/// Makes a custom connection: a stream, or one that reads a bucket.
+/// Creates a custom billing connection: a stream, or one that reads `bucket`.
 ///
 /// # Errors
-/// As [`Client::post`]: 403 when the key has no such scope.
-pub async fn create(
+/// Those of [`Client::post`]: status 403 if the key lacks the scope.
+pub(crate) async fn create(
     client: &Client,
     name: &str,
     cloud_provider: &str,
     bucket: Option<&BucketInfo>,
-) -> Result<Connection, RequestError> {
+) -> Result<BillingConnection, RequestError> {
     #[derive(Deserialize)]
-    struct Answer {
-        connection: Connection,
+    struct CreatedConnection {
+        connection: BillingConnection,
     }
-    let asked = format!("making CloudZero's billing connection `{name}`");
+    let operation = format!("creating CloudZero's billing connection `{name}`");
     let body = serde_json::json!({
         "name": name,
         "cloud_provider": cloud_provider,
         "is_enabled": true,
         "s3_bucket_info": bucket,
     });
-    let answer = client
-        .post(&asked, &PATH, body.to_string().into(), None)
+    let response = client
+        .post(
+            &operation,
+            &PATH,
+            body.to_string().into(),
+            Idempotency::Safe,
+        )
         .await?;
-    let answer: Answer = serde_json::from_slice(&answer).map_err(|_| unreadable(&asked))?;
-    Ok(answer.connection)
+    let created: CreatedConnection =
+        serde_json::from_slice(&response).map_err(|e| invalid_response(&operation, &e))?;
+    Ok(created.connection)
 }
 
-fn unreadable(asked: &str) -> RequestError {
-    RequestError::of(
-        Error::data(format!("{asked}: the answer is unreadable")),
-        None,
-    )
+/// Names the position only: serde's own text could quote the response.
+fn invalid_response(operation: &str, error: &serde_json::Error) -> RequestError {
+    let (line, column) = (error.line(), error.column());
+    RequestError::internal(Error::data(format!(
+        "{operation}: unexpected JSON in the response (line {line}, column {column})"
+    )))
 }

@@ -1,15 +1,15 @@
-//! Line items as CSV text: UTF-8, plain decimals, hours in ISO 8601, quotes only where needed.
+//! Line items as CSV: UTF-8, plain decimals, timestamps in ISO 8601, quotes only where needed.
 
 use arrow::array::{Array, RecordBatch};
 
-use crate::cloudzero::columns::{Column, Times, columns};
+use crate::cloudzero::columns::{LineItemColumn, TimestampWriter, typed_columns};
 use crate::decimal;
 use crate::error::Result;
 
 /// Appends the header line.
 pub fn write_header<'n>(out: &mut Vec<u8>, names: impl Iterator<Item = &'n str>) {
-    for (at, name) in names.enumerate() {
-        if at > 0 {
+    for (index, name) in names.enumerate() {
+        if index > 0 {
             out.push(b',');
         }
         write_text(out, name);
@@ -17,24 +17,28 @@ pub fn write_header<'n>(out: &mut Vec<u8>, names: impl Iterator<Item = &'n str>)
     out.push(b'\n');
 }
 
-/// Appends rows `from..to` of a batch of line items. NULL and empty text are both empty.
+/// Appends rows `from..to` of a batch of line items. Both NULL and empty text are written as an empty field.
 ///
 /// # Errors
-/// Kind bug, for a column of a type that line items do not have.
+/// Kind `Bug` for a column of a type that line items do not have.
 pub fn write_rows(out: &mut Vec<u8>, batch: &RecordBatch, from: usize, to: usize) -> Result<()> {
-    let columns = columns(batch)?;
-    let mut times = Times::default();
+    let columns = typed_columns(batch)?;
+    let mut timestamps = TimestampWriter::default();
     for row in from..to {
-        for (at, column) in columns.iter().enumerate() {
-            if at > 0 {
+        for (index, column) in columns.iter().enumerate() {
+            if index > 0 {
                 out.push(b',');
             }
             match column {
-                Column::Text(array) if array.is_valid(row) => write_text(out, array.value(row)),
-                Column::Number(array) if array.is_valid(row) => {
+                LineItemColumn::Text(array) if array.is_valid(row) => {
+                    write_text(out, array.value(row));
+                }
+                LineItemColumn::Number(array) if array.is_valid(row) => {
                     decimal::write_plain(out, array.value(row));
                 }
-                Column::Time(array) if array.is_valid(row) => times.write(out, array.value(row)),
+                LineItemColumn::Time(array) if array.is_valid(row) => {
+                    timestamps.write(out, array.value(row));
+                }
                 _ => {}
             }
         }

@@ -1,20 +1,21 @@
-//! CloudZero's side: the Common Bill Format, the two doors into CloudZero, and what it holds.
+//! CloudZero: the Common Bill Format, both destinations, and what CloudZero reports back.
 //!
-//! - [`cbf`] has the columns of the format, [`columns`] line items as arrays and text.
-//! - The bucket: [`drop`] writes drops of [`csv`] files, which [`read_back`] adds up again.
-//! - The Stream API: [`rows`] writes line items as JSON, [`bodies`] packs them into requests, [`stream`]
-//!   sends them, [`held`] adds up what CloudZero holds.
-//! - [`client`] asks the API, [`connections`] and [`costs`] are more of it.
+//! - Format: `cbf` defines the columns, `columns` reads them from record batches, `totals` sums them.
+//! - Bucket: `drop` writes drops of `csv` files and moves the manifest; `read_back` sums the written files.
+//! - Stream API: `rows` encodes line items as JSON, `request_bodies` batches them, `stream` sends them,
+//!   `stream_contents` sums what the stream holds.
+//! - Other endpoints through `client`: `connections` and `costs`.
 
-pub mod cbf;
+pub(crate) mod cbf;
 pub mod client;
-pub mod columns;
-pub mod connections;
-pub mod costs;
+pub(crate) mod columns;
+pub(crate) mod connections;
+pub(crate) mod costs;
 pub mod csv;
 pub mod drop;
-pub mod read_back;
+pub(crate) mod read_back;
 pub mod request_bodies;
 pub mod rows;
-pub mod stream;
-pub mod stream_contents;
+pub(crate) mod stream;
+pub(crate) mod stream_contents;
+pub(crate) mod totals;

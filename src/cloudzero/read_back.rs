@@ -1,46 +1,16 @@
-//! Reading written drop files back: decompressed, counted and summed, before a manifest names them.
+//! Read-back of written drop files: decompressed, counted and summed before a manifest names them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::fmt::Display;
 use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
 
+use crate::cloudzero::totals::{LineItemGroup, LineItemTotals, LineItemTotalsByGroup};
 use crate::decimal;
 use crate::error::{Error, Result};
 
-/// CostTotals of one group of line items, in units of 1e-24.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct LineItemTotals {
-    /// Number of line items.
-    pub rows: u64,
-    /// Sum of `cost/cost`.
-    pub cost: i128,
-    /// Sum of `cost/discounted_cost`.
-    pub discounted: i128,
-    /// Sum of `cost/on_demand_cost`.
-    pub on_demand: i128,
-}
-
-impl LineItemTotals {
-    /// Whether all three costs are zero.
-    pub fn costs_nothing(&self) -> bool {
-        (self.cost, self.discounted, self.on_demand) == (0, 0, 0)
-    }
-
-    /// Adds the sums of `other`; `None` when one gets too large.
-    pub fn add(&mut self, other: &LineItemTotals) -> Option<()> {
-        self.rows += other.rows;
-        self.cost = self.cost.checked_add(other.cost)?;
-        self.discounted = self.discounted.checked_add(other.discounted)?;
-        self.on_demand = self.on_demand.checked_add(other.on_demand)?;
-        Some(())
-    }
-}
-
-/// CostTotals by day, `lineitem/type` and `action/usage_type`.
-pub type LineItemTotalsByGroup = BTreeMap<(String, String, String), LineItemTotals>;
-
-/// The columns that read-back needs, by name.
+/// Columns that read-back needs.
 const NEEDED: [&str; 6] = [
     "time/usage_start",
     "lineitem/type",
@@ -50,44 +20,50 @@ const NEEDED: [&str; 6] = [
     "cost/on_demand_cost",
 ];
 
-/// Adds up one gzipped CSV file with a reader of its own, apart from the code that wrote it.
+/// Adds the line items of one gzipped CSV file to `totals`. Parses with the `csv` crate, independently of the
+/// code that wrote the file.
 ///
 /// # Errors
-/// Kind reconcile, when the file is not whole or not readable.
-pub fn add_file(totals: &mut LineItemTotalsByGroup, gzipped: impl Read, name: &str) -> Result<()> {
-    let bad = |why: &dyn std::fmt::Display| {
-        Error::reconcile(format!(
-            "the written drop file {name} does not read back: {why}"
-        ))
+/// Kind `Reconcile` if the file is incomplete or unreadable.
+pub(crate) fn add_file(
+    totals: &mut LineItemTotalsByGroup,
+    gzipped: impl Read,
+    name: &str,
+) -> Result<()> {
+    let failed = |cause: &dyn Display| {
+        Error::reconcile(format!("could not read back drop file `{name}`: {cause}"))
     };
     let mut reader = csv::ReaderBuilder::new()
         .buffer_capacity(1 << 18)
         .from_reader(MultiGzDecoder::new(gzipped));
-    let header = reader.byte_headers().map_err(|e| bad(&e))?.clone();
-    let mut places = [0; NEEDED.len()];
-    for (place, name) in places.iter_mut().zip(NEEDED) {
-        *place = header
+    let header = reader.byte_headers().map_err(|e| failed(&e))?.clone();
+    let mut indices = [0; NEEDED.len()];
+    for (index, name) in indices.iter_mut().zip(NEEDED) {
+        *index = header
             .iter()
             .position(|column| column == name.as_bytes())
-            .ok_or_else(|| bad(&format_args!("no column {name}")))?;
+            .ok_or_else(|| failed(&format_args!("no column {name}")))?;
     }
     let mut record = csv::ByteRecord::new();
-    // By the bytes of the key, so that a row of a known group allocates nothing.
+    // Keyed by bytes, so that a row of a known group allocates nothing.
     let mut groups: HashMap<Vec<u8>, LineItemTotals> = HashMap::new();
     let mut key = Vec::new();
-    while reader.read_byte_record(&mut record).map_err(|e| bad(&e))? {
-        let field = |at: usize| record.get(places[at]).unwrap_or_default();
+    while reader
+        .read_byte_record(&mut record)
+        .map_err(|e| failed(&e))?
+    {
+        let field = |needed: usize| record.get(indices[needed]).unwrap_or_default();
         key.clear();
         key.extend_from_slice(field(0).get(..10).unwrap_or_default());
-        for at in [1, 2] {
+        for needed in [1, 2] {
             key.push(0);
-            key.extend_from_slice(field(at));
+            key.extend_from_slice(field(needed));
         }
-        let number = |at: usize| {
-            let text = std::str::from_utf8(field(at)).map_err(|e| bad(&e))?;
+        let number = |needed: usize| {
+            let text = std::str::from_utf8(field(needed)).map_err(|e| failed(&e))?;
             decimal::parse(text)
                 .map(|number| number.units)
-                .map_err(|e| bad(&format_args!("a value of {} {e}", NEEDED[at])))
+                .map_err(|e| failed(&format_args!("a value of {} {e}", NEEDED[needed])))
         };
         let row = LineItemTotals {
             rows: 1,
@@ -95,72 +71,61 @@ pub fn add_file(totals: &mut LineItemTotalsByGroup, gzipped: impl Read, name: &s
             discounted: number(4)?,
             on_demand: number(5)?,
         };
-        let added = match groups.get_mut(key.as_slice()) {
-            Some(sums) => sums.add(&row),
+        match groups.get_mut(key.as_slice()) {
+            Some(sums) => sums.add(&row).map_err(|e| failed(&e))?,
             None => {
                 groups.insert(key.clone(), row);
-                Some(())
             }
-        };
-        added.ok_or_else(|| bad(&"a sum is too large"))?;
-    }
-    let parts = groups.into_iter().map(|(key, sums)| {
-        let text = String::from_utf8_lossy(&key).into_owned();
-        let mut parts = text.split('\0').map(str::to_string);
-        let mut part = || parts.next().unwrap_or_default();
-        ((part(), part(), part()), sums)
-    });
-    merge(totals, parts).ok_or_else(|| bad(&"a sum is too large"))
-}
-
-/// Adds groups to totals; `None` when a sum gets too large.
-pub fn merge(
-    totals: &mut LineItemTotalsByGroup,
-    groups: impl IntoIterator<Item = ((String, String, String), LineItemTotals)>,
-) -> Option<()> {
-    for (key, sums) in groups {
-        totals.entry(key).or_default().add(&sums)?;
-    }
-    Some(())
-}
-
-/// Compares what was written with what was meant; without `count_rows` the sums alone.
-///
-/// # Errors
-/// Kind reconcile, naming the first group that differs.
-pub fn compare(
-    expected: &LineItemTotalsByGroup,
-    found: &LineItemTotalsByGroup,
-    count_rows: bool,
-) -> Result<()> {
-    for key in expected.keys().chain(found.keys()) {
-        let of = |totals: &LineItemTotalsByGroup| {
-            let mut sums = totals.get(key).copied().unwrap_or_default();
-            sums.rows *= u64::from(count_rows);
-            sums
-        };
-        let (wanted, got) = (of(expected), of(found));
-        if wanted != got {
-            let (day, kind, usage) = key;
-            return Err(Error::reconcile(format!(
-                "what was written differs on {day}, {kind} {usage}: line items hold {wanted}, the \
-                 delivery {got}"
-            ))
-            .with_hint("what was delivered before is in force; run it again"));
         }
+    }
+    for (key, sums) in groups {
+        totals.add(group_of(&key), &sums).map_err(|e| failed(&e))?;
     }
     Ok(())
 }
 
-impl std::fmt::Display for LineItemTotals {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{} rows, cost {}, discounted {}, on demand {}",
-            self.rows,
-            decimal::plain(self.cost),
-            decimal::plain(self.discounted),
-            decimal::plain(self.on_demand)
-        )
+/// Splits a key of day, type and usage type, separated by NUL.
+fn group_of(key: &[u8]) -> LineItemGroup {
+    let text = String::from_utf8_lossy(key).into_owned();
+    let mut parts = text.split('\0').map(str::to_string);
+    let mut part = || parts.next().unwrap_or_default();
+    LineItemGroup {
+        day: part(),
+        line_item_type: part(),
+        usage_type: part(),
     }
+}
+
+/// Compares the totals of a drop with those of the published line items; without `count_rows` only the costs.
+///
+/// # Errors
+/// Kind `Reconcile`, naming the first group that differs.
+pub(crate) fn reconcile(
+    published: &LineItemTotalsByGroup,
+    delivered: &LineItemTotalsByGroup,
+    count_rows: bool,
+) -> Result<()> {
+    for group in published.groups().chain(delivered.groups()) {
+        let totals_of = |totals: &LineItemTotalsByGroup| {
+            let mut totals = totals.get(group);
+            if !count_rows {
+                totals.rows = 0;
+            }
+            totals
+        };
+        let (expected, actual) = (totals_of(published), totals_of(delivered));
+        if expected != actual {
+            let LineItemGroup {
+                day,
+                line_item_type,
+                usage_type,
+            } = group;
+            return Err(Error::reconcile(format!(
+                "line items of {day}, {line_item_type} {usage_type}, do not reconcile: published {expected}; \
+                 delivered {actual}"
+            ))
+            .with_hint("run the command again; CloudZero keeps the previous drop until then"));
+        }
+    }
+    Ok(())
 }

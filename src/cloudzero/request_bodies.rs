@@ -1,160 +1,147 @@
-//! Rows to request bodies: each hour in exactly one, each below CloudZero's 5 MB.
+//! Request bodies of the Stream API: each hour in exactly one body, each body below CloudZero's 5 MB.
 //!
-//! `replace_hourly` replaces the hours that a body has. With every hour in one body, any of them may
-//! be sent again, in any order, and nothing changes.
+//! `replace_hourly` replaces the hours that a body contains. With every hour in one body, any body may be sent
+//! again, in any order, without changing the result.
 
 use crate::billing_period::BillingPeriod;
-use crate::cloudzero::columns::iso;
+use crate::cloudzero::columns::format_timestamp;
 use crate::error::{Error, Result};
 
-/// The most bytes of an uncompressed body (source: CloudZero, API v2, createOneAnyCostStream…).
+/// Largest uncompressed body in bytes (source: CloudZero, API v2, createOneAnyCostStream…).
 pub const MAX_BODY_BYTES: usize = 5_000_000 - 1;
-/// The most rows of a stream's month (source: CloudZero, AnyCost Stream limits).
-pub const MAX_MONTH_ROWS: u64 = 1_000_000;
-/// The most bytes of a stream's month.
-pub const MAX_MONTH_BYTES: u64 = 70_000_000;
+/// Most rows of a stream's month (source: CloudZero, AnyCost Stream limits).
+pub(crate) const MAX_MONTH_ROWS: u64 = 1_000_000;
+/// Most bytes of a stream's month.
+pub(crate) const MAX_MONTH_BYTES: u64 = 70_000_000;
 
-/// What CloudZero is to do with a body.
+/// Effect of a request on the stream's month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operation {
-    /// The month becomes what the body has.
+pub(crate) enum StreamOperation {
+    /// Replaces the whole month.
     ReplaceDrop,
-    /// The hours of the body become what it has.
+    /// Replaces the hours that the body contains.
     ReplaceHourly,
 }
 
-impl Operation {
+impl StreamOperation {
     fn name(self) -> &'static str {
         match self {
-            Operation::ReplaceDrop => "replace_drop",
-            Operation::ReplaceHourly => "replace_hourly",
+            StreamOperation::ReplaceDrop => "replace_drop",
+            StreamOperation::ReplaceHourly => "replace_hourly",
         }
     }
 }
 
-/// The rows of one request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Body {
+/// Rows of one request.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RequestBody {
     /// Number of rows.
-    pub rows: u64,
-    /// JSON rows with commas between them.
-    pub data: Vec<u8>,
+    pub(crate) rows: u64,
+    /// JSON rows, separated by commas.
+    pub(crate) data: Vec<u8>,
 }
 
-impl Body {
-    /// The whole text of the request.
-    pub fn text(&self, period: BillingPeriod, operation: Operation) -> Vec<u8> {
-        let mut text = head(period, operation).into_bytes();
-        text.reserve_exact(self.data.len() + TAIL.len());
+impl RequestBody {
+    /// Returns the complete JSON of the request.
+    pub(crate) fn to_json(&self, period: BillingPeriod, operation: StreamOperation) -> Vec<u8> {
+        let mut text = envelope_start(period, operation).into_bytes();
+        text.reserve_exact(self.data.len() + ENVELOPE_END.len());
         text.extend_from_slice(&self.data);
-        text.extend_from_slice(TAIL.as_bytes());
+        text.extend_from_slice(ENVELOPE_END.as_bytes());
         text
+    }
+
+    fn append(&mut self, rows: u64, data: &[u8]) {
+        if !self.data.is_empty() {
+            self.data.push(b',');
+        }
+        self.data.extend_from_slice(data);
+        self.rows += rows;
     }
 }
 
-const TAIL: &str = "]}";
+const ENVELOPE_END: &str = "]}";
 
-/// The published schema wants a full datetime, which the guide's `2026-10` is a prefix of.
-fn head(period: BillingPeriod, operation: Operation) -> String {
+/// The published schema wants a full datetime; the guide's `2026-10` is a prefix of it.
+fn envelope_start(period: BillingPeriod, operation: StreamOperation) -> String {
     let (month, operation) = (period.first_day(), operation.name());
     format!(r#"{{"month":"{month}T00:00:00Z","operation":"{operation}","data":["#)
 }
 
-/// Bytes of a request besides its rows.
-pub fn around(period: BillingPeriod, operation: Operation) -> usize {
-    head(period, operation).len() + TAIL.len()
+/// Returns the bytes of a request besides its rows.
+pub(crate) fn envelope_len(period: BillingPeriod, operation: StreamOperation) -> usize {
+    envelope_start(period, operation).len() + ENVELOPE_END.len()
 }
 
-/// Packs rows that come in the order of their hours.
+/// Batches rows, which come in the order of their hours, into request bodies.
 pub struct RequestBatcher {
     period: BillingPeriod,
-    /// The most bytes of `data`.
-    room: usize,
-    /// Rows of hours that are complete.
-    whole: Body,
-    /// Rows of the hour that is open.
-    open: Body,
+    /// Most bytes of rows in a body.
+    max_data: usize,
+    /// Rows of complete hours.
+    complete_hours: RequestBody,
+    /// Rows of the current hour.
+    current_hour: RequestBody,
     hour: Option<i64>,
 }
 
 impl RequestBatcher {
-    /// A packer of bodies of at most `max` bytes.
-    pub fn new(period: BillingPeriod, max: usize) -> RequestBatcher {
-        let empty = Body {
-            rows: 0,
-            data: Vec::new(),
-        };
+    /// Creates a batcher for bodies of at most `max_body` bytes.
+    pub fn new(period: BillingPeriod, max_body: usize) -> RequestBatcher {
+        let envelope = envelope_len(period, StreamOperation::ReplaceHourly);
         RequestBatcher {
             period,
-            room: max.saturating_sub(around(period, Operation::ReplaceHourly)),
-            whole: empty.clone(),
-            open: empty,
+            max_data: max_body.saturating_sub(envelope),
+            complete_hours: RequestBody::default(),
+            current_hour: RequestBody::default(),
             hour: None,
         }
     }
 
-    /// Adds a row of an hour; gives a body when one is full.
+    /// Adds a row of an hour. Returns a body when one is full.
     ///
     /// # Errors
-    /// Kind data, when the hour alone does not fit into a body.
-    pub fn push(&mut self, hour: i64, row: &[u8]) -> Result<Option<Body>> {
-        if self.hour.is_some_and(|open| hour < open) {
-            return Err(Error::bug("the rows of a stream came out of order"));
+    /// Kind `Data` if the hour alone does not fit into a body.
+    pub fn push(&mut self, hour: i64, row: &[u8]) -> Result<Option<RequestBody>> {
+        if self.hour.is_some_and(|current| hour < current) {
+            return Err(Error::bug("line items of a stream are not sorted by hour"));
         }
         if self.hour != Some(hour) {
-            self.close_hour();
+            self.complete_hour();
             self.hour = Some(hour);
         }
-        append(&mut self.open, row);
-        self.open.rows += 1;
-        if self.open.data.len() > self.room {
+        self.current_hour.append(1, row);
+        if self.current_hour.data.len() > self.max_data {
             return Err(Error::data(format!(
-                "{} of {}: its line items make more than the {} bytes that CloudZero's Stream takes \
-                 for an hour",
-                iso(hour),
-                self.period,
-                self.room
+                "the line items of {} exceed the {} bytes that CloudZero's stream accepts for an hour of {}",
+                format_timestamp(hour),
+                self.max_data,
+                self.period
             ))
             .with_hint("deliver this connection through a bucket, which has no such limit"));
         }
-        let full =
-            self.whole.rows > 0 && self.whole.data.len() + 1 + self.open.data.len() > self.room;
-        Ok(full.then(|| take(&mut self.whole)))
+        let together = self.complete_hours.data.len() + 1 + self.current_hour.data.len();
+        let is_full = self.complete_hours.rows > 0 && together > self.max_data;
+        Ok(is_full.then(|| std::mem::take(&mut self.complete_hours)))
     }
 
-    /// Whether no row is waiting for a body, and none ever was.
-    pub fn is_empty(&self) -> bool {
+    /// Returns true if no row was ever added.
+    pub(crate) fn is_empty(&self) -> bool {
         self.hour.is_none()
     }
 
-    /// The last body, if there is one.
-    pub fn finish(mut self) -> Option<Body> {
-        self.close_hour();
-        (self.whole.rows > 0).then_some(self.whole)
+    /// Returns the last body; `None` if it would be empty.
+    pub(crate) fn finish(mut self) -> Option<RequestBody> {
+        self.complete_hour();
+        (self.complete_hours.rows > 0).then_some(self.complete_hours)
     }
 
-    fn close_hour(&mut self) {
-        let open = take(&mut self.open);
-        if open.rows > 0 {
-            append(&mut self.whole, &open.data);
-            self.whole.rows += open.rows;
+    fn complete_hour(&mut self) {
+        let hour = std::mem::take(&mut self.current_hour);
+        if hour.rows > 0 {
+            self.complete_hours.append(hour.rows, &hour.data);
         }
     }
-}
-
-fn append(body: &mut Body, rows: &[u8]) {
-    if !body.data.is_empty() {
-        body.data.push(b',');
-    }
-    body.data.extend_from_slice(rows);
-}
-
-fn take(body: &mut Body) -> Body {
-    let empty = Body {
-        rows: 0,
-        data: Vec::new(),
-    };
-    std::mem::replace(body, empty)
 }
 
 #[cfg(test)]
@@ -168,14 +155,14 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_what_cloudzero_documents() {
-        let mut packer = RequestBatcher::new(october(), MAX_BODY_BYTES);
-        assert_eq!(packer.push(0, br#"{"a":"1"}"#).unwrap(), None);
-        assert_eq!(packer.push(0, br#"{"a":"2"}"#).unwrap(), None);
-        let text = packer
+    fn encodes_a_body_as_documented() {
+        let mut batcher = RequestBatcher::new(october(), MAX_BODY_BYTES);
+        assert_eq!(batcher.push(0, br#"{"a":"1"}"#).unwrap(), None);
+        assert_eq!(batcher.push(0, br#"{"a":"2"}"#).unwrap(), None);
+        let text = batcher
             .finish()
             .unwrap()
-            .text(october(), Operation::ReplaceDrop);
+            .to_json(october(), StreamOperation::ReplaceDrop);
         assert_eq!(
             String::from_utf8(text).unwrap(),
             r#"{"month":"2026-10-01T00:00:00Z","operation":"replace_drop","data":[{"a":"1"},{"a":"2"}]}"#
@@ -183,10 +170,10 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_that_fits_no_body_is_refused_with_the_bucket_as_advice() {
-        let mut packer = RequestBatcher::new(october(), 120);
-        assert_eq!(packer.push(0, &[b'x'; 30]).unwrap(), None);
-        let error = packer.push(0, &[b'x'; 30]).unwrap_err();
+    fn refuses_an_hour_larger_than_a_body_and_suggests_the_bucket() {
+        let mut batcher = RequestBatcher::new(october(), 120);
+        assert_eq!(batcher.push(0, &[b'x'; 30]).unwrap(), None);
+        let error = batcher.push(0, &[b'x'; 30]).unwrap_err();
         assert!(
             error.to_string().contains("1970-01-01T00:00:00Z"),
             "{error}"
@@ -196,27 +183,27 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_hour_is_in_one_body_and_every_row_in_one_place(
+        fn keeps_each_hour_in_one_body_and_every_row_once(
             counts in proptest::collection::vec((0usize..6, 1usize..40), 0..40),
             max in 400usize..900,
         ) {
-            let mut packer = RequestBatcher::new(october(), max);
+            let mut batcher = RequestBatcher::new(october(), max);
             let (mut bodies, mut rows) = (Vec::new(), Vec::new());
             for (hour, (count, length)) in counts.iter().enumerate() {
                 for row in 0..*count {
                     let row = format!("{hour}:{row}:{}", "x".repeat(*length));
-                    bodies.extend(packer.push(hour as i64, row.as_bytes()).unwrap());
+                    bodies.extend(batcher.push(hour as i64, row.as_bytes()).unwrap());
                     rows.push(row);
                 }
             }
-            bodies.extend(packer.finish());
+            bodies.extend(batcher.finish());
             let mut seen = Vec::new();
             let mut hours = std::collections::BTreeSet::new();
             for body in &bodies {
-                let whole = body.text(october(), Operation::ReplaceHourly);
+                let whole = body.to_json(october(), StreamOperation::ReplaceHourly);
                 prop_assert!(whole.len() <= max);
-                let around = around(october(), Operation::ReplaceHourly);
-                prop_assert_eq!(whole.len(), body.data.len() + around);
+                let envelope = envelope_len(october(), StreamOperation::ReplaceHourly);
+                prop_assert_eq!(whole.len(), body.data.len() + envelope);
                 let text = String::from_utf8(body.data.clone()).unwrap();
                 let found: Vec<String> = text.split(',').map(str::to_string).collect();
                 prop_assert_eq!(found.len() as u64, body.rows);

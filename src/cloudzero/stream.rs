@@ -1,95 +1,101 @@
-//! The Stream API: what a month holds, and the requests that change it (docs: AnyCost Stream).
+//! Client of the Stream API of one billing connection (docs: AnyCost Stream).
 
-use reqwest::StatusCode;
 use serde::Deserialize;
 
 use crate::billing_period::BillingPeriod;
-use crate::cloudzero::client::{Client, IdempotencyKey};
-use crate::cloudzero::stream_contents::{self, Hours};
+use crate::cloudzero::client::{Client, Idempotency, IdempotencyKey};
+use crate::cloudzero::stream_contents;
+use crate::cloudzero::totals::HourlyTotals;
 use crate::error::{Error, Result};
 
 const PATH: [&str; 4] = ["v2", "connections", "billing", "anycost"];
+/// Validation errors that are shown, and the length of each.
+const SHOWN_ERRORS: usize = 5;
+const SHOWN_ERROR_CHARS: usize = 300;
 
-/// One stream: a billing connection of CloudZero that takes rows.
+/// Billing connection of CloudZero that takes line items by request.
 #[derive(Debug, Clone, Copy)]
-pub struct Stream<'c> {
-    /// The client.
-    pub client: &'c Client,
-    /// CloudZero's id of the connection.
-    pub connection: &'c str,
+pub(crate) struct Stream<'c> {
+    pub(crate) client: &'c Client,
+    /// CloudZero's id of the billing connection.
+    pub(crate) connection: &'c str,
 }
 
 impl Stream<'_> {
-    /// What the month holds now; nothing when CloudZero knows no drop of it.
+    /// Fetches the totals of a month; empty if CloudZero has no drop for it.
     ///
     /// # Errors
-    /// As [`Client::get`], and for an unreadable answer.
-    pub async fn held(&self, period: BillingPeriod) -> Result<Hours> {
-        let asked = format!(
-            "what CloudZero's stream `{}` holds of {period}",
+    /// Those of [`Client::get`], and kind `Data` for an unexpected response.
+    pub(crate) async fn fetch_totals(&self, period: BillingPeriod) -> Result<HourlyTotals> {
+        let operation = format!(
+            "reading {period} from CloudZero's stream `{}`",
             self.connection
         );
         let month = period.to_string();
         let path = self.path(&["billing_drops", &month]);
-        match self.client.get(&asked, &path, &[]).await {
-            Ok(answer) => stream_contents::read(&answer).map_err(|e| e.context(asked)),
-            // A wrong connection id shows with the first request that changes something.
-            Err(failure) if failure.status == Some(StatusCode::NOT_FOUND) => Ok(Hours::new()),
-            Err(failure) => Err(failure.error),
+        match self.client.get(&operation, &path, &[]).await {
+            Ok(response) => stream_contents::parse(&response).map_err(|e| e.context(operation)),
+            // A wrong connection id fails with the first request that changes something.
+            Err(failure) if failure.is_not_found() => Ok(HourlyTotals::default()),
+            Err(failure) => Err(failure.into_error()),
         }
     }
 
-    /// Sends one body.
+    /// Sends one request body.
     ///
     /// # Errors
-    /// As [`Client::post`].
-    pub async fn post(&self, asked: &str, body: Vec<u8>, key: IdempotencyKey) -> Result<()> {
+    /// Those of [`Client::post`].
+    pub(crate) async fn post(
+        &self,
+        operation: &str,
+        body: Vec<u8>,
+        key: IdempotencyKey,
+    ) -> Result<()> {
         let path = self.path(&["billing_drops"]);
         self.client
-            .post(asked, &path, body.into(), Some(key))
+            .post(operation, &path, body.into(), Idempotency::Key(key))
             .await?;
         Ok(())
     }
 
-    /// Asks whether CloudZero would take a body, which changes nothing.
+    /// Lets CloudZero validate a request body, without changing anything.
     ///
     /// # Errors
-    /// Kind data, with what CloudZero found wrong.
-    pub async fn validate(&self, asked: &str, body: Vec<u8>) -> Result<()> {
+    /// Kind `Data` with CloudZero's validation errors.
+    pub(crate) async fn validate(&self, operation: &str, body: Vec<u8>) -> Result<()> {
         #[derive(Deserialize)]
-        struct Answer {
-            connection: Verdict,
+        struct ValidationResponse {
+            connection: Validation,
         }
         #[derive(Deserialize)]
-        struct Verdict {
+        struct Validation {
             is_valid: bool,
             #[serde(default)]
             errors: Vec<String>,
         }
         let mut path = PATH.to_vec();
         path.push("validate_billing_drop");
-        let answer = self.client.post(asked, &path, body.into(), None).await?;
-        let answer: Answer = serde_json::from_slice(&answer).map_err(|_| {
-            Error::data(format!(
-                "{asked}: the answer of the validation is unreadable"
-            ))
-        })?;
-        if answer.connection.is_valid {
+        let response = self
+            .client
+            .post(operation, &path, body.into(), Idempotency::Safe)
+            .await?;
+        let response: ValidationResponse = serde_json::from_slice(&response)
+            .map_err(|_| Error::data(format!("{operation}: unexpected JSON in the response")))?;
+        let Validation { is_valid, errors } = response.connection;
+        if is_valid {
             return Ok(());
         }
-        let errors: Vec<String> = answer
-            .connection
-            .errors
+        let shown: Vec<String> = errors
             .iter()
-            .take(5)
-            .map(|e| brief(e))
+            .take(SHOWN_ERRORS)
+            .map(|e| shorten(e))
             .collect();
         Err(Error::data(format!(
-            "{asked}: CloudZero would refuse it: {}",
-            errors.join("; ")
+            "{operation}: CloudZero rejects it: {}",
+            shown.join("; ")
         ))
         .with_hint(
-            "nothing was sent; mend the mapping, or leave the validation out with --no-validate",
+            "correct the mapping, or skip validation with --no-validate; nothing has been sent",
         ))
     }
 
@@ -101,6 +107,9 @@ impl Stream<'_> {
     }
 }
 
-fn brief(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(300).collect()
+fn shorten(text: &str) -> String {
+    text.chars()
+        .filter(|c| !c.is_control())
+        .take(SHOWN_ERROR_CHARS)
+        .collect()
 }

@@ -1,121 +1,129 @@
-//! A connection as it is configured: who it is, how to reach it, where its costs go.
+//! Settings, credentials and API access of one connection.
 
 use chrono::TimeDelta;
 use secrecy::ExposeSecret;
 use url::Url;
 
-use crate::config::secret::{Credentials, Place};
-use crate::config::settings::{self, Key};
+use crate::config::secret::{Credentials, SecretRef};
+use crate::config::settings::{self, Setting};
 use crate::config::{Config, Origin, check_name};
 use crate::confluent::client;
 use crate::error::{Error, Result};
 
-/// A connection, without its credentials.
+/// Resolved settings of a connection, without credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Connection {
-    /// Its name.
+pub(crate) struct Connection {
     pub name: String,
     /// Label in CloudZero's Cloud Provider dimension.
     pub cloud_provider: String,
     /// ISO 4217 code.
     pub currency: String,
-    /// Whether names and regions are asked for.
+    /// Enables the listing of names and regions.
     pub inventory: bool,
-    /// Time without data after which it is late.
+    /// Time without new data after which the connection is late.
     pub expected_interval: TimeDelta,
 }
 
+/// Settings that hold a connection's key, its secret, or both.
+const CREDENTIAL_SETTINGS: [Setting; 3] = [settings::KEY, settings::SECRET, settings::CREDENTIALS];
+
 impl Config {
-    /// A connection by name; one that is not configured has the defaults.
+    /// Settings of a connection; defaults if it is not configured.
     ///
     /// # Errors
-    /// Kind configuration, naming who said so and what it should be.
-    pub fn connection(&self, name: &str) -> Result<Connection> {
+    /// Kind configuration, with the origin and the expected value.
+    pub(crate) fn connection(&self, name: &str) -> Result<Connection> {
         check_name(name)?;
-        let value = |key: &Key| self.known(key, Some(name));
+        let value = |setting: &Setting| self.required(setting, Some(name));
         let currency = value(&settings::CURRENCY)?;
         if currency.text.len() != 3 || !currency.text.bytes().all(|b| b.is_ascii_uppercase()) {
-            return Err(currency.wrong("is not a currency code such as USD"));
+            return Err(currency.invalid("is not a currency code such as USD"));
         }
-        let hours = value(&settings::EXPECTED_INTERVAL_HOURS)?.whole()?;
+        let hours = value(&settings::EXPECTED_INTERVAL_HOURS)?.integer()?;
         Ok(Connection {
             name: name.to_string(),
             cloud_provider: value(&settings::CLOUD_PROVIDER)?.text,
             currency: currency.text,
-            inventory: value(&settings::INVENTORY)?.switch()?,
+            inventory: value(&settings::INVENTORY)?.boolean()?,
             expected_interval: TimeDelta::hours(hours as i64),
         })
     }
 
-    /// Whether a connection has a key, wherever that is.
-    pub fn has_credentials(&self, connection: &str) -> bool {
-        self.key_places(connection).next().is_some()
+    /// Returns whether a connection has a key anywhere.
+    pub(crate) fn has_credentials(&self, connection: &str) -> bool {
+        self.credential_refs(connection).next().is_some()
     }
 
-    /// Where the credentials of a connection are, for people: each setting, its place, and who says so.
-    pub fn key_places<'c>(
+    /// Locations of a connection's credentials: setting, location, origin.
+    pub(crate) fn credential_refs<'c>(
         &'c self,
         connection: &'c str,
-    ) -> impl Iterator<Item = (Key, Place, Origin)> + 'c {
-        let all = [settings::KEY, settings::SECRET, settings::CREDENTIALS];
-        all.into_iter().filter_map(move |key| {
-            let (place, origin) = self.secret_place(&key, Some(connection))?;
-            Some((key, place, origin))
+    ) -> impl Iterator<Item = (Setting, SecretRef, Origin)> + 'c {
+        CREDENTIAL_SETTINGS.into_iter().filter_map(move |setting| {
+            let (secret, origin) = self.secret_ref(&setting, Some(connection))?;
+            Some((setting, secret, origin))
         })
     }
 
-    /// The place of key and secret together, as the file names it, whatever the environment says.
-    pub fn credentials_place(&self, connection: &str) -> Option<&Place> {
-        let (place, _) = self
+    /// Location of key and secret together in the file, regardless of the environment.
+    pub(crate) fn stored_credentials(&self, connection: &str) -> Option<&SecretRef> {
+        let (secret, _) = self
             .file
             .as_ref()?
             .secret(&settings::CREDENTIALS, Some(connection))?;
-        Some(place)
+        Some(secret)
     }
 
-    /// Where a secret is, and who says so.
-    pub fn secret_place(&self, key: &Key, connection: Option<&str>) -> Option<(Place, Origin)> {
-        let set = self.environment.get(key.variable).is_some();
-        let counts = match connection {
+    /// Location and origin of a secret.
+    pub(crate) fn secret_ref(
+        &self,
+        setting: &Setting,
+        connection: Option<&str>,
+    ) -> Option<(SecretRef, Origin)> {
+        let is_set = self.environment.get(setting.variable).is_some();
+        let from_environment = match connection {
             Some(connection) => self.uses_env_credentials(connection),
-            None => set,
+            None => is_set,
         };
-        if counts {
-            let place = Place::Variable(key.variable.to_string());
-            return set.then_some((place, Origin::Variable(key.variable)));
+        if from_environment {
+            let variable = SecretRef::Variable(setting.variable.to_string());
+            return is_set.then_some((variable, Origin::Variable(setting.variable)));
         }
-        let (place, origin) = self.file.as_ref()?.secret(key, connection)?;
-        Some((place.clone(), origin))
+        let (secret, origin) = self.file.as_ref()?.secret(setting, connection)?;
+        Some((secret.clone(), origin))
     }
 
-    /// Whether the environment has the key of this connection. Key and secret are taken together.
-    pub fn uses_env_credentials(&self, connection: &str) -> bool {
-        let set = |key: &Key| self.environment.get(key.variable).is_some();
-        self.reads_env_vars(connection) && (set(&settings::KEY) || set(&settings::SECRET))
+    /// Returns whether the environment has the key of this connection. Key and secret always come from the same
+    /// layer.
+    pub(crate) fn uses_env_credentials(&self, connection: &str) -> bool {
+        let is_set = |setting: &Setting| self.environment.get(setting.variable).is_some();
+        self.reads_env_vars(connection) && (is_set(&settings::KEY) || is_set(&settings::SECRET))
     }
 
-    /// The credentials of a connection.
+    /// Reads the credentials of a connection.
     ///
     /// # Errors
-    /// Kind configuration, saying what is missing and how to come by it.
-    pub fn credentials(&self, connection: &str) -> Result<Credentials> {
-        let what = |key: &Key| format!("the {} of connection `{connection}`", key.name);
-        let read = |key: &Key, place: Place| place.read(&self.environment, &what(key));
-        let place = |key: &Key| Some(self.secret_place(key, Some(connection))?.0);
-        let of_environment = self.uses_env_credentials(connection);
-        if of_environment && self.file_has_key(connection) {
+    /// Kind configuration, with what is missing and how to create it.
+    pub(crate) fn credentials(&self, connection: &str) -> Result<Credentials> {
+        let describe = |s: &Setting| format!("the {} of connection `{connection}`", s.name);
+        let read = |setting: &Setting, secret: SecretRef| {
+            secret.read(&self.environment, &describe(setting))
+        };
+        let locate = |setting: &Setting| Some(self.secret_ref(setting, Some(connection))?.0);
+        let from_environment = self.uses_env_credentials(connection);
+        if from_environment && self.file_has_credentials(connection) {
             tracing::warn!(
                 connection,
-                "The key is that of CONFLUENT_CLOUD_API_KEY, not the one of the configuration."
+                "Using the key from CONFLUENT_CLOUD_API_KEY instead of the one in the configuration file"
             );
         }
-        if let Some(both) = place(&settings::CREDENTIALS) {
+        if let Some(credentials) = locate(&settings::CREDENTIALS) {
             return Credentials::parse(
-                &read(&settings::CREDENTIALS, both)?,
-                &what(&settings::CREDENTIALS),
+                &read(&settings::CREDENTIALS, credentials)?,
+                &describe(&settings::CREDENTIALS),
             );
         }
-        let missing = match (place(&settings::KEY), place(&settings::SECRET)) {
+        let missing = match (locate(&settings::KEY), locate(&settings::SECRET)) {
             (Some(key), Some(secret)) => {
                 return Ok(Credentials {
                     key: read(&settings::KEY, key)?.expose_secret().to_string(),
@@ -125,45 +133,48 @@ impl Config {
             (None, _) => settings::KEY,
             (Some(_), None) => settings::SECRET,
         };
-        let by_variable = self.reads_env_vars(connection) && !self.file_has_key(connection);
-        Err(match of_environment || by_variable {
-            true => Error::config(format!("{} is not set", missing.variable)).with_hint(HOW_TO),
-            false => {
-                let error = format!("connection `{connection}` has no {}", missing.name);
-                Error::config(error).with_hint(format!(
-                    "set it up with `billstream connections add confluent --name {connection} --replace`"
-                ))
-            }
+        let expects_variables =
+            self.reads_env_vars(connection) && !self.file_has_credentials(connection);
+        Err(if from_environment || expects_variables {
+            Error::config(format!("{} is not set", missing.variable)).with_hint(CREATE_KEY_HINT)
+        } else {
+            let error = format!("connection `{connection}` has no {}", missing.name);
+            Error::config(error).with_hint(format!(
+                "run `billstream connections add confluent --name {connection} --replace`"
+            ))
         })
     }
 
-    /// Whether the file has anything of a connection's key.
-    fn file_has_key(&self, connection: &str) -> bool {
-        let all = [settings::KEY, settings::SECRET, settings::CREDENTIALS];
-        let of_file = |key: &Key| self.file.as_ref()?.secret(key, Some(connection));
-        all.iter().any(|key| of_file(key).is_some())
+    fn file_has_credentials(&self, connection: &str) -> bool {
+        let in_file = |s: &Setting| self.file.as_ref()?.secret(s, Some(connection));
+        CREDENTIAL_SETTINGS.iter().any(|s| in_file(s).is_some())
     }
 
-    /// How to reach a connection's organization, with its credentials.
+    /// Client settings for a connection's organization, with its credentials.
     ///
     /// # Errors
-    /// As [`Config::credentials`], and for settings that are wrong.
-    pub fn confluent(&self, connection: &str) -> Result<client::Settings> {
-        self.reaching(connection, self.credentials(connection)?)
+    /// As [`Config::credentials`], and for invalid settings.
+    pub(crate) fn confluent(&self, connection: &str) -> Result<client::Settings> {
+        self.confluent_with(connection, self.credentials(connection)?)
     }
 
-    /// How to reach a connection's organization with other credentials than its own.
+    /// Client settings for a connection's organization, with other credentials.
     ///
     /// # Errors
     /// Kind configuration.
-    pub fn reaching(&self, connection: &str, credentials: Credentials) -> Result<client::Settings> {
-        let endpoint = self.known(&settings::ENDPOINT, Some(connection))?;
+    pub(crate) fn confluent_with(
+        &self,
+        connection: &str,
+        credentials: Credentials,
+    ) -> Result<client::Settings> {
+        let endpoint = self.required(&settings::ENDPOINT, Some(connection))?;
         let url = Url::parse(&endpoint.text)
-            .map_err(|e| endpoint.refused(&format!("is not a URL: {e}")))?;
-        let whole = |key: &Key| Ok::<_, Error>(self.known(key, None)?.whole()? as u32);
+            .map_err(|e| endpoint.invalid_unquoted(&format!("is not a URL: {e}")))?;
+        let integer =
+            |setting: &Setting| Ok::<_, Error>(self.required(setting, None)?.integer()? as u32);
         Ok(client::Settings {
-            page_size: whole(&settings::PAGE_SIZE)?,
-            requests_per_second: whole(&settings::REQUESTS_PER_SECOND)?,
+            page_size: integer(&settings::PAGE_SIZE)?,
+            requests_per_second: integer(&settings::REQUESTS_PER_SECOND)?,
             timeouts: self.timeouts()?,
             policy: self.policy()?,
             ..client::Settings::new(url, credentials.key, credentials.secret)
@@ -171,7 +182,7 @@ impl Config {
     }
 }
 
-const HOW_TO: &str = "make a Cloud API key (scope: Cloud resource management) owned by a service account with the role \
-                      BillingAdmin, and set CONFLUENT_CLOUD_API_KEY and CONFLUENT_CLOUD_API_SECRET, or give it to \
-                      `billstream connections add confluent`, which can also make it (--setup); or try `billstream \
-                      import --demo`";
+const CREATE_KEY_HINT: &str = "run `billstream connections add confluent` (with --setup it also creates the key), or \
+                               create a Cloud API key (scope: Cloud resource management) owned by a service account \
+                               with the role BillingAdmin and set CONFLUENT_CLOUD_API_KEY and \
+                               CONFLUENT_CLOUD_API_SECRET; to look around first, run `billstream import --demo`";

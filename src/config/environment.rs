@@ -1,24 +1,26 @@
-//! Environment variables, as they were when the process began.
+//! Snapshot of the environment variables at process start.
 
 use std::collections::HashMap;
 
-/// Variables by name. They are looked up here alone, so that the demo can leave them out and tests need
-/// no process-wide state. There is no Debug: some of them are secrets.
+/// Environment variables by name.
+///
+/// All lookups go through this type, so that the demo can hide variables and tests need no process-wide
+/// state. It has no `Debug`, because some values are secrets.
 #[derive(Clone, Default)]
-pub struct Environment(HashMap<String, String>);
+pub(crate) struct Environment(HashMap<String, String>);
 
 impl Environment {
-    /// The process's own. Variables that are no text are left out.
-    pub fn process() -> Environment {
-        let all = std::env::vars_os();
-        let texts = all.filter_map(|(name, value)| {
+    /// Variables of this process; those that are not UTF-8 are left out.
+    pub(crate) fn process() -> Environment {
+        let variables = std::env::vars_os();
+        let utf8 = variables.filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
-        Environment(texts.collect())
+        Environment(utf8.collect())
     }
 
-    /// A set value; an empty one counts as not set.
-    pub fn get(&self, name: &str) -> Option<&str> {
+    /// Trimmed value of a variable; an empty one counts as unset.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0
             .get(name)
             .map(|value| value.trim())

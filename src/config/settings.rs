@@ -1,59 +1,51 @@
-//! Every setting: where it stands in the file, which variable sets it, what it is when nobody says.
+//! Registry of all settings: position in the file, environment variable, default and description.
 //!
-//! The file's reader, `config show`, `config init` and the errors all go by this list.
+//! The file parser, `config show`, `config init`, `docs/settings.md` and error messages all use this list.
 
-/// What a value may be.
+/// Type and bounds of a setting's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Any text.
+pub(crate) enum ValueType {
     Text,
-    /// A path or a URL; a path in the file is taken from the file's folder.
+    /// A path or a URL; relative paths in the file start at the file's folder.
     Path,
-    /// A whole number.
-    Whole {
-        /// What it counts, as errors name it.
-        of: &'static str,
-        /// The least.
-        least: u64,
-        /// The greatest.
-        most: u64,
+    Integer {
+        /// Plural noun for error messages.
+        unit: &'static str,
+        min: u64,
+        max: u64,
     },
-    /// Seconds, perhaps with a fraction, a year at most.
+    /// Seconds, with a fraction if needed, one year at most.
     Seconds {
-        /// Whether 0 makes sense.
-        may_be_zero: bool,
+        zero_allowed: bool,
     },
-    /// `true` or `false`.
-    Switch,
-    /// One of some words.
+    Boolean,
     OneOf(&'static [&'static str]),
-    /// A text that nobody should read, by the place that holds it.
+    /// A reference to the secret; see [`crate::config::secret::SecretRef`].
     Secret,
 }
 
-/// A setting.
+/// Definition of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Key {
-    /// The table of the file; empty for the top, [`CONNECTION`] for each connection's.
+pub(crate) struct Setting {
+    /// Table in the file; empty for the top level, [`CONNECTION`] for settings of each connection.
     pub table: &'static str,
-    /// Its name in the table; units are in it.
+    /// Name in the table, with the unit where there is one.
     pub name: &'static str,
-    /// The environment variable; empty where there is none.
+    /// Environment variable; empty if there is none.
     pub variable: &'static str,
-    /// What it is when nobody says; empty for nothing.
+    /// Empty if there is none.
     pub default: &'static str,
-    /// What it may be.
-    pub kind: Kind,
-    /// What it means, in a line.
-    pub about: &'static str,
+    pub value_type: ValueType,
+    /// One line for help and documentation.
+    pub description: &'static str,
 }
 
-/// The table of a connection, in the place of its name.
-pub const CONNECTION: &str = "connections.NAME";
+/// Table of a connection's settings, with a placeholder for its name.
+pub(crate) const CONNECTION: &str = "connections.NAME";
 
-impl Key {
-    /// Where it stands in the file: `import.settle_days`, `connections.acme.currency`.
-    pub fn path(&self, connection: Option<&str>) -> String {
+impl Setting {
+    /// Path in the file, such as `import.settle_days` or `connections.acme.currency`.
+    pub(crate) fn path(&self, connection: Option<&str>) -> String {
         match (self.table, connection) {
             ("", _) => self.name.to_string(),
             (CONNECTION, Some(connection)) => format!("connections.{connection}.{}", self.name),
@@ -61,96 +53,103 @@ impl Key {
         }
     }
 
-    /// Whether each connection has its own.
-    pub fn is_of_connection(&self) -> bool {
+    /// Returns whether each connection has its own value.
+    pub(crate) fn is_per_connection(&self) -> bool {
         self.table == CONNECTION
     }
 }
 
-macro_rules! keys {
-    ($($constant:ident: $table:expr, $name:literal, $variable:literal, $default:literal, $kind:expr, $about:literal;)*) => {
+macro_rules! settings {
+    ($($constant:ident: $table:expr, $name:literal, $variable:literal, $default:literal, $value_type:expr, $description:literal;)*) => {
         $(
-            #[doc = $about]
-            pub const $constant: Key = Key {
-                table: $table, name: $name, variable: $variable, default: $default, kind: $kind, about: $about,
+            #[doc = $description]
+            pub(crate) const $constant: Setting = Setting {
+                table: $table,
+                name: $name,
+                variable: $variable,
+                default: $default,
+                value_type: $value_type,
+                description: $description,
             };
         )*
-        /// All settings, as the file has them.
-        pub const ALL: &[Key] = &[$($constant),*];
+        /// All settings in file order.
+        pub(crate) const ALL: &[Setting] = &[$($constant),*];
     };
 }
 
-const TIMEOUT: Kind = Kind::Seconds { may_be_zero: false };
-const PATIENCE: Kind = Kind::Seconds { may_be_zero: true };
+const TIMEOUT: ValueType = ValueType::Seconds {
+    zero_allowed: false,
+};
+const WAIT: ValueType = ValueType::Seconds { zero_allowed: true };
 
-const fn whole(of: &'static str, least: u64, most: u64) -> Kind {
-    Kind::Whole { of, least, most }
+const fn integer(unit: &'static str, min: u64, max: u64) -> ValueType {
+    ValueType::Integer { unit, min, max }
 }
 
-keys! {
-    STORE: "", "store", "BILLSTREAM_STORE", "./billstream-data", Kind::Path,
-        "Folder or s3:// URL under which everything lies";
-    SQL_DIR: "", "sql_dir", "BILLSTREAM_SQL_DIR", "", Kind::Path,
+settings! {
+    STORE: "", "store", "BILLSTREAM_STORE", "./billstream-data", ValueType::Path,
+        "Folder or s3:// URL of the store";
+    SQL_DIR: "", "sql_dir", "BILLSTREAM_SQL_DIR", "", ValueType::Path,
         "Folder of SQL overrides, views, reports and source formats";
-    TAGS: "", "tags", "BILLSTREAM_TAGS", "", Kind::Path,
-        "CSV file of tags and owners, at a path or URL";
+    TAGS: "", "tags", "BILLSTREAM_TAGS", "", ValueType::Path,
+        "Path or URL of the CSV file of tags and owners";
 
-    SETTLE_DAYS: "import", "settle_days", "BILLSTREAM_SETTLE_DAYS", "17", whole("days", 0, 3660),
+    SETTLE_DAYS: "import", "settle_days", "BILLSTREAM_SETTLE_DAYS", "17", integer("days", 0, 3660),
         "Days after a month's end from which a pull settles it";
-    CONCURRENCY: "import", "windows_at_once", "BILLSTREAM_CONCURRENCY", "4", whole("windows", 1, 64),
-        "Windows of a month read at once";
-    CONNECTIONS_AT_ONCE: "import", "connections_at_once", "BILLSTREAM_CONNECTIONS_AT_ONCE", "2", whole("connections", 1, 64),
-        "Connections imported side by side";
-    PAGE_SIZE: "import", "page_size", "BILLSTREAM_PAGE_SIZE", "10000", whole("costs", 1, 10_000),
-        "Costs a page";
+    CONCURRENCY: "import", "windows_at_once", "BILLSTREAM_CONCURRENCY", "4", integer("windows", 1, 64),
+        "Windows of a month read in parallel";
+    CONNECTIONS_AT_ONCE: "import", "connections_at_once", "BILLSTREAM_CONNECTIONS_AT_ONCE", "2", integer("connections", 1, 64),
+        "Connections imported in parallel";
+    PAGE_SIZE: "import", "page_size", "BILLSTREAM_PAGE_SIZE", "10000", integer("costs", 1, 10_000),
+        "Costs per page";
 
-    MEMORY_MB: "limits", "memory_mb", "BILLSTREAM_MEMORY_MB", "128", whole("megabytes", 64, 1_000_000),
-        "Megabytes that the engine's operators may hold (256 for questions, unless this is set)";
+    MEMORY_MB: "limits", "memory_mb", "BILLSTREAM_MEMORY_MB", "128", integer("megabytes", 64, 1_000_000),
+        "Memory pool of the query engine in megabytes (256 for queries unless set)";
     QUERY_TIMEOUT_SECS: "limits", "query_timeout_secs", "BILLSTREAM_QUERY_TIMEOUT_SECS", "600", TIMEOUT,
-        "Seconds that a query may take";
+        "Time limit of a query in seconds";
 
     CONNECT_TIMEOUT_SECS: "http", "connect_timeout_secs", "BILLSTREAM_CONNECT_TIMEOUT_SECS", "10", TIMEOUT,
-        "Seconds to open a connection";
+        "Time limit for opening a connection, in seconds";
     READ_TIMEOUT_SECS: "http", "read_timeout_secs", "BILLSTREAM_READ_TIMEOUT_SECS", "60", TIMEOUT,
-        "Seconds without a single byte";
+        "Time limit without a received byte, in seconds";
     TOTAL_TIMEOUT_SECS: "http", "total_timeout_secs", "BILLSTREAM_TOTAL_TIMEOUT_SECS", "300", TIMEOUT,
-        "Seconds for one request, its body included";
-    RETRY_ATTEMPTS: "http", "retry_attempts", "BILLSTREAM_RETRY_ATTEMPTS", "8", whole("attempts", 1, 1000),
-        "Attempts for one page or request";
-    RETRY_ELAPSED_SECS: "http", "retry_elapsed_secs", "BILLSTREAM_RETRY_ELAPSED_SECS", "300", PATIENCE,
-        "Seconds since the first attempt up to which another one may start";
-    REQUESTS_PER_SECOND: "http", "requests_per_second", "BILLSTREAM_REQUESTS_PER_SECOND", "10", whole("requests", 1, 100_000),
-        "Requests a second to Confluent, retries included";
+        "Time limit of one request including its body, in seconds";
+    RETRY_ATTEMPTS: "http", "retry_attempts", "BILLSTREAM_RETRY_ATTEMPTS", "8", integer("attempts", 1, 1000),
+        "Attempts per page or request";
+    RETRY_ELAPSED_SECS: "http", "retry_elapsed_secs", "BILLSTREAM_RETRY_ELAPSED_SECS", "300", WAIT,
+        "Seconds after the first attempt within which a retry may start";
+    REQUESTS_PER_SECOND: "http", "requests_per_second", "BILLSTREAM_REQUESTS_PER_SECOND", "10", integer("requests", 1, 100_000),
+        "Requests per second to Confluent, including retries";
 
-    CLOUDZERO_ENDPOINT: "cloudzero", "endpoint", "CLOUDZERO_API_URL", "https://api.cloudzero.com", Kind::Text,
-        "Where CloudZero's API is; plain http only to this computer";
-    CLOUDZERO_API_KEY: "cloudzero", "api_key", "CLOUDZERO_API_KEY", "", Kind::Secret,
-        "CloudZero's API key";
-    GRANULARITY: "cloudzero", "granularity", "BILLSTREAM_GRANULARITY", "daily", Kind::OneOf(&["daily", "hourly"]),
-        "hourly spreads each day over its hours when it is delivered";
-    READ_BACK_SECS: "cloudzero", "read_back_secs", "BILLSTREAM_READ_BACK_SECS", "60", PATIENCE,
-        "Seconds that a delivery waits until CloudZero shows it";
+    CLOUDZERO_ENDPOINT: "cloudzero", "endpoint", "CLOUDZERO_API_URL", "https://api.cloudzero.com", ValueType::Text,
+        "URL of CloudZero's API; plain http only to loopback";
+    CLOUDZERO_API_KEY: "cloudzero", "api_key", "CLOUDZERO_API_KEY", "", ValueType::Secret,
+        "CloudZero API key";
+    GRANULARITY: "cloudzero", "granularity", "BILLSTREAM_GRANULARITY", "daily", ValueType::OneOf(&["daily", "hourly"]),
+        "Granularity of deliveries; hourly spreads each day over its hours";
+    READ_BACK_SECS: "cloudzero", "read_back_secs", "BILLSTREAM_READ_BACK_SECS", "60", WAIT,
+        "Seconds a delivery waits for CloudZero to show it";
 
-    KEY: CONNECTION, "key", "CONFLUENT_CLOUD_API_KEY", "", Kind::Secret,
+    KEY: CONNECTION, "key", "CONFLUENT_CLOUD_API_KEY", "", ValueType::Secret,
         "Cloud API key";
-    SECRET: CONNECTION, "secret", "CONFLUENT_CLOUD_API_SECRET", "", Kind::Secret,
-        "Its secret";
-    CREDENTIALS: CONNECTION, "credentials", "", "", Kind::Secret,
-        "Key and secret together, as `connections add` stores them";
-    ENDPOINT: CONNECTION, "endpoint", "CONFLUENT_CLOUD_REST_ENDPOINT", "https://api.confluent.cloud", Kind::Text,
-        "Where Confluent's API is; plain http only to this computer";
-    CLOUD_PROVIDER: CONNECTION, "cloud_provider", "BILLSTREAM_CLOUD_PROVIDER", "Confluent", Kind::Text,
+    SECRET: CONNECTION, "secret", "CONFLUENT_CLOUD_API_SECRET", "", ValueType::Secret,
+        "Cloud API secret";
+    CREDENTIALS: CONNECTION, "credentials", "", "", ValueType::Secret,
+        "Key and secret together, as stored by `connections add`";
+    ENDPOINT: CONNECTION, "endpoint", "CONFLUENT_CLOUD_REST_ENDPOINT", "https://api.confluent.cloud", ValueType::Text,
+        "URL of Confluent's API; plain http only to loopback";
+    CLOUD_PROVIDER: CONNECTION, "cloud_provider", "BILLSTREAM_CLOUD_PROVIDER", "Confluent", ValueType::Text,
         "Label in CloudZero's Cloud Provider dimension";
-    CURRENCY: CONNECTION, "currency", "BILLSTREAM_CURRENCY", "USD", Kind::Text,
-        "Shown, never converted; delivered in USD only";
-    BUCKET: CONNECTION, "bucket", "BILLSTREAM_BUCKET", "", Kind::Path,
-        "Bucket target: a folder or s3:// URL, else cloudzero/NAME in the store";
-    STREAM: CONNECTION, "stream", "CLOUDZERO_CONNECTION_ID", "", Kind::Text,
-        "CloudZero's id of the stream to deliver to";
-    INVENTORY: CONNECTION, "inventory", "BILLSTREAM_INVENTORY", "false", Kind::Switch,
-        "Ask Confluent for names and regions, which takes the role Operator";
-    EXPECTED_INTERVAL_HOURS: CONNECTION, "expected_interval_hours", "BILLSTREAM_EXPECTED_INTERVAL_HOURS", "36", whole("hours", 1, 100_000),
-        "Hours without data after which the connection is late";
+    CURRENCY: CONNECTION, "currency", "BILLSTREAM_CURRENCY", "USD", ValueType::Text,
+        "Currency of the amounts; never converted, delivered only if USD";
+    BUCKET: CONNECTION, "bucket", "BILLSTREAM_BUCKET", "", ValueType::Path,
+        "Bucket destination: a folder or s3:// URL; without it cloudzero/NAME in the store";
+    STREAM: CONNECTION, "stream", "CLOUDZERO_CONNECTION_ID", "", ValueType::Text,
+        "Stream destination: the id of the connection in CloudZero";
+    INVENTORY: CONNECTION, "inventory", "BILLSTREAM_INVENTORY", "false", ValueType::Boolean,
+        "List names and regions of resources; requires the role Operator";
+    EXPECTED_INTERVAL_HOURS: CONNECTION, "expected_interval_hours", "BILLSTREAM_EXPECTED_INTERVAL_HOURS", "36", integer("hours", 1, 100_000),
+        "Hours without new data after which the connection is late";
 }
 
 #[cfg(test)]
@@ -158,11 +157,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_and_variables_are_of_one_setting_each() {
-        for (at, key) in ALL.iter().enumerate() {
-            for other in &ALL[at + 1..] {
-                assert_ne!(key.path(None), other.path(None));
-                assert!(key.variable.is_empty() || key.variable != other.variable);
+    fn paths_and_variables_are_unique() {
+        for (index, setting) in ALL.iter().enumerate() {
+            for other in &ALL[index + 1..] {
+                assert_ne!(setting.path(None), other.path(None));
+                assert!(setting.variable.is_empty() || setting.variable != other.variable);
             }
         }
         assert_eq!(CURRENCY.path(Some("acme")), "connections.acme.currency");

@@ -1,4 +1,4 @@
-//! Layers: who wins, and for whom.
+//! Precedence of the layers, and which connection environment variables apply to.
 
 use secrecy::ExposeSecret;
 
@@ -6,8 +6,8 @@ use super::*;
 
 fn config(flags: Flags, variables: &[(&str, &str)], file: &str) -> Config {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join(file::NAME);
-    secret::write_private(&path, file).unwrap();
+    let path = folder.path().join(file::FILE_NAME);
+    private_file::write(&path, file).unwrap();
     let named = ("BILLSTREAM_CONFIG", path.to_str().unwrap());
     let environment = variables.iter().copied().chain([named]).collect();
     Config::of(flags, environment).unwrap()
@@ -21,7 +21,7 @@ fn with_store(store: &str) -> Flags {
 }
 
 #[test]
-fn flags_win_over_the_environment_it_over_the_file_and_it_over_defaults() {
+fn flags_override_variables_override_the_file_overrides_defaults() {
     let store = |config: Config| {
         let value = config.value(&settings::STORE, None).unwrap();
         (config.settings().unwrap().store, value.origin)
@@ -44,7 +44,7 @@ fn flags_win_over_the_environment_it_over_the_file_and_it_over_defaults() {
 }
 
 #[test]
-fn bad_values_name_who_said_so() {
+fn invalid_values_name_their_origin() {
     for (variable, value) in [
         ("BILLSTREAM_SETTLE_DAYS", "soon"),
         ("BILLSTREAM_MEMORY_MB", "12"),
@@ -63,8 +63,8 @@ fn bad_values_name_who_said_so() {
         let error = config.connection("confluent").err().unwrap();
         assert!(error.to_string().contains(variable), "{error}");
     }
-    let of_file = config(Flags::default(), &[], "[limits]\nmemory_mb = 12");
-    let error = of_file.settings().err().unwrap().to_string();
+    let from_file = config(Flags::default(), &[], "[limits]\nmemory_mb = 12");
+    let error = from_file.settings().err().unwrap().to_string();
     assert!(
         error.contains("billstream.toml, line 2: memory_mb = `12`"),
         "{error}"
@@ -74,7 +74,7 @@ fn bad_values_name_who_said_so() {
         &[("CLOUDZERO_CONNECTION_ID", "hu sh")],
         "",
     );
-    let error = secret.targets("confluent").err().unwrap().to_string();
+    let error = secret.destinations("confluent").err().unwrap().to_string();
     assert!(
         error.contains("CLOUDZERO_CONNECTION_ID") && !error.contains("hu sh"),
         "{error}"
@@ -82,7 +82,7 @@ fn bad_values_name_who_said_so() {
 }
 
 #[test]
-fn a_named_file_must_be_there_and_the_usual_one_need_not() {
+fn named_file_must_exist_and_the_default_one_need_not() {
     let missing = [("BILLSTREAM_CONFIG", "/nowhere/billstream.toml")];
     let error = Config::of(Flags::default(), missing.into_iter().collect())
         .err()
@@ -90,12 +90,12 @@ fn a_named_file_must_be_there_and_the_usual_one_need_not() {
     assert!(error.to_string().contains("/nowhere/billstream.toml"));
     let folder = tempfile::tempdir().unwrap();
     let home = folder.path().to_str().unwrap();
-    let usual = || Config::of(Flags::default(), [("HOME", home)].into_iter().collect()).unwrap();
-    let place = folder.path().join(".config/billstream/billstream.toml");
-    assert!(usual().file().is_none());
-    assert_eq!(usual().place(), Some(place.as_path()));
-    secret::write_private(&place, "store = \"/x\"").unwrap();
-    assert_eq!(usual().settings().unwrap().store, "/x");
+    let default = || Config::of(Flags::default(), [("HOME", home)].into_iter().collect()).unwrap();
+    let path = folder.path().join(".config/billstream/billstream.toml");
+    assert!(default().file().is_none());
+    assert_eq!(default().path(), Some(path.as_path()));
+    private_file::write(&path, "store = \"/x\"").unwrap();
+    assert_eq!(default().settings().unwrap().store, "/x");
 }
 
 const TWO: &str = "[connections.acme]\nkey = { env = \"ACME\" }\nsecret = { env = \"ACME_SECRET\" }\n\
@@ -108,7 +108,7 @@ const KEYS: [(&str, &str); 4] = [
 ];
 
 #[test]
-fn the_environment_alone_makes_a_connection() {
+fn environment_alone_defines_a_connection() {
     let config = Config::of(Flags::default(), KEYS.into_iter().collect()).unwrap();
     assert_eq!(config.connections().unwrap(), ["confluent"]);
     assert_eq!(config.one_connection().unwrap(), "confluent");
@@ -116,7 +116,7 @@ fn the_environment_alone_makes_a_connection() {
 }
 
 #[test]
-fn variables_of_a_connection_do_not_reach_the_others() {
+fn variables_of_one_connection_do_not_apply_to_others() {
     let config = config(Flags::default(), &KEYS, TWO);
     assert_eq!(config.connections().unwrap(), ["acme", "globex"]);
     assert_eq!(
@@ -132,7 +132,7 @@ fn variables_of_a_connection_do_not_reach_the_others() {
 }
 
 #[test]
-fn variables_are_about_the_connection_that_is_named() {
+fn variables_apply_to_the_named_connection() {
     let endpoint = ("CONFLUENT_CLOUD_REST_ENDPOINT", "https://other.example");
     let variables: Vec<_> = KEYS.into_iter().chain([endpoint]).collect();
     let flags = |name: &str| Flags {
@@ -153,7 +153,7 @@ fn variables_are_about_the_connection_that_is_named() {
     );
     assert!(by_environment.credentials("globex").is_err());
 
-    // A flag says which one to take, and not whose the environment is, unless nobody else knows it.
+    // A flag selects a connection; the variables apply to it only if the file does not define it.
     let by_flag = config(flags("acme"), &variables, TWO);
     assert_eq!(by_flag.connections().unwrap(), ["acme"]);
     let acme = by_flag.confluent("acme").unwrap();
@@ -170,27 +170,62 @@ fn variables_are_about_the_connection_that_is_named() {
     );
 }
 
+/// Rows of the table of settings in `docs/settings.md`.
+fn documented_rows() -> Vec<String> {
+    settings::ALL
+        .iter()
+        .map(|setting| {
+            let code = |text: &str| match text {
+                "" => String::new(),
+                text => format!("`{text}`"),
+            };
+            format!(
+                "| `{}` | {} | {} | {} |",
+                setting.path(None),
+                code(setting.variable),
+                code(setting.default),
+                setting.description
+            )
+        })
+        .collect()
+}
+
 #[test]
-fn the_readme_has_every_setting_as_it_is() {
-    let readme = include_str!("../../README.md");
-    let code = |text: &str| match text {
-        "" => String::new(),
-        text => format!("`{text}`"),
-    };
-    for key in settings::ALL {
-        let row = format!(
-            "| `{}` | {} | {} | {} |",
-            key.path(None),
-            code(key.variable),
-            code(key.default),
-            key.about
-        );
-        assert!(readme.contains(&row), "{row}");
+fn documentation_lists_every_setting() {
+    let documentation = include_str!("../../docs/settings.md");
+    let header = "| Setting | Variable | Default | Description |";
+    let table = documentation.lines().skip_while(|line| *line != header);
+    let rows = table.skip(2).take_while(|line| line.starts_with('|'));
+    let expected = documented_rows();
+    assert!(
+        rows.eq(expected.iter()),
+        "docs/settings.md should have this table:\n{header}\n|---|---|---|---|\n{}",
+        expected.join("\n")
+    );
+}
+
+#[test]
+fn documentation_lists_every_exit_code() {
+    use crate::error::ErrorKind;
+    let documentation = include_str!("../../docs/settings.md");
+    let kinds = [
+        ErrorKind::Data,
+        ErrorKind::Usage,
+        ErrorKind::Config,
+        ErrorKind::Partial,
+        ErrorKind::Reconcile,
+        ErrorKind::Locked,
+        ErrorKind::Remote,
+        ErrorKind::Bug,
+    ];
+    for code in std::iter::once(0).chain(kinds.map(ErrorKind::exit_code)) {
+        let row = format!("\n| {code} | ");
+        assert!(documentation.contains(&row), "exit code {code}");
     }
 }
 
 #[test]
-fn half_a_key_is_no_key() {
+fn reports_a_missing_secret() {
     let variables = [("CONFLUENT_CLOUD_API_KEY", "k")];
     let config = Config::of(Flags::default(), variables.into_iter().collect()).unwrap();
     let error = config.credentials("confluent").err().unwrap();
@@ -201,7 +236,7 @@ fn half_a_key_is_no_key() {
 }
 
 #[test]
-fn a_name_like_one_that_is_configured_is_asked_about() {
+fn suggests_the_configured_name_for_a_similar_one() {
     let flags = |name: &str| Flags {
         connection: Some(name.into()),
         ..Flags::default()
@@ -220,7 +255,7 @@ fn a_name_like_one_that_is_configured_is_asked_about() {
 }
 
 #[test]
-fn defaults_are_those_of_the_clients_and_of_the_engine() {
+fn defaults_match_those_of_client_and_engine() {
     let config = Config::of(Flags::default(), KEYS.into_iter().collect()).unwrap();
     let settings = config.settings().unwrap();
     assert_eq!(settings.limits, Limits::default());
@@ -235,17 +270,17 @@ fn defaults_are_those_of_the_clients_and_of_the_engine() {
 }
 
 #[test]
-fn every_default_is_what_its_setting_may_be() {
+fn defaults_are_valid_values() {
     let config = Config::of(Flags::default(), Environment::default()).unwrap();
-    for key in settings::ALL {
-        if let Some(value) = config.value(key, Some("confluent")) {
+    for setting in settings::ALL {
+        if let Some(value) = config.value(setting, Some("confluent")) {
             value.check().unwrap();
         }
     }
 }
 
 #[test]
-fn a_name_that_is_no_path_part_is_refused() {
+fn rejects_names_that_cannot_be_path_segments() {
     for name in ["", "Acme", "a/b", "a b", "ä"] {
         assert!(check_name(name).is_err(), "{name}");
     }

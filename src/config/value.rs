@@ -1,29 +1,26 @@
-//! A setting's value as a text, and who said so.
+//! Values of settings and their origin.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::settings::{Key, Kind};
+use crate::config::settings::{Setting, ValueType};
 use crate::error::{Error, Result};
 
-const A_YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+const ONE_YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// Who said what a setting is.
+/// Source of a setting's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// Nobody.
+pub(crate) enum Origin {
     Default,
-    /// A line of the configuration file.
     File {
-        /// The file.
         path: PathBuf,
-        /// From 1.
+        /// Counted from 1.
         line: usize,
     },
-    /// An environment variable.
+    /// Name of the environment variable.
     Variable(&'static str),
-    /// A flag, such as `--store`.
+    /// Name of the flag, such as `--store`.
     Flag(&'static str),
 }
 
@@ -37,118 +34,120 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A text without what a URL in it may hide: a name and password, or a token in its query.
-pub fn shown(text: &str) -> String {
+/// Replaces the parts of a URL that can hold secrets (user information, query) with `…`.
+pub(crate) fn redact_url(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else {
         return text.to_string();
     };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, rest) = rest.split_at(end);
     let host = authority.rsplit_once('@').map(|(_, host)| host);
-    let query = rest.find('?').map(|at| &rest[..at]);
-    match (host, query) {
+    let path = rest.find('?').map(|query| &rest[..query]);
+    match (host, path) {
         (None, None) => text.to_string(),
         _ => {
             let host = host.map_or(authority.to_string(), |host| format!("…@{host}"));
-            let path = query.map_or(rest.to_string(), |path| format!("{path}?…"));
+            let path = path.map_or(rest.to_string(), |path| format!("{path}?…"));
             format!("{scheme}://{host}{path}")
         }
     }
 }
 
-/// A value that is not a secret.
+/// Value of a setting that is not a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Value {
-    /// The setting.
-    pub key: Key,
-    /// As it was given.
+pub(crate) struct Value {
+    pub setting: Setting,
     pub text: String,
-    /// By whom.
     pub origin: Origin,
 }
 
 impl Value {
-    /// As people may see it.
-    pub fn shown(&self) -> String {
-        shown(&self.text)
+    /// Text for display, with secrets in URLs redacted.
+    pub(crate) fn redacted(&self) -> String {
+        redact_url(&self.text)
     }
 
-    /// Says that the value is not what it should be.
-    pub fn wrong(&self, why: &str) -> Error {
+    /// Error that quotes the value and names its origin; `problem` reads "is not …".
+    pub(crate) fn invalid(&self, problem: &str) -> Error {
         let text = &self.text;
+        let name = self.setting.name;
         Error::config(match &self.origin {
-            Origin::File { .. } => format!("{}: {} = `{text}` {why}", self.origin, self.key.name),
-            Origin::Default => format!("{} = `{text}` {why}", self.key.name),
-            Origin::Variable(name) => format!("{name}=`{text}` {why}"),
-            Origin::Flag(name) => format!("{name} `{text}` {why}"),
+            Origin::File { .. } => format!("{}: {name} = `{text}` {problem}", self.origin),
+            Origin::Default => format!("{name} = `{text}` {problem}"),
+            Origin::Variable(name) => format!("{name}=`{text}` {problem}"),
+            Origin::Flag(name) => format!("{name} `{text}` {problem}"),
         })
     }
 
-    /// Says that the value is not what it should be, without showing it: it may be a secret by mistake.
-    pub fn refused(&self, why: &str) -> Error {
-        let name = self.key.name;
+    /// Like [`Value::invalid`] without quoting the value, which may be a misplaced secret.
+    pub(crate) fn invalid_unquoted(&self, problem: &str) -> Error {
+        let name = self.setting.name;
         Error::config(match &self.origin {
-            Origin::File { .. } => format!("{}: {name} {why}", self.origin),
-            Origin::Default => format!("{name} {why}"),
-            Origin::Variable(name) | Origin::Flag(name) => format!("{name} {why}"),
+            Origin::File { .. } => format!("{}: {name} {problem}", self.origin),
+            Origin::Default => format!("{name} {problem}"),
+            Origin::Variable(name) | Origin::Flag(name) => format!("{name} {problem}"),
         })
     }
 
-    /// A whole number within the setting's bounds.
-    pub fn whole(&self) -> Result<u64> {
-        let Kind::Whole { of, least, most } = self.key.kind else {
-            return Err(Error::bug(format!("{} is no number", self.key.name)));
+    /// Parses an integer within the setting's bounds.
+    pub(crate) fn integer(&self) -> Result<u64> {
+        let ValueType::Integer { unit, min, max } = self.setting.value_type else {
+            return Err(Error::bug(format!(
+                "{} is not an integer",
+                self.setting.name
+            )));
         };
         let number = self.text.parse().ok();
         number
-            .filter(|number| (least..=most).contains(number))
-            .ok_or_else(|| self.wrong(&format!("is not a number of {of} from {least} to {most}")))
+            .filter(|number| (min..=max).contains(number))
+            .ok_or_else(|| self.invalid(&format!("is not a number of {unit} from {min} to {max}")))
     }
 
-    /// A time in seconds, a year at most.
-    pub fn seconds(&self) -> Result<Duration> {
+    /// Parses a duration in seconds, one year at most.
+    pub(crate) fn seconds(&self) -> Result<Duration> {
         let seconds: Option<f64> = self.text.parse().ok();
-        let time = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        let may_be_zero = self.key.kind == (Kind::Seconds { may_be_zero: true });
-        time.filter(|time| *time <= A_YEAR && (may_be_zero || !time.is_zero()))
+        let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let zero_allowed = self.setting.value_type == (ValueType::Seconds { zero_allowed: true });
+        duration
+            .filter(|duration| *duration <= ONE_YEAR && (zero_allowed || !duration.is_zero()))
             .ok_or_else(|| {
-                let least = if may_be_zero { "0" } else { "more than 0" };
-                self.wrong(&format!(
-                    "is not a number of seconds, from {least} to a year"
+                let min = if zero_allowed { "0" } else { "more than 0" };
+                self.invalid(&format!(
+                    "is not a number of seconds, from {min} to one year"
                 ))
             })
     }
 
-    /// Yes or no.
-    pub fn switch(&self) -> Result<bool> {
+    /// Parses `true` or `false`.
+    pub(crate) fn boolean(&self) -> Result<bool> {
         match self.text.as_str() {
             "true" => Ok(true),
             "false" => Ok(false),
-            _ => Err(self.wrong("is neither true nor false")),
+            _ => Err(self.invalid("is neither true nor false")),
         }
     }
 
-    /// One of the setting's words.
-    pub fn word(&self) -> Result<&str> {
-        match self.key.kind {
-            Kind::OneOf(words) if !words.contains(&self.text.as_str()) => {
-                Err(self.wrong(&format!("is not one of {}", words.join(", "))))
+    /// Checks that the value is one of the setting's words.
+    pub(crate) fn word(&self) -> Result<&str> {
+        match self.setting.value_type {
+            ValueType::OneOf(words) if !words.contains(&self.text.as_str()) => {
+                Err(self.invalid(&format!("is not one of {}", words.join(", "))))
             }
             _ => Ok(&self.text),
         }
     }
 
-    /// Whether it is what its setting may be.
+    /// Checks the value against the setting's type.
     ///
     /// # Errors
-    /// Kind configuration, naming who said so and what it should be.
-    pub fn check(&self) -> Result<()> {
-        match self.key.kind {
-            Kind::Whole { .. } => self.whole().map(|_| ()),
-            Kind::Seconds { .. } => self.seconds().map(|_| ()),
-            Kind::Switch => self.switch().map(|_| ()),
-            Kind::OneOf(_) => self.word().map(|_| ()),
-            Kind::Text | Kind::Path | Kind::Secret => Ok(()),
+    /// Kind configuration, with the origin and the expected values.
+    pub(crate) fn check(&self) -> Result<()> {
+        match self.setting.value_type {
+            ValueType::Integer { .. } => self.integer().map(|_| ()),
+            ValueType::Seconds { .. } => self.seconds().map(|_| ()),
+            ValueType::Boolean => self.boolean().map(|_| ()),
+            ValueType::OneOf(_) => self.word().map(|_| ()),
+            ValueType::Text | ValueType::Path | ValueType::Secret => Ok(()),
         }
     }
 }
@@ -158,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_url_may_hide_is_not_shown() {
+    fn redacts_user_information_and_queries_of_urls() {
         for (text, expected) in [
             (
                 "https://u:hush@api.confluent.cloud",
@@ -172,7 +171,7 @@ mod tests {
             ("s3://bucket/a@b", "s3://bucket/a@b"),
             ("./a?b@c", "./a?b@c"),
         ] {
-            assert_eq!(shown(text), expected);
+            assert_eq!(redact_url(text), expected);
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Confluent's IAM: organizations, service accounts, role bindings, API keys (docs: Cloud API reference,
-//! `org/v2` and `iam/v2`).
+//! Confluent's IAM: organizations, service accounts, role bindings, API keys (docs: Cloud API reference, `org/v2` and
+//! `iam/v2`).
 //!
-//! In a dry run every call is told; what only looks is done, and what would change something is not.
+//! A dry run reports every request, sends the reads and skips the changes.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -9,55 +9,55 @@ use serde_json::{Value, json};
 use crate::confluent::client::{Client, RequestError};
 use crate::confluent::lists;
 
-/// The role that IAM takes.
-const RIGHT: &str = "OrganizationAdmin";
-/// The resource of a Cloud API key: Cloud resource management.
-const CLOUD: &str = "cloud";
-/// How the ids end that a dry run shows for what it would make.
-const NEW: &str = "-NEW";
+/// Role that IAM takes.
+const ROLE: &str = "OrganizationAdmin";
+/// Resource of a Cloud API key: Cloud resource management.
+const CLOUD_RESOURCE: &str = "cloud";
+/// Suffix of the placeholder ids of a dry run.
+const PLACEHOLDER_SUFFIX: &str = "-NEW";
 
-/// Asks IAM with an administrator's key.
+/// IAM requests with an administrator's key.
 pub struct Iam<'c> {
     client: &'c Client,
-    /// Who hears of the calls of a dry run.
-    dry: Option<&'c (dyn Fn(&str) + Send + Sync)>,
+    /// Callback of a dry run, called with each request.
+    report_dry_run: Option<&'c (dyn Fn(&str) + Send + Sync)>,
 }
 
-/// An organization.
+/// Organization.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Organization {
-    /// A UUID.
+    /// UUID.
     pub id: String,
-    /// Its name.
+    /// Name.
     #[serde(default)]
     pub display_name: String,
 }
 
 impl Organization {
-    /// How role bindings name it.
+    /// Name in role bindings.
     fn crn(&self) -> String {
         format!("crn://confluent.cloud/organization={}", self.id)
     }
 }
 
-/// A service account.
+/// Service account.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ServiceAccount {
     /// `sa-…`
     pub id: String,
-    /// Its name, which the organization has once.
+    /// Name, unique in the organization.
     #[serde(default)]
     pub display_name: String,
 }
 
-/// A role of somebody somewhere.
+/// Role of a principal on a resource.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct RoleBinding {
     /// `rb-…`
     pub id: String,
 }
 
-/// An API key without its secret.
+/// API key. Only the response that created it has its secret.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ApiKey {
     /// The key itself.
@@ -81,83 +81,90 @@ struct Owner {
 }
 
 impl ApiKey {
-    /// Its name, which other keys may have too.
+    /// Name, which is not unique.
     pub fn display_name(&self) -> &str {
         &self.spec.display_name
     }
 
-    /// Its secret, in the answer that made it and in no other.
+    /// Secret; empty unless this is the response that created the key.
     pub fn secret(&self) -> &str {
         &self.spec.secret
     }
 
-    /// The service account or user that it acts for.
+    /// Service account or user that the key belongs to.
     pub fn owner(&self) -> Option<&str> {
         self.spec.owner.as_ref().map(|owner| owner.id.as_str())
     }
 }
 
 impl<'c> Iam<'c> {
-    /// With a client that has an administrator's key.
-    pub fn new(client: &'c Client, dry: Option<&'c (dyn Fn(&str) + Send + Sync)>) -> Iam<'c> {
-        Iam { client, dry }
+    /// Uses the administrator's key of `client`. With `report_dry_run`, every request is reported and changes are not
+    /// sent.
+    pub fn new(
+        client: &'c Client,
+        report_dry_run: Option<&'c (dyn Fn(&str) + Send + Sync)>,
+    ) -> Iam<'c> {
+        Iam {
+            client,
+            report_dry_run,
+        }
     }
 
-    /// Whether nothing is changed.
+    /// True when nothing is changed.
     pub fn is_dry(&self) -> bool {
-        self.dry.is_some()
+        self.report_dry_run.is_some()
     }
 
-    /// The client.
+    /// Client with the administrator's key.
     pub fn client(&self) -> &Client {
         self.client
     }
 
-    /// The organizations that the key sees.
+    /// Lists the organizations that the key can see.
     pub async fn organizations(&self) -> Result<Vec<Organization>, RequestError> {
         self.list("organizations", &["org", "v2", "organizations"], &[])
             .await
     }
 
-    /// The service account of that name.
+    /// Finds the service account with this name.
     pub async fn service_account(
         &self,
         name: &str,
     ) -> Result<Option<ServiceAccount>, RequestError> {
-        let asked = format!("the service account `{name}`");
+        let operation = format!("the service account `{name}`");
         let query = [("display_name", name)];
         let found: Vec<ServiceAccount> = self
-            .list(&asked, &["iam", "v2", "service-accounts"], &query)
+            .list(&operation, &["iam", "v2", "service-accounts"], &query)
             .await?;
         Ok(found
             .into_iter()
             .find(|account| account.display_name == name))
     }
 
-    /// Makes a service account.
-    pub async fn make_service_account(&self, name: &str) -> Result<ServiceAccount, RequestError> {
-        let asked = format!("making the service account `{name}`");
+    /// Creates a service account.
+    pub async fn create_service_account(&self, name: &str) -> Result<ServiceAccount, RequestError> {
+        let operation = format!("creating the service account `{name}`");
         let body = json!({
             "display_name": name,
             "description": "Reads costs for billstream",
         });
-        self.make(
-            &asked,
+        self.create(
+            &operation,
             &["iam", "v2", "service-accounts"],
             &body,
-            &format!("sa{NEW}"),
+            &format!("sa{PLACEHOLDER_SUFFIX}"),
         )
         .await
     }
 
-    /// The binding of a role to a service account at an organization.
+    /// Finds the binding of a role to a service account on an organization.
     pub async fn role_binding(
         &self,
         account: &str,
         role: &str,
         organization: &Organization,
     ) -> Result<Option<RoleBinding>, RequestError> {
-        let asked = format!("the role {role} of {account}");
+        let operation = format!("the role {role} of {account}");
         let (principal, crn) = (principal(account), organization.crn());
         let query = [
             ("crn_pattern", crn.as_str()),
@@ -165,146 +172,148 @@ impl<'c> Iam<'c> {
             ("role_name", role),
         ];
         let found: Vec<RoleBinding> = self
-            .list(&asked, &["iam", "v2", "role-bindings"], &query)
+            .list(&operation, &["iam", "v2", "role-bindings"], &query)
             .await?;
         Ok(found.into_iter().next())
     }
 
-    /// Binds a role to a service account at an organization.
+    /// Binds a role to a service account on an organization.
     pub async fn bind_role(
         &self,
         account: &str,
         role: &str,
         organization: &Organization,
     ) -> Result<RoleBinding, RequestError> {
-        let asked = format!("binding the role {role} to {account}");
+        let operation = format!("binding the role {role} to {account}");
         let body = json!({
             "principal": principal(account),
             "role_name": role,
             "crn_pattern": organization.crn(),
         });
-        self.make(
-            &asked,
+        self.create(
+            &operation,
             &["iam", "v2", "role-bindings"],
             &body,
-            &format!("rb{NEW}"),
+            &format!("rb{PLACEHOLDER_SUFFIX}"),
         )
         .await
     }
 
-    /// The Cloud API keys of an owner.
+    /// Lists the Cloud API keys of an owner.
     pub async fn api_keys(&self, owner: &str) -> Result<Vec<ApiKey>, RequestError> {
-        let asked = format!("API keys of {owner}");
-        let query = [("spec.owner", owner), ("spec.resource", CLOUD)];
-        self.list(&asked, &["iam", "v2", "api-keys"], &query).await
+        let operation = format!("API keys of {owner}");
+        let query = [("spec.owner", owner), ("spec.resource", CLOUD_RESOURCE)];
+        self.list(&operation, &["iam", "v2", "api-keys"], &query)
+            .await
     }
 
-    /// An API key; `None` when there is none such.
+    /// Finds an API key.
     pub async fn api_key(&self, key: &str) -> Result<Option<ApiKey>, RequestError> {
-        let (asked, path) = ("the API key", ["iam", "v2", "api-keys", key]);
-        self.tell("GET", &path, &[], None);
-        match self.client.get(asked, &path, &[], RIGHT).await {
-            Ok(answer) => lists::read(asked, answer).map(Some),
-            Err(failure) if failure.status.is_some_and(|s| s.as_u16() == 404) => Ok(None),
-            Err(failure) => Err(failure),
+        let (operation, path) = ("the API key", ["iam", "v2", "api-keys", key]);
+        self.report("GET", &path, &[], None);
+        match self.client.get(operation, &path, &[], ROLE).await {
+            Ok(response) => lists::parse(operation, response).map(Some),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
-    /// Makes a Cloud API key; its secret is in this answer and in no other.
-    pub async fn make_api_key(&self, owner: &str, name: &str) -> Result<ApiKey, RequestError> {
-        let asked = format!("making a Cloud API key of {owner}");
+    /// Creates a Cloud API key. No later response has its secret.
+    pub async fn create_api_key(&self, owner: &str, name: &str) -> Result<ApiKey, RequestError> {
+        let operation = format!("creating a Cloud API key of {owner}");
         let body = json!({
             "spec": {
                 "display_name": name,
                 "description": "Reads costs for billstream",
                 "owner": { "id": owner },
-                "resource": { "id": CLOUD },
+                "resource": { "id": CLOUD_RESOURCE },
             },
         });
-        self.make(
-            &asked,
+        self.create(
+            &operation,
             &["iam", "v2", "api-keys"],
             &body,
-            &format!("key{NEW}"),
+            &format!("key{PLACEHOLDER_SUFFIX}"),
         )
         .await
     }
 
-    /// Deletes an API key; one that is not there is no error.
+    /// Deletes an API key; a missing one is not an error.
     pub async fn delete_api_key(&self, key: &str) -> Result<(), RequestError> {
         self.delete("deleting the API key", &["iam", "v2", "api-keys", key])
             .await
     }
 
-    /// Takes a role away; one that is not bound is no error.
+    /// Removes a role; a missing binding is not an error.
     pub async fn delete_role_binding(&self, id: &str) -> Result<(), RequestError> {
-        let asked = format!("deleting the role binding {id}");
-        self.delete(&asked, &["iam", "v2", "role-bindings", id])
+        let operation = format!("deleting the role binding {id}");
+        self.delete(&operation, &["iam", "v2", "role-bindings", id])
             .await
     }
 
-    /// Deletes a service account with its keys and roles; one that is not there is no error.
+    /// Deletes a service account with its keys and roles; a missing one is not an error.
     pub async fn delete_service_account(&self, id: &str) -> Result<(), RequestError> {
-        let asked = format!("deleting the service account {id}");
-        self.delete(&asked, &["iam", "v2", "service-accounts", id])
+        let operation = format!("deleting the service account {id}");
+        self.delete(&operation, &["iam", "v2", "service-accounts", id])
             .await
     }
 
     async fn list<T: serde::de::DeserializeOwned>(
         &self,
-        asked: &str,
+        operation: &str,
         path: &[&str],
         query: &[(&str, &str)],
     ) -> Result<Vec<T>, RequestError> {
-        self.tell("GET", path, query, None);
-        // What a dry run did not make has nothing yet.
-        if self.is_dry() && query.iter().any(|(_, value)| value.ends_with(NEW)) {
+        self.report("GET", path, query, None);
+        // Placeholders of a dry run do not exist.
+        if self.is_dry()
+            && query
+                .iter()
+                .any(|(_, value)| value.ends_with(PLACEHOLDER_SUFFIX))
+        {
             return Ok(Vec::new());
         }
-        lists::all(self.client, asked, path, query, RIGHT).await
+        lists::all(self.client, operation, path, query, ROLE).await
     }
 
-    async fn make<T: serde::de::DeserializeOwned>(
+    async fn create<T: serde::de::DeserializeOwned>(
         &self,
-        asked: &str,
+        operation: &str,
         path: &[&str],
         body: &Value,
         placeholder: &str,
     ) -> Result<T, RequestError> {
-        self.tell("POST", path, &[], Some(body));
-        let answer = match self.dry {
-            Some(_) => json!({ "id": placeholder }),
-            None => self.client.post(asked, path, body, RIGHT).await?,
+        self.report("POST", path, &[], Some(body));
+        let response = if self.is_dry() {
+            json!({ "id": placeholder })
+        } else {
+            self.client.post(operation, path, body, ROLE).await?
         };
-        lists::read(asked, answer)
+        lists::parse(operation, response)
     }
 
-    async fn delete(&self, asked: &str, path: &[&str]) -> Result<(), RequestError> {
-        self.tell("DELETE", path, &[], None);
-        match self.dry {
-            Some(_) => Ok(()),
-            None => self.client.delete(asked, path, RIGHT).await,
+    async fn delete(&self, operation: &str, path: &[&str]) -> Result<(), RequestError> {
+        self.report("DELETE", path, &[], None);
+        if self.is_dry() {
+            return Ok(());
         }
+        self.client.delete(operation, path, ROLE).await
     }
 
-    /// Tells a call of a dry run.
-    fn tell(&self, method: &str, path: &[&str], query: &[(&str, &str)], body: Option<&Value>) {
-        let Some(dry) = self.dry else { return };
-        let mut url = self.client.endpoint().clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(path);
-        }
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
+    /// Reports a request of a dry run.
+    fn report(&self, method: &str, path: &[&str], query: &[(&str, &str)], body: Option<&Value>) {
+        let Some(report) = self.report_dry_run else {
+            return;
+        };
+        let url = self.client.url(path, query);
         match body {
-            Some(body) => dry(&format!("{method} {url} {body}")),
-            None => dry(&format!("{method} {url}")),
+            Some(body) => report(&format!("{method} {url} {body}")),
+            None => report(&format!("{method} {url}")),
         }
     }
 }
 
-/// Service accounts are users to role bindings.
+/// Role bindings call service accounts users.
 fn principal(account: &str) -> String {
     format!("User:{account}")
 }

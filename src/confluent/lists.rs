@@ -1,38 +1,44 @@
-//! Lists of Confluent's API that come in pages: IAM and inventory (docs: Cloud API reference, pagination).
+//! Paginated lists of Confluent's API: IAM and inventory (docs: Cloud API reference, pagination).
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::confluent::client::{Client, RequestError, TokenGuard, next_token};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
-/// Entries a page: at most 100 by the documentation, and clients have seen 100 refused.
+/// Entries per page: at most 100 by the documentation, and clients have seen 100 refused.
 const PAGE_SIZE: &str = "99";
 
+/// A response is valid JSON of another shape than documented. Never quotes the response.
+#[derive(Debug, thiserror::Error)]
+#[error("the response does not have the documented shape")]
+struct UnexpectedShape;
+
 #[derive(Deserialize)]
-struct Page<T> {
+struct ListPage<T> {
     #[serde(default = "Vec::new")]
     data: Vec<T>,
     #[serde(default)]
-    metadata: Metadata,
+    metadata: ListMetadata,
 }
 
 #[derive(Default, Deserialize)]
-struct Metadata {
+struct ListMetadata {
     next: Option<String>,
 }
 
-/// All entries of the list at `path`. `asked` is what, in words; `right` is the role that it takes.
+/// Reads all entries of the list at `path`. `operation` describes the request in messages; `role` is the role that it
+/// takes.
 ///
 /// # Errors
-/// As [`Client::get`]; class data, for pages that are no list or go round in circles.
+/// As [`Client::costs_page`]; kind data, for responses that are not lists or pages that point back at each other.
 pub async fn all<T: DeserializeOwned>(
     client: &Client,
-    asked: &str,
+    operation: &str,
     path: &[&str],
     query: &[(&str, &str)],
-    right: &str,
+    role: &str,
 ) -> Result<Vec<T>, RequestError> {
     let mut entries = Vec::new();
     let mut guard = TokenGuard::default();
@@ -41,35 +47,58 @@ pub async fn all<T: DeserializeOwned>(
         let mut query = query.to_vec();
         query.push(("page_size", PAGE_SIZE));
         query.extend(token.iter().map(|token| ("page_token", token.as_str())));
-        let page = client.get(asked, path, &query, right).await?;
-        let page: Page<T> = read(asked, page)?;
+        let response = client.get(operation, path, &query, role).await?;
+        let page: ListPage<T> = parse(operation, response)?;
         entries.extend(page.data);
-        let wrong = |e: Error| RequestError::of(e.context(asked), None);
-        token = next_token(page.metadata.next.as_deref()).map_err(wrong)?;
+        let wrong_page = |e: Error| RequestError::internal(e.context(operation));
+        token = next_token(page.metadata.next.as_deref()).map_err(wrong_page)?;
         match &token {
             None => return Ok(entries),
-            Some(token) => guard.check(token).map_err(wrong)?,
+            Some(token) => guard.check(token).map_err(wrong_page)?,
         }
     }
 }
 
-/// An answer as what it should be.
+/// Parses a response.
 ///
 /// # Errors
-/// Kind data. The answer is in no error.
-pub fn read<T: DeserializeOwned>(asked: &str, answer: Value) -> Result<T, RequestError> {
-    // `null` stands for an empty list, as in costs.
-    let answer = match answer {
+/// Kind data, without the response.
+pub(crate) fn parse<T: DeserializeOwned>(
+    operation: &str,
+    response: Value,
+) -> Result<T, RequestError> {
+    // `null` means an empty list, as in costs.
+    let response = match response {
         Value::Object(mut object) => {
             object.retain(|_, value| !value.is_null());
             Value::Object(object)
         }
         other => other,
     };
-    serde_json::from_value(answer).map_err(|_| {
-        let error = Error::data(format!(
-            "{asked}: the answer is not what the documentation says"
-        ));
-        RequestError::of(error, None)
+    serde_json::from_value(response).map_err(|_| {
+        RequestError::internal(Error::new(ErrorKind::Data, UnexpectedShape).context(operation))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn null_fields_are_missing_fields() {
+        let page: ListPage<u8> = parse("x", json!({"data": null, "metadata": null})).unwrap();
+        assert!(page.data.is_empty() && page.metadata.next.is_none());
+    }
+
+    #[test]
+    fn other_shapes_are_data_errors_that_do_not_quote_the_response() {
+        for response in [json!({"data": "s3cret"}), json!("s3cret"), json!([1])] {
+            let error = parse::<ListPage<u8>>("clusters", response).err().unwrap();
+            assert_eq!(error.kind(), ErrorKind::Data);
+            assert!(error.to_string().starts_with("clusters: "), "{error}");
+            assert!(!error.to_string().contains("s3cret"), "{error}");
+        }
+    }
 }

@@ -1,8 +1,8 @@
-//! The source: Confluent Cloud's Costs API, and its neighbours for set-up and names (docs: Cloud API reference).
+//! The source: Confluent Cloud's Costs API, with IAM for set-up and the inventory for names (docs: Cloud API reference).
 
 pub mod client;
 pub mod costs;
-pub mod error_response;
-pub mod iam;
+mod error_response;
+pub(crate) mod iam;
 pub mod inventory;
 pub mod lists;

@@ -1,4 +1,4 @@
-//! How a connection fares: what its runs and checks left behind, and how old its last data is.
+//! Health of a connection: its last errors and the age of its data.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,159 +8,155 @@ use serde::Serialize;
 
 use crate::connections::state::{self, ConnectionState};
 use crate::error::{Error, Result};
-use crate::pipeline::deliver::destinations::Targets;
+use crate::pipeline::deliver::destinations::Destinations;
 use crate::store::Store;
 use crate::store::runs::{self, MonthState};
 
-/// How a connection fares.
+/// Health of a connection in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Status {
-    /// Nothing was received yet, though it was asked for.
+pub(crate) enum HealthStatus {
+    /// No data received yet.
     PendingData,
-    /// Data came in time, and nothing went wrong since.
+    /// Data is recent, and nothing has failed since.
     Healthy,
-    /// No data came for longer than expected, or nobody asked for the first.
+    /// No data for longer than the expected interval, or the first import is overdue.
     Late,
-    /// The last run or check went wrong.
+    /// The last run or check failed.
     Error,
-    /// It is left out of runs.
+    /// Excluded from runs.
     Paused,
 }
 
-impl fmt::Display for Status {
+impl fmt::Display for HealthStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Status::PendingData => "Pending Data",
-            Status::Healthy => "Healthy",
-            Status::Late => "Late",
-            Status::Error => "Error",
-            Status::Paused => "Paused",
+            HealthStatus::PendingData => "Pending Data",
+            HealthStatus::Healthy => "Healthy",
+            HealthStatus::Late => "Late",
+            HealthStatus::Error => "Error",
+            HealthStatus::Paused => "Paused",
         })
     }
 }
 
-impl Status {
-    /// Whether somebody should look.
-    pub fn is_bad(self) -> bool {
-        matches!(self, Status::Late | Status::Error)
+impl HealthStatus {
+    /// Returns whether the connection needs attention.
+    pub(crate) fn is_bad(self) -> bool {
+        matches!(self, HealthStatus::Late | HealthStatus::Error)
     }
 }
 
-/// A target and when it was last delivered to.
+/// A destination and its last delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Target {
+pub(crate) struct DestinationHealth {
     /// `bucket` or `stream`.
-    pub target: &'static str,
+    #[serde(rename = "target")]
+    pub destination: &'static str,
     /// URL of the bucket's folder, or CloudZero's id of the stream.
-    pub place: String,
-    /// The last delivery.
+    #[serde(rename = "place")]
+    pub location: String,
     pub delivered_at: Option<DateTime<Utc>>,
 }
 
-/// How names and regions were taken.
+/// Last listing of names and regions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Inventory {
-    /// When they were asked for.
+pub(crate) struct InventoryHealth {
     pub taken_at: DateTime<Utc>,
-    /// Number of resources that were listed.
+    /// Number of listed resources.
     pub resources: u64,
-    /// What could not be listed, and why.
+    /// Lists that failed, with the error.
     pub problems: Vec<String>,
 }
 
-/// All of it.
+/// Health of a connection.
 #[derive(Debug, Clone, Serialize)]
-pub struct Health {
-    /// The connection.
+pub(crate) struct Health {
     pub connection: String,
     /// Label in CloudZero's Cloud Provider dimension.
     pub cloud_provider: String,
-    /// How it fares.
-    pub status: Status,
-    /// Why, where it is not well.
+    pub status: HealthStatus,
+    /// Explanation of a status other than healthy.
     pub reason: Option<String>,
-    /// When Confluent was last asked.
+    /// Time of the last request to Confluent.
     pub last_checked: Option<DateTime<Utc>>,
-    /// When Confluent last gave costs.
+    /// Time of the last costs from Confluent.
     pub last_data: Option<DateTime<Utc>>,
-    /// The last day whose costs were complete.
-    pub complete_until: Option<NaiveDate>,
+    /// Last day with complete costs.
+    pub complete_through: Option<NaiveDate>,
     /// Number of months by state: `open`, `settling`, `settled`.
     pub months: BTreeMap<&'static str, u64>,
-    /// By when data is expected again.
+    /// Time from which the connection is late.
     pub next_due: Option<DateTime<Utc>>,
-    /// Where it delivers to.
-    pub targets: Vec<Target>,
-    /// How names and regions were taken.
-    pub inventory: Option<Inventory>,
+    #[serde(rename = "targets")]
+    pub destinations: Vec<DestinationHealth>,
+    pub inventory: Option<InventoryHealth>,
 }
 
 impl Health {
-    /// Of a connection whose configuration or notes are broken.
-    pub fn unavailable(connection: &str, error: &Error) -> Health {
+    /// Health of a connection whose configuration or state cannot be read.
+    pub(crate) fn unavailable(connection: &str, error: &Error) -> Health {
         Health {
             connection: connection.to_string(),
             cloud_provider: String::new(),
-            status: Status::Error,
+            status: HealthStatus::Error,
             reason: Some(error.to_string()),
             last_checked: None,
             last_data: None,
-            complete_until: None,
+            complete_through: None,
             months: BTreeMap::new(),
             next_due: None,
-            targets: Vec::new(),
+            destinations: Vec::new(),
             inventory: None,
         }
     }
 }
 
-/// What the configuration says of a connection, as far as it matters here.
-pub struct Expected {
-    /// Label in CloudZero's Cloud Provider dimension; the one of the last run where nothing is configured.
+/// Configuration that health depends on.
+pub(crate) struct Expectations {
+    /// Label in CloudZero's Cloud Provider dimension; the last run's if the connection is not configured.
     pub cloud_provider: Option<String>,
-    /// Time without data after which it is late.
+    /// Time without new data after which the connection is late.
     pub interval: TimeDelta,
-    /// Where it delivers to, or why that is not known.
-    pub targets: Result<Targets>,
+    pub destinations: Result<Destinations>,
 }
 
-/// How a connection fares at `now`.
+/// Determines the health of a connection at `now`.
 ///
 /// # Errors
-/// What the store says.
-pub async fn of(
+/// Those of the store.
+pub(crate) async fn health(
     store: &Store,
     connection: &str,
-    expected: Expected,
+    expected: Expectations,
     now: DateTime<Utc>,
 ) -> Result<Health> {
-    let known = state::known(store, connection).await?;
+    let state = state::load(store, connection).await?;
     let mut months = Vec::new();
-    for (of, period) in runs::months(store).await? {
-        if of == connection {
+    for (name, period) in runs::months(store).await? {
+        if name == connection {
             months.push((period, runs::month_state(store, connection, period).await?));
         }
     }
-    let run = known.run.clone().unwrap_or_default();
+    let run = state.run.clone().unwrap_or_default();
     let mut by_state = BTreeMap::from([("open", 0), ("settling", 0), ("settled", 0)]);
-    for (period, state) in &months {
+    for (period, month) in &months {
         *by_state
-            .entry(state.name(*period, now.date_naive()))
+            .entry(month.name(*period, now.date_naive()))
             .or_default() += 1;
     }
-    let states = || months.iter().map(|(_, state)| state);
-    // A store from before this was kept knows it from its months.
+    let month_states = || months.iter().map(|(_, month)| month);
+    // Older stores record the time of data only in their months.
     let last_data = run.data_at.or_else(|| {
-        let covered = states().filter(|state| state.covered_until.is_some());
+        let covered = month_states().filter(|state| state.complete_through.is_some());
         covered.filter_map(|state| state.pulled_at).max()
     });
-    let (mut status, mut reason) = evaluate(&known, last_data, expected.interval, now);
-    let targets = match expected.targets {
-        Ok(targets) => delivered(store, &targets, states()),
+    let (mut status, mut reason) = evaluate(&state, last_data, expected.interval, now);
+    let destinations = match expected.destinations {
+        Ok(destinations) => last_deliveries(store, &destinations, month_states()),
         Err(error) => {
-            if !status.is_bad() && status != Status::Paused {
-                (status, reason) = (Status::Error, Some(error.to_string()));
+            if !status.is_bad() && status != HealthStatus::Paused {
+                (status, reason) = (HealthStatus::Error, Some(error.to_string()));
             }
             Vec::new()
         }
@@ -170,95 +166,96 @@ pub async fn of(
         cloud_provider: expected.cloud_provider.unwrap_or(run.cloud_provider),
         status,
         reason,
-        last_checked: known.asked_at(),
+        last_checked: state.last_checked(),
         last_data,
-        complete_until: states().filter_map(|state| state.covered_until).max(),
+        complete_through: month_states()
+            .filter_map(|state| state.complete_through)
+            .max(),
         months: by_state,
         next_due: last_data
             .map(|data| data + expected.interval)
-            .filter(|_| status != Status::Paused),
-        targets,
-        inventory: known.inventory.map(|state| Inventory {
-            taken_at: state.taken_at,
-            resources: state.resources,
-            problems: state.problems,
+            .filter(|_| status != HealthStatus::Paused),
+        destinations,
+        inventory: state.inventory.map(|inventory| InventoryHealth {
+            taken_at: inventory.taken_at,
+            resources: inventory.resources,
+            problems: inventory.problems,
         }),
     })
 }
 
-/// What it comes to: a pause, else what went wrong last, else how old the data is.
+/// Evaluates the state: a pause, else the last error, else the age of the data.
 fn evaluate(
-    known: &ConnectionState,
+    state: &ConnectionState,
     last_data: Option<DateTime<Utc>>,
     interval: TimeDelta,
     now: DateTime<Utc>,
-) -> (Status, Option<String>) {
-    let at = |time: DateTime<Utc>| time.format("%Y-%m-%d %H:%MZ");
-    if let Some(paused) = known.paused {
-        return (Status::Paused, Some(format!("since {}", at(paused.since))));
+) -> (HealthStatus, Option<String>) {
+    let format = |time: DateTime<Utc>| time.format("%Y-%m-%d %H:%MZ");
+    if let Some(paused) = state.paused {
+        let reason = format!("since {}", format(paused.since));
+        return (HealthStatus::Paused, Some(reason));
     }
-    let run = known.run.clone().unwrap_or_default();
-    let latest = run.errors.iter().max_by_key(|(_, trouble)| trouble.at);
-    if let Some((command, trouble)) = latest {
-        let reason = format!("{command} of {}: {}", at(trouble.at), trouble.message);
-        return (Status::Error, Some(reason));
+    let run = state.run.clone().unwrap_or_default();
+    let latest = run.errors.iter().max_by_key(|(_, error)| error.at);
+    if let Some((command, error)) = latest {
+        let reason = format!("{command} of {}: {}", format(error.at), error.message);
+        return (HealthStatus::Error, Some(reason));
     }
-    let check = known
+    let check = state
         .check
         .as_ref()
         .filter(|check| Some(check.at) > run.checked_at);
-    if let Some((when, error)) = check.and_then(|check| Some((check.at, check.error.as_ref()?))) {
-        return (
-            Status::Error,
-            Some(format!("check of {}: {error}", at(when))),
-        );
+    if let Some((at, error)) = check.and_then(|check| Some((check.at, check.error.as_ref()?))) {
+        let reason = format!("check of {}: {error}", format(at));
+        return (HealthStatus::Error, Some(reason));
     }
     match last_data {
-        None => match known.asked_at() {
-            Some(asked) if now - asked > interval => {
-                let reason = format!("no data yet, and nobody has asked since {}", at(asked));
-                (Status::Late, Some(reason))
+        None => match state.last_checked() {
+            Some(checked) if now - checked > interval => {
+                let reason = format!("no data yet, and not checked since {}", format(checked));
+                (HealthStatus::Late, Some(reason))
             }
-            _ => (Status::PendingData, None),
+            _ => (HealthStatus::PendingData, None),
         },
         Some(data) if now - data > interval => {
             let reason = format!(
-                "no data since {}: {} hours, and {} are expected",
-                at(data),
+                "no data since {}: {} hours, expected within {}",
+                format(data),
                 (now - data).num_hours(),
                 interval.num_hours()
             );
-            (Status::Late, Some(reason))
+            (HealthStatus::Late, Some(reason))
         }
-        Some(_) => (Status::Healthy, None),
+        Some(_) => (HealthStatus::Healthy, None),
     }
 }
 
-fn delivered<'m>(
+fn last_deliveries<'m>(
     store: &Store,
-    targets: &Targets,
-    states: impl Iterator<Item = &'m MonthState> + Clone,
-) -> Vec<Target> {
-    let bucket = targets.bucket.iter().map(|bucket| {
+    destinations: &Destinations,
+    months: impl Iterator<Item = &'m MonthState> + Clone,
+) -> Vec<DestinationHealth> {
+    let bucket = destinations.bucket.iter().map(|bucket| {
         let key = bucket.key(store);
-        let held = states.clone().filter_map(|state| state.bucket.as_ref());
-        let times = held
-            .filter(|held| held.target == key)
-            .map(|held| held.delivered_at);
-        Target {
-            target: "bucket",
-            place: bucket.store.display(""),
+        let states = months.clone().filter_map(|month| month.bucket.as_ref());
+        let times = states
+            .filter(|state| state.target == key)
+            .map(|state| state.delivered_at);
+        DestinationHealth {
+            destination: "bucket",
+            location: bucket.store.display(""),
             delivered_at: times.max(),
         }
     });
-    let stream = targets.stream.iter().map(|id| {
-        let sent = states.clone().filter_map(|state| state.stream.as_ref());
-        let times = sent
-            .filter(|sent| sent.target == *id)
-            .filter_map(|sent| sent.closed_at);
-        Target {
-            target: "stream",
-            place: id.clone(),
+    let stream = destinations.stream.iter().map(|id| {
+        let states = months.clone().filter_map(|month| month.stream.as_ref());
+        let times = states
+            .filter(|state| state.target == *id)
+            .filter_map(|state| state.closed_at);
+        DestinationHealth {
+            destination: "stream",
+            location: id.clone(),
             delivered_at: times.max(),
         }
     });
@@ -274,28 +271,28 @@ mod tests {
         format!("2026-11-{text}:00Z").parse().unwrap()
     }
 
-    fn status(known: &ConnectionState, data: Option<&str>) -> (Status, String) {
+    fn status(state: &ConnectionState, data: Option<&str>) -> (HealthStatus, String) {
         let now = at("23T06:00");
-        let evaluate = evaluate(known, data.map(at), TimeDelta::hours(36), now);
-        (evaluate.0, evaluate.1.unwrap_or_default())
+        let (status, reason) = evaluate(state, data.map(at), TimeDelta::hours(36), now);
+        (status, reason.unwrap_or_default())
     }
 
     #[test]
-    fn data_is_late_after_the_interval_and_not_before() {
-        let known = ConnectionState::default();
-        assert_eq!(status(&known, None).0, Status::PendingData);
-        assert_eq!(status(&known, Some("23T05:00")).0, Status::Healthy);
-        assert_eq!(status(&known, Some("21T18:00")).0, Status::Healthy);
-        let (late, reason) = status(&known, Some("21T17:59"));
-        assert_eq!(late, Status::Late);
+    fn is_late_after_the_interval_and_not_before() {
+        let state = ConnectionState::default();
+        assert_eq!(status(&state, None).0, HealthStatus::PendingData);
+        assert_eq!(status(&state, Some("23T05:00")).0, HealthStatus::Healthy);
+        assert_eq!(status(&state, Some("21T18:00")).0, HealthStatus::Healthy);
+        let (late, reason) = status(&state, Some("21T17:59"));
+        assert_eq!(late, HealthStatus::Late);
         assert!(
-            reason.contains("2026-11-21 17:59Z: 36 hours, and 36 are expected"),
+            reason.contains("2026-11-21 17:59Z: 36 hours, expected within 36"),
             "{reason}"
         );
     }
 
     #[test]
-    fn a_connection_that_nobody_imports_is_late() {
+    fn is_late_if_never_imported() {
         let added = |when| ConnectionState {
             check: Some(CheckState {
                 at: at(when),
@@ -303,41 +300,47 @@ mod tests {
             }),
             ..ConnectionState::default()
         };
-        assert_eq!(status(&added("21T18:00"), None).0, Status::PendingData);
-        let (late, reason) = status(&added("21T17:59"), None);
-        assert_eq!(late, Status::Late);
-        assert!(reason.contains("asked since 2026-11-21 17:59Z"), "{reason}");
-    }
-
-    #[test]
-    fn an_error_counts_more_than_age_and_a_pause_more_than_both() {
-        let trouble = |when| RecordedError {
-            at: at(when),
-            message: format!("no at {when}"),
-        };
-        let errors = [("import", "22T06:00"), ("deliver", "23T01:00")];
-        let mut known = ConnectionState {
-            run: Some(RunState {
-                checked_at: Some(at("22T06:00")),
-                errors: errors.map(|(c, t)| (c.to_string(), trouble(t))).into(),
-                ..RunState::default()
-            }),
-            ..ConnectionState::default()
-        };
-        let (error, reason) = status(&known, Some("01T00:00"));
-        assert_eq!(error, Status::Error);
-        assert_eq!(reason, "deliver of 2026-11-23 01:00Z: no at 23T01:00");
-        known.paused = Some(Paused {
-            since: at("20T00:00"),
-        });
         assert_eq!(
-            status(&known, None),
-            (Status::Paused, "since 2026-11-20 00:00Z".into())
+            status(&added("21T18:00"), None).0,
+            HealthStatus::PendingData
+        );
+        let (late, reason) = status(&added("21T17:59"), None);
+        assert_eq!(late, HealthStatus::Late);
+        assert!(
+            reason.contains("not checked since 2026-11-21 17:59Z"),
+            "{reason}"
         );
     }
 
     #[test]
-    fn a_failed_check_counts_until_a_run_asked_later() {
+    fn error_outranks_age_and_pause_outranks_both() {
+        let error = |when| RecordedError {
+            at: at(when),
+            message: format!("no at {when}"),
+        };
+        let errors = [("import", "22T06:00"), ("deliver", "23T01:00")];
+        let mut state = ConnectionState {
+            run: Some(RunState {
+                checked_at: Some(at("22T06:00")),
+                errors: errors.map(|(c, t)| (c.to_string(), error(t))).into(),
+                ..RunState::default()
+            }),
+            ..ConnectionState::default()
+        };
+        let (bad, reason) = status(&state, Some("01T00:00"));
+        assert_eq!(bad, HealthStatus::Error);
+        assert_eq!(reason, "deliver of 2026-11-23 01:00Z: no at 23T01:00");
+        state.paused = Some(Paused {
+            since: at("20T00:00"),
+        });
+        assert_eq!(
+            status(&state, None),
+            (HealthStatus::Paused, "since 2026-11-20 00:00Z".into())
+        );
+    }
+
+    #[test]
+    fn failed_check_counts_until_a_later_run() {
         let check = |when| CheckState {
             at: at(when),
             error: Some("refused".into()),
@@ -346,18 +349,18 @@ mod tests {
             checked_at: Some(at("22T06:00")),
             ..RunState::default()
         };
-        let known = |when| ConnectionState {
+        let state = |when| ConnectionState {
             run: Some(run.clone()),
             check: Some(check(when)),
             ..ConnectionState::default()
         };
         assert_eq!(
-            status(&known("22T07:00"), Some("23T00:00")).0,
-            Status::Error
+            status(&state("22T07:00"), Some("23T00:00")).0,
+            HealthStatus::Error
         );
         assert_eq!(
-            status(&known("22T05:00"), Some("23T00:00")).0,
-            Status::Healthy
+            status(&state("22T05:00"), Some("23T00:00")).0,
+            HealthStatus::Healthy
         );
     }
 }

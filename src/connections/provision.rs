@@ -1,272 +1,296 @@
-//! Set-up with an administrator's key: a service account with its roles, and a Cloud API key for it.
+//! Setup of a connection with an administrator's key: service account, roles and Cloud API key.
 //!
-//! Every step looks before it makes, and is written down before the next one, so that a set-up which was cut
-//! off goes on where it stopped. A key whose secret was lost on the way is deleted and made anew.
+//! Every step looks for the resource before creating it, and is saved before the next step, so that an interrupted
+//! setup can be resumed.
 
-use std::time::Duration;
+use std::path::Path;
 
-use reqwest::StatusCode;
-
+use crate::config::credential_store::CredentialStore;
 use crate::config::secret::Credentials;
-use crate::confluent::client::RequestError;
-use crate::confluent::iam::{ApiKey, Iam, Organization};
-use crate::connections::key_probe::explained;
-use crate::connections::setup_state::{Notebook, Progress, ProvisionedResource};
+use crate::confluent::client::{Client, RequestError};
+use crate::confluent::iam::{Iam, Organization};
+use crate::connections::Report;
+use crate::connections::key_probe::explain;
+use crate::connections::new_key::{self, ATTEMPTS, RETRY_WAIT, save};
+use crate::connections::setup_state::{ProvisionedResource, SetupFiles, SetupState, still_active};
 use crate::error::{Error, Result};
 
-/// The role that costs take.
-pub const BILLING_ADMIN: &str = "BillingAdmin";
-/// The role that names and regions take.
-pub const OPERATOR: &str = "Operator";
-/// How often a step is tried when nobody knows whether it was done.
-const ATTEMPTS: u32 = 3;
-const PAUSE: Duration = Duration::from_secs(1);
+/// Role that reading costs requires.
+const BILLING_ADMIN: &str = "BillingAdmin";
+/// Role that listing names and regions requires.
+const OPERATOR: &str = "Operator";
 
-/// Hears of every step.
-pub type Say = dyn Fn(&str) + Send + Sync;
-
-/// What a set-up is for.
+/// Parameters of a setup.
 #[derive(Debug, Clone)]
-pub struct Wish {
+pub(crate) struct SetupRequest {
     /// Name of the connection.
     pub connection: String,
-    /// Id of the organization, where the administrator sees several.
+    /// Id of the organization; required if the administrator has access to several.
     pub organization: Option<String>,
     /// Name of the service account.
     pub service_account: String,
-    /// Whether names and regions are wanted.
+    /// Adds the role for listing names and regions.
     pub inventory: bool,
+    /// Storage of the new key.
+    pub credential_store: CredentialStore,
 }
 
-/// Finds or makes the service account and its roles.
+/// A new key that has not been probed yet.
+pub(crate) struct NewKey {
+    pub credentials: Credentials,
+    /// Set if a role was just bound, which may take a moment to become effective.
+    pub role_is_new: bool,
+    connection: String,
+    files: SetupFiles,
+    state: SetupState,
+}
+
+/// Reports the requests of a setup to `on_request`. Only reads are sent; nothing is created or saved.
 ///
 /// # Errors
-/// Those of the calls; class usage, for several organizations of which none is named.
-pub async fn account(
-    iam: &Iam<'_>,
-    wish: &Wish,
-    notebook: &Notebook,
-    progress: &mut Progress,
-    say: &Say,
+/// Those of the requests.
+pub(crate) async fn dry_run(
+    admin: &Client,
+    request: &SetupRequest,
+    on_request: &Report,
+    report: &Report,
 ) -> Result<()> {
-    let organization = organization(iam, wish).await?;
+    let iam = Iam::new(admin, Some(on_request));
+    let connection = &request.connection;
+    let files = SetupFiles::beside(Path::new(""), connection, CredentialStore::File);
+    let mut state = SetupState::default();
+    let owner = provision_account(&iam, request, &files, &mut state, report).await?;
+    new_key::create(&iam, &owner, connection, &files, &mut state, report).await?;
+    on_request(&format!(
+        "GET {}billing/v1/costs (with the new key)",
+        admin.endpoint()
+    ));
+    Ok(())
+}
+
+/// Creates service account, roles and key, or resumes an interrupted setup.
+///
+/// # Errors
+/// Those of the requests, with hints on how to resume and how to undo.
+pub(crate) async fn set_up(
+    admin: &Client,
+    config_file: &Path,
+    request: &SetupRequest,
+    report: &Report,
+) -> Result<NewKey> {
+    let connection = &request.connection;
+    let files = SetupFiles::beside(config_file, connection, request.credential_store);
+    let mut state = match files.load()? {
+        Some(state) if !state.finished => {
+            report(&format!("resuming the interrupted setup of `{connection}`"));
+            state
+        }
+        Some(state) => after_finished_setup(state, report),
+        None => SetupState::default(),
+    };
+    state.endpoint = Some(admin.endpoint().clone());
+    state.keyring = request.credential_store == CredentialStore::Keyring;
+    let iam = Iam::new(admin, None);
+    let created = async {
+        let owner = provision_account(&iam, request, &files, &mut state, report).await?;
+        new_key::create(&iam, &owner, connection, &files, &mut state, report).await
+    };
+    let created = created.await;
+    let role_is_new = state.role_bindings.iter().any(ProvisionedResource::is_new);
+    match created {
+        Ok(credentials) => Ok(NewKey {
+            credentials,
+            role_is_new,
+            connection: connection.clone(),
+            files,
+            state,
+        }),
+        Err(error) => Err(with_undo_hint(error, connection, &state)),
+    }
+}
+
+impl NewKey {
+    /// Adds to the error of a later step what was created and how to undo it.
+    pub(crate) fn with_undo_hint(&self, error: Error) -> Error {
+        with_undo_hint(error, &self.connection, &self.state)
+    }
+
+    /// Marks the setup as finished; call it once the connection is stored. The state is kept for rotation and
+    /// removal.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        self.state.finished = true;
+        self.files.save(&self.state)?;
+        self.files.delete_new_key()
+    }
+}
+
+/// State for a setup that follows a finished one: keeps account and roles, and creates another key.
+fn after_finished_setup(finished: SetupState, report: &Report) -> SetupState {
+    if let Some(key) = &finished.key {
+        report(&still_active(key));
+    }
+    let earlier = |resource: ProvisionedResource| ProvisionedResource {
+        earlier: true,
+        ..resource
+    };
+    SetupState {
+        service_account: finished.service_account.map(earlier),
+        role_bindings: finished.role_bindings.into_iter().map(earlier).collect(),
+        ..SetupState::default()
+    }
+}
+
+fn with_undo_hint(error: Error, connection: &str, state: &SetupState) -> Error {
+    let created = state.created();
+    if created.is_empty() {
+        return error;
+    }
+    let account = state.service_account.as_ref();
+    // Revoking would also delete the key of the connection that is to be replaced.
+    let revoke = if account.is_some_and(|account| account.earlier) {
+        String::new()
+    } else {
+        format!("`billstream connections remove {connection} --revoke` or ")
+    };
+    error.with_another_hint(format!(
+        "created so far: {}; run the same command again to resume, or undo with {revoke}`{}`",
+        created.join(", "),
+        state.undo_commands().join(" && ")
+    ))
+}
+
+/// Finds or creates the service account and its roles. Returns the account's id.
+async fn provision_account(
+    iam: &Iam<'_>,
+    request: &SetupRequest,
+    files: &SetupFiles,
+    state: &mut SetupState,
+    report: &Report,
+) -> Result<String> {
+    let organization = organization(iam, request).await?;
     let Organization { id, display_name } = &organization;
-    say(&format!("organization `{display_name}` ({id}): found"));
-    let name = &wish.service_account;
+    report(&format!("organization `{display_name}` ({id}): found"));
+    let name = &request.service_account;
     let find = async || {
         let found = iam.service_account(name).await?;
         Ok(found.map(|account| account.id))
     };
-    let make = async || Ok(iam.make_service_account(name).await?.id);
-    let before = progress.service_account.as_ref();
-    let account = ensure(iam, name, before, find, make).await?;
-    say(&format!(
+    let create = async || Ok(iam.create_service_account(name).await?.id);
+    let before = state.service_account.as_ref();
+    let account = find_or_create(iam, name, before, find, create).await?;
+    report(&format!(
         "service account {}",
-        described(&account, before, iam)
+        describe(&account, before, iam)
     ));
-    progress.service_account = Some(account.clone());
-    note(iam, notebook, progress)?;
+    state.service_account = Some(account.clone());
+    save(iam, files, state)?;
 
-    let roles = [Some(BILLING_ADMIN), wish.inventory.then_some(OPERATOR)];
+    let roles = [Some(BILLING_ADMIN), request.inventory.then_some(OPERATOR)];
     for role in roles.into_iter().flatten() {
         let find = async || {
             let found = iam.role_binding(&account.id, role, &organization).await?;
             Ok(found.map(|binding| binding.id))
         };
-        let make = async || Ok(iam.bind_role(&account.id, role, &organization).await?.id);
-        let before = progress
+        let create = async || Ok(iam.bind_role(&account.id, role, &organization).await?.id);
+        let before = state
             .role_bindings
             .iter()
             .find(|binding| binding.name == role);
-        let binding = ensure(iam, role, before, find, make).await?;
-        say(&format!("role {}", described(&binding, before, iam)));
-        progress
-            .role_bindings
-            .retain(|binding| binding.name != role);
-        progress.role_bindings.push(binding);
-        note(iam, notebook, progress)?;
+        let binding = find_or_create(iam, role, before, find, create).await?;
+        report(&format!("role {}", describe(&binding, before, iam)));
+        state.role_bindings.retain(|binding| binding.name != role);
+        state.role_bindings.push(binding);
+        save(iam, files, state)?;
     }
-    Ok(())
+    Ok(account.id)
 }
 
-/// Makes a Cloud API key of an owner, or goes on with the one that a set-up which was cut off made.
-///
-/// # Errors
-/// Those of the calls, and of holding the key.
-pub async fn key(
-    iam: &Iam<'_>,
-    owner: &str,
-    connection: &str,
-    notebook: &Notebook,
-    progress: &mut Progress,
-    say: &Say,
-) -> Result<Credentials> {
-    if progress.key_name.is_empty() {
-        progress.key_name = format!("billstream {connection} {:08x}", rand::random::<u32>());
-        note(iam, notebook, progress)?;
-    }
-    if iam.is_dry() {
-        iam.api_keys(owner).await?;
-        let key = iam.make_api_key(owner, &progress.key_name).await?.id;
-        let secret = String::new().into();
-        return Ok(Credentials { key, secret });
-    }
-    for attempt in 1.. {
-        if let Some(held) = usable(iam, owner, notebook, progress, say).await? {
-            return Ok(held);
-        }
-        match iam.make_api_key(owner, &progress.key_name).await {
-            Ok(made) => return hold(iam, made, notebook, progress, say).await,
-            Err(failure) if failure.outcome_unknown && attempt < ATTEMPTS => {
-                iam.client().sleep(PAUSE).await;
-            }
-            Err(failure) => return Err(failure.error),
-        }
-    }
-    Err(Error::bug("no API key was made"))
-}
-
-/// The key that was made before and is held; others of its name are deleted, as nobody has their secrets.
-async fn usable(
-    iam: &Iam<'_>,
-    owner: &str,
-    notebook: &Notebook,
-    progress: &Progress,
-    say: &Say,
-) -> Result<Option<Credentials>> {
-    let mut held = notebook.held()?;
-    let mut usable = None;
-    for key in iam.api_keys(owner).await? {
-        if key.display_name() != progress.key_name {
-            continue;
-        }
-        if held.as_ref().is_some_and(|held| held.key == key.id) {
-            say(&format!("API key {}: made before", key.id));
-            usable = held.take();
-        } else {
-            iam.delete_api_key(&key.id).await?;
-            say(&format!(
-                "API key {}: deleted, as its secret was lost",
-                key.id
-            ));
-        }
-    }
-    Ok(usable)
-}
-
-/// Holds a key that was just made: its secret is told once.
-async fn hold(
-    iam: &Iam<'_>,
-    made: ApiKey,
-    notebook: &Notebook,
-    progress: &mut Progress,
-    say: &Say,
-) -> Result<Credentials> {
-    let credentials = Credentials {
-        key: made.id.clone(),
-        secret: made.secret().to_string().into(),
-    };
-    progress.key = Some(made.id.clone());
-    let kept = notebook
-        .hold(&credentials)
-        .and_then(|()| notebook.save(progress));
-    if let Err(error) = kept {
-        // Nobody could use it.
-        iam.delete_api_key(&made.id).await?;
-        progress.key = None;
-        return Err(error);
-    }
-    say(&format!(
-        "API key {} (`{}`): made",
-        made.id, progress.key_name
-    ));
-    Ok(credentials)
-}
-
-async fn organization(iam: &Iam<'_>, wish: &Wish) -> Result<Organization> {
-    let asked = iam.organizations().await;
-    let mut all = asked.map_err(|failure| explained(failure, iam.client()))?;
-    if let Some(id) = &wish.organization {
+async fn organization(iam: &Iam<'_>, request: &SetupRequest) -> Result<Organization> {
+    let listed = iam.organizations().await;
+    let mut all = listed.map_err(|failure| explain(failure, iam.client()))?;
+    if let Some(id) = &request.organization {
         let found = all.iter().position(|organization| organization.id == *id);
         return match found {
-            Some(at) => Ok(all.swap_remove(at)),
-            None => Err(Error::usage(format!("the key sees no organization {id}"))
-                .with_hint(format!("it sees {}", names(&all)))),
+            Some(index) => Ok(all.swap_remove(index)),
+            None => Err(
+                Error::usage(format!("the key has no access to organization {id}"))
+                    .with_hint(format!("choose one of: {}", describe_all(&all))),
+            ),
         };
     }
     match (all.pop(), all.is_empty()) {
-        (Some(one), true) => Ok(one),
-        (None, _) => Err(Error::config("the key sees no organization")),
+        (Some(only), true) => Ok(only),
+        (None, _) => Err(Error::config("the key has access to no organization")),
         (Some(last), false) => {
             all.push(last);
-            Err(Error::usage("the key sees several organizations")
-                .with_hint(format!("name one with --organization: {}", names(&all))))
+            Err(
+                Error::usage("the key has access to several organizations").with_hint(format!(
+                    "choose one with --organization: {}",
+                    describe_all(&all)
+                )),
+            )
         }
     }
 }
 
-fn names(all: &[Organization]) -> String {
-    let names = all
+fn describe_all(organizations: &[Organization]) -> String {
+    let described = organizations
         .iter()
         .map(|o| format!("{} (`{}`)", o.id, o.display_name));
-    names.collect::<Vec<_>>().join(", ")
+    described.collect::<Vec<_>>().join(", ")
 }
 
-/// Finds a thing or makes it. A request of which nobody knows whether it was carried out is looked after.
-async fn ensure(
+/// Finds a resource or creates it. After a request whose outcome is unknown it looks for the resource again.
+async fn find_or_create(
     iam: &Iam<'_>,
     name: &str,
     before: Option<&ProvisionedResource>,
     find: impl AsyncFn() -> std::result::Result<Option<String>, RequestError>,
-    make: impl AsyncFn() -> std::result::Result<String, RequestError>,
+    create: impl AsyncFn() -> std::result::Result<String, RequestError>,
 ) -> Result<ProvisionedResource> {
-    let thing = |id: String, made| ProvisionedResource {
+    let resource = |id: String, created| ProvisionedResource {
         id,
         name: name.to_string(),
-        made,
+        created,
         earlier: false,
     };
     let mut may_be_ours = false;
     for attempt in 1..=ATTEMPTS {
         if let Some(id) = find().await? {
-            let known = before.filter(|before| before.id == id);
-            return Ok(known.cloned().unwrap_or_else(|| thing(id, may_be_ours)));
+            let saved = before.filter(|before| before.id == id);
+            return Ok(saved.cloned().unwrap_or_else(|| resource(id, may_be_ours)));
         }
-        match make().await {
-            Ok(id) => return Ok(thing(id, true)),
+        match create().await {
+            Ok(id) => return Ok(resource(id, true)),
             Err(failure) => {
-                may_be_ours |= failure.outcome_unknown;
-                // A 409 says that it is there: somebody else was faster.
-                let look_again =
-                    failure.outcome_unknown || failure.status == Some(StatusCode::CONFLICT);
+                may_be_ours |= failure.outcome_unknown();
+                // 409: someone else created it in the meantime.
+                let look_again = failure.outcome_unknown() || failure.is_conflict();
                 if !look_again || attempt == ATTEMPTS {
-                    return Err(failure.error);
+                    return Err(failure.into_error());
                 }
-                iam.client().sleep(PAUSE).await;
+                iam.client().sleep(RETRY_WAIT).await;
             }
         }
     }
-    Err(Error::bug(format!("`{name}` was neither found nor made")))
+    Err(Error::bug(format!(
+        "`{name}` was neither found nor created"
+    )))
 }
 
-fn described(
-    thing: &ProvisionedResource,
+fn describe(
+    resource: &ProvisionedResource,
     before: Option<&ProvisionedResource>,
     iam: &Iam<'_>,
 ) -> String {
-    let how = match (thing.made, iam.is_dry()) {
-        (true, _) if before == Some(thing) => "made before",
-        (true, true) => "would be made",
-        (true, false) => "made",
-        (false, _) => "found",
+    let outcome = if !resource.created {
+        "found"
+    } else if before == Some(resource) {
+        "created earlier"
+    } else if iam.is_dry() {
+        "would be created"
+    } else {
+        "created"
     };
-    format!("`{}` ({}): {how}", thing.name, thing.id)
-}
-
-/// Writes down how far it came, unless nothing is made.
-fn note(iam: &Iam<'_>, notebook: &Notebook, progress: &Progress) -> Result<()> {
-    match iam.is_dry() {
-        true => Ok(()),
-        false => notebook.save(progress),
-    }
+    format!("`{}` ({}): {outcome}", resource.name, resource.id)
 }

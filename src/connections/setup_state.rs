@@ -1,8 +1,8 @@
-//! What a set-up writes down while it is on its way, beside the configuration file, for its owner alone.
+//! Persisted progress of setups and rotations, beside the configuration file and readable by its owner only.
 //!
 //! ```text
-//! setup/<connection>.json               what was found and made, without secrets
-//! credentials/<connection>.new.toml     the new key, until it is proven; or an entry of the keyring
+//! setup/<connection>.json               what was found and created, without secrets
+//! credentials/<connection>.new.toml     the new key until it is probed; or a keyring entry
 //! ```
 
 use std::fs::File;
@@ -11,193 +11,248 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::config::edit::{self, Keep};
-use crate::config::secret::{self, Credentials, Place};
+use crate::config::credential_store::{self, CredentialStore};
+use crate::config::private_file;
+use crate::config::secret::{Credentials, SecretRef};
 use crate::error::{Error, Result};
 
-/// What a set-up found or made.
+/// A service account or role binding that a setup found or created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProvisionedResource {
-    /// Its id.
+pub(crate) struct ProvisionedResource {
     pub id: String,
-    /// Its name, or its role.
+    /// Name of the account, or of the role.
     pub name: String,
-    /// Whether a set-up made it; else it was there before.
-    pub made: bool,
-    /// Whether that set-up came to its end, so that a later one has nothing to take back.
+    /// Set if a setup created it; otherwise it existed before.
+    #[serde(rename = "made")]
+    pub created: bool,
+    /// Set if the setup that created it has finished, so that a later one must not undo it.
     #[serde(default)]
     pub earlier: bool,
 }
 
 impl ProvisionedResource {
-    /// Whether a set-up made it that is on its way.
-    pub fn is_new(&self) -> bool {
-        self.made && !self.earlier
+    /// Returns whether the current setup created it.
+    pub(crate) fn is_new(&self) -> bool {
+        self.created && !self.earlier
     }
 }
 
-/// How far a set-up or a rotation came. It holds no secrets.
+/// Progress of a setup or a rotation. It holds no secrets.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
-    /// The service account.
+pub(crate) struct SetupState {
     pub service_account: Option<ProvisionedResource>,
-    /// Its roles.
     #[serde(default)]
     pub role_bindings: Vec<ProvisionedResource>,
-    /// The name that the new key has, and no other one.
+    /// Unique display name of the new key.
     #[serde(default)]
     pub key_name: String,
-    /// The new key.
+    /// Id of the new key.
     pub key: Option<String>,
-    /// The key that it takes the place of.
+    /// Id of the key that a rotation replaces.
     pub replaces: Option<String>,
-    /// Whether it came to its end.
     #[serde(default)]
     pub finished: bool,
-    /// The root of the API that it talks to.
+    /// Root URL of the API.
     #[serde(default)]
     pub endpoint: Option<Url>,
-    /// Whether the new key is held in the keyring.
+    /// Set if the new key is in the keyring.
     #[serde(default)]
     pub keyring: bool,
 }
 
-impl Progress {
-    /// What was made so far, in words; nothing when nothing was.
-    pub fn made(&self) -> Vec<String> {
-        let account = self.service_account.iter().filter(|thing| thing.is_new());
+impl SetupState {
+    /// Describes what the current setup has created.
+    pub(crate) fn created(&self) -> Vec<String> {
+        let account = self
+            .service_account
+            .iter()
+            .filter(|account| account.is_new());
         let account = account.map(|a| format!("service account `{}` ({})", a.name, a.id));
-        let roles = self.role_bindings.iter().filter(|thing| thing.is_new());
+        let roles = self.role_bindings.iter().filter(|role| role.is_new());
         let roles = roles.map(|role| format!("role {} ({})", role.name, role.id));
         let key = self.key.iter().map(|key| format!("API key {key}"));
         account.chain(roles).chain(key).collect()
     }
 
-    /// Commands of Confluent's own tool that take back what was made.
-    pub fn undo(&self) -> Vec<String> {
-        match &self.service_account {
-            // Its keys and roles go along.
-            Some(account) if account.is_new() => {
-                vec![format!(
-                    "confluent iam service-account delete {}",
-                    account.id
-                )]
-            }
-            _ => {
-                let key = self
-                    .key
-                    .iter()
-                    .map(|key| format!("confluent api-key delete {key}"));
-                let roles = self.role_bindings.iter().filter(|role| role.is_new());
-                let account = self
-                    .service_account
-                    .as_ref()
-                    .map_or("", |account| &account.id);
-                let roles = roles.map(|role| {
-                    format!(
-                        "confluent iam rbac role-binding delete --principal User:{account} --role {}",
-                        role.name
-                    )
-                });
-                key.chain(roles).collect()
-            }
+    /// Commands of Confluent's CLI that delete what the current setup has created.
+    pub(crate) fn undo_commands(&self) -> Vec<String> {
+        let account = self.service_account.as_ref();
+        if let Some(account) = account.filter(|account| account.is_new()) {
+            // Deletes its keys and roles as well.
+            return vec![format!(
+                "confluent iam service-account delete {}",
+                account.id
+            )];
         }
+        let account = account.map_or("", |account| &account.id);
+        let key = self
+            .key
+            .iter()
+            .map(|key| format!("confluent api-key delete {key}"));
+        let roles = self.role_bindings.iter().filter(|role| role.is_new());
+        let roles = roles.map(|role| {
+            format!(
+                "confluent iam rbac role-binding delete --principal User:{account} --role {}",
+                role.name
+            )
+        });
+        key.chain(roles).collect()
     }
 }
 
-/// The notes of a connection.
+/// Message about a key that a replaced or abandoned setup leaves active.
+pub(crate) fn still_active(key: &str) -> String {
+    format!("API key {key} is still active; delete it with `confluent api-key delete {key}`")
+}
+
+/// The state file of a connection, and the location of its new key.
 #[derive(Debug)]
-pub struct Notebook {
+pub(crate) struct SetupFiles {
     path: PathBuf,
-    new: Place,
+    new_key: SecretRef,
 }
 
-impl Notebook {
-    /// Beside the configuration `file`; the new key is held as `keep` says.
-    pub fn beside(file: &Path, connection: &str, keep: Keep) -> Notebook {
-        let folder = file.parent().unwrap_or(Path::new(""));
-        Notebook {
+impl SetupFiles {
+    /// Files beside the configuration file; `store` is where the new key is kept.
+    pub(crate) fn beside(
+        config_file: &Path,
+        connection: &str,
+        store: CredentialStore,
+    ) -> SetupFiles {
+        let folder = config_file.parent().unwrap_or(Path::new(""));
+        SetupFiles {
             path: folder.join(format!("setup/{connection}.json")),
-            new: edit::credentials_place(file, &format!("{connection}.new"), keep),
+            new_key: store.secret_ref(config_file, &format!("{connection}.new")),
         }
     }
 
-    /// Keeps other set-ups, rotations and removals out until it is dropped.
+    /// Locks out other setups, rotations and removals until the result is dropped.
     ///
     /// # Errors
-    /// Kind locked while another one is at work; class configuration.
-    pub fn lock(&self) -> Result<Option<File>> {
-        secret::try_lock_beside(&self.path)
+    /// Kind locked while another command holds the lock; kind configuration.
+    pub(crate) fn lock(&self) -> Result<Option<File>> {
+        private_file::try_lock_folder(&self.path)
     }
 
-    /// Whether notes and key can be written: a folder that cannot shows before anything is made.
+    /// Checks that state and key can be written, before anything is created at Confluent.
     ///
     /// # Errors
     /// Kind configuration.
-    pub fn writable(&self) -> Result<()> {
-        secret::writable_beside(&self.path)?;
-        match &self.new {
-            Place::File(path) => secret::writable_beside(path),
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        private_file::check_writable(&self.path)?;
+        match &self.new_key {
+            SecretRef::File(path) => private_file::check_writable(path),
             _ => Ok(()),
         }
     }
 
-    /// What was written down; nothing when there is nothing.
+    /// Loads the state; `None` if there is none.
     ///
     /// # Errors
     /// Kind configuration.
-    pub fn load(&self) -> Result<Option<Progress>> {
+    pub(crate) fn load(&self) -> Result<Option<SetupState>> {
         if !self.path.exists() {
             return Ok(None);
         }
-        let text = secret::read_private(&self.path)?;
+        let text = private_file::read(&self.path)?;
         serde_json::from_str(&text).map(Some).map_err(|e| {
-            Error::config(format!("`{}` cannot be read: {e}", self.path.display())).with_hint(
-                "it says what a set-up made: delete it if you have looked after that yourself",
+            Error::config(format!("could not read `{}`: {e}", self.path.display())).with_hint(
+                "it records what a setup created: check that in Confluent Cloud, then delete it",
             )
         })
     }
 
-    /// Writes down how far a set-up came.
+    /// Saves the state.
     ///
     /// # Errors
     /// Kind configuration.
-    pub fn save(&self, progress: &Progress) -> Result<()> {
+    pub(crate) fn save(&self, state: &SetupState) -> Result<()> {
         let text =
-            serde_json::to_string_pretty(progress).map_err(|e| Error::bug(format!("JSON: {e}")))?;
-        secret::write_private(&self.path, &text)
+            serde_json::to_string_pretty(state).map_err(|e| Error::bug(format!("JSON: {e}")))?;
+        private_file::write(&self.path, &text)
     }
 
-    /// Holds the new key.
+    /// Stores the new key.
     ///
     /// # Errors
     /// Kind configuration.
-    pub fn hold(&self, credentials: &Credentials) -> Result<()> {
-        edit::keep(&self.new, credentials)
+    pub(crate) fn store_new_key(&self, credentials: &Credentials) -> Result<()> {
+        credential_store::write(&self.new_key, credentials)
     }
 
-    /// The key that is held.
+    /// Reads the new key; `None` if there is none.
     ///
     /// # Errors
     /// Kind configuration.
-    pub fn held(&self) -> Result<Option<Credentials>> {
-        edit::kept(&self.new)
+    pub(crate) fn new_key(&self) -> Result<Option<Credentials>> {
+        credential_store::read(&self.new_key)
     }
 
-    /// Lets the held key go.
+    /// Deletes the stored new key.
     ///
     /// # Errors
     /// Kind configuration.
-    pub fn let_go(&self) -> Result<()> {
-        edit::forget(&self.new)
+    pub(crate) fn delete_new_key(&self) -> Result<()> {
+        credential_store::delete(&self.new_key)
     }
 
-    /// Throws the notes away.
+    /// Deletes state and new key.
     ///
     /// # Errors
     /// Kind configuration.
-    pub fn discard(&self) -> Result<()> {
-        self.let_go()?;
-        edit::forget(&Place::File(self.path.clone()))
+    pub(crate) fn delete(&self) -> Result<()> {
+        self.delete_new_key()?;
+        private_file::delete(&self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_state_of_earlier_versions() {
+        let state: SetupState = serde_json::from_str(
+            "{\"service_account\": {\"id\": \"sa-1\", \"name\": \"billstream\", \"made\": true}, \"key\": \"K\", \
+             \"replaces\": null}",
+        )
+        .unwrap();
+        assert!(state.service_account.as_ref().unwrap().is_new());
+        assert!(!state.finished && !state.keyring);
+        assert_eq!(
+            state.created(),
+            ["service account `billstream` (sa-1)", "API key K"]
+        );
+        assert_eq!(
+            state.undo_commands(),
+            ["confluent iam service-account delete sa-1"]
+        );
+    }
+
+    #[test]
+    fn undo_of_a_replacement_deletes_only_what_is_new() {
+        let resource = |id: &str, name: &str, earlier| ProvisionedResource {
+            id: id.into(),
+            name: name.into(),
+            created: true,
+            earlier,
+        };
+        let state = SetupState {
+            service_account: Some(resource("sa-1", "billstream", true)),
+            role_bindings: vec![
+                resource("rb-1", "BillingAdmin", true),
+                resource("rb-2", "Operator", false),
+            ],
+            key: Some("K".into()),
+            ..SetupState::default()
+        };
+        assert_eq!(state.created(), ["role Operator (rb-2)", "API key K"]);
+        assert_eq!(
+            state.undo_commands(),
+            [
+                "confluent api-key delete K",
+                "confluent iam rbac role-binding delete --principal User:sa-1 --role Operator"
+            ]
+        );
     }
 }

@@ -1,7 +1,7 @@
-//! `sum` that ends with an error where the engine's own wraps around.
+//! `sum` that fails where the engine's own wraps around.
 //!
-//! The engine adds decimals and integers up modulo their width: 9e13 + 9e13 at scale 24 becomes
-//! -16028236692093.8. Other types are left to it.
+//! The engine sums decimals and integers modulo their width: 9e13 + 9e13 at scale 24 becomes -16028236692093.8.
+//! Other types use its implementation.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,8 +17,8 @@ use datafusion::logical_expr::{
 };
 use datafusion_functions_aggregate_common::aggregate::groups_accumulator::prim_op::PrimitiveGroupsAccumulator;
 
-/// The function, to be registered over the engine's.
-pub fn checked_sum() -> AggregateUDF {
+/// Creates the function, to be registered over the engine's.
+pub(super) fn checked_sum() -> AggregateUDF {
     AggregateUDF::new_from_impl(CheckedSum { engine: sum_udaf() })
 }
 
@@ -27,7 +27,7 @@ struct CheckedSum {
     engine: Arc<AggregateUDF>,
 }
 
-/// Calls a generic function for the types that are checked here.
+/// Calls a generic function for the checked types.
 macro_rules! for_checked {
     ($data_type:expr, $function:ident($($argument:expr),*), $otherwise:expr) => {
         match $data_type {
@@ -96,13 +96,13 @@ impl AggregateUDFImpl for CheckedSum {
 
 fn overflow() -> DataFusionError {
     DataFusionError::Execution(
-        "sum: the total is too large for its type, so it would be wrong; cast the amounts to a smaller \
-         scale, such as decimal(38, 6), before adding them up"
+        "sum: the total is too large for its type; cast the amounts to a smaller scale, such as decimal(38, 6), before \
+         summing"
             .to_string(),
     )
 }
 
-/// Whether a decimal has more digits than its type may have.
+/// Returns true if a decimal has more digits than its type allows.
 fn too_many_digits(values: &ArrayRef) -> bool {
     match values.data_type() {
         DataType::Decimal128(precision, _) => values
@@ -125,7 +125,7 @@ fn running<T: ArrowPrimitiveType<Native: ArrowNativeTypeOp> + std::fmt::Debug>(
     })
 }
 
-/// A sum, and how many values it is of: a sum of none is NULL.
+/// Sum and number of values; a sum of no values is NULL.
 #[derive(Debug)]
 struct Running<T: ArrowPrimitiveType> {
     sum: T::Native,
@@ -199,7 +199,7 @@ fn grouped<T: ArrowPrimitiveType<Native: ArrowNativeTypeOp> + Send>(
     })
 }
 
-/// The engine's sums of groups, with an addition that notices when it overflows.
+/// The engine's sums of groups, with an addition that detects overflow.
 struct Grouped {
     sums: Box<dyn GroupsAccumulator>,
     overflowed: Arc<AtomicBool>,

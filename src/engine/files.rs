@@ -1,4 +1,4 @@
-//! A table over named Parquet files: a snapshot that is scanned by DataFusion's own reader.
+//! Tables over a given list of Parquet files, scanned by DataFusion's own reader.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,11 +26,11 @@ use object_store::ObjectStore;
 
 use crate::billing_period::BillingPeriod;
 use crate::error::Error;
-use crate::store::Store;
 use crate::store::tables::PARTITIONS;
-use crate::store::writer::{DataFile, start_column};
+use crate::store::writer::DataFile;
+use crate::store::{Store, TableName};
 
-/// The files of one table, committed or staged, with the partition each belongs to.
+/// Files of one table, committed or staged, with their partitions.
 #[derive(Debug)]
 pub struct FilesTable {
     url: ObjectStoreUrl,
@@ -40,12 +40,12 @@ pub struct FilesTable {
 }
 
 impl FilesTable {
-    /// A table `name` of the store with `columns` (partition columns excluded) over `files`.
+    /// Creates a table over `files` of the store's table `name`; `columns` exclude the partition columns.
     ///
     /// Partition columns come last and are plain text. Rows come in the order of the files.
     pub fn new(
         store: &Store,
-        name: &str,
+        name: TableName,
         columns: &SchemaRef,
         files: impl IntoIterator<Item = (String, BillingPeriod, DataFile)>,
     ) -> crate::error::Result<FilesTable> {
@@ -53,7 +53,7 @@ impl FilesTable {
         let url = ObjectStoreUrl::parse(url)
             .map_err(|e| Error::config(format!("store {}: {e}", store.url())))?;
         let partitions = PARTITIONS.map(|name| Arc::new(Field::new(name, DataType::Utf8, true)));
-        let schema = TableSchema::builder(views(columns))
+        let schema = TableSchema::builder(with_text_views(columns))
             .with_table_partition_cols(partitions)
             .build();
         let files = files
@@ -77,8 +77,8 @@ impl FilesTable {
         })
     }
 
-    /// The connections whose months the table has.
-    pub fn connections(&self) -> BTreeSet<String> {
+    /// Connections that have months in the table.
+    pub(crate) fn connections(&self) -> BTreeSet<String> {
         let values = self
             .files
             .iter()
@@ -86,13 +86,17 @@ impl FilesTable {
         values.map(ToString::to_string).collect()
     }
 
-    /// The files that may hold rows which pass the filters.
-    fn wanted(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<PartitionedFile>> {
+    /// Files that may hold rows that pass the filters.
+    fn matching_files(
+        &self,
+        state: &dyn Session,
+        filters: &[Expr],
+    ) -> Result<Vec<PartitionedFile>> {
         let (on_partitions, on_rows): (Vec<_>, Vec<_>) =
             filters.iter().cloned().partition(is_on_partitions);
         let mut keep = vec![true; self.files.len()];
         if let Some(filter) = conjunction(on_partitions) {
-            let (schema, batch) = self.partitions()?;
+            let (schema, batch) = self.partition_values()?;
             let filter = state.create_physical_expr(filter, &schema)?;
             let passed = filter.evaluate(&batch)?.into_array(keep.len())?;
             let passed = passed.as_boolean();
@@ -100,9 +104,9 @@ impl FilesTable {
                 *keep = passed.is_valid(at) && passed.value(at);
             }
         }
-        // A filter that the pruning does not understand keeps every file.
+        // A filter that the pruning does not support keeps every file.
         if let Some(filter) = conjunction(on_rows) {
-            // What is known of a file includes its partition.
+            // Statistics of a file include its partition.
             let schema = self.schema.table_schema().clone();
             let columns = DFSchema::try_from(schema.as_ref().clone())?;
             let filter = state.create_physical_expr(filter, &columns)?;
@@ -110,9 +114,9 @@ impl FilesTable {
                 .with_file_schema(schema.clone())
                 .build(filter);
             if let Some(pruning) = pruning {
-                let known = self.files.iter().filter_map(|file| file.statistics.clone());
-                let known = PrunableStatistics::new(known.collect(), schema);
-                let may_match = pruning.prune(&known)?;
+                let statistics = self.files.iter().filter_map(|file| file.statistics.clone());
+                let statistics = PrunableStatistics::new(statistics.collect(), schema);
+                let may_match = pruning.prune(&statistics)?;
                 for (keep, may_match) in keep.iter_mut().zip(may_match) {
                     *keep &= may_match;
                 }
@@ -125,8 +129,8 @@ impl FilesTable {
             .collect())
     }
 
-    /// The partition values, a row a file.
-    fn partitions(&self) -> Result<(DFSchema, RecordBatch)> {
+    /// Partition values, one row per file.
+    fn partition_values(&self) -> Result<(DFSchema, RecordBatch)> {
         let fields: Vec<FieldRef> = self.schema.table_partition_cols().to_vec();
         let columns = (0..fields.len()).map(|at| {
             let values = self
@@ -142,7 +146,7 @@ impl FilesTable {
     }
 }
 
-/// Whether a filter asks about the partition of a file alone, so that it is decided for all its rows.
+/// Returns true for a filter on partition columns only: it holds for all rows of a file or for none.
 fn is_on_partitions(filter: &Expr) -> bool {
     let columns = filter.column_refs();
     !columns.is_empty()
@@ -152,12 +156,13 @@ fn is_on_partitions(filter: &Expr) -> bool {
         && !filter.is_volatile()
 }
 
-/// What is known of a file: its rows, and when they begin.
-fn statistics(table: &str, columns: &SchemaRef, file: &DataFile) -> Statistics {
+/// Statistics of a file: its rows, and when they begin.
+fn statistics(table: TableName, columns: &SchemaRef, file: &DataFile) -> Statistics {
     let mut statistics = Statistics::new_unknown(columns);
     statistics.num_rows = Precision::Exact(file.rows as usize);
-    let at = columns.index_of(start_column(table)).ok();
-    if let (Some(at), Some((first, last))) = (at, file.span) {
+    let start_column = table.start_column();
+    let at = start_column.and_then(|name| columns.index_of(name).ok());
+    if let (Some(at), Some((first, last))) = (at, file.start_range) {
         let value = |value: i64| match columns.field(at).data_type() {
             DataType::Date32 => i32::try_from(value)
                 .ok()
@@ -174,7 +179,7 @@ fn statistics(table: &str, columns: &SchemaRef, file: &DataFile) -> Statistics {
     statistics
 }
 
-/// Contiguous groups of about equal bytes, one a stream, so that the files keep their order.
+/// Contiguous groups of about equal bytes, one per stream, so that the files keep their order.
 fn groups(files: Vec<PartitionedFile>, count: usize) -> Vec<FileGroup> {
     let total: u64 = files.iter().map(|file| file.object_meta.size).sum();
     let share = total.div_ceil(count.max(1) as u64).max(1);
@@ -201,8 +206,8 @@ fn rows_of(files: &[PartitionedFile]) -> usize {
     files.iter().filter_map(rows).sum()
 }
 
-/// Text columns are read as views, which costs no copy.
-fn views(columns: &SchemaRef) -> SchemaRef {
+/// Columns with texts as views, which are read without a copy.
+fn with_text_views(columns: &SchemaRef) -> SchemaRef {
     let view = |field: &FieldRef| match field.data_type() {
         DataType::Utf8 => Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8View)),
         _ => field.clone(),
@@ -229,7 +234,7 @@ impl TableProvider for FilesTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let files = self.wanted(state, filters)?;
+        let files = self.matching_files(state, filters)?;
         let mut statistics = Statistics::new_unknown(self.schema.table_schema());
         statistics.num_rows = Precision::Exact(rows_of(&files));
         if files.is_empty() {
@@ -240,7 +245,7 @@ impl TableProvider for FilesTable {
             };
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
-        // Checks read the same files one after the other: their footers are read once.
+        // Checks read the same files one after another: cached footers are read once.
         let footers = state.runtime_env().cache_manager.get_file_metadata_cache();
         let reader = CachedParquetFileReaderFactory::new(self.root.clone(), footers);
         let source = ParquetSource::new(self.schema.clone())
@@ -259,15 +264,15 @@ impl TableProvider for FilesTable {
         &self,
         filters: &[&Expr],
     ) -> Result<Vec<TableProviderFilterPushDown>> {
-        let decided = |filter: &&Expr| {
+        let pushdown = |filter: &&Expr| {
             if is_on_partitions(filter) {
                 TableProviderFilterPushDown::Exact
             } else {
-                // Files and row groups are skipped by statistics; a filter above decides.
+                // Statistics skip files and row groups; a filter above this scan decides on rows.
                 TableProviderFilterPushDown::Inexact
             }
         };
-        Ok(filters.iter().map(decided).collect())
+        Ok(filters.iter().map(pushdown).collect())
     }
 
     fn statistics(&self) -> Option<Statistics> {

@@ -1,8 +1,8 @@
-//! A guard around the engine's joins that are not on equality.
+//! Guard for joins without an equality.
 //!
-//! When the build side of such a join outgrows the memory pool, the engine executes that side a second
-//! time. Not every plan gives the same rows then, and the join loses the difference without a word. Here
-//! the second execution is an error.
+//! When the build side of such a join outgrows the memory pool, the engine executes that side a second time. Not
+//! every plan returns the same rows again, and the join then silently loses the difference. The guard turns the
+//! second execution into an error.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,9 +19,9 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
 };
 
-/// Puts the build side of every nested-loop join behind a [`Once`].
+/// Wraps the build side of every nested-loop join in a [`Once`].
 #[derive(Debug)]
-pub struct JoinGuard;
+pub(super) struct JoinGuard;
 
 impl PhysicalOptimizerRule for JoinGuard {
     fn optimize(
@@ -55,7 +55,7 @@ impl PhysicalOptimizerRule for JoinGuard {
     }
 }
 
-/// Passes its input through, once.
+/// Passes its input through; fails on a second execution.
 #[derive(Debug)]
 struct Once {
     input: Arc<dyn ExecutionPlan>,
@@ -99,7 +99,7 @@ impl ExecutionPlan for Once {
         }))
     }
 
-    #[allow(deprecated, reason = "the trait still asks for it")]
+    #[allow(deprecated, reason = "the trait still requires it")]
     fn with_new_children(
         self: Arc<Self>,
         children: Vec<Arc<dyn ExecutionPlan>>,
@@ -115,11 +115,11 @@ impl ExecutionPlan for Once {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        // The engine asks for partition 0 alone: the build side is one stream.
+        // The build side is one stream: the engine executes partition 0 only.
         if self.executed.swap(true, Ordering::Relaxed) {
             return Err(DataFusionError::ResourcesExhausted(
-                "one side of a join that is not on equality does not fit; join on equality, or make \
-                 one side smaller"
+                "one side of a join without an equality does not fit; join on equality, or make one side \
+                 smaller"
                     .to_string(),
             ));
         }

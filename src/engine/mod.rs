@@ -1,14 +1,14 @@
-//! The DataFusion session: settings that keep money right and memory bounded, tables over our own
-//! Parquet files, SQL files and functions.
+//! The DataFusion session: settings that keep money exact and memory bounded, tables over the store's Parquet
+//! files, SQL files and functions.
 
 mod checked_sum;
 pub mod files;
-pub mod functions;
+pub(crate) mod functions;
 mod join_guard;
+mod object_stores;
 mod rounding_casts;
 pub mod sql_files;
-pub mod stores;
-pub mod text;
+pub(crate) mod text;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,11 +29,11 @@ use crate::store::Store;
 /// Limits of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes that operators may hold; below 64 MB some queries hang.
+    /// Memory pool of the operators in bytes; below 64 MB some queries hang.
     pub memory_bytes: usize,
-    /// Streams in parallel; at least two, because with one a join holds the month in memory.
+    /// Parallel streams; at least two, because with one a join keeps the month in memory.
     pub partitions: usize,
-    /// Longest time a query may take.
+    /// Time limit of a query.
     pub timeout: Duration,
 }
 
@@ -48,10 +48,10 @@ impl Default for Limits {
     }
 }
 
-/// A session over a store, with the product's functions and no tables yet.
+/// Creates a session over a store, with this crate's functions and without tables.
 ///
 /// # Errors
-/// Kind bug, when the engine refuses its settings.
+/// Kind bug, when the engine rejects its settings.
 pub fn session(store: &Store, limits: Limits) -> Result<SessionContext> {
     let mut config = SessionConfig::new()
         .with_target_partitions(limits.partitions)
@@ -65,7 +65,7 @@ pub fn session(store: &Store, limits: Limits) -> Result<SessionContext> {
     options.sql_parser.collect_spans = true;
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(FairSpillPool::new(limits.memory_bytes)))
-        .with_object_store_registry(Arc::new(stores::Stores::default()))
+        .with_object_store_registry(Arc::new(object_stores::ObjectStores::default()))
         .build_arc()
         .map_err(|e| Error::bug(format!("engine: {e}")))?;
     let state = SessionStateBuilder::new()
@@ -84,21 +84,18 @@ pub fn session(store: &Store, limits: Limits) -> Result<SessionContext> {
     Ok(context)
 }
 
-/// The engine's rules, with the guard of joins before filters find their last places.
+/// The engine's rules, with [`JoinGuard`] before the last filter pushdown.
 fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
-    let last_filters = rules
+    let last_pushdown = rules
         .iter()
         .rposition(|rule| rule.name().starts_with("FilterPushdown"));
-    rules.insert(last_filters.unwrap_or(rules.len()), Arc::new(JoinGuard));
+    rules.insert(last_pushdown.unwrap_or(rules.len()), Arc::new(JoinGuard));
     rules
 }
 
-/// Runs a query's future under the session's timeout.
-///
-/// # Errors
-/// What the query says, or that it took too long.
-pub async fn within<T>(
+/// Runs a query with the session's time limit. `what` names the query in errors.
+pub(crate) async fn within<T>(
     limits: Limits,
     what: &str,
     query: impl Future<Output = std::result::Result<T, DataFusionError>>,
@@ -109,21 +106,21 @@ pub async fn within<T>(
     }
 }
 
-/// What to say of a query that took longer than it may.
-pub fn too_slow(what: &str, limits: Limits) -> Error {
+/// Error of a query that exceeded its time limit.
+pub(crate) fn too_slow(what: &str, limits: Limits) -> Error {
     Error::data(format!(
         "{what}: no answer after {} seconds",
         limits.timeout.as_secs()
     ))
-    .with_hint("ask about fewer months, or give it more time with --timeout-secs or BILLSTREAM_QUERY_TIMEOUT_SECS")
+    .with_hint("query fewer months, or raise the limit with --timeout-secs or BILLSTREAM_QUERY_TIMEOUT_SECS")
 }
 
-/// An engine error in our words: the root cause without its wrappers.
-pub fn failed(what: &str, error: &DataFusionError) -> Error {
+/// Converts an engine error to its root cause, without wrappers. `what` names the query.
+pub(crate) fn failed(what: &str, error: &DataFusionError) -> Error {
     match error.find_root() {
         DataFusionError::ResourcesExhausted(why) => {
             Error::data(format!("{what}: not enough memory: {why}")).with_hint(
-                "ask about fewer months, aggregate before sorting, or give it more with --memory-mb or BILLSTREAM_MEMORY_MB",
+                "query fewer months, aggregate before sorting, or raise the limit with --memory-mb or BILLSTREAM_MEMORY_MB",
             )
         }
         root => Error::data(format!("{what}: {}", root.strip_backtrace())),

@@ -1,8 +1,8 @@
-//! Casts of decimals to fewer digits, made safe from the optimizer.
+//! Analyzer rule that makes casts of decimals to fewer digits safe from the optimizer.
 //!
-//! The engine turns `cast(amount as decimal(18, 2)) = 5.01` into `amount = 5.01`, which loses the rows that
-//! the cast would have rounded to 5.01. With the rounding written out, `cast(round(amount, 2) as …)`, what
-//! it does is right. A cast to a whole number rounds too, as in other databases; the engine's own would cut.
+//! The engine turns `cast(amount as decimal(18, 2)) = 5.01` into `amount = 5.01`, which loses the rows that the
+//! cast would have rounded to 5.01. With an explicit rounding, `cast(round(amount, 2) as …)`, that rewrite is
+//! correct. A cast to a whole number rounds too, as in other databases; the engine's own truncates.
 
 use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
@@ -16,9 +16,9 @@ use datafusion::optimizer::AnalyzerRule;
 
 use crate::engine::functions;
 
-/// Writes the rounding into every cast of a decimal to fewer digits.
+/// Adds the rounding to every cast of a decimal to fewer digits.
 #[derive(Debug)]
-pub struct RoundingCasts;
+pub(super) struct RoundingCasts;
 
 impl AnalyzerRule for RoundingCasts {
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
@@ -30,7 +30,7 @@ impl AnalyzerRule for RoundingCasts {
             let names = NamePreserver::new(&plan);
             plan.map_expressions(|expression| {
                 let name = names.save(&expression);
-                let rounded = expression.transform_up(|inner| rounding(inner, &schema))?;
+                let rounded = expression.transform_up(|inner| with_rounding(inner, &schema))?;
                 Ok(rounded.update_data(|expression| name.restore(expression)))
             })
         });
@@ -42,7 +42,7 @@ impl AnalyzerRule for RoundingCasts {
     }
 }
 
-fn rounding(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+fn with_rounding(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let (inner, field) = match &expression {
         Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field }) => (expr, field),
         _ => return Ok(Transformed::no(expression)),

@@ -1,4 +1,4 @@
-//! The SQL files: shipped inside the binary, each overridable by name from a folder of the user's.
+//! SQL files: built into the binary, each overridable by name from the user's folder.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,14 +10,14 @@ use twox_hash::XxHash3_128;
 
 use crate::error::{Error, Result};
 
-macro_rules! shipped {
+macro_rules! built_in {
     ($($name:literal),* $(,)?) => {
         &[$(($name, include_str!(concat!("../../sql/", $name, ".sql")))),*]
     };
 }
 
-/// Every file of `sql/`, by its name there.
-const SHIPPED: &[(&str, &str)] = shipped![
+/// Files of `sql/` by name.
+const BUILT_IN: &[(&str, &str)] = built_in![
     "models/hourly_line_items",
     "models/line_items",
     "models/resource_facts",
@@ -48,8 +48,8 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "reports/unit_prices",
 ];
 
-/// The kinds of SQL files, and whether a user's folder may add files of other names.
-const KINDS: [(&str, bool); 6] = [
+/// Folders of SQL files, and whether the user may add files with new names.
+const FOLDERS: [(&str, bool); 6] = [
     ("models", false),
     ("checks", true),
     ("views", true),
@@ -58,30 +58,29 @@ const KINDS: [(&str, bool); 6] = [
     ("diff", false),
 ];
 
-/// One SQL file: where it came from and what it says.
+/// SQL file with its origin.
 #[derive(Debug, Clone)]
 pub struct SqlFile {
-    /// `models/line_items` and so on.
+    /// Name with its folder, such as `models/line_items`.
     pub name: String,
-    /// The user's file, or `None` for the shipped one.
+    /// Path of the user's file; `None` for the built-in one.
     pub path: Option<PathBuf>,
-    /// The SQL.
+    /// Text of the file.
     pub text: String,
 }
 
-/// The shipped files with the user's overrides.
+/// Built-in SQL files with the user's overrides.
 #[derive(Debug, Clone)]
 pub struct SqlFiles {
     files: BTreeMap<String, SqlFile>,
 }
 
 impl SqlFiles {
-    /// Loads the shipped files, and over them those of `folder`, kind by kind.
+    /// Loads the built-in files, overridden by those of `folder`.
     ///
-    /// A file of a name that is not shipped is an error in `models` and `diff`, and one more check, view,
-    /// source format or report elsewhere.
+    /// A file with a new name adds a check, view, source format or report; in `models` and `diff` it is an error.
     pub fn load(folder: Option<&Path>) -> Result<SqlFiles> {
-        let mut files: BTreeMap<String, SqlFile> = SHIPPED
+        let mut files: BTreeMap<String, SqlFile> = BUILT_IN
             .iter()
             .map(|(name, text)| {
                 let file = SqlFile {
@@ -97,12 +96,12 @@ impl SqlFiles {
         };
         if !folder.is_dir() {
             return Err(
-                Error::config(format!("SQL folder `{}` is not there", folder.display()))
-                    .with_hint("it should hold models/line_items.sql, checks/NAME.sql, views/NAME.sql, sources/NAME.sql or reports/NAME.sql"),
+                Error::config(format!("the SQL folder `{}` does not exist", folder.display()))
+                    .with_hint("create it with models/line_items.sql, checks/NAME.sql, views/NAME.sql, sources/NAME.sql or reports/NAME.sql"),
             );
         }
         let mut overrides = 0;
-        for (kind, may_add) in KINDS {
+        for (kind, may_add) in FOLDERS {
             for path in sql_files_in(&folder.join(kind))? {
                 let stem = path
                     .file_stem()
@@ -111,16 +110,18 @@ impl SqlFiles {
                     .to_string();
                 let name = format!("{kind}/{stem}");
                 if !may_add && !files.contains_key(&name) {
-                    let shipped = SHIPPED.iter().filter(|(name, _)| name.starts_with(kind));
-                    let shipped: Vec<_> = shipped.map(|(name, _)| format!("{name}.sql")).collect();
+                    let built_in = BUILT_IN.iter().filter(|(name, _)| name.starts_with(kind));
+                    let built_in: Vec<_> =
+                        built_in.map(|(name, _)| format!("{name}.sql")).collect();
                     return Err(Error::config(format!(
-                        "`{}` overrides no shipped file of sql/{kind}",
+                        "`{}` overrides no built-in file of sql/{kind}",
                         path.display()
                     ))
-                    .with_hint(format!("shipped are {}", shipped.join(" and "))));
+                    .with_hint(format!("rename it to one of {}", built_in.join(", "))));
                 }
-                let text = std::fs::read_to_string(&path)
-                    .map_err(|e| Error::config(format!("cannot read `{}`: {e}", path.display())))?;
+                let text = std::fs::read_to_string(&path).map_err(|e| {
+                    Error::config(format!("could not read `{}`: {e}", path.display()))
+                })?;
                 overrides += 1;
                 files.insert(
                     name.clone(),
@@ -133,25 +134,25 @@ impl SqlFiles {
             }
         }
         if overrides == 0 {
-            tracing::warn!(folder = %folder.display(), "The SQL folder holds no SQL files in models, checks, views, sources, reports or diff.");
+            tracing::warn!(folder = %folder.display(), "The SQL folder has no SQL files in models, checks, views, sources, reports or diff");
         }
         Ok(SqlFiles { files })
     }
 
-    /// A file by its name.
+    /// Returns a file by its name.
     pub fn get(&self, name: &str) -> Result<&SqlFile> {
         self.files
             .get(name)
             .ok_or_else(|| Error::bug(format!("no SQL file {name}")))
     }
 
-    /// All checks, by name.
-    pub fn checks(&self) -> impl Iterator<Item = &SqlFile> {
+    /// Checks, sorted by name.
+    pub(crate) fn checks(&self) -> impl Iterator<Item = &SqlFile> {
         self.of_kind("checks").map(|(_, file)| file)
     }
 
-    /// The files of a kind by their names without it, such as `daily_costs` among `views`.
-    pub fn of_kind(&self, kind: &str) -> impl Iterator<Item = (&str, &SqlFile)> {
+    /// Files of a folder by their names in it, such as `daily_costs` in `views`.
+    pub(crate) fn of_kind(&self, kind: &str) -> impl Iterator<Item = (&str, &SqlFile)> {
         let files = self.files.iter();
         files.filter_map(move |(name, file)| {
             Some((name.strip_prefix(kind)?.strip_prefix('/')?, file))
@@ -164,7 +165,7 @@ fn sql_files_in(folder: &Path) -> Result<Vec<PathBuf>> {
         return Ok(Vec::new());
     }
     let failed =
-        |e: std::io::Error| Error::config(format!("cannot list `{}`: {e}", folder.display()));
+        |e: std::io::Error| Error::config(format!("could not list `{}`: {e}", folder.display()));
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
@@ -176,20 +177,20 @@ fn sql_files_in(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Values of the `$name` parameters a file may use.
+/// Values of the `$name` parameters that a file may use.
 pub type Parameters = Vec<(&'static str, ScalarValue)>;
 
 impl SqlFile {
-    /// How errors name the file.
-    pub fn display(&self) -> String {
+    /// Path of the file for messages.
+    pub(crate) fn display(&self) -> String {
         match &self.path {
             Some(path) => path.display().to_string(),
             None => format!("sql/{}.sql", self.name),
         }
     }
 
-    /// The first comment line: what the file is for.
-    pub fn title(&self) -> &str {
+    /// First comment line, which describes the file.
+    pub(crate) fn title(&self) -> &str {
         self.text
             .lines()
             .next()
@@ -197,14 +198,14 @@ impl SqlFile {
             .map_or(self.name.as_str(), str::trim)
     }
 
-    /// The comment lines before the SQL, without their dashes.
-    pub fn comments(&self) -> impl Iterator<Item = &str> {
+    /// Comment lines before the SQL, without their dashes.
+    pub(crate) fn comments(&self) -> impl Iterator<Item = &str> {
         let lines = self.text.lines().map_while(|line| line.strip_prefix("--"));
         lines.map(str::trim)
     }
 
-    /// What the comments `-- <label>: a, b` list, over as many lines as there are.
-    pub fn listed(&self, label: &str) -> Vec<&str> {
+    /// Items of all comment lines of the form `-- <label>: a, b`.
+    pub(crate) fn listed(&self, label: &str) -> Vec<&str> {
         let lists = self
             .comments()
             .filter_map(|line| line.strip_prefix(label)?.strip_prefix(':'));
@@ -215,18 +216,18 @@ impl SqlFile {
             .collect()
     }
 
-    /// Twelve hex digits that another text does not have.
-    pub fn digest(&self) -> String {
+    /// Digest of the text.
+    pub(crate) fn digest(&self) -> String {
         short_digest(&self.text)
     }
 
-    /// Whether the SQL uses `$name`.
-    pub fn uses(&self, name: &str) -> bool {
+    /// Returns true if the text contains the parameter `$name`.
+    pub(crate) fn uses(&self, name: &str) -> bool {
         self.text.contains(&format!("${name}"))
     }
 
-    /// Whether the SQL, comments aside, has this name in it.
-    pub fn names(&self, name: &str) -> bool {
+    /// Returns true if the SQL contains a name outside comment lines.
+    pub(crate) fn names(&self, name: &str) -> bool {
         let lines = self
             .text
             .lines()
@@ -237,7 +238,7 @@ impl SqlFile {
     /// Plans the file's single statement with its parameters.
     ///
     /// # Errors
-    /// Names file and line, with the engine's message.
+    /// As [`SqlFile::failed`].
     pub async fn plan(
         &self,
         context: &SessionContext,
@@ -263,8 +264,8 @@ impl SqlFile {
         planned.await.map_err(|e| self.failed(&e))
     }
 
-    /// An engine error with the file and, where it is known, the line.
-    pub fn failed(&self, error: &DataFusionError) -> Error {
+    /// Converts an engine error, naming the file and, if known, the line.
+    pub(crate) fn failed(&self, error: &DataFusionError) -> Error {
         let root = error.find_root().strip_backtrace();
         let message = root.lines().next().unwrap_or_default().to_string();
         let place = match line_of(error, &message).or_else(|| self.line_naming(&message)) {
@@ -273,12 +274,12 @@ impl SqlFile {
         };
         let error = Error::data(format!("{place}: {message}"));
         match self.path {
-            Some(_) => error.with_hint("mend the file, or take it away to use the shipped one"),
+            Some(_) => error.with_hint("correct the file, or delete it to use the built-in one"),
             None => error,
         }
     }
 
-    /// The first line that holds a name which the message quotes.
+    /// First line that contains a name quoted in the message.
     fn line_naming(&self, message: &str) -> Option<usize> {
         let quoted = message.split(['\'', '"', '`']).skip(1).step_by(2);
         quoted
@@ -289,11 +290,12 @@ impl SqlFile {
     }
 }
 
-/// Twelve hex digits of the hash of a text.
-pub fn short_digest(text: &str) -> String {
+/// First twelve hex digits of the hash of a text.
+pub(crate) fn short_digest(text: &str) -> String {
     format!("{:032x}", XxHash3_128::oneshot(text.as_bytes()))[..12].to_string()
 }
 
+/// Line of an error: the parser's errors have it in their text only, the planner's as a span.
 fn line_of(error: &DataFusionError, message: &str) -> Option<usize> {
     if let Some(span) = error.diagnostic().and_then(|diagnostic| diagnostic.span) {
         return usize::try_from(span.start.line).ok();

@@ -1,4 +1,4 @@
-//! Rows as text: plain decimals, times in ISO 8601, tables whose numbers stand to the right.
+//! Rows as text: plain decimals, ISO 8601 times, tables with right-aligned numbers.
 
 use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::{DataType, SchemaRef};
@@ -8,18 +8,22 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 use crate::error::{Error, Result};
 
-/// A table; columns marked in `right` are aligned to the right.
-pub fn table(header: &[&str], right: &[bool], rows: impl Iterator<Item = Vec<String>>) -> String {
+/// Renders a table; columns marked in `right` are right-aligned.
+pub(crate) fn table(
+    header: &[&str],
+    right: &[bool],
+    rows: impl Iterator<Item = Vec<String>>,
+) -> String {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_FULL_CONDENSED);
     table.set_content_arrangement(ContentArrangement::Disabled);
     let cell = |text: String, at: usize| {
-        let side = if right.get(at) == Some(&true) {
+        let alignment = if right.get(at) == Some(&true) {
             CellAlignment::Right
         } else {
             CellAlignment::Left
         };
-        Cell::new(text).set_alignment(side)
+        Cell::new(text).set_alignment(alignment)
     };
     table.set_header(
         header
@@ -33,8 +37,8 @@ pub fn table(header: &[&str], right: &[bool], rows: impl Iterator<Item = Vec<Str
     format!("{table}\n")
 }
 
-/// The rows of batches as a table; NULL is an empty cell.
-pub fn batches_table(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<String> {
+/// Renders the rows of batches as a table; NULL is an empty cell.
+pub(crate) fn batches_table(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<String> {
     let mut rows = Vec::new();
     for batch in batches {
         let cells = Cells::new(batch)?;
@@ -50,14 +54,14 @@ pub fn batches_table(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<Stri
     Ok(table(&names, &right, rows.into_iter()))
 }
 
-/// Writes the rows of batches as text cells.
+/// Cells of a batch as text.
 pub struct Cells<'a> {
     columns: Vec<(ArrayFormatter<'a>, &'a ArrayRef)>,
 }
 
 impl<'a> Cells<'a> {
-    /// The cells of a batch. Decimals are plain, times ISO 8601.
-    pub fn new(batch: &'a RecordBatch) -> Result<Cells<'a>> {
+    /// Creates the cells of a batch. Decimals are plain, times ISO 8601.
+    pub(crate) fn new(batch: &'a RecordBatch) -> Result<Cells<'a>> {
         let options = FormatOptions::new()
             .with_timestamp_tz_format(Some("%Y-%m-%dT%H:%M:%SZ"))
             .with_timestamp_format(Some("%Y-%m-%dT%H:%M:%S%.f"));
@@ -68,14 +72,14 @@ impl<'a> Cells<'a> {
                 let formatter = ArrayFormatter::try_new(column.as_ref(), &options);
                 formatter
                     .map(|formatter| (formatter, column))
-                    .map_err(|e| Error::bug(format!("output: {e}")))
+                    .map_err(|e| Error::bug(format!("could not format a column: {e}")))
             })
             .collect::<Result<Vec<_>>>()?;
         Ok(Cells { columns })
     }
 
-    /// The text of a cell, `None` for NULL.
-    pub fn text(&self, row: usize, column: usize) -> Option<String> {
+    /// Text of a cell; `None` for NULL.
+    pub(crate) fn text(&self, row: usize, column: usize) -> Option<String> {
         let (formatter, array) = &self.columns[column];
         if array.is_null(row) {
             return None;
@@ -89,8 +93,8 @@ impl<'a> Cells<'a> {
         })
     }
 
-    /// A cell as JSON. Decimals are strings, because readers of JSON make floats of numbers.
-    pub fn json(&self, row: usize, column: usize) -> serde_json::Value {
+    /// Cell as JSON. Decimals are strings, because JSON readers turn numbers into floats.
+    pub(crate) fn json(&self, row: usize, column: usize) -> serde_json::Value {
         let Some(text) = self.text(row, column) else {
             return serde_json::Value::Null;
         };
@@ -104,7 +108,7 @@ impl<'a> Cells<'a> {
     }
 
     /// Number of columns.
-    pub fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.columns.len()
     }
 }

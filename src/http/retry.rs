@@ -1,88 +1,69 @@
-//! When to ask again, and how long to wait before: the numbers only, no network.
+//! Retry policy: when to repeat a request and how long to wait before. Pure arithmetic, no network.
 //!
-//! The wait is never shorter than what the server asked for; randomness only adds to it. Both the
-//! number of attempts and the time spent are capped.
+//! The wait is never shorter than what the server asks for; randomness only adds to it. Both the number of attempts
+//! and the time spent are capped.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures::future::BoxFuture;
-use reqwest::StatusCode;
-use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
-/// The first wait, when the server doesn't say how long; doubles with each attempt.
-pub const BASE_WAIT: Duration = Duration::from_millis(500);
-/// The longest wait that we choose ourselves.
-pub const LONGEST_OWN_WAIT: Duration = Duration::from_secs(30);
-/// What the server asks for is taken at its word up to here.
-pub const LONGEST_BELIEVED: Duration = Duration::from_secs(24 * 60 * 60);
-/// The wait in place of an asked one that nobody can have meant: most rate limits count minutes.
-pub const WAIT_FOR_ABSURD: Duration = Duration::from_secs(60);
+/// First wait when the server asks for none; doubles with each attempt.
+const BASE_WAIT: Duration = Duration::from_millis(500);
+/// Longest wait when the server asks for none.
+const MAX_OWN_WAIT: Duration = Duration::from_secs(30);
 
-/// Seconds since 1970 are at least this (the year 2001); no wait is.
-const EPOCH_LIKE: u64 = 1_000_000_000;
-
-/// Relative seconds by the reference of the Cloud API and of the Metrics API, in the spellings seen.
-const RESET_HEADERS: [&str; 4] = [
-    "x-ratelimit-reset",
-    "ratelimit-reset",
-    "x-rate-limit-reset",
-    "rate-limit-reset",
-];
-
-/// How often and how long a request is repeated.
+/// Limits of the repetitions of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// Attempts in all, the first one included.
+    /// Attempts in all, including the first one.
     pub max_attempts: u32,
-    /// The time from the first attempt up to which another one may start.
+    /// Time after the start of the first attempt within which another one may start.
     pub max_elapsed: Duration,
 }
 
-/// What to do after an attempt that failed for a passing reason.
+/// Consequence of a transient failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
-    /// Wait so long, then ask again.
+pub(crate) enum RetryDecision {
+    /// Wait this long, then send the request again.
     Wait(Duration),
     /// Give up.
-    Stop(Stop),
+    Stop(StopReason),
 }
 
-/// Why no further attempt is made.
+/// Reason why no further attempt is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stop {
+pub(crate) enum StopReason {
     /// All attempts are used up.
     Attempts,
-    /// Another wait would pass the time limit.
+    /// Another wait would exceed the time limit.
     Elapsed {
-        /// The limit.
+        /// Time limit.
         limit: Duration,
     },
-    /// The wait that the server asks for would pass the time limit.
-    AskedTooLong {
-        /// What the server asks for.
-        asked: Duration,
-        /// The limit.
+    /// The wait that the server asks for would exceed the time limit.
+    WaitTooLong {
+        /// Requested wait.
+        requested: Duration,
+        /// Time limit.
         limit: Duration,
     },
 }
 
-impl fmt::Display for Stop {
+impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Stop::Attempts => f.write_str("no attempts left"),
-            Stop::Elapsed { limit } => {
-                write!(
-                    f,
-                    "the limit of {} s for retries is used up",
-                    limit.as_secs()
-                )
-            }
-            Stop::AskedTooLong { asked, limit } => write!(
+            StopReason::Attempts => f.write_str("no attempts left"),
+            StopReason::Elapsed { limit } => write!(
+                f,
+                "the limit of {} s for retries is used up",
+                limit.as_secs()
+            ),
+            StopReason::WaitTooLong { requested, limit } => write!(
                 f,
                 "the server asks to wait {} s, past the limit of {} s for retries",
-                asked.as_secs(),
+                requested.as_secs(),
                 limit.as_secs()
             ),
         }
@@ -99,118 +80,54 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// Decides what follows the failed attempt number `attempt` (from 1), `elapsed` after the first
-    /// one began. `asked` is the wait that the server wants; `random` lies in 0..1.
-    pub fn next(
+    /// Decides what follows failed attempt number `attempt` (from 1), `elapsed` after the start of the first one.
+    /// `requested` is the wait that the server asks for; `random` is in 0..1.
+    pub(crate) fn decide(
         &self,
         attempt: u32,
         elapsed: Duration,
-        asked: Option<Duration>,
+        requested: Option<Duration>,
         random: f64,
-    ) -> Next {
+    ) -> RetryDecision {
         if attempt >= self.max_attempts {
-            return Next::Stop(Stop::Attempts);
+            return RetryDecision::Stop(StopReason::Attempts);
         }
         let limit = self.max_elapsed;
         let left = limit.saturating_sub(elapsed);
-        if let Some(asked) = asked.filter(|asked| *asked > left) {
-            return Next::Stop(Stop::AskedTooLong { asked, limit });
+        if let Some(requested) = requested.filter(|requested| *requested > left) {
+            return RetryDecision::Stop(StopReason::WaitTooLong { requested, limit });
         }
         let doublings = attempt.saturating_sub(1).min(16);
-        let own = BASE_WAIT
-            .saturating_mul(1 << doublings)
-            .min(LONGEST_OWN_WAIT);
-        let least = own.max(asked.unwrap_or_default());
+        let own = BASE_WAIT.saturating_mul(1 << doublings).min(MAX_OWN_WAIT);
+        let least = own.max(requested.unwrap_or_default());
         if least > left {
-            return Next::Stop(Stop::Elapsed { limit });
+            return RetryDecision::Stop(StopReason::Elapsed { limit });
         }
-        // A quarter spreads clients that were refused together; the limit may cut it, not `least`.
+        // Up to a quarter spreads clients that were refused together. The limit may cut it, but not `least`.
         let random = if random.is_finite() {
             random.clamp(0.0, 1.0)
         } else {
             0.0
         };
-        Next::Wait((least + (least / 4).mul_f64(random)).min(left))
+        RetryDecision::Wait((least + (least / 4).mul_f64(random)).min(left))
     }
 }
 
-/// The wait that an answer asks for: `Retry-After` in seconds or as an HTTP date (RFC 9110), else,
-/// with 429, the longest of the rate-limit reset headers, in relative seconds.
-///
-/// `now` is used for dates when the answer carries no `Date` of its own. A number that can only be a
-/// point in time is read as one, and other absurd ones become [`WAIT_FOR_ABSURD`].
-pub fn asked_wait(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let text = |name: &str| {
-        headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .map(str::trim)
-    };
-    // The server's own clock makes a date right even where ours is wrong.
-    let now = text(DATE.as_str())
-        .and_then(|date| httpdate::parse_http_date(date).ok())
-        .unwrap_or(now);
-    let until = |then: SystemTime| then.duration_since(now).unwrap_or_default();
-    let after = text(RETRY_AFTER.as_str())
-        .and_then(|value| seconds(value, now).or(httpdate::parse_http_date(value).ok().map(until)));
-    let reset = || {
-        let resets = RESET_HEADERS
-            .iter()
-            .filter_map(|name| seconds(text(name)?, now));
-        resets
-            .max()
-            .filter(|_| status == StatusCode::TOO_MANY_REQUESTS)
-    };
-    after.or_else(reset).map(believable)
-}
-
-/// Relative seconds, rounded up; a point in time, in seconds since 1970, becomes relative.
-fn seconds(value: &str, now: SystemTime) -> Option<Duration> {
-    let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
-    if whole.is_empty()
-        || !whole
-            .bytes()
-            .chain(fraction.bytes())
-            .all(|b| b.is_ascii_digit())
-    {
-        return None;
-    }
-    // Only too many digits can fail here.
-    let whole: u64 = whole.parse().unwrap_or(u64::MAX);
-    let wait = whole.saturating_add(u64::from(fraction.bytes().any(|b| b != b'0')));
-    if wait < EPOCH_LIKE {
-        return Some(Duration::from_secs(wait));
-    }
-    let today = now
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs();
-    Some(Duration::from_secs(wait.saturating_sub(today)))
-}
-
-fn believable(asked: Duration) -> Duration {
-    if asked > LONGEST_BELIEVED {
-        WAIT_FOR_ABSURD
-    } else {
-        asked
-    }
-}
-
-/// Clocks, sleep and randomness, as functions, so that tests run without waiting.
+/// Clocks, sleep and randomness as functions, so that tests run without waiting.
 #[derive(Clone)]
 pub struct Timing {
-    /// Sleeps so long.
+    /// Sleeps for a duration.
     pub sleep: Arc<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>,
-    /// A random number in 0..1.
+    /// Returns a random number in 0..1.
     pub random: Arc<dyn Fn() -> f64 + Send + Sync>,
-    /// The time since some fixed moment; never runs backwards.
+    /// Returns the time since some fixed moment; never runs backwards.
     pub uptime: Arc<dyn Fn() -> Duration + Send + Sync>,
-    /// The time of day.
+    /// Returns the time of day.
     pub now: Arc<dyn Fn() -> SystemTime + Send + Sync>,
 }
 
 impl Timing {
-    /// The clocks of this computer.
+    /// The system's clocks.
     pub fn real() -> Self {
         let start = Instant::now();
         Timing {
@@ -231,7 +148,6 @@ impl fmt::Debug for Timing {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use reqwest::header::{HeaderName, HeaderValue};
 
     use super::*;
 
@@ -239,169 +155,87 @@ mod tests {
         max_attempts: 8,
         max_elapsed: Duration::from_secs(300),
     };
-    const LIMITED: StatusCode = StatusCode::TOO_MANY_REQUESTS;
 
     fn secs(secs: u64) -> Duration {
         Duration::from_secs(secs)
     }
 
-    /// 2026-11-23 10:00:00 UTC.
-    fn now() -> SystemTime {
-        SystemTime::UNIX_EPOCH + secs(1_795_428_000)
-    }
-
-    fn asked(status: StatusCode, headers: &[(&str, &str)]) -> Option<Duration> {
-        let mut map = HeaderMap::new();
-        for (name, value) in headers {
-            let name: HeaderName = name.parse().unwrap();
-            map.insert(name, HeaderValue::from_str(value).unwrap());
-        }
-        asked_wait(status, &map, now())
-    }
-
     #[test]
-    fn waits_double_up_to_the_cap_when_the_server_asks_for_nothing() {
-        let waits: Vec<Next> = (1..=8)
-            .map(|n| POLICY.next(n, secs(0), None, 0.0))
+    fn doubles_the_wait_up_to_the_cap_without_a_requested_wait() {
+        let waits: Vec<RetryDecision> = (1..=8)
+            .map(|n| POLICY.decide(n, secs(0), None, 0.0))
             .collect();
         let millis = [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000];
-        let expected = millis.map(|ms| Next::Wait(Duration::from_millis(ms)));
+        let expected = millis.map(|ms| RetryDecision::Wait(Duration::from_millis(ms)));
         assert_eq!(waits[..7], expected);
-        assert_eq!(waits[7], Next::Stop(Stop::Attempts));
+        assert_eq!(waits[7], RetryDecision::Stop(StopReason::Attempts));
     }
 
     #[test]
-    fn a_wait_past_the_time_limit_stops_at_once_and_says_what_was_asked() {
-        let next = POLICY.next(1, secs(10), Some(secs(291)), 0.0);
+    fn stops_at_once_when_the_requested_wait_exceeds_the_time_limit() {
+        let next = POLICY.decide(1, secs(10), Some(secs(291)), 0.0);
         assert_eq!(
             next,
-            Next::Stop(Stop::AskedTooLong {
-                asked: secs(291),
+            RetryDecision::Stop(StopReason::WaitTooLong {
+                requested: secs(291),
                 limit: secs(300)
             })
         );
-        let Next::Stop(stop) = next else {
+        let RetryDecision::Stop(stop) = next else {
             panic!("{next:?}")
         };
         assert!(stop.to_string().contains("291 s"));
-        let next = POLICY.next(5, secs(295), None, 0.0);
-        assert_eq!(next, Next::Stop(Stop::Elapsed { limit: secs(300) }));
-    }
-
-    #[test]
-    fn the_time_limit_cuts_the_jitter_but_not_the_asked_wait() {
+        let next = POLICY.decide(5, secs(295), None, 0.0);
         assert_eq!(
-            POLICY.next(1, secs(0), Some(secs(300)), 1.0),
-            Next::Wait(secs(300))
-        );
-        assert_eq!(
-            POLICY.next(1, secs(0), Some(secs(100)), 1.0),
-            Next::Wait(secs(125))
+            next,
+            RetryDecision::Stop(StopReason::Elapsed { limit: secs(300) })
         );
     }
 
     #[test]
-    fn a_random_source_gone_wrong_does_no_harm() {
+    fn the_time_limit_cuts_jitter_but_not_the_requested_wait() {
+        assert_eq!(
+            POLICY.decide(1, secs(0), Some(secs(300)), 1.0),
+            RetryDecision::Wait(secs(300))
+        );
+        assert_eq!(
+            POLICY.decide(1, secs(0), Some(secs(100)), 1.0),
+            RetryDecision::Wait(secs(125))
+        );
+    }
+
+    #[test]
+    fn tolerates_invalid_random_numbers() {
         for random in [f64::NAN, f64::INFINITY, -3.0] {
             assert_eq!(
-                POLICY.next(1, secs(0), Some(secs(4)), random),
-                Next::Wait(secs(4))
+                POLICY.decide(1, secs(0), Some(secs(4)), random),
+                RetryDecision::Wait(secs(4))
             );
         }
-    }
-
-    #[test]
-    fn retry_after_is_read_as_seconds_and_as_a_date() {
-        assert_eq!(asked(LIMITED, &[("Retry-After", "7")]), Some(secs(7)));
-        assert_eq!(asked(LIMITED, &[("retry-after", " 1.2 ")]), Some(secs(2)));
-        assert_eq!(
-            asked(StatusCode::SERVICE_UNAVAILABLE, &[("Retry-After", "9")]),
-            Some(secs(9))
-        );
-        let date = httpdate::fmt_http_date(now() + secs(42));
-        assert_eq!(asked(LIMITED, &[("Retry-After", &date)]), Some(secs(42)));
-        let past = httpdate::fmt_http_date(now() - secs(42));
-        assert_eq!(asked(LIMITED, &[("Retry-After", &past)]), Some(secs(0)));
-    }
-
-    #[test]
-    fn a_date_is_relative_to_the_clock_of_the_server() {
-        let server = httpdate::fmt_http_date(now() + secs(1_000));
-        let then = httpdate::fmt_http_date(now() + secs(1_030));
-        assert_eq!(
-            asked(LIMITED, &[("Date", &server), ("Retry-After", &then)]),
-            Some(secs(30))
-        );
-    }
-
-    #[test]
-    fn reset_headers_are_relative_seconds_and_come_after_retry_after() {
-        for name in ["X-RateLimit-Reset", "RateLimit-Reset", "rateLimit-reset"] {
-            assert_eq!(asked(LIMITED, &[(name, "11")]), Some(secs(11)), "{name}");
-            assert_eq!(
-                asked(LIMITED, &[(name, "11"), ("Retry-After", "3")]),
-                Some(secs(3))
-            );
-            assert_eq!(
-                asked(LIMITED, &[(name, "11"), ("Retry-After", "soon")]),
-                Some(secs(11))
-            );
-            assert_eq!(asked(StatusCode::BAD_GATEWAY, &[(name, "11")]), None);
-        }
-        let both = [("X-RateLimit-Reset", "11"), ("RateLimit-Reset", "12")];
-        assert_eq!(asked(LIMITED, &both), Some(secs(12)));
-    }
-
-    #[test]
-    fn points_in_time_and_absurd_numbers_are_tamed() {
-        let soon = (1_795_428_000u64 + 20).to_string();
-        assert_eq!(
-            asked(LIMITED, &[("X-RateLimit-Reset", &soon)]),
-            Some(secs(20))
-        );
-        assert_eq!(
-            asked(LIMITED, &[("X-RateLimit-Reset", "1795427000")]),
-            Some(secs(0))
-        );
-        for absurd in ["1795428000000", "99999999999999999999999999", "90000"] {
-            assert_eq!(
-                asked(LIMITED, &[("X-RateLimit-Reset", absurd)]),
-                Some(WAIT_FOR_ABSURD)
-            );
-        }
-        assert_eq!(asked(LIMITED, &[("Retry-After", "3600")]), Some(secs(3600)));
-    }
-
-    #[test]
-    fn what_is_not_a_wait_is_ignored() {
-        for value in ["", "soon", "-5", "1e3", ".5", "NaN", "5 s"] {
-            assert_eq!(asked(LIMITED, &[("Retry-After", value)]), None, "{value}");
-        }
-        assert_eq!(asked(LIMITED, &[]), None);
     }
 
     proptest! {
         #[test]
-        fn the_wait_is_never_below_what_was_asked_nor_past_the_limit(
+        fn the_wait_is_at_least_the_requested_one_and_within_the_limit(
             attempt in 1u32..8,
             elapsed in 0u64..400,
-            asked in proptest::option::of(0u64..400),
+            requested in proptest::option::of(0u64..400),
             random in 0.0f64..1.0,
         ) {
-            let (elapsed, asked) = (secs(elapsed), asked.map(secs));
-            match POLICY.next(attempt, elapsed, asked, random) {
-                Next::Wait(wait) => {
-                    prop_assert!(wait >= asked.unwrap_or_default());
+            let (elapsed, requested) = (secs(elapsed), requested.map(secs));
+            match POLICY.decide(attempt, elapsed, requested, random) {
+                RetryDecision::Wait(wait) => {
+                    prop_assert!(wait >= requested.unwrap_or_default());
                     prop_assert!(wait >= BASE_WAIT);
                     prop_assert!(elapsed + wait <= POLICY.max_elapsed);
                 }
-                Next::Stop(Stop::AskedTooLong { .. }) => {
-                    prop_assert!(elapsed + asked.unwrap_or_default() > POLICY.max_elapsed);
+                RetryDecision::Stop(StopReason::WaitTooLong { .. }) => {
+                    prop_assert!(elapsed + requested.unwrap_or_default() > POLICY.max_elapsed);
                 }
-                Next::Stop(Stop::Elapsed { .. }) => {
-                    prop_assert!(elapsed + LONGEST_OWN_WAIT > POLICY.max_elapsed);
+                RetryDecision::Stop(StopReason::Elapsed { .. }) => {
+                    prop_assert!(elapsed + MAX_OWN_WAIT > POLICY.max_elapsed);
                 }
-                Next::Stop(Stop::Attempts) => prop_assert!(false, "attempts were left"),
+                RetryDecision::Stop(StopReason::Attempts) => prop_assert!(false, "attempts were left"),
             }
         }
     }

@@ -1,30 +1,30 @@
-//! What servers say, fit to be shown: no secrets, no control characters, not too long.
+//! Sanitizes server messages for display: no secrets, no control characters, a limited length.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-/// The most characters of a detail that are shown.
-const DETAIL_CHARS: usize = 300;
+/// Longest displayed detail, in characters.
+const MAX_DETAIL_CHARS: usize = 300;
 
-/// Makes remote text fit to be shown: without credentials and control characters, capped.
-pub struct Sanitizer {
+/// Redacts credentials and control characters in remote text, and cuts it.
+pub(crate) struct Sanitizer {
     secrets: Vec<SecretString>,
 }
 
 impl Sanitizer {
-    /// A cleaner that hides each of the secrets wherever it occurs.
+    /// Creates a sanitizer that redacts each of the secrets wherever it occurs.
     pub fn new(secrets: impl IntoIterator<Item = String>) -> Self {
         let secrets = secrets.into_iter().filter(|secret| !secret.is_empty());
         let mut secrets: Vec<String> = secrets.collect();
-        // The longer first, or a secret that holds another one would show its rest.
+        // Longer ones first, or a secret that contains another one would show its rest.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         Sanitizer {
             secrets: secrets.into_iter().map(SecretString::from).collect(),
         }
     }
 
-    /// The text in one line; `None` if nothing is left of it.
-    pub fn clean(&self, text: &str) -> Option<String> {
+    /// Returns the text on one line; `None` if nothing is left of it.
+    pub fn sanitize(&self, text: &str) -> Option<String> {
         let shown: String = text
             .chars()
             .map(|c| if c.is_whitespace() { ' ' } else { c })
@@ -34,24 +34,28 @@ impl Sanitizer {
         for secret in &self.secrets {
             words = words.replace(secret.expose_secret(), "[redacted]");
         }
-        if words.chars().count() > DETAIL_CHARS {
-            words = words.chars().take(DETAIL_CHARS - 1).chain(['…']).collect();
+        if words.chars().count() > MAX_DETAIL_CHARS {
+            words = words
+                .chars()
+                .take(MAX_DETAIL_CHARS - 1)
+                .chain(['…'])
+                .collect();
         }
         (!words.is_empty()).then_some(words)
     }
 }
 
-/// Characters without a shape of their own, which hide or turn around the ones beside them.
+/// Invisible characters that hide or reverse the ones beside them.
 fn steers_display(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-/// What an error body says, not yet cleaned: the first error's detail, title or message, else the
-/// message, else the error's message. A body that isn't JSON says nothing.
+/// Extracts the message of an error body, not yet sanitized: the first error's detail, title or message, else the
+/// message, else the error's message. `None` for a body that is not JSON.
 ///
-/// Covers the shapes of the Cloud API (`errors`), its announced successor and Connect (`error`), and
-/// Schema Registry (`message`).
-pub fn detail(body: &[u8]) -> Option<String> {
+/// Covers the shapes of the Cloud API (`errors`), its announced successor and Connect (`error`), and Schema Registry
+/// (`message`).
+pub(crate) fn error_detail(body: &[u8]) -> Option<String> {
     let body: Value = serde_json::from_slice(body).ok()?;
     let text = |value: &Value, key: &str| {
         let text = value.get(key)?.as_str()?.trim();
@@ -66,9 +70,9 @@ pub fn detail(body: &[u8]) -> Option<String> {
         .find_map(|key| text(first, key));
     if let Some(said) = said {
         let source = first.get("source").unwrap_or(&Value::Null);
-        let place = text(source, "parameter").or_else(|| text(source, "pointer"));
-        return Some(match place {
-            Some(place) if !said.contains(&place) => format!("{said} ({place})"),
+        let location = text(source, "parameter").or_else(|| text(source, "pointer"));
+        return Some(match location {
+            Some(location) if !said.contains(&location) => format!("{said} ({location})"),
             _ => said,
         });
     }
@@ -77,14 +81,14 @@ pub fn detail(body: &[u8]) -> Option<String> {
         .or_else(|| text(&body, "error"))
 }
 
-/// ` (request id …)`, or nothing.
-pub fn with_request_id(id: Option<&str>) -> String {
+/// Returns ` (request id …)`, or nothing.
+pub(crate) fn request_id_suffix(id: Option<&str>) -> String {
     id.map(|id| format!(" (request id {id})"))
         .unwrap_or_default()
 }
 
-/// The innermost cause of an error, which says most and holds no address.
-pub fn root(error: &reqwest::Error) -> String {
+/// Returns the innermost cause of an error, which says most and contains no address.
+pub(crate) fn root_cause(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;
@@ -101,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_known_error_shape_gives_its_text() {
+    fn extracts_the_message_of_every_known_error_shape() {
         let shapes = [
             (
                 r#"{"errors":[{"id":"x","status":"403","detail":"no access"}]}"#,
@@ -132,9 +136,13 @@ mod tests {
             ),
         ];
         for (body, expected) in shapes {
-            assert_eq!(detail(body.as_bytes()).as_deref(), Some(expected), "{body}");
+            assert_eq!(
+                error_detail(body.as_bytes()).as_deref(),
+                Some(expected),
+                "{body}"
+            );
         }
-        for nothing in [
+        for silent in [
             "",
             "<html>502</html>",
             "upstream gone",
@@ -143,24 +151,25 @@ mod tests {
             "{}",
             r#"{"errors":[1]}"#,
         ] {
-            assert_eq!(detail(nothing.as_bytes()), None, "{nothing}");
+            assert_eq!(error_detail(silent.as_bytes()), None, "{silent}");
         }
     }
 
     #[test]
-    fn shown_text_has_no_secret_no_control_characters_and_an_end() {
-        let cleaner = Sanitizer::new(["KEY".to_owned(), "KEY-AND-MORE".to_owned(), String::new()]);
+    fn sanitized_text_has_no_secrets_and_no_control_characters_and_is_cut() {
+        let sanitizer =
+            Sanitizer::new(["KEY".to_owned(), "KEY-AND-MORE".to_owned(), String::new()]);
         assert_eq!(
-            cleaner
-                .clean("a\u{1b}[31m\r\n\tb \u{202e}KEY-AND-MORE K\u{0}EY")
+            sanitizer
+                .sanitize("a\u{1b}[31m\r\n\tb \u{202e}KEY-AND-MORE K\u{0}EY")
                 .as_deref(),
             Some("a[31m b [redacted] [redacted]")
         );
-        assert_eq!(cleaner.clean("\u{0} \n"), None);
-        let long = cleaner.clean(&"ä".repeat(1_000)).unwrap();
+        assert_eq!(sanitizer.sanitize("\u{0} \n"), None);
+        let long = sanitizer.sanitize(&"ä".repeat(1_000)).unwrap();
         assert_eq!(long.chars().count(), 300);
-        let at_the_edge = cleaner
-            .clean(&format!("{}KEY-AND-MORE", "x".repeat(295)))
+        let at_the_edge = sanitizer
+            .sanitize(&format!("{}KEY-AND-MORE", "x".repeat(295)))
             .unwrap();
         assert!(!at_the_edge.contains("KEY"));
     }

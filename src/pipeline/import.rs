@@ -1,64 +1,67 @@
-//! Import: for each month pull, transform, check, publish, deliver; or the pull alone.
+//! Import: pulls, transforms, checks, publishes and delivers each month; or pulls alone.
 
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use reqwest::StatusCode;
+use tracing::Instrument;
 
 use crate::billing_period::BillingPeriod;
 use crate::confluent::client::{Client, RequestError};
 use crate::error::{Error, ErrorKind, Result};
-use crate::pipeline::deliver::{self, Wish};
+use crate::pipeline::deliver::{self, DeliverOptions};
 use crate::pipeline::publish::{self, Tables};
-use crate::pipeline::pull::window::plain;
-use crate::pipeline::pull::{self, Pulled};
-use crate::pipeline::select::pending::{self, UpTo};
+use crate::pipeline::pull::{self, PulledMonth};
+use crate::pipeline::select::pending::{self, Stage};
 use crate::pipeline::select::{self, Selection};
-use crate::pipeline::summary::{PeriodSummary, Status, Summary};
+use crate::pipeline::summary::{PeriodStatus, PeriodSummary, Summary};
 use crate::pipeline::transform::check;
-use crate::pipeline::{RunContext, Stage, transform};
+use crate::pipeline::{RunContext, StageTimer, transform};
 use crate::store::runs;
 
-/// What an import may and should do.
+/// Options of an import.
 #[derive(Debug, Clone)]
-pub struct Options {
-    /// Which months.
-    pub months: Selection,
-    /// All but publishing.
-    pub dry_run: bool,
-    /// Publish a month although a published day came back without costs.
-    pub allow_shrink: bool,
-    /// Stop after the costs are published.
-    pub pull_only: bool,
-    /// Stop after the line items are published.
-    pub no_deliver: bool,
-    /// Deliver without having CloudZero validate first.
-    pub unvalidated: bool,
+pub(crate) struct ImportOptions {
+    /// Selection of months.
+    pub(crate) months: Selection,
+    /// Run every stage except publish and deliver.
+    pub(crate) dry_run: bool,
+    /// Publish a month even if published days came back without costs.
+    pub(crate) allow_missing_data: bool,
+    /// Stop after publishing the costs.
+    pub(crate) pull_only: bool,
+    /// Stop after publishing the line items.
+    pub(crate) no_deliver: bool,
+    /// Deliver without a validation by CloudZero first.
+    pub(crate) unvalidated: bool,
 }
 
-impl Options {
-    fn wish(&self) -> Wish {
-        Wish {
-            unvalidated: self.unvalidated,
-            ..Wish::default()
+impl ImportOptions {
+    fn deliver_options(&self) -> DeliverOptions {
+        DeliverOptions {
+            skip_validation: self.unvalidated,
+            ..DeliverOptions::default()
         }
     }
 }
 
-/// Imports the months asked for, oldest first. Call it with the connection's lease.
+/// Imports the selected months, oldest first. The caller holds the connection's lease.
 ///
 /// # Errors
-/// Only what concerns the whole run; a month's own error is in the summary.
-pub async fn import(job: &RunContext, client: &Arc<Client>, options: &Options) -> Result<Summary> {
-    let today = (job.clock)().date_naive();
-    let mut tables = Tables::open(job).await?;
-    let selected = select(job, &tables, options, today).await?;
+/// Errors of the whole run; errors of single months are in the summary.
+pub(crate) async fn import(
+    context: &Arc<RunContext>,
+    client: &Arc<Client>,
+    options: &ImportOptions,
+) -> Result<Summary> {
+    let today = (context.clock)().date_naive();
+    let mut tables = Tables::open(context).await?;
+    let selected = select(context, &tables, options, today).await?;
     if !options.pull_only {
-        // A file of tags that cannot be read is told before anything is asked.
-        tables.sources(job).await?;
+        // An unreadable file of tags fails the run before the first request.
+        tables.enrichment_inputs(context).await?;
     }
     let mut summary = Summary {
-        run: job.run.clone(),
+        run: context.run.clone(),
         periods: Vec::new(),
         errors: Vec::new(),
     };
@@ -67,14 +70,15 @@ pub async fn import(job: &RunContext, client: &Arc<Client>, options: &Options) -
     let mut stopped = false;
     for period in selected {
         if stopped {
-            let failed = PeriodSummary::new(&job.connection, period, Status::Failed);
-            summary.periods.push(failed);
+            summary.periods.push(failed_month(context, period));
             continue;
         }
-        (job.progress)(format!("{period}: asking Confluent"));
-        match one_month(job, client, &options, &mut tables, period).await {
+        (context.progress)(format!("{period}: asking Confluent"));
+        let span = context.period_span(period);
+        let month = one_month(context, client, &options, &mut tables, period);
+        match month.instrument(span.clone()).await {
             Ok((month, errors)) => {
-                // Each later month would wait for the same in vain; the next run delivers them.
+                // Later months would run into the same error; the next run delivers them.
                 options.no_deliver |= errors.iter().any(|e| stops_the_run(e.kind()));
                 summary.periods.push(month);
                 summary
@@ -83,57 +87,64 @@ pub async fn import(job: &RunContext, client: &Arc<Client>, options: &Options) -
             }
             Err(failure) => {
                 let named = matches!(options.months, Selection::Named(_));
-                let refused = failure.status == Some(StatusCode::BAD_REQUEST);
+                let refused = failure.is_bad_request();
                 if refused && !named && Some(period) == oldest {
-                    tracing::warn!(%period, error = %failure.error, "Confluent refuses the oldest month; it is skipped.");
+                    let error = failure.error();
+                    span.in_scope(
+                        || tracing::warn!(%error, "Oldest month skipped: Confluent refuses it"),
+                    );
                     continue;
                 }
-                stopped = stops_the_run(failure.error.kind());
-                let failed = PeriodSummary::new(&job.connection, period, Status::Failed);
-                summary.periods.push(failed);
-                summary.errors.push((period, failure.error));
+                stopped = stops_the_run(failure.kind());
+                summary.periods.push(failed_month(context, period));
+                summary.errors.push((period, failure.into_error()));
             }
         }
     }
     let delivers = !options.dry_run && !options.pull_only && !options.no_deliver;
-    if options.months == Selection::Due && delivers {
-        deliver_the_rest(job, &options, &tables, &mut summary).await?;
+    if options.months == Selection::Pending && delivers {
+        deliver_backlog(context, &options, &tables, &mut summary).await?;
     }
     Ok(summary)
 }
 
-/// Delivers published months that an earlier run did not get to their targets. They are settled, so
-/// nothing of them is pulled again.
-async fn deliver_the_rest(
-    job: &RunContext,
-    options: &Options,
+fn failed_month(context: &RunContext, period: BillingPeriod) -> PeriodSummary {
+    PeriodSummary::new(&context.connection, period, PeriodStatus::Failed)
+}
+
+/// Delivers published months that earlier runs did not deliver. They are settled and not pulled again.
+async fn deliver_backlog(
+    context: &RunContext,
+    options: &ImportOptions,
     tables: &Tables,
     summary: &mut Summary,
 ) -> Result<()> {
-    let mut published = deliver::published_months(job, tables, &Selection::All).await?;
-    // What a held or failed month has published may be waiting, too.
-    let went_through = |m: &PeriodSummary| !matches!(m.status, Status::Held | Status::Failed);
+    let mut published = deliver::published_months(context, tables, &Selection::All).await?;
+    // Earlier content of months that are on hold or failed may await delivery as well.
+    let completed =
+        |m: &PeriodSummary| !matches!(m.status, PeriodStatus::OnHold | PeriodStatus::Failed);
     published.retain(|period| {
-        let mut done = summary.periods.iter().filter(|m| went_through(m));
-        done.all(|m| m.billing_period != *period)
+        let mut completed = summary.periods.iter().filter(|m| completed(m));
+        completed.all(|m| m.billing_period != *period)
     });
-    for period in pending::due(job, tables, published, UpTo::Delivery).await? {
-        let deliveries = deliver::deliver(job, tables, period, options.wish()).await;
+    for period in pending::pending_months(context, tables, published, Stage::Delivery).await? {
+        let deliveries = deliver::deliver(context, tables, period, options.deliver_options())
+            .instrument(context.period_span(period))
+            .await;
         let stopped = deliveries.errors.iter().any(|e| stops_the_run(e.kind()));
         let errors = deliveries.errors.into_iter().map(|e| (period, e));
         summary.errors.extend(errors);
-        let known = summary
-            .periods
-            .iter_mut()
-            .find(|m| m.billing_period == period);
-        match known {
-            Some(month) => month.deliveries = deliveries.made,
+        let mut listed = summary.periods.iter_mut();
+        match listed.find(|m| m.billing_period == period) {
+            Some(month) => month.deliveries = deliveries.completed,
             None => {
-                let state = runs::month_state(&job.store, &job.connection, period).await?;
-                let mut month = PeriodSummary::new(&job.connection, period, Status::Unchanged);
-                month.covered_until = state.covered_until;
-                month.deliveries = deliveries.made;
-                let published = tables.month(job, period).await?;
+                let state = runs::month_state(&context.store, &context.connection, period).await?;
+                let mut month =
+                    PeriodSummary::new(&context.connection, period, PeriodStatus::Unchanged);
+                month.complete_through = state.complete_through;
+                month.deliveries = deliveries.completed;
+                let published = tables.month(context, period).await?;
+                month.previous_net_amount = published.net_amount();
                 summary.periods.push(publish::summarize(month, &published));
             }
         }
@@ -145,18 +156,18 @@ async fn deliver_the_rest(
     Ok(())
 }
 
-/// Errors that every later month would meet too.
-fn stops_the_run(class: ErrorKind) -> bool {
+/// Returns true for errors that every later month would run into as well.
+fn stops_the_run(kind: ErrorKind) -> bool {
     matches!(
-        class,
+        kind,
         ErrorKind::Config | ErrorKind::Remote | ErrorKind::Locked | ErrorKind::Bug
     )
 }
 
 async fn select(
-    job: &RunContext,
+    context: &RunContext,
     tables: &Tables,
-    options: &Options,
+    options: &ImportOptions,
     today: NaiveDate,
 ) -> Result<Vec<BillingPeriod>> {
     match &options.months {
@@ -165,103 +176,112 @@ async fn select(
             Ok(named.clone())
         }
         Selection::All => Ok(select::pullable(today)),
-        Selection::Due => {
-            let up_to = match options.pull_only {
-                true => UpTo::Costs,
-                false => UpTo::LineItems,
+        Selection::Pending => {
+            let stage = if options.pull_only {
+                Stage::Costs
+            } else {
+                Stage::LineItems
             };
-            pending::due(job, tables, select::pullable(today), up_to).await
+            pending::pending_months(context, tables, select::pullable(today), stage).await
         }
     }
 }
 
 async fn one_month(
-    job: &RunContext,
+    context: &Arc<RunContext>,
     client: &Arc<Client>,
-    options: &Options,
+    options: &ImportOptions,
     tables: &mut Tables,
     period: BillingPeriod,
 ) -> std::result::Result<(PeriodSummary, Vec<Error>), RequestError> {
-    let published = tables.month(job, period).await.map_err(plain)?;
-    let stage = Stage::begin("pull");
-    let pulled = pull::pull(job, client, period, &published.costs).await?;
-    drop(stage);
-    let result = month_pulled(job, options, tables, period, &published, pulled).await;
-    publish::swept(job, tables, period, result)
+    let internal = RequestError::internal;
+    let published = tables.month(context, period).await.map_err(internal)?;
+    let timer = StageTimer::begin("pull");
+    let pulled = pull::pull(context, client, period, &published.costs).await?;
+    drop(timer);
+    let result = finish_month(context, options, tables, period, &published, pulled).await;
+    publish::with_staging_cleanup(context, tables, period, result)
         .await
-        .map_err(plain)
+        .map_err(internal)
 }
 
-/// Goes on with a pulled month: publishes and delivers it, or leaves everything as it was. The errors
-/// are those of targets.
-async fn month_pulled(
-    job: &RunContext,
-    options: &Options,
+/// Publishes and delivers a pulled month, or puts it on hold and changes nothing. The returned errors are
+/// those of destinations.
+async fn finish_month(
+    context: &RunContext,
+    options: &ImportOptions,
     tables: &mut Tables,
     period: BillingPeriod,
     published: &publish::PublishedMonth,
-    pulled: Pulled,
+    pulled: PulledMonth,
 ) -> Result<(PeriodSummary, Vec<Error>)> {
-    let mut summary = PeriodSummary::new(&job.connection, period, Status::Published)
-        .with_sums(&pulled.totals.sum()?);
-    summary.covered_until = select::covered_until(period, pulled.pulled_at);
-    summary.oddities = pulled.oddities;
+    let mut summary = PeriodSummary::new(&context.connection, period, PeriodStatus::Published)
+        .with_totals(&pulled.totals.sum()?);
+    summary.complete_through = select::complete_through(period, pulled.pulled_at);
+    summary.previous_net_amount = match &published.costs_record {
+        Some(record) if options.pull_only => Some(record.net_amount.clone()),
+        _ => published.net_amount(),
+    };
+    summary.data_quality = pulled.data_quality;
     summary.resumed = pulled.resumed as u64;
     summary.received = summary.costs;
 
-    let lost = publish::lost_days(job, period, &published.costs, &pulled).await?;
-    if !lost.is_empty() && (!options.allow_shrink || pulled.files.is_empty()) {
-        let mut held = PeriodSummary::new(&job.connection, period, Status::Held);
-        held.held = Some(held_note(&lost, pulled.files.is_empty()));
-        return Ok((publish::summarize(held, published), Vec::new()));
+    let lost = publish::lost_days(context, period, &published.costs, &pulled).await?;
+    if !lost.is_empty() && (!options.allow_missing_data || pulled.files.is_empty()) {
+        let mut on_hold = PeriodSummary::new(&context.connection, period, PeriodStatus::OnHold);
+        on_hold.previous_net_amount = summary.previous_net_amount;
+        on_hold.hold_reason = Some(hold_reason(&lost, pulled.files.is_empty()));
+        return Ok((publish::summarize(on_hold, published), Vec::new()));
     }
     let pulled_at = pulled.pulled_at;
     if pulled.files.is_empty() {
-        summary.status = Status::Empty;
+        summary.status = PeriodStatus::Empty;
     } else {
         summary.digest = Some(pulled.digest.to_string());
-        summary = replace_month(job, options, tables, published, pulled, summary).await?;
+        summary = replace_month(context, options, tables, published, pulled, summary).await?;
     }
     let mut errors = Vec::new();
     if !options.dry_run {
-        publish::remember_pull(job, period, pulled_at).await?;
+        publish::record_pull(context, period, pulled_at).await?;
         if !options.pull_only && !options.no_deliver {
-            let deliveries = deliver::deliver(job, tables, period, options.wish()).await;
-            summary.deliveries = deliveries.made;
+            let deliveries =
+                deliver::deliver(context, tables, period, options.deliver_options()).await;
+            summary.deliveries = deliveries.completed;
             errors = deliveries.errors;
         }
     }
     Ok((summary, errors))
 }
 
-/// Transforms, checks and commits a month, unless it is unchanged or a dry run.
+/// Transforms, checks and commits a month, unless it is unchanged or the run is dry.
 async fn replace_month(
-    job: &RunContext,
-    options: &Options,
+    context: &RunContext,
+    options: &ImportOptions,
     tables: &mut Tables,
     published: &publish::PublishedMonth,
-    mut source: Pulled,
+    mut source: PulledMonth,
     mut summary: PeriodSummary,
 ) -> Result<PeriodSummary> {
     let period = summary.billing_period;
     let digest = source.digest.to_string();
-    let mapping = transform::mapping_version(job)?;
+    let mapping = transform::mapping_version(context)?;
     let record = published.costs_record.as_ref();
     let same_costs = record.is_some_and(|record| record.digest == digest);
-    let facts = match options.pull_only {
-        true => None,
-        false => Some(tables.facts(job, period, &source.files).await?),
+    let attributes = if options.pull_only {
+        None
+    } else {
+        Some(tables.attributes(context, period, &source.files).await?)
     };
-    // ResourceAttributes alone do not change a month that is settled.
-    let settled = runs::month_state(&job.store, &job.connection, period)
+    // New attributes alone do not change a settled month.
+    let settled = runs::month_state(&context.store, &context.connection, period)
         .await?
         .settled;
-    let complete = facts.as_ref().filter(|facts| !facts.incomplete);
-    let counting = complete.filter(|_| !settled);
-    if same_costs && (options.pull_only || published.is_current(&digest, &mapping, counting)) {
+    let complete = attributes.as_ref().filter(|found| !found.incomplete);
+    let relevant = complete.filter(|_| !settled);
+    if same_costs && (options.pull_only || published.is_current(&digest, &mapping, relevant)) {
         summary = publish::summarize(summary, published);
-        summary.status = Status::Unchanged;
-        summary.older_facts =
+        summary.status = PeriodStatus::Unchanged;
+        summary.older_attributes =
             !options.pull_only && !published.is_current(&digest, &mapping, complete);
         return Ok(summary);
     }
@@ -269,38 +289,39 @@ async fn replace_month(
         source.files.clone_from(&published.costs);
     }
     if options.dry_run {
-        summary.status = Status::DryRun;
+        summary.status = PeriodStatus::DryRun;
     }
-    let Some(facts) = facts else {
-        check::check_costs(job, period, &source.files, &source.totals).await?;
+    let Some(attributes) = attributes else {
+        check::check_costs(context, period, &source.files, &source.totals).await?;
         if !options.dry_run {
-            tables.publish_costs(job, period, &source).await?;
+            tables.publish_costs(context, period, &source).await?;
         }
         return Ok(summary);
     };
-    let line_items = check::checked_line_items(job, tables, period, &source, &facts).await?;
+    let line_items =
+        check::checked_line_items(context, tables, period, &source, &attributes).await?;
     summary.line_items = line_items.rows();
     if options.dry_run {
         return Ok(summary);
     }
-    (job.progress)(format!("{period}: publishing"));
+    (context.progress)(format!("{period}: publishing"));
     if !same_costs {
-        tables.publish_costs(job, period, &source).await?;
+        tables.publish_costs(context, period, &source).await?;
     }
     let record = tables
-        .publish_line_items(job, period, &source, &line_items)
+        .publish_line_items(context, period, &source, &line_items)
         .await?;
     summary.version = Some(record.version);
     Ok(summary)
 }
 
-fn held_note(lost: &[NaiveDate], nothing: bool) -> String {
+fn hold_reason(lost: &[NaiveDate], is_empty: bool) -> String {
     let days: Vec<String> = lost.iter().take(5).map(|day| day.to_string()).collect();
     let more = if lost.len() > 5 { ", …" } else { "" };
-    let next = if nothing {
-        "Confluent gave none for the whole month"
+    let next = if is_empty {
+        "Confluent returned none for the whole month"
     } else {
-        "check with Confluent, or accept it with --allow-shrink"
+        "check with Confluent, or accept it with --allow-missing-data"
     };
     format!(
         "stays as published: days came back without costs ({}{more}); {next}",

@@ -1,4 +1,4 @@
-//! What a run did to each month: the summary on stdout, and the run's record in the store.
+//! Outcome of a run per month: the summary on stdout and the run's record in the store.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
@@ -9,29 +9,31 @@ use crate::control_totals::CostTotals;
 use crate::decimal;
 use crate::error::{Error, ErrorKind};
 use crate::pipeline::deliver::delivery::Delivery;
+use crate::store::names::RunId;
 
-/// How a month came out of a run.
+/// Outcome of a month in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Status {
+pub enum PeriodStatus {
     /// New content is published.
     Published,
-    /// The content is the one that was published before.
+    /// The content equals the published one.
     Unchanged,
-    /// Confluent has no costs yet, and none were published.
+    /// Confluent has no costs yet, and none are published.
     Empty,
-    /// A published day came back without costs: nothing was changed.
-    Held,
-    /// An error: nothing was changed.
+    /// Published days came back without costs; nothing was changed.
+    #[serde(rename = "held")]
+    OnHold,
+    /// An error occurred; nothing was changed.
     Failed,
-    /// All was done but to publish.
+    /// Every stage before publish completed.
     DryRun,
 }
 
-/// A month of the summary. Amounts are exact decimals in the connection's currency.
+/// Summary of one month. Amounts are exact decimals in the connection's currency.
 #[derive(Debug, Clone, Serialize)]
 pub struct PeriodSummary {
-    /// The connection.
+    /// Name of the connection.
     pub connection: String,
     /// The month.
     pub billing_period: BillingPeriod,
@@ -41,41 +43,44 @@ pub struct PeriodSummary {
     pub line_items: u64,
     /// List value before discounts.
     pub original_amount: String,
-    /// original - net.
+    /// `original_amount - net_amount`.
     pub discount_amount: String,
     /// Value after discounts.
     pub net_amount: String,
-    /// How it came out.
-    pub status: Status,
-    /// The version of the `line_items` table that holds it.
+    /// Net amount published before the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous_net_amount: Option<String>,
+    /// Outcome.
+    pub status: PeriodStatus,
+    /// Version of the `line_items` table that holds the month.
     pub version: Option<u64>,
-    /// Digest of the costs, whatever their order.
+    /// Digest of the costs, independent of their order.
     pub digest: Option<String>,
-    /// The last day whose costs were complete.
-    pub covered_until: Option<NaiveDate>,
-    /// What was delivered of it.
+    /// Last day with complete costs.
+    pub complete_through: Option<NaiveDate>,
+    /// Deliveries of the month in this run.
     #[serde(skip)]
     pub deliveries: Vec<Delivery>,
-    /// What was tolerated in it.
+    /// Irregularities in the received costs.
     #[serde(skip)]
-    pub oddities: DataQualityCounts,
-    /// Windows taken over from a pull that was cut off.
+    pub data_quality: DataQualityCounts,
+    /// Number of windows resumed from an interrupted pull.
     #[serde(skip)]
     pub resumed: u64,
-    /// Costs that Confluent gave in this run.
+    /// Number of costs received from Confluent in this run.
     #[serde(skip)]
     pub received: u64,
-    /// Whether it is settled and keeps facts of resources that are not today's.
+    /// The month is settled and keeps resource attributes that differ from today's.
     #[serde(skip)]
-    pub older_facts: bool,
-    /// Why it is held.
+    pub older_attributes: bool,
+    /// Reason of [`PeriodStatus::OnHold`].
     #[serde(skip)]
-    pub held: Option<String>,
+    pub hold_reason: Option<String>,
 }
 
 impl PeriodSummary {
-    /// A month with nothing in it yet.
-    pub fn new(connection: &str, period: BillingPeriod, status: Status) -> Self {
+    /// An empty month.
+    pub(crate) fn new(connection: &str, period: BillingPeriod, status: PeriodStatus) -> Self {
         PeriodSummary {
             connection: connection.to_string(),
             billing_period: period,
@@ -84,35 +89,36 @@ impl PeriodSummary {
             original_amount: "0".into(),
             discount_amount: "0".into(),
             net_amount: "0".into(),
+            previous_net_amount: None,
             status,
             version: None,
             digest: None,
-            covered_until: None,
+            complete_through: None,
             deliveries: Vec::new(),
-            oddities: DataQualityCounts::default(),
+            data_quality: DataQualityCounts::default(),
             resumed: 0,
             received: 0,
-            older_facts: false,
-            held: None,
+            older_attributes: false,
+            hold_reason: None,
         }
     }
 
-    /// With the amounts of `sums`.
-    pub fn with_sums(mut self, sums: &CostTotals) -> Self {
-        self.costs = sums.costs;
-        self.original_amount = decimal::plain(sums.original);
-        self.discount_amount = decimal::plain(sums.discount());
-        self.net_amount = decimal::plain(sums.net);
+    /// Returns the summary with the amounts of `totals`.
+    pub(crate) fn with_totals(mut self, totals: &CostTotals) -> Self {
+        self.costs = totals.costs;
+        self.original_amount = decimal::to_plain_string(totals.original);
+        self.discount_amount = decimal::to_plain_string(totals.discount());
+        self.net_amount = decimal::to_plain_string(totals.net);
         self
     }
 }
 
-/// The whole run.
+/// Summary of a run.
 #[derive(Debug, Serialize)]
 pub struct Summary {
-    /// The run's name.
-    pub run: String,
-    /// Its months, oldest first.
+    /// Identifier of the run.
+    pub run: RunId,
+    /// Months, oldest first.
     pub periods: Vec<PeriodSummary>,
     /// Errors of single months.
     #[serde(skip)]
@@ -120,74 +126,72 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// The class that decides the exit code; `None` when all is well.
+    /// Kind that decides the exit code; `None` on success.
     ///
-    /// A failed check decides over everything else. Any other error gives its own class when no
-    /// month came through, and `Partial` when some did; so does a month that is held.
-    pub fn kind(&self) -> Option<ErrorKind> {
-        let classes = || self.errors.iter().map(|(_, error)| error.kind());
+    /// A failed check outranks everything else. Any other error counts with its own kind if no month
+    /// completed, and as `Partial` if some did; a month on hold counts as `Partial`.
+    pub(crate) fn kind(&self) -> Option<ErrorKind> {
+        let kinds = || self.errors.iter().map(|(_, error)| error.kind());
         let failed_check = [ErrorKind::Reconcile, ErrorKind::Data]
             .into_iter()
-            .find(|class| classes().any(|c| c == *class));
+            .find(|kind| kinds().any(|k| k == *kind));
         if failed_check.is_some() {
             return failed_check;
         }
-        let through = |p: &PeriodSummary| !matches!(p.status, Status::Failed | Status::Held);
-        match classes().next() {
-            Some(class) if !self.periods.iter().any(through) => Some(class),
+        let completed =
+            |p: &PeriodSummary| !matches!(p.status, PeriodStatus::Failed | PeriodStatus::OnHold);
+        match kinds().next() {
+            Some(kind) if !self.periods.iter().any(completed) => Some(kind),
             Some(_) => Some(ErrorKind::Partial),
             None => self
                 .periods
                 .iter()
-                .any(|p| p.status == Status::Held)
+                .any(|p| p.status == PeriodStatus::OnHold)
                 .then_some(ErrorKind::Partial),
         }
     }
 }
 
-/// The record of a run, kept in the store.
+/// Record of a run in the store.
 #[derive(Debug, Serialize)]
-pub struct RunRecord<'a> {
-    /// The run's name.
-    pub run: &'a str,
+pub(crate) struct RunRecord<'a> {
+    /// Identifier of the run.
+    pub(crate) run: &'a str,
     /// `import`, `pull`, `transform`, `deliver` or `verify`.
-    pub command: &'a str,
+    pub(crate) command: &'a str,
     /// Version of billstream.
-    pub billstream: &'static str,
-    /// The connection.
-    pub connection: &'a str,
-    /// When it began.
-    pub started_at: DateTime<Utc>,
-    /// When it ended.
-    pub ended_at: DateTime<Utc>,
-    /// The process's exit code.
-    pub exit_code: u8,
-    /// Its months.
-    pub periods: &'a [PeriodSummary],
-    /// What was delivered.
-    pub deliveries: Vec<&'a Delivery>,
-    /// Errors, as they were shown.
-    pub errors: Vec<String>,
+    pub(crate) billstream: &'static str,
+    /// Name of the connection.
+    pub(crate) connection: &'a str,
+    /// Start time.
+    pub(crate) started_at: DateTime<Utc>,
+    /// End time.
+    pub(crate) ended_at: DateTime<Utc>,
+    /// Exit code of the process.
+    pub(crate) exit_code: u8,
+    /// Months of the run.
+    pub(crate) periods: &'a [PeriodSummary],
+    /// Deliveries of the run.
+    pub(crate) deliveries: Vec<&'a Delivery>,
+    /// Errors, as shown to the user.
+    pub(crate) errors: Vec<String>,
 }
 
-/// Why a run did not end well, in a line.
-pub fn reason(errors: &[String], periods: &[PeriodSummary]) -> String {
+/// One line that says why a run did not succeed.
+pub(crate) fn reason(errors: &[String], periods: &[PeriodSummary]) -> String {
     let first = errors.first().and_then(|error| error.lines().next());
-    let held = || {
-        let held = periods.iter().find(|period| period.held.is_some())?;
-        Some(format!(
-            "{} is held: {}",
-            held.billing_period,
-            held.held.as_deref()?
-        ))
+    let on_hold = || {
+        let month = periods.iter().find(|period| period.hold_reason.is_some())?;
+        let reason = month.hold_reason.as_deref()?;
+        Some(format!("{} is on hold: {reason}", month.billing_period))
     };
     let more = match errors.len() {
         0 | 1 => String::new(),
         many => format!(" (and {} more)", many - 1),
     };
-    match first.map(str::to_string).or_else(held) {
+    match first.map(str::to_string).or_else(on_hold) {
         Some(reason) => reason + &more,
-        None => "not all went well".to_string(),
+        None => "completed with errors".to_string(),
     }
 }
 
@@ -196,9 +200,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_reason_is_a_line() {
+    fn reason_is_one_line() {
         let errors = |texts: &[&str]| texts.iter().map(|t| t.to_string()).collect::<Vec<_>>();
         assert_eq!(reason(&errors(&["a\nb", "c", "d"]), &[]), "a (and 2 more)");
-        assert_eq!(reason(&[], &[]), "not all went well");
+        assert_eq!(reason(&[], &[]), "completed with errors");
     }
 }

@@ -1,64 +1,40 @@
-//! The names that SQL may use, opened when a statement first names them.
+//! Tables that SQL may name, opened when a statement first names them.
 //!
-//! Nothing is read for `select 1`; a question about `line_items` opens that table alone. Between two
-//! statements of a shell the catalog forgets what it opened, so that the next one sees what an import
-//! has published meanwhile.
+//! `select 1` reads nothing; a query of `line_items` opens that table alone. A shell closes the open tables
+//! between statements, so that each one sees the latest import.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use datafusion::catalog::{SchemaProvider, TableProvider};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::ViewTable;
 use datafusion::prelude::SessionContext;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::clock::Clock;
 use crate::cloudzero::cbf;
 use crate::engine::sql_files::SqlFiles;
 use crate::error::{Error, ErrorKind};
-use crate::query::names::{ALL, quoted};
-use crate::query::sources::Source;
-use crate::query::{system_tables, tables};
-use crate::store::Store;
+use crate::query::names::{ALL_LINE_ITEMS, BUILTIN_TABLES, quoted};
+use crate::query::sources::{COLUMNS, Source};
+use crate::query::statements::Statement;
+use crate::query::{diagnostics, system_tables, tables};
+use crate::store::tables::PARTITIONS;
+use crate::store::{Store, TableName};
 
-/// Names that are neither views nor sources, with what they hold.
-const OWN: [(&str, &str); 7] = [
-    (
-        ALL,
-        "Published line items and those of the sources, in CloudZero's Common Bill Format",
-    ),
-    (
-        "costs",
-        "Costs as received from Confluent, by connection and billing_period",
-    ),
-    (
-        "line_items",
-        "Published line items in CloudZero's Common Bill Format, by connection and billing_period",
-    ),
-    (
-        "periods",
-        "Months: state, coverage, totals, versions, deliveries",
-    ),
-    (
-        "resources",
-        "Environments, clusters and connectors by name and region, with the time for which it was so",
-    ),
-    ("runs", "Runs: what they did and how they ended"),
-    ("versions", "Every version of every month, newest first"),
-];
-
-/// The schema `public` of a session.
-pub struct Catalog {
+/// Schema `public` of a session.
+pub(crate) struct Catalog {
     store: Store,
     sql: SqlFiles,
     sources: BTreeMap<String, Source>,
     clock: Clock,
-    /// To plan views with. The session holds the catalog in turn; both last as long as the process.
+    /// Plans views. The session refers back to the catalog; both live as long as the process.
     context: OnceLock<SessionContext>,
     opened: Mutex<HashMap<String, Arc<dyn TableProvider>>>,
-    /// Views that the user's own statements made.
-    made: Mutex<HashMap<String, Arc<dyn TableProvider>>>,
+    /// Views that statements of this session created.
+    session_views: Mutex<HashMap<String, Arc<dyn TableProvider>>>,
 }
 
 impl std::fmt::Debug for Catalog {
@@ -68,8 +44,7 @@ impl std::fmt::Debug for Catalog {
 }
 
 impl Catalog {
-    /// Of a store, with the user's SQL files and sources.
-    pub fn new(
+    pub(super) fn new(
         store: Store,
         sql: SqlFiles,
         sources: BTreeMap<String, Source>,
@@ -82,12 +57,15 @@ impl Catalog {
             clock,
             context: OnceLock::new(),
             opened: Mutex::default(),
-            made: Mutex::default(),
+            session_views: Mutex::default(),
         })
     }
 
-    /// Makes the catalog the session's schema `public`.
-    pub fn attach(self: &Arc<Catalog>, context: &SessionContext) -> crate::error::Result<()> {
+    /// Registers the catalog as the session's schema `public`.
+    pub(super) fn attach(
+        self: &Arc<Catalog>,
+        context: &SessionContext,
+    ) -> crate::error::Result<()> {
         let _ = self.context.set(context.clone());
         context
             .catalog("datafusion")
@@ -97,16 +75,16 @@ impl Catalog {
         Ok(())
     }
 
-    /// Forgets what was opened.
-    pub fn forget(&self) {
+    /// Closes the open tables, so that the next statement reads their latest versions.
+    pub(super) fn close_tables(&self) {
         self.opened().clear();
     }
 
-    /// Every name with one line about it, by name.
-    pub fn listing(&self) -> Vec<(String, String)> {
-        let own = OWN
+    /// All tables with a one-line description, by name.
+    pub(crate) fn listing(&self) -> Vec<(String, String)> {
+        let builtin = BUILTIN_TABLES
             .iter()
-            .map(|(name, about)| (name.to_string(), about.to_string()));
+            .map(|(name, description)| (name.to_string(), description.to_string()));
         let views = self
             .sql
             .of_kind("views")
@@ -115,40 +93,48 @@ impl Catalog {
             .sources
             .iter()
             .map(|(name, source)| (name.clone(), format!("Source: {}", source.location())));
-        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        let made: Vec<_> = made
+        let session_views: Vec<_> = self
+            .session_views()
             .keys()
             .map(|name| (name.clone(), "View of this session".to_string()))
             .collect();
-        let mut all: Vec<_> = own.chain(views).chain(sources).chain(made).collect();
+        let mut all: Vec<_> = builtin
+            .chain(views)
+            .chain(sources)
+            .chain(session_views)
+            .collect();
         all.sort();
         all
     }
 
-    /// The SQL files.
-    pub fn sql(&self) -> &SqlFiles {
+    pub(crate) fn sql(&self) -> &SqlFiles {
         &self.sql
     }
 
-    fn opened(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<dyn TableProvider>>> {
-        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    fn opened(&self) -> MutexGuard<'_, HashMap<String, Arc<dyn TableProvider>>> {
+        self.opened.lock()
     }
 
-    /// What the session made or opened already.
-    fn known(&self, name: &str) -> Option<Arc<dyn TableProvider>> {
-        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        made.get(name)
-            .cloned()
-            .or_else(|| self.opened().get(name).cloned())
+    fn session_views(&self) -> MutexGuard<'_, HashMap<String, Arc<dyn TableProvider>>> {
+        self.session_views.lock()
+    }
+
+    /// A session view or open table.
+    fn open_table(&self, name: &str) -> Option<Arc<dyn TableProvider>> {
+        let view = self.session_views().get(name).cloned();
+        view.or_else(|| self.opened().get(name).cloned())
     }
 
     async fn open(&self, name: &str) -> crate::error::Result<Option<Arc<dyn TableProvider>>> {
         let store = &self.store;
-        if let Some(published) = tables::PUBLISHED.into_iter().find(|table| *table == name) {
+        if let Some(published) = tables::PUBLISHED
+            .into_iter()
+            .find(|table| table.as_str() == name)
+        {
             let table = tables::current(store, published).await?;
             return match table {
                 Some(table) => Ok(Some(Arc::new(table))),
-                None => Err(tables::not_there(store, published).await),
+                None => Err(tables::missing_table(store, published).await),
             };
         }
         match name {
@@ -158,7 +144,7 @@ impl Catalog {
             "versions" => Ok(Some(Arc::new(system_tables::versions(store).await?))),
             "resources" => Ok(Some(Arc::new(system_tables::resources(store).await?))),
             "runs" => Ok(Some(Arc::new(system_tables::runs(store).await?))),
-            ALL => {
+            ALL_LINE_ITEMS => {
                 let sql = self.all_line_items().await?;
                 self.view(&sql).await.map(Some)
             }
@@ -179,28 +165,26 @@ impl Catalog {
         }
     }
 
-    /// The union of what is published and of the sources, with tags as one column.
+    /// SQL of the union of published line items and sources, with tags as one column.
     async fn all_line_items(&self) -> crate::error::Result<String> {
         let mut parts = Vec::new();
-        if let Some(table) = tables::current(&self.store, "line_items").await? {
+        if let Some(table) = tables::current(&self.store, TableName::LineItems).await? {
             if let Some(name) = table
                 .connections()
                 .iter()
                 .find(|c| self.sources.contains_key(*c))
             {
                 return Err(Error::usage(format!(
-                    "the source `{name}` has the name of a connection that was imported"
+                    "the source `{name}` has the same name as an imported connection"
                 ))
-                .with_hint("give the source another name, so that their costs stay apart"));
+                .with_hint("rename the source, so that their costs stay separate"));
             }
             let columns = TableProvider::schema(&table);
             self.opened()
                 .insert("line_items".to_string(), Arc::new(table));
             parts.push(published_part(&cbf::ordered(&columns)));
         }
-        let names = crate::query::sources::COLUMNS
-            .iter()
-            .map(|(name, _)| quoted(name));
+        let names = COLUMNS.iter().map(|(name, _)| quoted(name));
         let names = names.collect::<Vec<_>>().join(", ");
         for source in self.sources.keys() {
             parts.push(format!("select {names} from {}", quoted(source)));
@@ -212,10 +196,11 @@ impl Catalog {
     }
 
     async fn view(&self, sql: &str) -> crate::error::Result<Arc<dyn TableProvider>> {
-        let sql = sql.trim().trim_end_matches(';');
-        let planned = self.context()?.state().create_logical_plan(sql).await;
-        let plan = planned.map_err(|e| crate::query::diagnostics::explain(sql, &e, &[]))?;
-        Ok(Arc::new(ViewTable::new(plan, Some(sql.to_string()))))
+        let statement = Statement::from_file(sql);
+        let state = self.context()?.state();
+        let planned = state.create_logical_plan(&statement.sql).await;
+        let plan = planned.map_err(|e| diagnostics::explain(&statement, &e, &[]))?;
+        Ok(Arc::new(ViewTable::new(plan, Some(statement.sql))))
     }
 
     fn context(&self) -> crate::error::Result<&SessionContext> {
@@ -224,7 +209,7 @@ impl Catalog {
     }
 }
 
-/// The published line items in the columns of [`crate::query::sources::COLUMNS`]; `present` are theirs.
+/// SQL that gives the published line items the columns [`COLUMNS`]; `present` are the columns they have.
 fn published_part(present: &[String]) -> String {
     let has = |name: &str| present.iter().any(|column| column == name);
     let tags = present.iter().filter_map(|name| {
@@ -232,13 +217,11 @@ fn published_part(present: &[String]) -> String {
         Some(format!("'{}', {}", key.replace('\'', "''"), quoted(name)))
     });
     let tags = tags.collect::<Vec<_>>().join(", ");
-    let columns = crate::query::sources::COLUMNS
-        .iter()
-        .map(|(name, data_type)| match *name {
-            "tags" if !tags.is_empty() => format!("tags_json({tags}) as tags"),
-            name if has(name) || crate::store::tables::PARTITIONS.contains(&name) => quoted(name),
-            name => format!("cast(null as {data_type}) as {}", quoted(name)),
-        });
+    let columns = COLUMNS.iter().map(|(name, data_type)| match *name {
+        "tags" if !tags.is_empty() => format!("tags_json({tags}) as tags"),
+        name if has(name) || PARTITIONS.contains(&name) => quoted(name),
+        name => format!("cast(null as {data_type}) as {}", quoted(name)),
+    });
     format!(
         "select {} from line_items",
         columns.collect::<Vec<_>>().join(", ")
@@ -252,8 +235,8 @@ impl SchemaProvider for Catalog {
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        if let Some(known) = self.known(name) {
-            return Ok(Some(known));
+        if let Some(table) = self.open_table(name) {
+            return Ok(Some(table));
         }
         let table = self.open(name).await;
         let table = table.map_err(|e| DataFusionError::External(Box::new(e)))?;
@@ -268,19 +251,18 @@ impl SchemaProvider for Catalog {
         name: String,
         table: Arc<dyn TableProvider>,
     ) -> Result<Option<Arc<dyn TableProvider>>> {
-        if OWN.iter().any(|(own, _)| *own == name) || self.sources.contains_key(&name) {
-            return Err(DataFusionError::Plan(format!("`{name}` is there already")));
+        let is_builtin = BUILTIN_TABLES.iter().any(|(builtin, _)| *builtin == name);
+        if is_builtin || self.sources.contains_key(&name) {
+            return Err(DataFusionError::Plan(format!("`{name}` already exists")));
         }
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(made.insert(name, table))
+        Ok(self.session_views().insert(name, table))
     }
 
     fn deregister_table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        match made.remove(name) {
+        match self.session_views().remove(name) {
             Some(table) => Ok(Some(table)),
             None => Err(DataFusionError::Plan(format!(
-                "`{name}` was not made in this session, so it is not dropped"
+                "could not drop `{name}`: it was not created in this session"
             ))),
         }
     }

@@ -1,20 +1,23 @@
-//! Looking at what was imported: SQL over the published tables, views of them, other cost sources beside
-//! them, reports and differences. Read-only, unless writing was allowed.
+//! SQL over the published tables, with views, other cost sources, reports and differences.
+//!
+//! Read-only, unless writing is allowed.
 //!
 //! ```text
-//! store tables · history · sources ─ catalog ─ views ─▶ session ─ statement ─▶ rows ─▶ crate::cli
-//!                                                        report · diff ──────────┘
+//! store tables · system tables · sources ─ catalog ─ views ─▶ session ─ statement ─▶ rows ─▶ crate::cli
+//!                                                             report · diff ───────────┘
 //! ```
 
-pub mod catalog;
-pub mod charts;
-pub mod diagnostics;
-pub mod diff;
-pub mod names;
-pub mod permissions;
-pub mod reports;
-pub mod session;
+pub(crate) mod catalog;
+pub(crate) mod charts;
+mod diagnostics;
+pub(crate) mod diff;
+pub(crate) mod names;
+pub(crate) mod parameters;
+mod permissions;
+pub(crate) mod reports;
+pub(crate) mod session;
 pub mod sources;
-pub mod statements;
-pub mod system_tables;
-pub mod tables;
+pub(crate) mod statements;
+mod system_tables;
+mod tables;
+mod versioned_tables;

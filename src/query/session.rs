@@ -1,45 +1,46 @@
-//! A session: the store's tables, views and sources, and statements run one after the other.
+//! A session: runs statements over the store's tables, views and sources.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::datatypes::DataType;
-use datafusion::catalog::{SchemaProvider, TableFunctionArgs, TableFunctionImpl, TableProvider};
-use datafusion::common::{DataFusionError, ScalarValue};
-use datafusion::logical_expr::Expr;
+use arrow::datatypes::{DataType, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use datafusion::catalog::SchemaProvider;
+use datafusion::common::DataFusionError;
+use datafusion::dataframe::DataFrame;
+use datafusion::datasource::ViewTable;
 use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::prelude::SessionContext;
+use futures::TryStreamExt;
 
 use crate::clock::Clock;
 use crate::engine::sql_files::SqlFiles;
 use crate::engine::{self, Limits};
 use crate::error::{Error, Result};
 use crate::query::catalog::Catalog;
-use crate::query::permissions::{self, Parameters};
+use crate::query::parameters::Parameters;
 use crate::query::sources::Source;
-use crate::query::statements::Piece;
-use crate::query::{diagnostics, names, tables};
+use crate::query::statements::Statement;
+use crate::query::{diagnostics, names, permissions, versioned_tables};
 use crate::store::Store;
 
-/// What a session is made of.
-pub struct Setup {
-    /// Where the published tables are.
-    pub store: Store,
+/// Inputs and limits of a session.
+pub(crate) struct SessionOptions {
+    pub(crate) store: Store,
     /// Views, source mappings and reports.
-    pub sql: SqlFiles,
+    pub(crate) sql: SqlFiles,
     /// Other cost data, by name.
-    pub sources: BTreeMap<String, Source>,
+    pub(crate) sources: BTreeMap<String, Source>,
     /// Memory, streams and time of a statement.
-    pub limits: Limits,
-    /// The time, for the states of months.
-    pub clock: Clock,
-    /// Whether statements may write files and change settings.
-    pub allow_write: bool,
+    pub(crate) limits: Limits,
+    /// Decides the states of months.
+    pub(crate) clock: Clock,
+    /// Lets statements write files and change settings.
+    pub(crate) allow_write: bool,
 }
 
-/// A session.
-pub struct Session {
+pub(crate) struct Session {
     context: SessionContext,
     catalog: Arc<Catalog>,
     limits: Limits,
@@ -48,90 +49,118 @@ pub struct Session {
 
 impl Session {
     /// Opens a session. Nothing is read yet.
-    pub fn open(setup: Setup) -> Result<Session> {
-        let context = engine::session(&setup.store, setup.limits)?;
-        for name in tables::PUBLISHED {
-            let function = AtVersion {
-                store: setup.store.clone(),
-                table: name,
-            };
-            context.register_udtf(&format!("{name}_at"), Arc::new(function));
-        }
-        let catalog = Catalog::new(setup.store, setup.sql, setup.sources, setup.clock);
+    pub(crate) fn open(options: SessionOptions) -> Result<Session> {
+        let context = engine::session(&options.store, options.limits)?;
+        versioned_tables::register(&context, &options.store);
+        let catalog = Catalog::new(options.store, options.sql, options.sources, options.clock);
         catalog.attach(&context)?;
         Ok(Session {
             context,
             catalog,
-            limits: setup.limits,
-            allow_write: setup.allow_write,
+            limits: options.limits,
+            allow_write: options.allow_write,
         })
     }
 
-    /// Starts a statement. Its time began with this call: stop polling the rows after [`Session::timeout`].
+    /// Starts a statement. Its time begins with this call: stop polling the rows after [`Session::timeout`].
     ///
     /// # Errors
-    /// Kind data, with the place of the mistake and the nearest name, or for a statement that is not
-    /// allowed; class usage, for a parameter without a value.
-    pub async fn start(
+    /// Kind data, for invalid SQL (with its position and the nearest name) or a statement that is not
+    /// allowed; kind usage, for a parameter without a value.
+    pub(crate) async fn start(
         &self,
-        piece: &Piece,
+        statement: &Statement,
         parameters: &Parameters,
     ) -> Result<SendableRecordBatchStream> {
-        let work = async {
-            let frame =
-                permissions::plan(&self.context, piece, parameters, self.allow_write).await?;
+        self.within_timeout(async {
+            let frame = self.plan(statement, parameters).await?;
             let stream = frame.execute_stream().await;
-            stream.map_err(|e| self.explain(piece, &e))
-        };
-        match tokio::time::timeout(self.limits.timeout, work).await {
-            Ok(Ok(stream)) => Ok(stream),
-            Ok(Err(e)) => Err(e),
-            Err(_) => Err(self.too_slow()),
-        }
+            stream.map_err(|e| self.explain(statement, &e))
+        })
+        .await
     }
 
-    /// Runs a statement of our own that gives no rows.
+    /// Runs a statement to its end.
+    ///
+    /// # Errors
+    /// As [`Session::start`], and for a statement that exceeds its time.
+    pub(crate) async fn collect(
+        &self,
+        statement: &Statement,
+        parameters: &Parameters,
+    ) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+        let rows = self.start(statement, parameters).await?;
+        let schema = rows.schema();
+        let batches = self.within_timeout(async {
+            let batches = rows.try_collect().await;
+            batches.map_err(|e| self.explain(statement, &e))
+        });
+        Ok((schema, batches.await?))
+    }
+
+    /// Creates or replaces a view of this session, with its parameters bound.
     ///
     /// # Errors
     /// As [`Session::start`].
-    pub async fn execute(&self, sql: &str) -> Result<()> {
-        let piece = Piece {
-            sql: sql.to_string(),
-            line: 1,
-        };
-        self.start(&piece, &Parameters::new()).await.map(|_| ())
+    pub(super) async fn define_view(
+        &self,
+        name: &str,
+        statement: &Statement,
+        parameters: &Parameters,
+    ) -> Result<()> {
+        let frame = self
+            .within_timeout(self.plan(statement, parameters))
+            .await?;
+        let view = ViewTable::new(frame.into_unoptimized_plan(), None);
+        let registered = self
+            .catalog
+            .register_table(name.to_string(), Arc::new(view));
+        registered.map_err(|e| self.explain(statement, &e))?;
+        Ok(())
     }
 
-    /// An engine error while rows of a statement were made.
-    pub fn explain(&self, piece: &Piece, error: &DataFusionError) -> Error {
-        diagnostics::explain_at(piece, error, &self.names())
+    async fn plan(&self, statement: &Statement, parameters: &Parameters) -> Result<DataFrame> {
+        permissions::plan(&self.context, statement, parameters, self.allow_write).await
     }
 
-    /// What to say of a statement that took too long.
-    pub fn too_slow(&self) -> Error {
+    async fn within_timeout<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        match tokio::time::timeout(self.limits.timeout, work).await {
+            Ok(result) => result,
+            Err(_) => Err(self.timeout_error()),
+        }
+    }
+
+    /// Explains an engine error that a statement's rows ended with.
+    pub(crate) fn explain(&self, statement: &Statement, error: &DataFusionError) -> Error {
+        diagnostics::explain(statement, error, &self.catalog.table_names())
+    }
+
+    /// Error for a statement that exceeded its time.
+    pub(crate) fn timeout_error(&self) -> Error {
         engine::too_slow("query", self.limits)
     }
 
-    /// Longest time a statement may take.
-    pub fn timeout(&self) -> Duration {
+    /// Time limit of a statement.
+    pub(crate) fn timeout(&self) -> Duration {
         self.limits.timeout
     }
 
-    /// Forgets the opened tables, so that the next statement sees what is published then.
-    pub fn refresh(&self) {
-        self.catalog.forget();
+    /// Closes the open tables, so that the next statement reads their latest versions.
+    pub(crate) fn refresh(&self) {
+        self.catalog.close_tables();
     }
 
     /// Names and types of a table's columns.
     ///
     /// # Errors
-    /// Kind data, when there is no such table.
-    pub async fn columns(&self, table: &str) -> Result<Vec<(String, String)>> {
+    /// Kind data, for an unknown table.
+    pub(crate) async fn columns(&self, table: &str) -> Result<Vec<(String, String)>> {
+        let names = self.catalog.table_names();
         let found = self.catalog.table(table).await;
-        let found = found.map_err(|e| diagnostics::explain("", &e, &self.names()))?;
+        let found = found.map_err(|e| diagnostics::explain_without_text(&e, &names))?;
         let table = found.ok_or_else(|| {
             let error = Error::data(format!("there is no table `{table}`"));
-            error.with_hint(names::near(table, &self.names(), "tables").unwrap_or_default())
+            error.with_hint(names::suggestion(table, &names, "tables").unwrap_or_default())
         })?;
         let schema = table.schema();
         let columns = schema.fields().iter();
@@ -140,8 +169,8 @@ impl Session {
             .collect())
     }
 
-    /// Names of the functions that SQL may call.
-    pub fn functions(&self) -> Vec<String> {
+    /// Names of all SQL functions, table functions included.
+    pub(crate) fn functions(&self) -> Vec<String> {
         let state = self.context.state();
         let mut names: Vec<String> = state
             .scalar_functions()
@@ -149,29 +178,19 @@ impl Session {
             .chain(state.aggregate_functions().keys())
             .chain(state.window_functions().keys())
             .cloned()
+            .chain(diagnostics::TABLE_FUNCTIONS.map(str::to_string))
             .collect();
         names.sort();
         names.dedup();
         names
     }
 
-    /// The names and what they are about.
-    pub fn catalog(&self) -> &Catalog {
+    pub(crate) fn catalog(&self) -> &Catalog {
         &self.catalog
-    }
-
-    /// The engine's session.
-    pub fn context(&self) -> &SessionContext {
-        &self.context
-    }
-
-    fn names(&self) -> Vec<String> {
-        let listing = self.catalog.listing();
-        listing.into_iter().map(|(name, _)| name).collect()
     }
 }
 
-/// A type as SQL writes it.
+/// SQL name of a type.
 fn type_name(data_type: &DataType) -> String {
     match data_type {
         DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 => "varchar".to_string(),
@@ -182,50 +201,5 @@ fn type_name(data_type: &DataType) -> String {
         DataType::Int32 => "integer".to_string(),
         DataType::Boolean => "boolean".to_string(),
         other => other.to_string(),
-    }
-}
-
-/// `line_items_at('2026-10', 12)` and `costs_at(…)`: a month as it was at a version of its table.
-#[derive(Debug)]
-struct AtVersion {
-    store: Store,
-    table: &'static str,
-}
-
-impl TableFunctionImpl for AtVersion {
-    fn call_with_args(
-        &self,
-        args: TableFunctionArgs<'_, '_>,
-    ) -> datafusion::common::Result<Arc<dyn TableProvider>> {
-        let wrong = || {
-            let name = self.table;
-            DataFusionError::Plan(format!(
-                "{name}_at takes a month and a version, such as {name}_at('2026-10', 12)"
-            ))
-        };
-        let [Expr::Literal(month, _), Expr::Literal(version, _)] = args.exprs() else {
-            return Err(wrong());
-        };
-        let month = month.try_as_str().flatten().ok_or_else(wrong)?;
-        let month = month
-            .parse()
-            .map_err(|e: Error| DataFusionError::Plan(e.to_string()))?;
-        let version = match version.cast_to(&DataType::UInt64)? {
-            ScalarValue::UInt64(Some(version)) => version,
-            _ => return Err(wrong()),
-        };
-        // The engine asks for the table while it plans, in a call that cannot wait.
-        let opened = tokio::task::block_in_place(|| {
-            tokio::runtime::Handle::current().block_on(tables::at(
-                &self.store,
-                self.table,
-                month,
-                version,
-            ))
-        });
-        match opened {
-            Ok(table) => Ok(Arc::new(table)),
-            Err(e) => Err(DataFusionError::External(Box::new(e))),
-        }
     }
 }

@@ -1,53 +1,65 @@
-//! SQL text to statements: where one ends, and where its words stand.
+//! Statements of an SQL text, and positions in it.
 
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
-/// One statement of a text.
+/// One statement of an SQL text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Piece {
-    /// The statement without its semicolon.
-    pub sql: String,
-    /// The line of its first character in the text, from 1.
-    pub line: u64,
+pub(crate) struct Statement {
+    /// SQL without the semicolon at its end.
+    pub(crate) sql: String,
+    /// Line of its first character in the text, from 1.
+    pub(crate) line: u64,
 }
 
-/// Splits a text at its semicolons; those in quotes and comments are not ends.
+impl Statement {
+    /// A text that is one statement.
+    pub(crate) fn new(sql: impl Into<String>) -> Statement {
+        Statement {
+            sql: sql.into(),
+            line: 1,
+        }
+    }
+
+    /// An SQL file that is one statement, which may end in a semicolon.
+    pub(crate) fn from_file(text: &str) -> Statement {
+        Statement::new(text.trim().trim_end_matches(';'))
+    }
+}
+
+/// Splits a text at its semicolons, except those in quotes and comments.
 ///
-/// A text that cannot be cut into tokens comes back whole: planning it names the mistake.
-pub fn split(text: &str) -> Vec<Piece> {
+/// Returns a text with invalid tokens as one statement: planning it reports the position of the error.
+pub(crate) fn split(text: &str) -> Vec<Statement> {
     let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize_with_location();
     let Ok(tokens) = tokens else {
-        return vec![Piece {
-            sql: text.to_string(),
-            line: 1,
-        }];
+        return vec![Statement::new(text)];
     };
     let ends = tokens
         .iter()
         .filter(|token| token.token == Token::SemiColon)
-        .map(|token| offset(text, token.span.start.line, token.span.start.column));
-    let mut pieces = Vec::new();
+        .map(|token| byte_offset(text, token.span.start.line, token.span.start.column));
+    let mut statements = Vec::new();
     let mut start = 0;
     for end in ends.chain([text.len()]) {
-        push_piece(&mut pieces, text, start, end);
+        push_statement(&mut statements, text, start, end);
         start = (end + 1).min(text.len());
     }
-    pieces
+    statements
 }
 
-/// Whether the text ends within a statement, so that a shell asks for another line.
-pub fn is_open(text: &str) -> bool {
+/// True if the text ends within a statement, so that a shell asks for another line.
+pub(crate) fn is_incomplete(text: &str) -> bool {
     let mut tokens = match Tokenizer::new(&GenericDialect {}, text).tokenize() {
         Ok(tokens) => tokens,
-        // An open quote or comment.
+        // An unterminated quote or comment.
         Err(_) => return true,
     };
     tokens.retain(|token| !matches!(token, Token::Whitespace(_)));
     !tokens.is_empty() && tokens.last() != Some(&Token::SemiColon)
 }
 
-fn push_piece(pieces: &mut Vec<Piece>, text: &str, start: usize, end: usize) {
+fn push_statement(statements: &mut Vec<Statement>, text: &str, start: usize, end: usize) {
     let sql = &text[start..end];
     let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize();
     let blank = |token: &Token| matches!(token, Token::Whitespace(_));
@@ -56,14 +68,14 @@ fn push_piece(pieces: &mut Vec<Piece>, text: &str, start: usize, end: usize) {
     }
     let skipped = sql.len() - sql.trim_start().len();
     let line = text[..start + skipped].matches('\n').count() as u64 + 1;
-    pieces.push(Piece {
+    statements.push(Statement {
         sql: sql.trim().to_string(),
         line,
     });
 }
 
-/// The byte at a line and column, which count from 1 and in characters.
-pub fn offset(text: &str, line: u64, column: u64) -> usize {
+/// Byte offset of a line and column, which count characters from 1.
+pub(crate) fn byte_offset(text: &str, line: u64, column: u64) -> usize {
     let before: usize = text
         .split_inclusive('\n')
         .take(usize::try_from(line).unwrap_or(1).saturating_sub(1))
@@ -81,43 +93,46 @@ mod tests {
 
     use super::*;
 
-    fn pieces(text: &str) -> Vec<(String, u64)> {
+    fn split_texts(text: &str) -> Vec<(String, u64)> {
         split(text)
             .into_iter()
-            .map(|piece| (piece.sql, piece.line))
+            .map(|statement| (statement.sql, statement.line))
             .collect()
     }
 
     #[test]
-    fn semicolons_in_quotes_and_comments_end_nothing() {
+    fn ignores_semicolons_in_quotes_and_comments() {
         let text = "select ';' as \"a;b\"; -- one; two\n\n select 2 /* ; */;\n;;\nselect 3";
         assert_eq!(
-            pieces(text),
+            split_texts(text),
             [
                 ("select ';' as \"a;b\"".to_string(), 1),
                 ("-- one; two\n\n select 2 /* ; */".to_string(), 1),
                 ("select 3".to_string(), 5),
             ]
         );
-        assert_eq!(pieces(" \n-- nothing\n"), []);
-        assert_eq!(pieces("select 'open"), [("select 'open".to_string(), 1)]);
+        assert_eq!(split_texts(" \n-- nothing\n"), []);
+        assert_eq!(
+            split_texts("select 'open"),
+            [("select 'open".to_string(), 1)]
+        );
     }
 
     #[test]
-    fn a_text_is_open_until_its_semicolon() {
-        for open in ["select 1", "select ';", "select 1; select 2", "/* ", "\"a;"] {
-            assert!(is_open(open), "{open}");
+    fn text_is_incomplete_until_its_semicolon() {
+        for incomplete in ["select 1", "select ';", "select 1; select 2", "/* ", "\"a;"] {
+            assert!(is_incomplete(incomplete), "{incomplete}");
         }
-        for closed in ["", "  \n", "-- x", "select 1;", "select 1; -- done"] {
-            assert!(!is_open(closed), "{closed}");
+        for complete in ["", "  \n", "-- x", "select 1;", "select 1; -- done"] {
+            assert!(!is_incomplete(complete), "{complete}");
         }
     }
 
     proptest! {
         #[test]
-        fn the_pieces_are_the_text(words in prop::collection::vec("[a-z' ]{0,6}", 0..6)) {
+        fn statements_are_the_parts_of_the_text(words in prop::collection::vec("[a-z' ]{0,6}", 0..6)) {
             let quoted: Vec<String> = words.iter().map(|w| format!("select '{}'", w.replace('\'', "''"))).collect();
-            let found: Vec<String> = split(&quoted.join(";\n")).into_iter().map(|p| p.sql).collect();
+            let found: Vec<String> = split(&quoted.join(";\n")).into_iter().map(|statement| statement.sql).collect();
             prop_assert_eq!(found, quoted);
         }
     }

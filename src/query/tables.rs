@@ -1,73 +1,73 @@
-//! The published tables as the engine reads them, now or at an earlier version.
+//! The published tables as engine tables, at the current or an earlier version.
 
 use crate::billing_period::BillingPeriod;
 use crate::engine::files::FilesTable;
 use crate::error::{Error, Result};
-use crate::store::Store;
 use crate::store::tables::Table;
+use crate::store::{Store, TableName};
 
-/// The names of the published tables.
-pub const PUBLISHED: [&str; 2] = ["costs", "line_items"];
+/// Names of the published tables.
+pub(crate) const PUBLISHED: [TableName; 2] = [TableName::Costs, TableName::LineItems];
 
-/// A published table as it is now, or `None` when nothing was imported yet.
-pub async fn current(store: &Store, name: &'static str) -> Result<Option<FilesTable>> {
+/// A published table at its current version, or `None` if it does not exist yet.
+pub(crate) async fn current(store: &Store, name: TableName) -> Result<Option<FilesTable>> {
     match Table::open(store, name).await? {
-        Some(table) => files_of(store, name, &table, |_| true).await.map(Some),
+        Some(table) => files_table(store, name, &table, |_| true).await.map(Some),
         None => Ok(None),
     }
 }
 
-/// A month of a published table at a version.
+/// One month of a published table at a version.
 ///
 /// # Errors
-/// Kind usage, for a version that there never was, or that does not hold the month.
-pub async fn at(
+/// Kind usage, for a version that does not exist or has no data for the month.
+pub(crate) async fn at_version(
     store: &Store,
-    name: &'static str,
+    name: TableName,
     period: BillingPeriod,
     version: u64,
 ) -> Result<FilesTable> {
     let Some(table) = Table::open_at(store, name, version).await? else {
         return Err(nothing_imported(store));
     };
-    let months = table.files().await?;
-    if !months.iter().any(|file| file.period == period) {
+    let files = table.files().await?;
+    if !files.iter().any(|file| file.period == period) {
         return Err(Error::usage(format!(
-            "version {version} of {name} holds nothing of {period}"
+            "version {version} of {name} has no data for {period}"
         ))
-        .with_hint("`select * from versions` says what each version published"));
+        .with_hint("run `select * from versions` to list the months of each version"));
     }
-    files_of(store, name, &table, |month| month == period).await
+    files_table(store, name, &table, |month| month == period).await
 }
 
-async fn files_of(
+async fn files_table(
     store: &Store,
-    name: &'static str,
+    name: TableName,
     table: &Table,
-    wanted: impl Fn(BillingPeriod) -> bool,
+    is_included: impl Fn(BillingPeriod) -> bool,
 ) -> Result<FilesTable> {
     let files = table.files().await?;
     let files = files
         .into_iter()
-        .filter(|file| wanted(file.period))
+        .filter(|file| is_included(file.period))
         .map(|file| (file.connection, file.period, file.file));
     FilesTable::new(store, name, &table.columns()?, files)
 }
 
-/// What to say when a published table is not there, but perhaps the other one.
-pub async fn not_there(store: &Store, name: &str) -> Error {
+/// Error for a published table that does not exist, although the other one may.
+pub(crate) async fn missing_table(store: &Store, name: TableName) -> Error {
     for other in PUBLISHED.into_iter().filter(|other| *other != name) {
         if let Ok(Some(_)) = Table::open(store, other).await {
-            let place = store.display("");
-            return Error::data(format!("there are no {name} in {place} yet, only {other}"))
-                .with_hint("run `billstream import`, or `billstream transform`");
+            let location = store.display("");
+            return Error::data(format!("no {name} in {location} yet, only {other}"))
+                .with_hint("run `billstream import` or `billstream transform`");
         }
     }
     nothing_imported(store)
 }
 
-/// What to say when there is no table.
-pub fn nothing_imported(store: &Store) -> Error {
+/// Error for a store without published tables.
+pub(crate) fn nothing_imported(store: &Store) -> Error {
     Error::config(format!("nothing is imported in {} yet", store.display("")))
-        .with_hint("run `billstream import --demo`, or name another --store")
+        .with_hint("run `billstream import --demo`, or select another store with --store")
 }

@@ -1,7 +1,7 @@
-//! Where a connection delivers to, as the store remembers it: `targets/<connection>.json`.
+//! Destinations of each connection, as the store remembers them.
 //!
-//! It holds what `targets add` was told, and what a delivery claimed, so that no two connections of a
-//! store deliver to one target: each would erase the other's bill. It holds no secrets.
+//! A record holds what `destinations add` set up and what deliveries claimed, so that no two connections of a
+//! store deliver to one destination: each would erase the other's bill. It holds no secrets.
 
 use std::collections::BTreeSet;
 
@@ -10,25 +10,30 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::store::Store;
 
-/// The targets of one connection.
+/// Folder of the records. Its name is older than the word "destination"; it stays, so that all versions of
+/// billstream see the same claims.
+const FOLDER: &str = "targets";
+
+/// Destinations of one connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TargetsRecord {
-    /// The bucket that was added.
-    pub bucket: Option<BucketRecord>,
-    /// The stream that was added.
-    pub stream: Option<StreamRecord>,
-    /// Where line items went, whether it was added or came from the environment: URLs of buckets,
-    /// and [`stream_place`] of streams.
+pub(crate) struct DestinationsRecord {
+    /// Bucket that was added.
+    pub(crate) bucket: Option<BucketRecord>,
+    /// Stream that was added.
+    pub(crate) stream: Option<StreamRecord>,
+    /// Places that line items were delivered to, whether added or set in the environment: URLs of buckets and
+    /// the [`stream_place`] of streams.
     #[serde(default)]
-    pub delivered: BTreeSet<String>,
+    pub(crate) delivered: BTreeSet<String>,
 }
 
-/// How a stream is named among the places.
-pub fn stream_place(cloudzero_connection: &str) -> String {
+/// Returns the place of a stream. It is part of the stored format.
+pub(crate) fn stream_place(cloudzero_connection: &str) -> String {
     format!("CloudZero's stream `{cloudzero_connection}`")
 }
 
-impl TargetsRecord {
+impl DestinationsRecord {
+    /// Places of all destinations, added or delivered to.
     fn places(&self) -> BTreeSet<String> {
         let mut places = self.delivered.clone();
         places.extend(self.bucket.iter().map(|bucket| bucket.url.clone()));
@@ -38,91 +43,104 @@ impl TargetsRecord {
     }
 }
 
-/// A bucket target.
+/// Bucket destination.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BucketRecord {
-    /// URL of the folder that holds the billing periods, ending in `/`.
-    pub url: String,
-    /// CloudZero's id of the billing connection that reads it, where it is known.
-    pub cloudzero_connection: Option<String>,
+pub(crate) struct BucketRecord {
+    /// URL of the folder that contains the billing periods, ending in `/`.
+    pub(crate) url: String,
+    /// CloudZero's id of the billing connection that reads it, if known.
+    pub(crate) cloudzero_connection: Option<String>,
 }
 
-/// A stream target.
+/// Stream destination.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StreamRecord {
+pub(crate) struct StreamRecord {
     /// CloudZero's id of the billing connection.
-    pub cloudzero_connection: String,
+    pub(crate) cloudzero_connection: String,
 }
 
-fn name(connection: &str) -> String {
-    format!("targets/{connection}.json")
+fn file_name(connection: &str) -> String {
+    format!("{FOLDER}/{connection}.json")
 }
 
-/// The targets of a connection; none when nothing is remembered.
-pub async fn load(store: &Store, connection: &str) -> Result<TargetsRecord> {
-    let name = name(connection);
-    match store.get(&name).await? {
-        None => Ok(TargetsRecord::default()),
-        Some(bytes) => serde_json::from_slice(&bytes).map_err(|e| {
-            Error::data(format!("{} cannot be read: {e}", store.display(&name)))
-                .with_hint("delete the file and set the targets anew with `billstream targets add`")
-        }),
-    }
+/// Loads the destinations of a connection; the default if the store remembers none.
+pub(crate) async fn load(store: &Store, connection: &str) -> Result<DestinationsRecord> {
+    let name = file_name(connection);
+    let Some(bytes) = store.get(&name).await? else {
+        return Ok(DestinationsRecord::default());
+    };
+    serde_json::from_slice(&bytes).map_err(|e| {
+        let name = store.display(&name);
+        Error::data(format!("could not read `{name}`: {e}")).with_hint(
+            "delete the file, then add the destinations again with `billstream destinations add`",
+        )
+    })
 }
 
-/// The targets of every connection.
-pub async fn all(store: &Store) -> Result<Vec<(String, TargetsRecord)>> {
+/// Loads the destinations of every connection.
+pub(crate) async fn load_all(store: &Store) -> Result<Vec<(String, DestinationsRecord)>> {
     let mut all = Vec::new();
-    for file in store.list("targets").await? {
-        let connection = file
-            .trim_start_matches("targets/")
-            .trim_end_matches(".json");
-        all.push((connection.to_string(), load(store, connection).await?));
+    for name in store.list(FOLDER).await? {
+        let connection = name
+            .strip_prefix(FOLDER)
+            .and_then(|name| name.strip_prefix('/'))
+            .and_then(|name| name.strip_suffix(".json"));
+        if let Some(connection) = connection {
+            all.push((connection.to_string(), load(store, connection).await?));
+        }
     }
     Ok(all)
 }
 
-/// Remembers the targets of a connection, if no other connection has one of them.
+/// Saves the destinations of a connection, unless another connection has one of them.
 ///
 /// # Errors
-/// Kind configuration, naming the other connection.
-pub async fn save(store: &Store, connection: &str, record: &TargetsRecord) -> Result<()> {
+/// Kind `Config`, naming the other connection.
+pub(crate) async fn save(
+    store: &Store,
+    connection: &str,
+    record: &DestinationsRecord,
+) -> Result<()> {
     refuse_shared(store, connection, record).await?;
     let json = serde_json::to_vec_pretty(record).map_err(|e| Error::bug(format!("JSON: {e}")))?;
-    store.put(&name(connection), json).await
+    store.put(&file_name(connection), json).await
 }
 
-/// Forgets the targets of a connection.
-pub async fn forget(store: &Store, connection: &str) -> Result<()> {
-    store.delete(&name(connection)).await
+/// Deletes the record of a connection.
+pub(crate) async fn forget(store: &Store, connection: &str) -> Result<()> {
+    store.delete(&file_name(connection)).await
 }
 
-/// Refuses targets that another connection of the store has.
+/// Refuses destinations that another connection of the store has.
 ///
 /// # Errors
-/// Kind configuration, naming the other connection.
-pub async fn refuse_shared(store: &Store, connection: &str, record: &TargetsRecord) -> Result<()> {
-    for (other, theirs) in all(store).await? {
+/// Kind `Config`, naming the other connection.
+pub(crate) async fn refuse_shared(
+    store: &Store,
+    connection: &str,
+    record: &DestinationsRecord,
+) -> Result<()> {
+    for (other, others_record) in load_all(store).await? {
         if other == connection {
             continue;
         }
-        if let Some(target) = shared(record, &theirs) {
+        if let Some(place) = shared_place(record, &others_record) {
             return Err(Error::config(format!(
-                "connections `{connection}` and `{other}` would both deliver to {target}: each would \
-                 erase the other's bill"
+                "connections `{connection}` and `{other}` cannot both deliver to {place}: each would erase \
+                 the other's bill"
             ))
             .with_hint(format!(
-                "give each connection a folder, and a CloudZero connection, of its own; or, if `{other}` does not \
-                 deliver there any more: `billstream targets remove --connection {other}`"
+                "choose a separate folder and CloudZero connection for each; if `{other}` no longer delivers \
+                 there, run `billstream destinations remove --connection {other}`"
             )));
         }
     }
     Ok(())
 }
 
-fn shared(ours: &TargetsRecord, theirs: &TargetsRecord) -> Option<String> {
+fn shared_place(ours: &DestinationsRecord, theirs: &DestinationsRecord) -> Option<String> {
     let theirs = theirs.places();
-    // Periods of an inner folder would be read as periods of the outer one.
+    // CloudZero would read the periods of an inner folder as periods of the outer one.
     let collide = |a: &str, b: &str| a == b || (a.ends_with('/') && b.starts_with(a));
     ours.places()
         .into_iter()
@@ -133,18 +151,18 @@ fn shared(ours: &TargetsRecord, theirs: &TargetsRecord) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn bucket(url: &str) -> TargetsRecord {
-        TargetsRecord {
+    fn bucket(url: &str) -> DestinationsRecord {
+        DestinationsRecord {
             bucket: Some(BucketRecord {
                 url: url.into(),
                 cloudzero_connection: None,
             }),
-            ..TargetsRecord::default()
+            ..DestinationsRecord::default()
         }
     }
 
     #[tokio::test]
-    async fn two_connections_do_not_share_a_target() {
+    async fn refuses_a_destination_of_another_connection() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().display().to_string()).unwrap();
         save(&store, "one", &bucket("s3://a/b/")).await.unwrap();
@@ -154,16 +172,45 @@ mod tests {
             let error = save(&store, "three", &bucket(url)).await.unwrap_err();
             assert!(error.to_string().contains("`one`"), "{url}: {error}");
         }
-        let stream = TargetsRecord {
+        let stream = DestinationsRecord {
             stream: Some(StreamRecord {
                 cloudzero_connection: "x".into(),
             }),
-            ..TargetsRecord::default()
+            ..DestinationsRecord::default()
         };
         save(&store, "three", &stream).await.unwrap();
         assert!(save(&store, "four", &stream).await.is_err());
         forget(&store, "three").await.unwrap();
         save(&store, "four", &stream).await.unwrap();
         assert_eq!(load(&store, "four").await.unwrap(), stream);
+    }
+
+    #[tokio::test]
+    async fn keeps_the_path_and_form_of_earlier_versions() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().display().to_string()).unwrap();
+        let stored = r#"{
+  "bucket": {
+    "url": "s3://a/b/",
+    "cloudzero_connection": null
+  },
+  "stream": {
+    "cloudzero_connection": "x"
+  },
+  "delivered": [
+    "CloudZero's stream `x`",
+    "s3://a/b/"
+  ]
+}"#;
+        let path = folder.path().join("targets/one.json");
+        std::fs::create_dir(folder.path().join("targets")).unwrap();
+        std::fs::write(&path, stored).unwrap();
+        let record = load(&store, "one").await.unwrap();
+        assert_eq!(record.bucket, bucket("s3://a/b/").bucket);
+        assert!(record.delivered.contains(&stream_place("x")));
+        std::fs::remove_file(&path).unwrap();
+        save(&store, "one", &record).await.unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), stored);
+        assert_eq!(load_all(&store).await.unwrap(), [("one".into(), record)]);
     }
 }

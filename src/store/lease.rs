@@ -1,11 +1,12 @@
-//! One run at a time for each connection of a store.
+//! Leases: one run at a time per connection of a store.
 //!
-//! On a local folder the operating system's file lock is the lease: it ends with the process. On
-//! object storage the lease is an object that is created conditionally, renewed while the run
-//! lives, and taken over once it has expired. The Delta commits are compare-and-swap besides, so
-//! that a run which lost its lease cannot mix its month into another's.
+//! On a local folder the operating system's file lock is the lease: it ends with the process. On object storage
+//! the lease is an object that is created conditionally, renewed while the run lives, and replaced once it has
+//! expired. Delta commits are compare-and-swap as well, so that a run that lost its lease cannot mix its month
+//! into another run's.
 
 use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,20 +16,58 @@ use object_store::{ObjectStore, PutMode, PutOptions, UpdateVersion};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
-use crate::error::{Error, Result};
-use crate::store::Store;
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::{Operation, Store};
 
 const LIFETIME: Duration = Duration::from_secs(300);
 const RENEWAL: Duration = Duration::from_secs(60);
 
-/// A held lease. Call [`Lease::release`]; dropping it stops the renewal and lets it expire.
-pub struct Lease {
-    held: Held,
+/// Lease that is not available.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaseError {
+    /// A local run holds it, or a run that took it at the same moment.
+    #[error("another run holds the lease of connection `{connection}`")]
+    Held {
+        /// Connection of the lease.
+        connection: String,
+    },
+    /// A run holds it that renewed it in time.
+    #[error(
+        "another run holds the lease of connection `{connection}` (run {run}, until {})",
+        expires_at.format("%H:%M:%SZ")
+    )]
+    HeldBy {
+        /// Connection of the lease.
+        connection: String,
+        /// Run that holds the lease.
+        run: String,
+        /// End of the lease, unless it is renewed.
+        expires_at: DateTime<Utc>,
+    },
+    /// It expired before it was renewed, and another run has taken it.
+    #[error("another run took the lease of connection `{connection}` after it had expired")]
+    Lost {
+        /// Connection of the lease.
+        connection: String,
+    },
 }
 
-enum Held {
-    Local(#[allow(dead_code, reason = "the lock lives as long as the file is open")] File),
-    Remote {
+impl From<LeaseError> for Error {
+    fn from(error: LeaseError) -> Error {
+        Error::new(ErrorKind::Locked, error)
+            .with_hint("wait until it ends, then run the command again")
+    }
+}
+
+/// Lease of a connection. Call [`Lease::release`]; dropping it stops the renewal and lets it expire.
+#[must_use]
+pub struct Lease {
+    holding: Holding,
+}
+
+enum Holding {
+    FileLock(#[allow(dead_code, reason = "the lock lives as long as the file is open")] File),
+    Object {
         store: Store,
         name: String,
         run: Arc<str>,
@@ -36,51 +75,45 @@ enum Held {
     },
 }
 
+/// Content of a lease object.
 #[derive(Serialize, Deserialize)]
 struct Claim {
     run: String,
     expires_at: DateTime<Utc>,
 }
 
-fn taken(connection: &str, holder: &str) -> Error {
-    Error::locked(format!(
-        "another run holds the lease of connection `{connection}`{holder}"
-    ))
-    .with_hint("wait until it ends and run the command again")
-}
-
 impl Lease {
     /// Takes the lease of a connection for a run.
     ///
     /// # Errors
-    /// Kind locked when another run holds it.
-    pub async fn take(store: &Store, connection: &str, run: &str) -> Result<Lease> {
+    /// [`LeaseError`], kind locked, when another run holds it.
+    pub(crate) async fn take(store: &Store, connection: &str, run: &str) -> Result<Lease> {
         let name = format!("runs/leases/{connection}");
-        let held = match store.local() {
-            Some(folder) => local(&folder.join(format!("{name}.lock")), connection)?,
-            None => remote(store, format!("{name}.json"), connection, run).await?,
+        let holding = match store.local() {
+            Some(folder) => lock_file(&folder.join(format!("{name}.lock")), connection)?,
+            None => claim_object(store, format!("{name}.json"), connection, run).await?,
         };
-        Ok(Lease { held })
+        Ok(Lease { holding })
     }
 
-    /// Gives the lease back.
-    pub async fn release(mut self) -> Result<()> {
-        if let Held::Remote {
+    /// Releases the lease, unless another run has taken it meanwhile.
+    pub(crate) async fn release(mut self) -> Result<()> {
+        if let Holding::Object {
             store,
             name,
             run,
             renewal,
-        } = &mut self.held
+        } = &mut self.holding
         {
             renewal.abort();
-            // Waits for a renewal on its way, which would write the lease again.
+            // A renewal that is under way would write the lease again.
             let _ = renewal.await;
-            let ours = store
+            let is_ours = store
                 .get(name)
                 .await?
                 .and_then(|bytes| serde_json::from_slice::<Claim>(&bytes).ok())
                 .is_some_and(|claim| *claim.run == **run);
-            if ours {
+            if is_ours {
                 store.delete(name).await?;
             }
         }
@@ -90,14 +123,19 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Held::Remote { renewal, .. } = &self.held {
+        if let Holding::Object { renewal, .. } = &self.holding {
             renewal.abort();
         }
     }
 }
 
-fn local(path: &std::path::Path, connection: &str) -> Result<Held> {
-    let failed = |e: std::io::Error| Error::config(format!("lease file `{}`: {e}", path.display()));
+fn lock_file(path: &Path, connection: &str) -> Result<Holding> {
+    let failed = |e: std::io::Error| {
+        Error::config(format!(
+            "could not lock the lease file `{}`: {e}",
+            path.display()
+        ))
+    };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
@@ -108,26 +146,29 @@ fn local(path: &std::path::Path, connection: &str) -> Result<Held> {
         .open(path)
         .map_err(failed)?;
     match file.try_lock() {
-        Ok(()) => Ok(Held::Local(file)),
-        Err(std::fs::TryLockError::WouldBlock) => Err(taken(connection, "")),
+        Ok(()) => Ok(Holding::FileLock(file)),
+        Err(std::fs::TryLockError::WouldBlock) => Err(LeaseError::Held {
+            connection: connection.to_string(),
+        }
+        .into()),
         Err(std::fs::TryLockError::Error(e)) => Err(failed(e)),
     }
 }
 
-async fn remote(store: &Store, name: String, connection: &str, run: &str) -> Result<Held> {
-    let mode = match store.get_seen(&name).await? {
+async fn claim_object(store: &Store, name: String, connection: &str, run: &str) -> Result<Holding> {
+    let mode = match store.get_with_meta(&name).await? {
         None => PutMode::Create,
         Some((bytes, seen)) => {
-            // A claim that cannot be read was cut off: nobody renews it.
+            // An unreadable claim was interrupted while it was written: no run renews it.
             if let Ok(claim) = serde_json::from_slice::<Claim>(&bytes)
                 && claim.expires_at > Utc::now()
             {
-                let holder = format!(
-                    " (run {}, until {})",
-                    claim.run,
-                    claim.expires_at.format("%H:%M:%SZ")
-                );
-                return Err(taken(connection, &holder));
+                return Err(LeaseError::HeldBy {
+                    connection: connection.to_string(),
+                    run: claim.run,
+                    expires_at: claim.expires_at,
+                }
+                .into());
             }
             PutMode::Update(UpdateVersion {
                 e_tag: seen.e_tag,
@@ -135,34 +176,27 @@ async fn remote(store: &Store, name: String, connection: &str, run: &str) -> Res
             })
         }
     };
-    let mut version = match claim(store, &name, run, mode).await {
+    let version = match write_claim(store, &name, run, mode).await {
         Ok(version) => version,
         Err(
             object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. },
         ) => {
-            return Err(taken(connection, ""));
+            return Err(LeaseError::Held {
+                connection: connection.to_string(),
+            }
+            .into());
         }
-        Err(e) => return Err(store.failed("write", &name, e)),
+        Err(e) => return Err(store.error(Operation::Write, &name, &e)),
     };
     let run = Arc::<str>::from(run);
-    let (renewed, lease, renewer) = (store.clone(), name.clone(), run.clone());
-    let renewal = tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(RENEWAL).await;
-            match claim(&renewed, &lease, &renewer, PutMode::Update(version.clone())).await {
-                Ok(next) => version = next,
-                // Taken over by another run: its commits win, ours are refused.
-                Err(
-                    object_store::Error::Precondition { .. } | object_store::Error::NotFound { .. },
-                ) => {
-                    tracing::warn!("The lease was lost to another run.");
-                    return;
-                }
-                Err(error) => tracing::warn!(%error, "The lease could not be renewed."),
-            }
-        }
-    });
-    Ok(Held::Remote {
+    let renewal = tokio::spawn(renew(
+        store.clone(),
+        name.clone(),
+        connection.to_string(),
+        run.clone(),
+        version,
+    ));
+    Ok(Holding::Object {
         store: store.clone(),
         name,
         run,
@@ -170,7 +204,32 @@ async fn remote(store: &Store, name: String, connection: &str, run: &str) -> Res
     })
 }
 
-async fn claim(
+/// Renews a lease until it is lost. A lost lease needs no more than a warning: the other run's commits win, and
+/// this run's are refused.
+async fn renew(
+    store: Store,
+    name: String,
+    connection: String,
+    run: Arc<str>,
+    mut version: UpdateVersion,
+) {
+    loop {
+        tokio::time::sleep(RENEWAL).await;
+        match write_claim(&store, &name, &run, PutMode::Update(version.clone())).await {
+            Ok(next) => version = next,
+            Err(
+                object_store::Error::Precondition { .. } | object_store::Error::NotFound { .. },
+            ) => {
+                let error = LeaseError::Lost { connection };
+                tracing::warn!(%error, "Lost the lease");
+                return;
+            }
+            Err(error) => tracing::warn!(connection, %error, "Could not renew the lease"),
+        }
+    }
+}
+
+async fn write_claim(
     store: &Store,
     name: &str,
     run: &str,
@@ -199,15 +258,59 @@ async fn claim(
 mod tests {
     use super::*;
 
+    const LEASE: &str = "runs/leases/acme.json";
+
+    async fn put_claim(store: &Store, run: &str, expires_at: DateTime<Utc>) {
+        let run = run.to_string();
+        let claim = serde_json::to_vec(&Claim { run, expires_at }).unwrap();
+        store.put(LEASE, claim).await.unwrap();
+    }
+
     #[tokio::test]
-    async fn the_second_run_is_told_and_the_next_may_go_on() {
+    async fn second_run_of_a_connection_is_refused_until_the_first_releases() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().display().to_string()).unwrap();
-        let first = Lease::take(&store, "acme", "run-1").await.unwrap();
-        let refused = Lease::take(&store, "acme", "run-2").await.err().unwrap();
-        assert_eq!(refused.kind(), crate::error::ErrorKind::Locked);
-        Lease::take(&store, "other", "run-3").await.unwrap();
-        first.release().await.unwrap();
-        Lease::take(&store, "acme", "run-4").await.unwrap();
+        let local = Store::open(&folder.path().display().to_string()).unwrap();
+        for store in [local, Store::in_memory()] {
+            let first = Lease::take(&store, "acme", "run-1").await.unwrap();
+            let refused = Lease::take(&store, "acme", "run-2").await.err().unwrap();
+            assert_eq!(refused.kind(), ErrorKind::Locked);
+            assert!(refused.source_as::<LeaseError>().is_some());
+            let other = Lease::take(&store, "other", "run-3").await.unwrap();
+            first.release().await.unwrap();
+            let next = Lease::take(&store, "acme", "run-4").await.unwrap();
+            drop((other, next));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_renewed_lease_names_its_run_and_an_expired_one_is_replaced() {
+        let store = Store::in_memory();
+        put_claim(&store, "alive", Utc::now() + LIFETIME).await;
+        let refused = Lease::take(&store, "acme", "new").await.err().unwrap();
+        assert!(matches!(
+            refused.source_as(),
+            Some(LeaseError::HeldBy { run, .. }) if run == "alive"
+        ));
+        put_claim(&store, "dead", Utc::now() - LIFETIME).await;
+        let lease = Lease::take(&store, "acme", "new").await.unwrap();
+        lease.release().await.unwrap();
+        assert!(store.get(LEASE).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn an_interrupted_claim_is_replaced() {
+        let store = Store::in_memory();
+        store.put(LEASE, "{\"run\":\"2026").await.unwrap();
+        let lease = Lease::take(&store, "acme", "new").await.unwrap();
+        lease.release().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn release_leaves_the_lease_of_the_run_that_took_it() {
+        let store = Store::in_memory();
+        let lease = Lease::take(&store, "acme", "slow").await.unwrap();
+        put_claim(&store, "next", Utc::now() + LIFETIME).await;
+        lease.release().await.unwrap();
+        assert!(store.get(LEASE).await.unwrap().is_some());
     }
 }

@@ -14,24 +14,23 @@ use url::Url;
 
 use crate::error::{Error, Result};
 
-/// What to say when S3 does not let us in.
-pub const S3_CREDENTIALS: &str = "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION (and, for \
-                                  another endpoint, AWS_ENDPOINT_URL), with leave to read, write, list and \
-                                  delete there";
+/// Hint for refused S3 credentials.
+pub(crate) const S3_CREDENTIALS: &str = "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION (and, for \
+                                  another endpoint, AWS_ENDPOINT_URL) for a key that may read, write, \
+                                  list and delete there";
 
-/// The object store of a URL: the bucket, container, host or file system, whose paths start at its root.
+/// Opens the object store of a URL: the bucket, container, host or file system; paths start at its root.
 ///
-/// ConnectionState are `file`, `s3`, `gs`, `az` (and `abfs`, `abfss`), and `https`, from which one can only read.
+/// Schemes are `file`, `s3`, `gs`, `az` (also `abfs` and `abfss`), and `https`, which is read-only.
 ///
 /// # Errors
-/// Kind configuration, for another scheme or credentials that are no good.
-pub fn object_store(url: &Url) -> Result<Arc<dyn ObjectStore>> {
+/// Kind configuration, for another scheme or unusable credentials.
+pub(crate) fn object_store(url: &Url) -> Result<Arc<dyn ObjectStore>> {
     let place = format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default());
     if !url.username().is_empty() || url.password().is_some() {
         return Err(
-            Error::config(format!("the URL at {place} holds credentials")).with_hint(
-                "credentials belong in the provider's environment variables, not in a URL",
-            ),
+            Error::config(format!("the URL at {place} holds credentials"))
+                .with_hint("set credentials in the provider's environment variables, not in a URL"),
         );
     }
     let failed = |hint: &str, e: object_store::Error| {
@@ -76,12 +75,12 @@ fn s3(url: &Url) -> Result<Arc<dyn ObjectStore>> {
         .with_url(url.as_str())
         .with_retry(retries());
     let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint);
-    let plain = endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"));
+    let is_plain_http = endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"));
     let allow_http = AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp);
-    let allowed = builder
+    let is_allowed = builder
         .get_config_value(&allow_http)
         .is_some_and(|allow| allow == "true");
-    if plain && !allowed {
+    if is_plain_http && !is_allowed {
         return Err(
             Error::config(format!("store `{url}`: the endpoint is plain http"))
                 .with_hint("use https, or set AWS_ALLOW_HTTP=true"),
@@ -101,11 +100,11 @@ fn retries() -> RetryConfig {
     }
 }
 
-/// A path or URL as a URL; a path is taken from the working folder.
+/// URL of a path or URL; a path is relative to the working folder.
 ///
 /// # Errors
-/// Kind configuration, for what is neither.
-pub fn url_of(location: &str) -> Result<Url> {
+/// Kind configuration, for text that is neither.
+pub(crate) fn url_of(location: &str) -> Result<Url> {
     if location.contains("://") {
         return Url::parse(location)
             .map_err(|e| Error::config(format!("`{location}` is not a URL: {e}")));
@@ -121,19 +120,19 @@ pub fn url_of(location: &str) -> Result<Url> {
     url.map_err(|()| failed(&"it is not absolute"))
 }
 
-/// An absolute path without `.` and `..`, which no object store takes.
+/// Absolute path without `.` and `..`, which object stores reject.
 fn without_dots(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
+    let mut resolved = PathBuf::new();
     for part in path.components() {
         match part {
             Component::ParentDir => {
-                plain.pop();
+                resolved.pop();
             }
             Component::CurDir => {}
-            part => plain.push(part),
+            part => resolved.push(part),
         }
     }
-    plain
+    resolved
 }
 
 #[cfg(test)]
@@ -141,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_may_lead_up_and_a_url_stays() {
+    fn resolves_parent_folders_of_paths_and_keeps_urls() {
         let here = std::env::current_dir().unwrap();
         let there = Url::from_file_path(here.parent().unwrap().join("x/*.csv")).unwrap();
         assert_eq!(url_of("../a/./../x/*.csv").unwrap(), there);

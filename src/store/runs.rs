@@ -1,4 +1,4 @@
-//! Small JSON objects beside the tables: run records and month states.
+//! Run records and month states: small JSON objects beside the tables.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,27 +10,28 @@ use crate::billing_period::BillingPeriod;
 use crate::error::{Error, Result};
 use crate::store::Store;
 
-/// What is known of a connection's month besides its tables.
+/// State of a connection's month beside the tables.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct MonthState {
-    /// When the last successful pull began.
+    /// Start of the last successful pull.
     pub pulled_at: Option<DateTime<Utc>>,
-    /// Whether a pull succeeded `settle_days` or more after the month's end.
+    /// True once a pull succeeded `settle_days` or more after the month's end.
     #[serde(default)]
     pub settled: bool,
     /// Last day whose costs were complete at the last pull.
-    pub covered_until: Option<NaiveDate>,
-    /// What the bucket was given.
+    #[serde(alias = "covered_until")]
+    pub complete_through: Option<NaiveDate>,
+    /// Last drop in the bucket.
     #[serde(default)]
     pub bucket: Option<BucketState>,
-    /// What the stream was given.
+    /// Last delivery to the stream.
     #[serde(default)]
     pub stream: Option<StreamState>,
 }
 
 impl MonthState {
-    /// `open`, `settling` or `settled`.
-    pub fn name(&self, period: BillingPeriod, today: NaiveDate) -> &'static str {
+    /// Returns `open`, `settling` or `settled`.
+    pub(crate) fn name(&self, period: BillingPeriod, today: NaiveDate) -> &'static str {
         if self.settled {
             "settled"
         } else if period.next().first_day() <= today {
@@ -41,7 +42,7 @@ impl MonthState {
     }
 }
 
-/// The line items that a delivery was made from.
+/// Published line items that a delivery was made from.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     /// Version of the `line_items` table.
@@ -52,74 +53,74 @@ pub struct Source {
     /// Version of the mapping.
     #[serde(default)]
     pub mapping: String,
-    /// Hours or days.
+    /// Granularity of the delivered line items.
     pub granularity: Granularity,
-    /// Digest of the SQL that made hours of days; empty for days.
+    /// Digest of the SQL that spread days over hours; empty for daily line items.
     #[serde(default)]
     pub sql: String,
 }
 
-/// How fine the delivered line items are.
+/// Granularity of delivered line items.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Granularity {
-    /// As published: at the day's first hour.
+    /// As published: at the first hour of the day.
     #[default]
     Daily,
     /// Spread over the hours of the day.
     Hourly,
 }
 
-/// A drop in a bucket.
+/// Drop in a bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BucketState {
-    /// URL of the target, or its path in the store.
+    /// URL of the destination, or its path in the store.
     pub target: String,
-    /// The drop's folder name.
+    /// Folder name of the drop.
     pub drop_id: String,
-    /// What it holds; unknown for one that was pointed back to or emptied.
+    /// Line items in the drop; unknown after a rollback and for an emptied month.
     pub source: Option<Source>,
-    /// Number of its files.
+    /// Number of files.
     #[serde(default)]
     pub files: usize,
-    /// Compressed bytes of its files.
+    /// Compressed size of the files in bytes.
     #[serde(default)]
     pub bytes: u64,
-    /// When the manifest was moved to it.
+    /// Time at which the manifest named the drop.
     pub delivered_at: DateTime<Utc>,
-    /// Drops that were in force at this target: they are whole.
+    /// Drops that were active at this destination before; they are complete.
     #[serde(default)]
     pub earlier: BTreeSet<String>,
-    /// Whether it stays until it is delivered again by name.
+    /// True if the month is delivered again only when it is named.
     #[serde(default)]
     pub pinned: bool,
 }
 
-/// A delivery to a stream. It is open from before the first request until CloudZero was seen to hold it.
+/// Delivery to a stream. It is open from before the first request until CloudZero shows its content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamState {
     /// CloudZero's id of the billing connection.
     pub target: String,
-    /// The name of the attempt, which its idempotency keys begin with.
+    /// Name of the attempt, and prefix of its idempotency keys.
     pub attempt: String,
-    /// What was sent.
+    /// Line items that were sent.
     pub source: Source,
-    /// When the attempt began.
+    /// Start of the attempt.
     pub opened_at: DateTime<Utc>,
-    /// When CloudZero had taken the last request.
+    /// Time at which CloudZero acknowledged the last request.
     pub acknowledged_at: Option<DateTime<Utc>>,
-    /// When CloudZero was seen to hold all of it.
+    /// Time at which CloudZero showed the complete content.
     pub closed_at: Option<DateTime<Utc>>,
     /// Number of rows.
     pub rows: u64,
-    /// Rows and costs of each day, as sent.
+    /// Rows and totals of each day, as sent.
     pub days: Vec<DaySums>,
-    /// Whether it stays until it is delivered again by name.
+    /// True if the month is delivered again only when it is named.
     #[serde(default)]
     pub pinned: bool,
 }
 
-/// Rows and exact sums of one day of a delivery.
+/// Rows and exact totals of one day of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DaySums {
     /// The day, such as `2026-10-01`.
@@ -134,28 +135,28 @@ pub struct DaySums {
     pub on_demand_cost: String,
 }
 
-fn state_name(connection: &str, period: BillingPeriod) -> String {
+fn month_state_path(connection: &str, period: BillingPeriod) -> String {
     format!("runs/months/{connection}/{period}.json")
 }
 
-/// Reads the state of a month; a month never seen has the default one.
-pub async fn month_state(
+/// Reads the state of a month; the default for a month without one.
+pub(crate) async fn month_state(
     store: &Store,
     connection: &str,
     period: BillingPeriod,
 ) -> Result<MonthState> {
-    let name = state_name(connection, period);
+    let name = month_state_path(connection, period);
     match store.get(&name).await? {
         None => Ok(MonthState::default()),
         Some(bytes) => serde_json::from_slice(&bytes).map_err(|e| {
-            Error::data(format!("{} cannot be read: {e}", store.display(&name)))
-                .with_hint("delete the file; the next import makes it anew")
+            Error::data(format!("could not read `{}`: {e}", store.display(&name)))
+                .with_hint("delete the file; the next import creates it again")
         }),
     }
 }
 
-/// The connections and months of which a state is kept.
-pub async fn months(store: &Store) -> Result<Vec<(String, BillingPeriod)>> {
+/// Connections and months that have a state.
+pub(crate) async fn months(store: &Store) -> Result<Vec<(String, BillingPeriod)>> {
     let names = store.list("runs/months").await?;
     let month = |name: &String| {
         let (connection, file) = name.strip_prefix("runs/months/")?.split_once('/')?;
@@ -166,31 +167,31 @@ pub async fn months(store: &Store) -> Result<Vec<(String, BillingPeriod)>> {
 }
 
 /// Writes the state of a month. Call it with the connection's lease only.
-pub async fn save_month_state(
+pub(crate) async fn save_month_state(
     store: &Store,
     connection: &str,
     period: BillingPeriod,
     state: &MonthState,
 ) -> Result<()> {
     store
-        .put(&state_name(connection, period), json(state)?)
+        .put(&month_state_path(connection, period), json(state)?)
         .await
 }
 
-/// The name of a run: its start, and four hex digits so that two in a second differ.
-pub fn new_run_id(now: DateTime<Utc>) -> String {
+/// Id of a new run: its start, and four hex digits that tell runs of one second apart.
+pub(crate) fn new_run_id(now: DateTime<Utc>) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let salt = rand::random::<u16>() ^ COUNT.fetch_add(1, Ordering::Relaxed) as u16;
     format!("{}-{salt:04x}", now.format("%Y%m%dT%H%M%SZ"))
 }
 
-/// Keeps the record of a run: what it did and how it ended. It holds no secrets.
-pub async fn save_run(store: &Store, run: &str, record: &impl Serialize) -> Result<()> {
+/// Writes the record of a run. It holds no secrets.
+pub(crate) async fn save_run(store: &Store, run: &str, record: &impl Serialize) -> Result<()> {
     store.put(&format!("runs/{run}.json"), json(record)?).await
 }
 
-/// The records of runs, oldest first, as they were kept.
-pub async fn records(store: &Store) -> Result<Vec<bytes::Bytes>> {
+/// Run records, oldest first, as written.
+pub(crate) async fn records(store: &Store) -> Result<Vec<bytes::Bytes>> {
     let mut records = Vec::new();
     for name in store.list_flat("runs").await? {
         if name.ends_with(".json") {

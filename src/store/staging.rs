@@ -1,28 +1,28 @@
-//! Marks of data files that are being written and that no commit names yet.
+//! Markers of data files that no commit names yet.
 //!
-//! A mark, an empty object of the file's name, comes before the file. So whatever a run that died
-//! left behind is found: taken over, or swept away.
+//! A marker, an empty object with the file's name, is written before the file. So files orphaned by a crash can
+//! be found, then resumed or deleted.
 
 use crate::billing_period::BillingPeriod;
 use crate::error::Result;
-use crate::store::Store;
 use crate::store::tables::partition;
 use crate::store::writer::DataFile;
+use crate::store::{Store, TableName};
 
-/// The staged files of a month in one table.
+/// Staged files of a month in one table.
 #[derive(Clone)]
 pub struct Staging {
     store: Store,
-    table: &'static str,
+    table: TableName,
     connection: String,
     period: BillingPeriod,
 }
 
 impl Staging {
-    /// Of `table`, for a month of a connection. Use it with the connection's lease only.
-    pub fn new(
+    /// Staged files of a connection's month. Use them with the connection's lease only.
+    pub(crate) fn new(
         store: &Store,
-        table: &'static str,
+        table: TableName,
         connection: &str,
         period: BillingPeriod,
     ) -> Staging {
@@ -34,46 +34,46 @@ impl Staging {
         }
     }
 
-    fn marks(&self) -> String {
+    fn markers(&self) -> String {
         format!(
             "runs/staging/{}/{}/{}",
             self.table, self.connection, self.period
         )
     }
 
-    /// The path of a file as the table has it.
-    pub fn path(&self, file: &str) -> String {
+    /// Path of a file relative to its table.
+    pub(crate) fn path(&self, file: &str) -> String {
         format!("{}/{file}", partition(&self.connection, self.period))
     }
 
-    /// The path of a file in the store.
-    pub fn store_path(&self, file: &str) -> String {
+    /// Path of a file relative to the store.
+    pub(crate) fn store_path(&self, file: &str) -> String {
         format!("{}/{}", self.table, self.path(file))
     }
 
-    /// Marks a file that is about to be written, and returns its path in the store.
-    pub async fn mark(&self, file: &str) -> Result<String> {
+    /// Marks a file before it is written, and returns its path relative to the store.
+    pub(crate) async fn mark(&self, file: &str) -> Result<String> {
         self.store
-            .put(&format!("{}/{file}", self.marks()), Vec::new())
+            .put(&format!("{}/{file}", self.markers()), Vec::new())
             .await?;
         Ok(self.store_path(file))
     }
 
-    /// The names of the marked files.
-    pub async fn marked(&self) -> Result<Vec<String>> {
-        let marks = self.store.list(&self.marks()).await?;
-        let name = |mark: &String| mark.rsplit('/').next().unwrap_or_default().to_string();
-        Ok(marks.iter().map(name).collect())
+    /// Names of the marked files.
+    pub(crate) async fn marked(&self) -> Result<Vec<String>> {
+        let markers = self.store.list(&self.markers()).await?;
+        let name = |marker: &String| marker.rsplit('/').next().unwrap_or_default().to_string();
+        Ok(markers.iter().map(name).collect())
     }
 
-    /// Removes a file and its mark.
-    pub async fn remove(&self, file: &str) -> Result<()> {
+    /// Deletes a file and its marker.
+    pub(crate) async fn remove(&self, file: &str) -> Result<()> {
         self.store.delete(&self.store_path(file)).await?;
         self.unmark(file).await
     }
 
-    /// Removes the marks of all files, and the files that are not among the `published` ones.
-    pub async fn sweep(&self, published: &[DataFile]) -> Result<()> {
+    /// Deletes all markers, and the marked files that are not among the `published` ones.
+    pub(crate) async fn clean_up(&self, published: &[DataFile]) -> Result<()> {
         for file in self.marked().await? {
             let path = self.path(&file);
             if published.iter().any(|known| known.path == path) {
@@ -86,6 +86,36 @@ impl Staging {
     }
 
     async fn unmark(&self, file: &str) -> Result<()> {
-        self.store.delete(&format!("{}/{file}", self.marks())).await
+        self.store
+            .delete(&format!("{}/{file}", self.markers()))
+            .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn cleanup_deletes_orphans_and_keeps_published_files() {
+        let store = Store::in_memory();
+        let period = "2026-10".parse().unwrap();
+        let staging = Staging::new(&store, TableName::Costs, "acme", period);
+        for file in ["orphan", "published"] {
+            let path = staging.mark(file).await.unwrap();
+            store.put(&path, "x").await.unwrap();
+        }
+        staging.mark("never written").await.unwrap();
+        let published = DataFile {
+            path: staging.path("published"),
+            size: 1,
+            rows: 1,
+            start_range: None,
+        };
+        staging.clean_up(&[published]).await.unwrap();
+        assert_eq!(
+            store.list("").await.unwrap(),
+            [staging.store_path("published")]
+        );
     }
 }

@@ -1,45 +1,47 @@
-//! What the Delta log says of a file, so that readers skip it: rows, and when its rows begin.
+//! Statistics of files in the Delta log, by which readers skip files: rows, and when the rows begin.
 //!
 //! Never of decimals: readers take them for floats, and lose rows.
 
 use chrono::{DateTime, NaiveDate, TimeDelta};
 use serde_json::{Value, json};
 
-use crate::store::writer::{DataFile, start_column};
+use crate::store::TableName;
+use crate::store::writer::DataFile;
 
-/// The statistics of a file, as JSON in Delta's form.
-pub fn of(table: &str, file: &DataFile) -> String {
+/// Statistics of a file as JSON in Delta's form.
+pub(super) fn to_json(table: TableName, file: &DataFile) -> String {
     let mut stats = json!({ "numRecords": file.rows });
-    let texts = file
-        .span
-        .and_then(|(first, last)| Some((text(table, first)?, text(table, last)?)));
-    if let Some((first, last)) = texts {
-        let column = start_column(table);
+    let range = table.start_column().zip(file.start_range);
+    let texts = range.and_then(|(column, (first, last))| {
+        Some((column, to_text(table, first)?, to_text(table, last)?))
+    });
+    if let Some((column, first, last)) = texts {
         stats["minValues"] = json!({ column: first });
         stats["maxValues"] = json!({ column: last });
     }
     stats.to_string()
 }
 
-/// The least and the greatest start that the statistics name.
-pub fn span(table: &str, stats: &str) -> Option<(i64, i64)> {
+/// Least and greatest start in the statistics of a file.
+pub(super) fn start_range(table: TableName, stats: &str) -> Option<(i64, i64)> {
     let stats: Value = serde_json::from_str(stats).ok()?;
-    let value = |kind: &str| number(table, stats[kind][start_column(table)].as_str()?);
+    let column = table.start_column()?;
+    let value = |bound: &str| from_text(table, stats[bound][column].as_str()?);
     value("minValues").zip(value("maxValues"))
 }
 
-fn text(table: &str, value: i64) -> Option<String> {
-    if table == "costs" {
+fn to_text(table: TableName, value: i64) -> Option<String> {
+    if table == TableName::Costs {
         let day = NaiveDate::default().checked_add_signed(TimeDelta::try_days(value)?)?;
         return Some(day.to_string());
     }
-    // Delta's statistics have milliseconds: a finer time would be cut.
+    // Delta's statistics have milliseconds: a finer time would be truncated.
     let time = DateTime::from_timestamp_micros(value).filter(|_| value % 1000 == 0)?;
     Some(time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
 }
 
-fn number(table: &str, text: &str) -> Option<i64> {
-    if table == "costs" {
+fn from_text(table: TableName, text: &str) -> Option<i64> {
+    if table == TableName::Costs {
         let day: NaiveDate = text.parse().ok()?;
         return Some((day - NaiveDate::default()).num_days());
     }
@@ -51,37 +53,42 @@ fn number(table: &str, text: &str) -> Option<i64> {
 mod tests {
     use super::*;
 
-    fn file(span: Option<(i64, i64)>) -> DataFile {
+    fn file(start_range: Option<(i64, i64)>) -> DataFile {
         DataFile {
             path: String::new(),
             size: 1,
             rows: 3,
-            span,
+            start_range,
         }
     }
 
     #[test]
-    fn what_is_written_is_read_back() {
-        for (table, span) in [
-            ("costs", (20_727, 20_757)),
-            ("line_items", (1_790_812_800_000_000, 1_793_404_800_000_000)),
+    fn reads_back_what_it_writes() {
+        for (table, range) in [
+            (TableName::Costs, (20_727, 20_757)),
+            (
+                TableName::LineItems,
+                (1_790_812_800_000_000, 1_793_404_800_000_000),
+            ),
         ] {
-            let text = of(table, &file(Some(span)));
-            assert_eq!(
-                crate::store::stats::span(table, &text),
-                Some(span),
-                "{text}"
-            );
+            let text = to_json(table, &file(Some(range)));
+            assert_eq!(start_range(table, &text), Some(range), "{text}");
         }
-        assert_eq!(of("costs", &file(None)), r#"{"numRecords":3}"#);
         assert_eq!(
-            of("costs", &file(Some((0, 31)))),
+            to_json(TableName::Costs, &file(None)),
+            r#"{"numRecords":3}"#
+        );
+        assert_eq!(
+            to_json(TableName::Costs, &file(Some((0, 31)))),
             r#"{"maxValues":{"start_date":"1970-02-01"},"minValues":{"start_date":"1970-01-01"},"numRecords":3}"#
         );
     }
 
     #[test]
-    fn times_finer_than_a_millisecond_are_left_out() {
-        assert_eq!(of("line_items", &file(Some((1, 2)))), r#"{"numRecords":3}"#);
+    fn leaves_out_times_finer_than_a_millisecond() {
+        assert_eq!(
+            to_json(TableName::LineItems, &file(Some((1, 2)))),
+            r#"{"numRecords":3}"#
+        );
     }
 }

@@ -1,172 +1,123 @@
 //! The two tables of months, `costs` and `line_items`.
 //!
-//! When another commit came first, the month is looked at again: untouched, the commit is tried anew; touched,
-//! the run ends as the loser. What belongs to a published month (digest, totals, version) is the tag of its
-//! files.
+//! After a conflict the month is read again: if it is unchanged since this writer first read it, the commit is
+//! tried again; otherwise the run fails. The record of a published month (digest, totals, version) is the tag of
+//! its files.
+
+mod error;
+mod record;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::datatypes::SchemaRef;
-use chrono::{DateTime, Utc};
-use deltalake::kernel::CommitInfo;
-use serde::{Deserialize, Serialize};
 
 use crate::billing_period::BillingPeriod;
 use crate::error::{Error, Result};
-use crate::store::Store;
-use crate::store::delta::{Current, Delta, Layout, TAG};
+use crate::store::delta::{self, COMMIT_ATTEMPTS, CommitError, CurrentFile, Delta};
 use crate::store::writer::DataFile;
+use crate::store::{Store, TableName};
 
-/// The partition columns of both tables.
-pub const PARTITIONS: [&str; 2] = ["connection", "billing_period"];
-const COMMIT_ATTEMPTS: usize = 20;
+pub use error::PublishError;
+pub use record::{Commit, PeriodRecord};
 
-/// The folder of a month, relative to its table.
-pub fn partition(connection: &str, period: BillingPeriod) -> String {
+/// Partition columns of both tables.
+pub(crate) const PARTITIONS: [&str; 2] = ["connection", "billing_period"];
+
+/// Folder of a month, relative to its table.
+pub(super) fn partition(connection: &str, period: BillingPeriod) -> String {
     format!("connection={connection}/billing_period={period}")
 }
 
-/// What a commit says of the month it published.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PeriodRecord {
-    /// The run that published it.
-    pub run: String,
-    /// The table version that holds it.
-    pub version: u64,
-    /// Digest of the costs, whatever their order.
-    pub digest: String,
-    /// Number of costs.
-    pub costs: u64,
-    /// Number of line items; 0 in `costs`.
-    pub line_items: u64,
-    /// Exact decimal: list value before discounts.
-    pub original_amount: String,
-    /// Exact decimal: original - net.
-    pub discount_amount: String,
-    /// Exact decimal: value after discounts.
-    pub net_amount: String,
-    /// Version of the mapping that made the line items; empty in `costs`.
-    pub mapping: String,
-    /// Digest of the facts of resources that went into them; empty where there are none.
-    #[serde(default)]
-    pub facts: String,
-}
-
-/// A published file with its partition.
+/// Published file with its month.
 #[derive(Debug, Clone)]
-pub struct Published {
-    /// The connection.
+pub struct PublishedFile {
+    /// Connection of the month.
     pub connection: String,
-    /// The billing period.
+    /// The month.
     pub period: BillingPeriod,
     /// The file.
     pub file: DataFile,
-    /// What its commit said; absent when another tool wrote it.
+    /// Record of the file's commit; `None` if another tool wrote it.
     pub record: Option<PeriodRecord>,
 }
 
-/// A commit that published a month.
-#[derive(Debug, Clone)]
-pub struct Commit {
-    /// When it was made.
-    pub at: Option<DateTime<Utc>>,
-    /// The connection.
-    pub connection: String,
-    /// The billing period.
-    pub period: BillingPeriod,
-    /// What it said.
-    pub record: PeriodRecord,
-}
-
-impl Commit {
-    /// Of an entry of the history; `None` for one that published no month.
-    fn of(info: &CommitInfo) -> Option<Commit> {
-        let own = info.info.iter().filter_map(|(key, value)| {
-            let key = key.strip_prefix(TAG)?.strip_prefix('.')?;
-            Some((key.to_string(), value.clone()))
-        });
-        let own: serde_json::Map<String, serde_json::Value> = own.collect();
-        let record: PeriodRecord = serde_json::from_value(own.into()).ok()?;
-        let parameters = info.operation_parameters.as_ref()?;
-        let predicate = parameters.get("predicate")?.as_str()?;
-        let quoted: Vec<&str> = predicate.split('\'').collect();
-        let [_, connection, _, period, _] = quoted.as_slice() else {
-            return None;
-        };
-        Some(Commit {
-            at: info.timestamp.and_then(DateTime::from_timestamp_millis),
-            connection: connection.to_string(),
-            period: period.parse().ok()?,
-            record,
-        })
-    }
-}
+/// Paths of the files of each month.
+type Months = BTreeMap<(String, BillingPeriod), BTreeSet<String>>;
 
 /// One of the two tables.
 #[derive(Clone)]
 pub struct Table {
     store: Store,
-    name: &'static str,
+    name: TableName,
     delta: Delta,
-}
-
-fn layout(name: &'static str) -> Layout {
-    Layout {
-        name,
-        partitions: &PARTITIONS,
-    }
+    /// Months as they were when the table was opened, or as this writer replaced them; read before the first
+    /// commit.
+    base: Option<Months>,
 }
 
 impl Table {
-    fn of(store: &Store, name: &'static str, delta: Delta) -> Table {
+    fn new(store: &Store, name: TableName, delta: Delta) -> Table {
         Table {
             store: store.clone(),
             name,
             delta,
+            base: None,
         }
     }
 
-    /// Opens a table as it is now, or `None` when it was never created.
-    pub async fn open(store: &Store, name: &'static str) -> Result<Option<Table>> {
-        let delta = Delta::open(store, layout(name)).await?;
-        Ok(delta.map(|delta| Table::of(store, name, delta)))
+    /// Opens the newest version of a table; `None` if the table does not exist.
+    pub async fn open(store: &Store, name: TableName) -> Result<Option<Table>> {
+        let delta = Delta::open(store, name).await?;
+        Ok(delta.map(|delta| Table::new(store, name, delta)))
     }
 
-    /// Opens a table, creating it with `columns` (partition columns excluded) if it is not there.
+    /// Opens the newest version of a table; creates it with `columns`, which exclude the partition columns, if it
+    /// does not exist.
     pub async fn open_or_create(
         store: &Store,
-        name: &'static str,
+        name: TableName,
         columns: &SchemaRef,
     ) -> Result<Table> {
-        let delta = Delta::open_or_create(store, layout(name), columns).await?;
-        Ok(Table::of(store, name, delta))
+        let delta = Delta::open_or_create(store, name, columns).await?;
+        Ok(Table::new(store, name, delta))
     }
 
-    /// Opens a table as it was at a version, or `None` when it was never created.
+    /// Opens a version of a table; `None` if the table does not exist.
     ///
     /// # Errors
-    /// Kind usage, for a version that there never was.
-    pub async fn open_at(store: &Store, name: &'static str, version: u64) -> Result<Option<Table>> {
-        let delta = Delta::open_at(store, layout(name), version).await?;
-        Ok(delta.map(|delta| Table::of(store, name, delta)))
+    /// Kind usage, for a version newer than the newest.
+    pub(crate) async fn open_at(
+        store: &Store,
+        name: TableName,
+        version: u64,
+    ) -> Result<Option<Table>> {
+        let delta = Delta::open_at(store, name, version).await?;
+        Ok(delta.map(|delta| Table::new(store, name, delta)))
     }
 
-    /// What commits said of the months that they published, newest first.
-    pub async fn history(&self) -> Result<Vec<Commit>> {
+    /// Commits that published months, newest first.
+    pub(crate) async fn history(&self) -> Result<Vec<Commit>> {
         let infos = self.delta.history().await?;
-        Ok(infos.iter().filter_map(Commit::of).collect())
+        Ok(infos.iter().filter_map(Commit::from_info).collect())
     }
 
-    /// Columns of the table without the partition columns.
-    pub fn columns(&self) -> Result<SchemaRef> {
+    /// Columns without the partition columns.
+    pub(crate) fn columns(&self) -> Result<SchemaRef> {
         self.delta.columns()
     }
 
-    /// All current files, by connection, period and name.
-    pub async fn files(&self) -> Result<Vec<Published>> {
-        let published = |current: Current| {
+    /// Current files, sorted by connection, period and path.
+    pub(crate) async fn files(&self) -> Result<Vec<PublishedFile>> {
+        let published = |current: CurrentFile| {
             let [connection, period] = current.partition.as_slice() else {
-                return Err(Error::bug("a month has two partition values"));
+                return Err(Error::bug(format!(
+                    "{} is not a table of months",
+                    self.name
+                )));
             };
-            Ok(Published {
+            Ok(PublishedFile {
                 connection: connection.clone(),
                 period: period.parse()?,
                 record: current.tag.and_then(|tag| serde_json::from_str(&tag).ok()),
@@ -181,13 +132,13 @@ impl Table {
             .collect()
     }
 
-    /// The current files of one month, and what their commit said.
+    /// Current files of a month and the record of their commit.
     pub async fn month(
         &self,
         connection: &str,
         period: BillingPeriod,
     ) -> Result<(Vec<DataFile>, Option<PeriodRecord>)> {
-        let files: Vec<Published> = self
+        let files: Vec<PublishedFile> = self
             .files()
             .await?
             .into_iter()
@@ -198,16 +149,16 @@ impl Table {
     }
 
     /// Adds columns that the table lacks; they are null in older files.
-    pub async fn add_columns(&mut self, columns: &SchemaRef) -> Result<()> {
+    pub(crate) async fn add_columns(&mut self, columns: &SchemaRef) -> Result<()> {
+        self.remember_base().await?;
         self.delta.add_columns(columns).await
     }
 
-    /// Replaces a month by `files` in one commit; `record.version` is set to the commit's version,
-    /// which is returned.
+    /// Replaces a month by `files` in one commit. Sets `record.version` to the commit's version and returns it.
     ///
     /// # Errors
-    /// Kind locked when another run replaced the same month since this table was opened; a bug
-    /// when there are no files, because that would empty the month.
+    /// [`PublishError::MonthChanged`] when another run replaced the same month since this table was opened;
+    /// [`PublishError::NoFiles`] without files.
     pub async fn replace(
         &mut self,
         connection: &str,
@@ -216,33 +167,70 @@ impl Table {
         record: &mut PeriodRecord,
     ) -> Result<u64> {
         if files.is_empty() {
-            return Err(Error::bug(format!(
-                "replacing {period} of {connection} by nothing"
-            )));
+            return Err(PublishError::NoFiles {
+                connection: connection.to_string(),
+                period,
+            }
+            .into());
         }
-        let (base, _) = self.month(connection, period).await?;
+        self.remember_base().await?;
+        let key = (connection.to_string(), period);
+        let base = self.base.iter().find_map(|base| base.get(&key).cloned());
+        let base = base.unwrap_or_default();
+        let new = paths(files);
         let month = period.to_string();
         for _ in 0..COMMIT_ATTEMPTS {
-            record.version = self.delta.version() + 1;
-            let said =
-                serde_json::to_value(&*record).map_err(|e| Error::bug(format!("JSON: {e}")))?;
-            if self
-                .delta
-                .replace(&[connection, &month], files, &said)
-                .await?
-            {
-                return Ok(record.version);
+            let (current, published) = self.month(connection, period).await?;
+            let current = paths(&current);
+            if current != base {
+                // A commit whose reply was lost looks like a conflict with another writer.
+                let Some(published) = published.filter(|_| current == new) else {
+                    return Err(PublishError::MonthChanged {
+                        connection: connection.to_string(),
+                        period,
+                        table: self.store.display(self.name.as_str()),
+                    }
+                    .into());
+                };
+                record.version = published.version;
+            } else {
+                record.version = self.delta.version() + 1;
+                let json =
+                    serde_json::to_value(&*record).map_err(|e| Error::bug(format!("JSON: {e}")))?;
+                match self
+                    .delta
+                    .replace(&[connection, &month], files, &json)
+                    .await
+                {
+                    Ok(()) => {}
+                    Err(CommitError::Conflict) => {
+                        self.delta.load().await?;
+                        continue;
+                    }
+                    Err(CommitError::Other(error)) => return Err(error),
+                }
             }
-            self.delta.load().await?;
-            let (now, _) = self.month(connection, period).await?;
-            if now != base {
-                break;
-            }
+            self.base.get_or_insert_default().insert(key, new);
+            return Ok(record.version);
         }
-        Err(Error::locked(format!(
-            "another run published {period} of `{connection}` to {} first",
-            self.store.display(self.name)
-        ))
-        .with_hint("nothing of this run was published for the month; run it again"))
+        Err(delta::contended(&self.store, self.name))
     }
+
+    /// Reads the base once, before the first commit loads what other writers published.
+    async fn remember_base(&mut self) -> Result<()> {
+        if self.base.is_some() {
+            return Ok(());
+        }
+        let mut base = Months::new();
+        for file in self.files().await? {
+            let month = base.entry((file.connection, file.period)).or_default();
+            month.insert(file.file.path);
+        }
+        self.base = Some(base);
+        Ok(())
+    }
+}
+
+fn paths(files: &[DataFile]) -> BTreeSet<String> {
+    files.iter().map(|file| file.path.clone()).collect()
 }

@@ -1,5 +1,5 @@
-//! One Parquet file, streamed to the store: zstd, row groups of 65,536 rows, a footer entry for
-//! what was learnt on the way.
+//! Parquet files, streamed to the store: zstd, row groups of 65,536 rows, footer entries for what was learnt
+//! while writing.
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -17,40 +17,32 @@ use parquet::schema::types::ColumnPath;
 use tokio::io::AsyncWriteExt;
 
 use crate::error::{Error, Result};
-use crate::store::Store;
+use crate::store::{Operation, Store, TableName};
 
 const ROW_GROUP_ROWS: usize = 65_536;
-/// What is read of a file's end to find its footer.
+/// Bytes read from the end of a file to find its footer.
 const FOOTER_BYTES: u64 = 64 * 1024;
-/// S3's smallest part; smaller files are one put.
+/// S3's smallest part; smaller files are one request.
 const PART_BYTES: usize = 5 * 1024 * 1024;
 
-/// A file that lies in the store, whether a commit names it yet or not.
+/// File in the store, committed or staged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataFile {
-    /// Path relative to the table's folder, as the Delta log has it.
+    /// Path relative to the table's folder, as in the Delta log.
     pub path: String,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// Rows.
+    /// Number of rows.
     pub rows: u64,
-    /// Least and greatest value of the table's [`start_column`], where they are known: days since 1970
-    /// in `costs`, microseconds in `line_items`.
-    pub span: Option<(i64, i64)>,
+    /// Least and greatest value of [`TableName::start_column`], if known: days since 1970 in `costs`,
+    /// microseconds in `line_items`.
+    pub start_range: Option<(i64, i64)>,
 }
 
-/// The column that says when a row's time begins, by which files are skipped.
-pub fn start_column(table: &str) -> &'static str {
-    match table {
-        "costs" => "start_date",
-        _ => "time/usage_start",
-    }
-}
-
-/// A Parquet file being written. Nothing is visible before [`FileWriter::finish`].
+/// Parquet file being written; invisible before [`FileWriter::finish`].
 pub struct FileWriter {
     store: Store,
-    /// Relative to the store.
+    /// Path relative to the store.
     name: String,
     arrow: ArrowWriter<Vec<u8>>,
     upload: BufWriter,
@@ -59,7 +51,7 @@ pub struct FileWriter {
 }
 
 impl FileWriter {
-    /// Starts the file `name` (relative to the store).
+    /// Starts a file; `name` is relative to the store.
     pub fn new(store: &Store, name: &str, schema: SchemaRef) -> Result<FileWriter> {
         let zstd = ZstdLevel::try_new(1).map_err(|e| Error::bug(format!("zstd: {e}")))?;
         let mut properties = WriterProperties::builder()
@@ -67,7 +59,7 @@ impl FileWriter {
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
             .set_statistics_enabled(EnabledStatistics::Chunk);
         for field in schema.fields() {
-            // Every row has another id: a dictionary of them is built in vain.
+            // Ids are unique: a dictionary of them saves nothing.
             if matches!(field.name().as_str(), "record_id" | "id" | "lineitem/id") {
                 let column = ColumnPath::new(vec![field.name().clone()]);
                 properties = properties
@@ -79,8 +71,12 @@ impl FileWriter {
         let options = ArrowWriterOptions::new()
             .with_properties(properties)
             .with_skip_arrow_metadata(true);
-        let arrow = ArrowWriter::try_new_with_options(Vec::new(), schema, options)
-            .map_err(|e| Error::bug(format!("parquet writer for {name}: {e}")))?;
+        let arrow =
+            ArrowWriter::try_new_with_options(Vec::new(), schema, options).map_err(|e| {
+                Error::bug(format!(
+                    "could not create a Parquet writer for `{name}`: {e}"
+                ))
+            })?;
         let upload = BufWriter::with_capacity(store.root(), store.path(name), PART_BYTES);
         Ok(FileWriter {
             store: store.clone(),
@@ -94,7 +90,9 @@ impl FileWriter {
 
     /// Appends a batch.
     pub async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        self.arrow.write(batch).map_err(|e| self.bad(e))?;
+        self.arrow
+            .write(batch)
+            .map_err(|e| self.encoding_error(e))?;
         self.rows += batch.num_rows() as u64;
         if self.arrow.inner().len() >= 1 << 20 {
             self.drain().await?;
@@ -102,23 +100,23 @@ impl FileWriter {
         Ok(())
     }
 
-    /// Closes the file with footer entries and makes it visible, as `path` of its table.
+    /// Closes the file with footer entries and makes it visible. `path` is relative to the table.
     pub async fn finish(mut self, path: String, footer: &[(&str, String)]) -> Result<DataFile> {
         for (key, value) in footer {
             self.arrow
                 .append_key_value_metadata(KeyValue::new(key.to_string(), value.clone()));
         }
-        let metadata = self.arrow.finish().map_err(|e| self.bad(e))?;
+        let metadata = self.arrow.finish().map_err(|e| self.encoding_error(e))?;
         self.drain().await?;
         self.upload
             .shutdown()
             .await
-            .map_err(|e| self.unwritten(&e))?;
+            .map_err(|e| self.upload_error(&e))?;
         Ok(DataFile {
             path,
             size: self.size,
             rows: self.rows,
-            span: span(&metadata),
+            start_range: start_range(&metadata),
         })
     }
 
@@ -128,28 +126,33 @@ impl FileWriter {
         self.upload
             .put(Bytes::from(bytes))
             .await
-            .map_err(|e| self.store.failed("write", &self.name, e))
+            .map_err(|e| self.store.error(Operation::Write, &self.name, &e))
     }
 
-    fn bad(&self, error: parquet::errors::ParquetError) -> Error {
-        Error::bug(format!("encoding {}: {error}", self.name))
+    fn encoding_error(&self, error: ParquetError) -> Error {
+        Error::bug(format!("could not encode `{}`: {error}", self.name))
     }
 
-    fn unwritten(&self, error: &std::io::Error) -> Error {
+    fn upload_error(&self, error: &std::io::Error) -> Error {
         Error::remote(format!(
-            "cannot write {}: {error}",
+            "could not write `{}`: {error}",
             self.store.display(&self.name)
         ))
-        .with_hint("check that the store is reachable and has free space, then run it again")
+        .with_hint(
+            "check that the store is reachable and has free space, then run the command again",
+        )
     }
 }
 
-/// Least and greatest start among a file's rows, from the statistics of its row groups.
-fn span(metadata: &ParquetMetaData) -> Option<(i64, i64)> {
+/// Least and greatest start of a file's rows, from the statistics of its row groups.
+fn start_range(metadata: &ParquetMetaData) -> Option<(i64, i64)> {
     let columns = metadata.file_metadata().schema_descr();
-    let named = |name| columns.columns().iter().position(|c| c.name() == name);
-    let at = named(start_column("costs")).or_else(|| named(start_column("line_items")))?;
-    let spans = metadata
+    let start_columns = [TableName::Costs, TableName::LineItems].map(TableName::start_column);
+    let at = columns
+        .columns()
+        .iter()
+        .position(|column| start_columns.contains(&Some(column.name())))?;
+    let ranges = metadata
         .row_groups()
         .iter()
         .map(|group| match group.column(at).statistics()? {
@@ -159,22 +162,22 @@ fn span(metadata: &ParquetMetaData) -> Option<(i64, i64)> {
             Statistics::Int64(micros) => Some((*micros.min_opt()?, *micros.max_opt()?)),
             _ => None,
         });
-    let spans: Vec<(i64, i64)> = spans.collect::<Option<_>>()?;
-    let first = spans.iter().map(|(first, _)| *first).min()?;
-    let last = spans.iter().map(|(_, last)| *last).max()?;
+    let ranges: Vec<(i64, i64)> = ranges.collect::<Option<_>>()?;
+    let first = ranges.iter().map(|(first, _)| *first).min()?;
+    let last = ranges.iter().map(|(_, last)| *last).max()?;
     Some((first, last))
 }
 
-/// Reads one footer entry of a Parquet file (`name` relative to the store).
-pub async fn footer_entry(
+/// Reads a footer entry of a Parquet file; `name` is relative to the store.
+pub(crate) async fn footer_entry(
     store: &Store,
     name: &str,
     size: u64,
     key: &str,
 ) -> Result<Option<String>> {
-    let bad = |e: &dyn std::fmt::Display| {
+    let unreadable = |e: &dyn std::fmt::Display| {
         Error::data(format!(
-            "cannot read the footer of {}: {e}",
+            "could not read the footer of `{}`: {e}",
             store.display(name)
         ))
     };
@@ -184,11 +187,11 @@ pub async fn footer_entry(
             .root()
             .get_range(&store.path(name), size - tail..size)
             .await
-            .map_err(|e| store.failed("read", name, e))?;
+            .map_err(|e| store.error(Operation::Read, name, &e))?;
         let mut reader = ParquetMetaDataReader::new();
         match reader.try_parse_sized(&bytes, size) {
             Ok(()) => {
-                let metadata = reader.finish().map_err(|e| bad(&e))?;
+                let metadata = reader.finish().map_err(|e| unreadable(&e))?;
                 let entries = metadata.file_metadata().key_value_metadata();
                 return Ok(entries
                     .into_iter()
@@ -199,7 +202,7 @@ pub async fn footer_entry(
             Err(ParquetError::NeedMoreData(needed)) if (needed as u64) > tail && tail < size => {
                 tail = size.min(needed as u64);
             }
-            Err(e) => return Err(bad(&e)),
+            Err(e) => return Err(unreadable(&e)),
         }
     }
 }

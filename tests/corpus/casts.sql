@@ -1,5 +1,5 @@
--- Comparisons of a cast with a literal: the engine likes to compare the column itself with the literal cast back,
--- which is wrong when the cast rounds.
+-- Comparisons of a cast with a literal: the engine tends to compare the column with the literal cast back, which is
+-- wrong when the cast rounds.
 
 -- name: cast-cents-equal
 select count(*), sum(amount) from costs where cast(amount as decimal(18, 2)) = 5.01

@@ -1,4 +1,4 @@
--- Filters on partition columns, on text and on money, alone and together.
+-- Filters on partition columns, text and money, separate and combined.
 
 -- name: filter-one-month
 select count(*), sum(amount) from costs where billing_period = '2026-10'

@@ -1,4 +1,4 @@
--- Values near the limits of decimal(38, 24): exact, or an error that says why not.
+-- Values near the limits of decimal(38, 24): exact, or an error that names the reason.
 
 -- name: limit-largest-value
 select x, -x, abs(-x), x = 99999999999999.999999999999999999999999 from (values (cast('99999999999999.999999999999999999999999' as decimal(38, 24)))) as v(x)

@@ -1,4 +1,4 @@
--- Little memory against a lot of rows: sorts, groups, joins and windows that spill.
+-- Little memory, many rows: sorts, groups, joins and windows that spill.
 
 -- name: memory-sort-wide-rows
 -- store: large

@@ -1,4 +1,4 @@
--- Money against literals, text and integers; arithmetic, rounding and the functions that pick a value.
+-- Money against literals, text and integers; arithmetic, rounding and functions that choose a value.
 
 -- name: money-equals-literal
 select count(*) from costs where original_amount = 5.5656
@@ -109,7 +109,7 @@ select cast('0.1234567890123456789012345' as decimal(38, 24)), cast('-0.12345678
 select record_id, cast(amount as decimal(18, 2)) from costs where billing_period = '2026-10' and amount is not null
 
 -- name: money-cast-to-whole
--- error: duplicate unqualified field name
+-- error: two columns have the name `sum(costs.amount)`
 select sum(cast(amount as decimal(18, 0))) as whole, sum(cast(amount as decimal(18, 1))) as tenths from costs
 
 -- name: money-plus-literal

@@ -19,14 +19,14 @@ select resource_id, line_type from costs where billing_period = '2026-01' inters
 select amount from costs where billing_period = '2026-01' intersect select amount from costs where billing_period = '2026-10'
 
 -- name: set-intersect-all
--- error: would count rows wrongly
+-- error: would count duplicate rows wrongly
 select product from costs where billing_period = '2026-01' intersect all select product from costs where billing_period = '2026-02' and amount > 5
 
 -- name: set-except
 select amount from costs where billing_period = '2026-10' except select amount from costs where billing_period <> '2026-10'
 
 -- name: set-except-all
--- error: would count rows wrongly
+-- error: would count duplicate rows wrongly
 select product, line_type from costs where billing_period = '2026-10' except all select product, line_type from costs where billing_period = '2026-02'
 
 -- name: set-except-nothing-left

@@ -1,4 +1,4 @@
--- Text functions as they are used on cost data.
+-- Text functions as used on cost data.
 
 -- name: text-like
 select count(*), sum(amount) from costs where line_type like 'KAFKA%'

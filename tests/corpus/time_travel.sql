@@ -1,4 +1,4 @@
--- Earlier versions of a month. In `large` version 1 published 2026-09, 2 published 2026-10, and 3 published 2026-10 anew.
+-- Earlier versions of a month. In `large` version 1 published 2026-09, 2 published 2026-10, and 3 published 2026-10 again.
 
 -- name: travel-before-and-after
 -- store: large
@@ -51,7 +51,7 @@ select count(*), sum("cost/cost") from line_items_at('2026-10', 12)
 
 -- name: travel-month-not-there-yet
 -- store: large
--- error: holds nothing of 2026-10
+-- error: has no data for 2026-10
 select count(*) from line_items_at('2026-10', 1)
 
 -- name: travel-version-not-there

@@ -1,4 +1,4 @@
--- The views that ship with the product, against the same figures from the tables.
+-- Built-in views, against the same figures from the tables.
 
 -- name: view-daily-costs-by-day
 select usage_date, sum(billed_cost), sum(discounted_cost), sum(on_demand_cost), count(*) from daily_costs group by 1

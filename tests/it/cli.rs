@@ -1,7 +1,9 @@
-//! The command line: what goes where, in which form, with which exit code.
+//! The command line: arguments, streams, formats and exit codes.
 
 #[path = "cli/query.rs"]
 mod query;
+#[path = "cli/tables.rs"]
+mod tables;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -13,7 +15,7 @@ use crate::support::{
     Billstream, Files, MONTH, Sandbox, binary, csv_rows, files_below, write_files,
 };
 
-/// A store with pulled costs of [`MONTH`].
+/// Store with pulled costs of [`MONTH`].
 fn pulled() -> (TempDir, Billstream) {
     static ONCE: OnceLock<Files> = OnceLock::new();
     let files = ONCE.get_or_init(|| {
@@ -30,15 +32,15 @@ fn pulled() -> (TempDir, Billstream) {
     (store, billstream)
 }
 
-/// Nowhere in particular.
-fn anywhere() -> Billstream {
+/// For commands that do not open the store.
+fn without_store() -> Billstream {
     Billstream::new("unused")
 }
 
 #[test]
-fn the_version_is_told() {
+fn prints_its_version() {
     for flag in ["--version", "-V"] {
-        let output = anywhere().run(&[flag]).ok();
+        let output = without_store().run(&[flag]).ok();
         assert!(
             output.stdout.starts_with("billstream "),
             "{}",
@@ -49,7 +51,7 @@ fn the_version_is_told() {
 }
 
 #[test]
-fn help_has_examples() {
+fn help_has_examples_and_lists_exit_codes() {
     for arguments in [
         &["--help"][..],
         &["import", "--help"],
@@ -58,7 +60,7 @@ fn help_has_examples() {
         &["query", "--help"],
         &["sandbox", "--help"],
     ] {
-        let output = anywhere().run(arguments).ok();
+        let output = without_store().run(arguments).ok();
         assert!(
             output.stdout.contains("Examples:"),
             "{arguments:?} shows no examples:\n{}",
@@ -67,7 +69,7 @@ fn help_has_examples() {
         assert!(output.stdout.contains("  billstream "), "{arguments:?}");
         assert_eq!(output.stderr, "");
     }
-    let all = anywhere().run(&["--help"]).ok().stdout;
+    let all = without_store().run(&["--help"]).ok().stdout;
     for word in [
         "import",
         "pull",
@@ -83,28 +85,28 @@ fn help_has_examples() {
 }
 
 #[test]
-fn a_command_without_arguments_shows_how_it_is_used() {
-    let output = anywhere().run::<&str>(&[]).code(2);
+fn without_arguments_shows_usage() {
+    let output = without_store().run::<&str>(&[]).code(2);
     assert!(output.stderr.contains("Usage:"), "{}", output.stderr);
     assert_eq!(output.stdout, "");
 }
 
 #[test]
-fn completions_are_scripts_that_shells_take() {
+fn completion_scripts_are_valid_shell() {
     for (shell, mark) in [
         ("bash", "complete"),
         ("zsh", "#compdef billstream"),
         ("fish", "complete -c billstream"),
     ] {
-        let output = anywhere().run(&["completions", shell]).ok();
+        let output = without_store().run(&["completions", shell]).ok();
         assert!(
-            output.stdout.contains(mark) && output.stdout.contains("allow-shrink"),
+            output.stdout.contains(mark) && output.stdout.contains("allow-missing-data"),
             "{shell}"
         );
         let script = tempdir().unwrap();
         let path = script.path().join("script");
         std::fs::write(&path, &output.stdout).unwrap();
-        // Where the shell is there, it reads the script without running it.
+        // A shell that is installed checks the syntax.
         if let Ok(checked) = Command::new(shell).arg("-n").arg(&path).output() {
             assert!(
                 checked.status.success(),
@@ -113,11 +115,11 @@ fn completions_are_scripts_that_shells_take() {
             );
         }
     }
-    anywhere().run(&["completions", "cobol"]).code(2);
+    without_store().run(&["completions", "cobol"]).code(2);
 }
 
 #[test]
-fn unknown_arguments_are_wrong_usage() {
+fn rejects_unknown_arguments() {
     for arguments in [
         &["imprt"][..],
         &["import", "--mnth", MONTH],
@@ -131,7 +133,7 @@ fn unknown_arguments_are_wrong_usage() {
         &["sandbox", "--fault", "teapot"],
         &["sandbox", "--port", "99999"],
     ] {
-        let output = anywhere().run(arguments).code(2);
+        let output = without_store().run(arguments).code(2);
         assert!(
             !output.stderr.is_empty() && output.stdout.is_empty(),
             "{arguments:?}"
@@ -140,7 +142,7 @@ fn unknown_arguments_are_wrong_usage() {
 }
 
 #[test]
-fn missing_credentials_are_told_with_what_to_do() {
+fn reports_missing_credentials_with_hints() {
     let store = tempdir().unwrap();
     let none = Billstream::on(store.path());
     let no_secret = Billstream::on(store.path()).env("CONFLUENT_CLOUD_API_KEY", "k");
@@ -166,12 +168,12 @@ fn missing_credentials_are_told_with_what_to_do() {
     assert_eq!(
         files_below(store.path()).len(),
         0,
-        "nothing is begun without credentials"
+        "files were written without credentials"
     );
 }
 
 #[test]
-fn plain_http_is_for_loopback_only() {
+fn allows_plain_http_on_loopback_only() {
     let store = tempdir().unwrap();
     let with = |endpoint: &str| {
         Billstream::on(store.path())
@@ -204,7 +206,7 @@ fn plain_http_is_for_loopback_only() {
 }
 
 #[test]
-fn bad_settings_name_their_variable() {
+fn invalid_settings_name_their_variable() {
     let store = tempdir().unwrap();
     for (name, value) in [
         ("BILLSTREAM_NOW", "yesterday"),
@@ -234,7 +236,7 @@ fn bad_settings_name_their_variable() {
 }
 
 #[test]
-fn flags_win_over_the_environment() {
+fn flags_override_the_environment() {
     let (_store, billstream) = pulled();
     let other = tempdir().unwrap();
     let folder = other.path().to_str().unwrap();
@@ -254,7 +256,7 @@ fn flags_win_over_the_environment() {
 }
 
 #[test]
-fn a_store_that_cannot_be_is_told() {
+fn reports_unusable_store_locations() {
     let folder = tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, "x").unwrap();
@@ -270,7 +272,7 @@ fn a_store_that_cannot_be_is_told() {
 }
 
 #[test]
-fn pipes_and_files_get_no_colours_nor_progress() {
+fn pipes_get_no_colours_and_no_progress() {
     let (sandbox, store) = (Sandbox::start(&["--fault", "500"]), tempdir().unwrap());
     for value in [None, Some("1")] {
         let mut billstream = Billstream::on(store.path()).from(&sandbox);
@@ -285,7 +287,7 @@ fn pipes_and_files_get_no_colours_nor_progress() {
 }
 
 #[test]
-fn data_goes_to_stdout_and_the_rest_to_stderr() {
+fn writes_data_to_stdout_and_the_rest_to_stderr() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let billstream = Billstream::on(store.path()).from(&sandbox);
     let output = billstream
@@ -305,7 +307,7 @@ fn data_goes_to_stdout_and_the_rest_to_stderr() {
 }
 
 #[test]
-fn the_sandbox_says_what_to_export() {
+fn sandbox_prints_the_variables_to_export() {
     let mut child = Command::new(binary())
         .args(["sandbox", "--port", "0"])
         .env_clear()

@@ -1,7 +1,7 @@
-//! What billstream sends to CloudZero, and what the sandbox answers, against the published API.
+//! billstream's requests to CloudZero and the sandbox's responses, checked against the published API.
 //!
-//! The facts are in `fixtures/cloudzero-api.json`; where CloudZero's schema and its guide disagree,
-//! its `followed` says which one counts and why. A proxy between the two writes down what passes.
+//! The facts are in `fixtures/cloudzero-api.json`; where CloudZero's schema and its guide disagree, its `followed` has
+//! the choice and the reason. A proxy between the two records the exchanges.
 
 #[path = "cloudzero_api/checker.rs"]
 mod checker;
@@ -22,36 +22,34 @@ const KEY: &str = "sandbox-cloudzero-key";
 const STREAM: &str = "sandbox-stream";
 const IDEMPOTENCY_KEY: &str = "cloudzero-idempotency-key";
 
-// ----------------------------------------------------------------------------------- the checks
-
-/// The pairs of a query as an object.
+/// Parses a query into an object.
 fn pairs(query: &str) -> Value {
-    let plain = |text: &str| {
+    let decode = |text: &str| {
         let bytes = text.replace('+', " ").into_bytes();
-        let mut plain = Vec::new();
+        let mut decoded = Vec::new();
         let mut rest = bytes.as_slice();
         while let Some((&byte, after)) = rest.split_first() {
             rest = after;
             if byte != b'%' {
-                plain.push(byte);
+                decoded.push(byte);
                 continue;
             }
             let (digits, after) = rest.split_at(2);
             let digits = std::str::from_utf8(digits).unwrap();
-            plain.push(u8::from_str_radix(digits, 16).unwrap());
+            decoded.push(u8::from_str_radix(digits, 16).unwrap());
             rest = after;
         }
-        String::from_utf8(plain).unwrap()
+        String::from_utf8(decoded).unwrap()
     };
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     let pair = |pair: &str| {
         let (name, value) = pair.split_once('=').unwrap();
-        (plain(name), Value::from(plain(value)))
+        (decode(name), Value::from(decode(value)))
     };
     Value::Object(pairs.map(pair).collect())
 }
 
-/// Asserts that a part of a request breaks nothing and has nothing that CloudZero does not name.
+/// Asserts that a part of a request breaks no rule and has no unpublished field.
 fn assert_clean(what: &str, found: Findings) {
     let Findings { wrong, unnamed } = found;
     assert!(
@@ -62,22 +60,22 @@ fn assert_clean(what: &str, found: Findings) {
     assert!(unnamed.is_empty(), "{what} has {unnamed:?}");
 }
 
-/// Asserts that an answer breaks nothing; gives `ENDPOINT STATUS`.
-fn assert_answer_is_published(api: &Api, exchange: &Exchange) -> String {
+/// Asserts that a response breaks no rule; returns `ENDPOINT STATUS`.
+fn assert_response_is_published(api: &Api, exchange: &Exchange) -> String {
     let endpoint = api.endpoint(&exchange.method, &exchange.path);
     let status = exchange.status;
-    let mut found = api.check_answer(endpoint, status, &exchange.answer());
-    // What lists have beside their entries; billstream must not need it.
+    let mut found = api.check_answer(endpoint, status, &exchange.response());
+    // Unpublished fields of lists, which billstream must not need.
     if endpoint == "GET billing/costs" {
         for extra in ["/sorting", "/filtering", "/total_count"] {
             found.unnamed.remove(extra);
         }
     }
-    assert_clean(&format!("answer {endpoint} {status}"), found);
+    assert_clean(&format!("response {endpoint} {status}"), found);
     format!("{endpoint} {status}")
 }
 
-/// Asserts that billstream kept to the published API; gives `ENDPOINT STATUS` of all answers.
+/// Asserts that billstream kept to the published API; returns `ENDPOINT STATUS` of all responses.
 fn assert_all_is_published(api: &Api, exchanges: &[Exchange]) -> BTreeSet<String> {
     let (mut seen, mut keys) = (BTreeSet::new(), BTreeSet::new());
     for exchange in exchanges {
@@ -108,25 +106,25 @@ fn assert_all_is_published(api: &Api, exchanges: &[Exchange]) -> BTreeSet<String
             let found = api.check_request(endpoint, "month", &month.into());
             assert_clean(&format!("month of {endpoint}"), found);
         }
-        seen.insert(assert_answer_is_published(api, exchange));
+        seen.insert(assert_response_is_published(api, exchange));
     }
     seen
 }
 
-/// Bodies that were sent to an endpoint.
+/// Request bodies sent to an endpoint.
 fn uploads(api: &Api, exchanges: &[Exchange], endpoint: &str) -> Vec<Value> {
-    let to_it = exchanges
+    let matching = exchanges
         .iter()
         .filter(|e| api.endpoint(&e.method, &e.path) == endpoint);
-    to_it.map(Exchange::request).collect()
+    matching.map(Exchange::request).collect()
 }
 
 fn rows(upload: &Value) -> &Vec<Value> {
     upload["data"].as_array().unwrap()
 }
 
-/// Runs of billstream that deliver through a recorder.
-fn delivering(folder: &Path, sandbox: &Sandbox, recorder: &Recorder) -> Billstream {
+/// A billstream that delivers through a recorder.
+fn billstream_through(folder: &Path, sandbox: &Sandbox, recorder: &Recorder) -> Billstream {
     Billstream::on(folder)
         .from(sandbox)
         .env("CLOUDZERO_API_URL", &recorder.url())
@@ -138,7 +136,7 @@ fn names<'a>(names: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
     names.into_iter().map(str::to_string).collect()
 }
 
-/// A body with one row.
+/// Request body with one row.
 fn upload() -> Value {
     json!({
         "month": "2026-10-01T00:00:00Z",
@@ -147,13 +145,11 @@ fn upload() -> Value {
     })
 }
 
-// ------------------------------------------------------------------------------------ the tests
-
 #[test]
-fn setting_up_delivering_clearing_and_verifying_keep_to_the_published_api() {
+fn setup_delivery_clearing_and_verification_keep_to_the_published_api() {
     let (api, store, sandbox) = (Api::read(), tempdir().unwrap(), Sandbox::start(&[]));
-    let recorder = Recorder::before(&sandbox);
-    let billstream = delivering(store.path(), &sandbox, &recorder);
+    let recorder = Recorder::start(&sandbox);
+    let billstream = billstream_through(store.path(), &sandbox, &recorder);
     billstream
         .run(&["targets", "add", "cloudzero", "--stream"])
         .ok();
@@ -195,7 +191,7 @@ fn setting_up_delivering_clearing_and_verifying_keep_to_the_published_api() {
         names(types),
         names(["Usage", "Discount", "Support", "Credit", "Adjustment"])
     );
-    // The published pattern has no sign: without the guide's, this month could not be delivered.
+    // The published pattern has no sign; this month can only be delivered by following the guide.
     let negative = rows(&sent[0])
         .iter()
         .filter(|row| row["cost/cost"].as_str().unwrap().starts_with('-'));
@@ -203,12 +199,12 @@ fn setting_up_delivering_clearing_and_verifying_keep_to_the_published_api() {
 }
 
 #[test]
-fn a_month_of_several_bodies_keeps_to_the_published_api() {
+fn a_month_of_several_request_bodies_keeps_to_the_published_api() {
     let sandbox = Sandbox::start(&["--costs-per-day", "200"]);
     let (api, store) = (Api::read(), tempdir().unwrap());
-    let recorder = Recorder::before(&sandbox);
-    let billstream =
-        delivering(store.path(), &sandbox, &recorder).env("CLOUDZERO_CONNECTION_ID", STREAM);
+    let recorder = Recorder::start(&sandbox);
+    let billstream = billstream_through(store.path(), &sandbox, &recorder)
+        .env("CLOUDZERO_CONNECTION_ID", STREAM);
     let imported = billstream.import(MONTH).ok().status("published");
 
     let exchanges = recorder.take();
@@ -241,10 +237,10 @@ fn a_month_of_several_bodies_keeps_to_the_published_api() {
 }
 
 #[test]
-fn the_sandbox_answers_with_every_published_status_in_its_published_shape() {
+fn the_sandbox_returns_every_published_status_in_its_published_shape() {
     let (api, sandbox) = (Api::read(), Sandbox::start(&["--native-confluent"]));
-    let recorder = Recorder::before(&sandbox);
-    let good = |method: &str, path: &str, body: &str| recorder.ask(method, path, KEY, body);
+    let recorder = Recorder::start(&sandbox);
+    let send = |method: &str, path: &str, body: &str| recorder.send(method, path, KEY, body);
     let streams = "/v2/connections/billing/anycost";
     let drops = format!("{streams}/{STREAM}/billing_drops");
     let validate = format!("{streams}/validate_billing_drop");
@@ -254,33 +250,33 @@ fn the_sandbox_answers_with_every_published_status_in_its_published_shape() {
     let upload = upload().to_string();
     let too_large = " ".repeat(api.limit("body_bytes") + 1);
 
-    good("GET", &month, "");
+    send("GET", &month, "");
     for to in [&drops, &validate] {
         for body in [&*upload, r#"{"data":[{}]}"#, "{", &too_large] {
-            good("POST", to, body);
+            send("POST", to, body);
         }
     }
-    good("GET", &month, "");
-    good("GET", &drops, "");
-    good("GET", &format!("{drops}/october"), "");
-    for connection in ["native-confluent", "nobody"] {
+    send("GET", &month, "");
+    send("GET", &drops, "");
+    send("GET", &format!("{drops}/october"), "");
+    for connection in ["native-confluent", "unknown"] {
         let drops = format!("{streams}/{connection}/billing_drops");
-        good("GET", &drops, "");
-        good("POST", &drops, &upload);
+        send("GET", &drops, "");
+        send("POST", &drops, &upload);
     }
-    good("GET", &format!("{connections}?limit=1&sort_key=name"), "");
-    good("GET", &format!("{connections}?limit=0"), "");
-    let wanted = json!({"name": "a", "cloud_provider": "b", "s3_bucket_info": null});
-    good("POST", connections, &wanted.to_string());
+    send("GET", &format!("{connections}?limit=1&sort_key=name"), "");
+    send("GET", &format!("{connections}?limit=0"), "");
+    let connection = json!({"name": "a", "cloud_provider": "b", "s3_bucket_info": null});
+    send("POST", connections, &connection.to_string());
     let bucket = json!({"bucket_name": "b", "bucket_path": "p"});
-    let wanted = json!({"name": "c", "cloud_provider": "d", "s3_bucket_info": bucket});
-    good("POST", connections, &wanted.to_string());
-    good("POST", connections, "{}");
-    good("GET", &format!("{costs}?cursor=x"), "");
-    good("GET", costs, "");
+    let connection = json!({"name": "c", "cloud_provider": "d", "s3_bucket_info": bucket});
+    send("POST", connections, &connection.to_string());
+    send("POST", connections, "{}");
+    send("GET", &format!("{costs}?cursor=x"), "");
+    send("GET", costs, "");
     for _ in 0..api.limit("costs_requests_per_day") {
         let query = "start_date=2026-10-01T00:00:00Z&group_by=LineItemType";
-        good("GET", &format!("{costs}?{query}"), "");
+        send("GET", &format!("{costs}?{query}"), "");
     }
     for (method, path) in [
         ("GET", &*drops),
@@ -291,37 +287,37 @@ fn the_sandbox_answers_with_every_published_status_in_its_published_shape() {
         ("POST", connections),
         ("GET", costs),
     ] {
-        recorder.ask(method, path, "another-key", "");
-        recorder.ask(method, path, &format!("Bearer {KEY}"), "");
+        recorder.send(method, path, "another-key", "");
+        recorder.send(method, path, &format!("Bearer {KEY}"), "");
     }
 
-    let answers = recorder.take();
-    let check = |exchange| assert_answer_is_published(&api, exchange);
-    let seen: BTreeSet<String> = answers.iter().map(check).collect();
+    let exchanges = recorder.take();
+    let check = |exchange| assert_response_is_published(&api, exchange);
+    let seen: BTreeSet<String> = exchanges.iter().map(check).collect();
     let missing: Vec<_> = api.published().difference(&seen).cloned().collect();
     assert!(missing.is_empty(), "{missing:?}");
-    let verdicts: BTreeSet<bool> = answers
+    let verdicts: BTreeSet<bool> = exchanges
         .iter()
-        .filter_map(|e| e.answer()["connection"]["is_valid"].as_bool())
+        .filter_map(|e| e.response()["connection"]["is_valid"].as_bool())
         .collect();
-    assert_eq!(verdicts.len(), 2, "a validation finds one good and one bad");
+    assert_eq!(verdicts.len(), 2, "one valid and one invalid body");
 }
 
 #[test]
-fn faults_of_the_sandbox_have_a_shape_that_is_published_or_assumed() {
+fn faults_of_the_sandbox_have_a_published_or_assumed_shape() {
     let faults = ["cz-429", "cz-500", "cz-503", "cz-409", "cz-413"];
     let options: Vec<&str> = faults.iter().flat_map(|fault| ["--fault", fault]).collect();
     let (api, sandbox) = (Api::read(), Sandbox::start(&options));
-    let recorder = Recorder::before(&sandbox);
+    let recorder = Recorder::start(&sandbox);
     for _ in 0..3 {
-        recorder.ask("GET", "/v2/connections/billing", KEY, "");
+        recorder.send("GET", "/v2/connections/billing", KEY, "");
     }
     let drops = format!("/v2/connections/billing/anycost/{STREAM}/billing_drops");
     for _ in 0..2 {
-        recorder.ask("POST", &drops, KEY, &upload().to_string());
+        recorder.send("POST", &drops, KEY, &upload().to_string());
     }
     let check = |exchange: &Exchange| {
-        assert_answer_is_published(&api, exchange);
+        assert_response_is_published(&api, exchange);
         exchange.status
     };
     let statuses: Vec<u16> = recorder.take().iter().map(check).collect();

@@ -1,4 +1,4 @@
-//! The configuration file, the layers above and below it, and `config`.
+//! Configuration file, the layers above and below it, and the command `config`.
 
 mod check;
 mod connections;
@@ -15,7 +15,7 @@ use tempfile::{TempDir, tempdir};
 use crate::connections::chmod;
 use crate::support::{Billstream, Output};
 
-/// Somebody with a home, without a store that the environment names.
+/// User with a home folder and without a store in the environment.
 struct Person {
     billstream: Billstream,
     _store: TempDir,
@@ -31,7 +31,7 @@ impl Person {
         }
     }
 
-    /// With an environment variable.
+    /// Sets an environment variable.
     fn env(mut self, name: &str, value: &str) -> Person {
         self.billstream = self.billstream.env(name, value);
         self
@@ -41,7 +41,7 @@ impl Person {
         self.billstream.home()
     }
 
-    /// Writes a file below the home that only its owner may read.
+    /// Writes a file below the home folder that only its owner may read.
     fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.home().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -50,7 +50,7 @@ impl Person {
         path
     }
 
-    /// Writes the configuration at its usual place.
+    /// Writes the configuration at its default path.
     fn configure(&self, text: &str) -> PathBuf {
         self.write(".config/billstream/billstream.toml", text)
     }
@@ -59,7 +59,7 @@ impl Person {
         self.billstream.run(arguments)
     }
 
-    /// The value of a setting and who says so, by `config show`.
+    /// Value and origin of a setting in `config show`.
     #[track_caller]
     fn shown(&self, setting: &str, flags: &[&str]) -> Option<(String, String)> {
         let arguments = [&["config", "show", "--format", "json"][..], flags].concat();

@@ -1,23 +1,24 @@
-//! `connections` and `status`: connections are set up, proven, watched, changed and removed.
+//! `connections` and `status`.
 
 mod add;
 mod check;
 mod demo;
+mod destinations;
 mod health;
 mod iam;
+#[cfg(feature = "keyring")]
 mod keyring;
 mod network;
 mod pause;
-mod refused;
+mod rejected_keys;
 mod remove;
 mod resume;
 mod revoke;
 mod rotate;
 mod rotate_faults;
 mod secrecy;
-mod set_up;
-mod set_up_faults;
-mod targets;
+mod setup;
+mod setup_faults;
 mod terminal;
 
 use std::os::unix::fs::PermissionsExt;
@@ -28,14 +29,14 @@ use tempfile::{TempDir, tempdir};
 
 use crate::support::{Billstream, Output, Sandbox};
 
-/// The key that every sandbox takes, as it is typed.
+/// Key and secret that every fake Confluent accepts, as typed.
 const KEY: &str = "sandbox-key\nsandbox-secret\n";
-/// The one of its administrator.
+/// Key and secret of its administrator.
 const ADMIN: &str = "sandbox-admin\nsandbox-admin-secret\n";
-/// New keys work at once.
-const AT_ONCE: [&str; 2] = ["--key-delay-ms", "0"];
+/// New keys are active at once.
+const NO_KEY_DELAY: [&str; 2] = ["--key-delay-ms", "0"];
 
-/// A sandbox, a store of its own, and somebody who has not configured anything yet.
+/// A fake Confluent, a store, and a user without any configuration.
 struct Scene {
     sandbox: Sandbox,
     store: TempDir,
@@ -43,10 +44,10 @@ struct Scene {
 }
 
 impl Scene {
-    /// With options of the sandbox.
+    /// Starts a scene with options of the sandbox.
     fn new(options: &[&str]) -> Scene {
         let (sandbox, store) = (Sandbox::start(options), tempdir().unwrap());
-        let billstream = of_nobody(store.path());
+        let billstream = unconfigured(store.path());
         Scene {
             sandbox,
             store,
@@ -64,7 +65,7 @@ impl Scene {
         self.billstream.run(arguments)
     }
 
-    /// `connections add confluent` with the sandbox's endpoint, and these lines on stdin.
+    /// Runs `connections add confluent` with the sandbox's endpoint and this stdin.
     fn add(&self, arguments: &[&str], stdin: &str) -> Output {
         self.billstream.told(&self.adding(arguments), stdin)
     }
@@ -76,40 +77,40 @@ impl Scene {
         all
     }
 
-    /// `connections add --setup` with the administrator's key, which imports nothing.
+    /// Runs `connections add --setup --no-import` with the administrator's key.
     fn set_up(&self, name: &str, arguments: &[&str]) -> Output {
-        self.add(&setting_up(name, arguments), ADMIN)
+        self.add(&setup_arguments(name, arguments), ADMIN)
     }
 
-    /// As [`Scene::set_up`], as it begins.
-    fn begin_set_up(&self, name: &str) -> crate::support::Running {
-        let arguments = setting_up(name, &[]);
+    /// Starts the same without waiting for it.
+    fn start_setup(&self, name: &str) -> crate::support::Running {
+        let arguments = setup_arguments(name, &[]);
         self.billstream.spawn_told(&self.adding(&arguments), ADMIN)
     }
 
-    /// The folder of the configuration.
+    /// Folder of the configuration.
     fn folder(&self) -> PathBuf {
         self.billstream.home().join(".config/billstream")
     }
 
-    /// A file of that folder.
+    /// Text of a file in that folder.
     fn file(&self, name: &str) -> String {
         let path = self.folder().join(name);
         std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
     }
 
-    /// Writes the configuration.
+    /// Writes the configuration file.
     fn configure(&self, text: &str) {
         configure(&self.billstream, text);
     }
 
-    /// The connections of `connections list`, by name.
+    /// Connections of `connections list`.
     fn list(&self) -> Vec<Value> {
         let list = self.run(&["connections", "list", "--format", "json"]);
         list.ok().json()["connections"].as_array().unwrap().clone()
     }
 
-    /// The only one.
+    /// The only connection.
     #[track_caller]
     fn only(&self) -> Value {
         let list = self.list();
@@ -117,7 +118,7 @@ impl Scene {
         list[0].clone()
     }
 
-    /// Asserts that nothing was kept of a connection that was refused.
+    /// Asserts that a rejected connection left nothing behind.
     #[track_caller]
     fn assert_nothing_stored(&self) {
         let names = crate::support::names_below(self.billstream.home());
@@ -126,24 +127,24 @@ impl Scene {
         assert_eq!(self.list(), Vec::<Value>::new());
     }
 
-    /// The Cloud API key that is kept of a connection.
-    fn kept_key(&self, name: &str) -> String {
-        of_credentials(&self.file(&format!("credentials/{name}.toml"))).0
+    /// Id of the stored key of a connection.
+    fn stored_key(&self, name: &str) -> String {
+        parse_credentials(&self.file(&format!("credentials/{name}.toml"))).0
     }
 }
 
-/// billstream on a store, without a key and with nothing configured.
-fn of_nobody(store: &Path) -> Billstream {
+/// billstream with a store, without key or configuration.
+fn unconfigured(store: &Path) -> Billstream {
     Billstream::on(store).env("BILLSTREAM_REQUESTS_PER_SECOND", "1000")
 }
 
-fn setting_up<'s>(name: &'s str, arguments: &[&'s str]) -> Vec<&'s str> {
+fn setup_arguments<'s>(name: &'s str, arguments: &[&'s str]) -> Vec<&'s str> {
     let mut all = vec!["--name", name, "--setup", "--no-import"];
     all.extend(arguments);
     all
 }
 
-/// Writes the configuration at the usual place below the home.
+/// Writes the configuration file at its default path.
 pub fn configure(billstream: &Billstream, text: &str) -> PathBuf {
     let path = billstream.home().join(".config/billstream/billstream.toml");
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -152,18 +153,18 @@ pub fn configure(billstream: &Billstream, text: &str) -> PathBuf {
     path
 }
 
-/// Changes who may read a file.
+/// Changes the mode of a file.
 pub fn chmod(path: &Path, mode: u32) {
     std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
 }
 
-/// Who may read a file or enter a folder.
+/// Mode of a file or folder.
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-/// Key and secret of the text of a file of credentials.
-fn of_credentials(text: &str) -> (String, String) {
+/// Parses key and secret from a credentials file.
+fn parse_credentials(text: &str) -> (String, String) {
     let value = |name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(name));
         let line = line.unwrap_or_else(|| panic!("there is no {name}"));

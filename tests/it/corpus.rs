@@ -1,27 +1,27 @@
-//! The corpus of queries: billstream and DuckDB give the same rows over the same files, to the last digit.
+//! Corpus of queries: billstream and DuckDB return the same rows from the same files, to the last digit.
 
 use std::path::Path;
 use std::process::Command;
 
 use crate::support::{Billstream, Sandbox, binary};
 
-/// Costs of a day in the large store: enough for joins and sorts that outgrow 64 MB.
-const MANY: &str = "1500";
+/// Costs per day in the large store: enough for joins and sorts that outgrow 64 MB.
+const COSTS_PER_DAY: &str = "1500";
 
 fn python() -> String {
     std::env::var("BILLSTREAM_TEST_PYTHON")
-        .expect("tests/run names the Python with duckdb in BILLSTREAM_TEST_PYTHON")
+        .expect("tests/run sets BILLSTREAM_TEST_PYTHON to the Python with duckdb")
 }
 
 #[test]
-fn queries_give_the_same_rows_in_duckdb() {
+fn queries_return_the_same_rows_in_duckdb() {
     let folder = tempfile::tempdir().unwrap();
     let (demo, large) = (folder.path().join("demo"), folder.path().join("large"));
-    let made =
+    let demo_import =
         Billstream::on(&demo).run(&["import", "--demo", "--store", &demo.display().to_string()]);
-    made.ok();
+    demo_import.ok();
     for revision in ["0", "1"] {
-        let sandbox = Sandbox::start(&["--costs-per-day", MANY, "--revision", revision]);
+        let sandbox = Sandbox::start(&["--costs-per-day", COSTS_PER_DAY, "--revision", revision]);
         let billstream = Billstream::on(&large).from(&sandbox);
         if revision == "0" {
             billstream.import("2026-09").ok();
@@ -40,13 +40,13 @@ fn queries_give_the_same_rows_in_duckdb() {
         .args(["--jobs", "2"])
         .output()
         .expect("Python starts");
-    let said = String::from_utf8_lossy(&output.stdout);
+    let stdout = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}\n{errors}");
-    let queries: usize = said
+    assert!(output.status.success(), "{stdout}\n{errors}");
+    let queries: usize = stdout
         .lines()
         .last()
         .and_then(|line| line.split(' ').next()?.parse().ok())
-        .unwrap_or_else(|| panic!("no summary: {said}"));
-    assert!(queries >= 200, "{said}");
+        .unwrap_or_else(|| panic!("no summary: {stdout}"));
+    assert!(queries >= 200, "{stdout}");
 }

@@ -1,14 +1,15 @@
-//! Delivery to CloudZero, which the sandbox plays: what its poller and its stream hold afterwards, in
-//! exact decimals.
+//! Delivery to the sandbox's CloudZero: the content of its poller and its stream, in exact decimals.
 
 #[path = "deliver/bucket.rs"]
 mod bucket;
-#[path = "deliver/cut_off.rs"]
-mod cut_off;
+#[path = "deliver/destinations.rs"]
+mod destinations;
 #[path = "deliver/hourly.rs"]
 mod hourly;
 #[path = "deliver/imports.rs"]
 mod imports;
+#[path = "deliver/interrupted.rs"]
+mod interrupted;
 #[path = "deliver/limits.rs"]
 mod limits;
 #[path = "deliver/pins.rs"]
@@ -21,8 +22,6 @@ mod stream_changes;
 mod stream_faults;
 #[path = "deliver/tags.rs"]
 mod tags;
-#[path = "deliver/targets.rs"]
-mod targets;
 #[path = "deliver/verify.rs"]
 mod verify;
 #[path = "deliver/warnings.rs"]
@@ -39,17 +38,17 @@ use crate::support::{
     files_below, names_below, write_files,
 };
 
-/// Options of a sandbox whose month makes two files of a drop, and two requests of a stream.
+/// Options of a sandbox whose month has two drop files, and two stream requests.
 pub const LARGE: [&str; 2] = ["--costs-per-day", "250"];
 
-/// A month as a sandbox with some options has it: published in a store, and what it adds up to.
+/// Month of a sandbox, published in a store, and its totals.
 pub struct Published {
     files: Files,
     pub totals: Totals,
     pub holding: Holding,
 }
 
-/// [`MONTH`] of a sandbox with these options. It is imported once a test run.
+/// Returns [`MONTH`] of a sandbox with these options, imported once per test run.
 pub fn published(options: &[&str]) -> Arc<Published> {
     type Once = Arc<OnceLock<Arc<Published>>>;
     static ALL: Mutex<BTreeMap<String, Once>> = Mutex::new(BTreeMap::new());
@@ -75,22 +74,22 @@ pub fn published(options: &[&str]) -> Arc<Published> {
     .clone()
 }
 
-/// A store in which the month is published, a bucket's folder, and CloudZero.
+/// Store with a published month, a bucket's folder, and CloudZero.
 pub struct Scene {
     pub store: TempDir,
     pub bucket: TempDir,
     pub cloudzero: Sandbox,
-    /// What the month is at first.
+    /// The month as first published.
     pub month: Arc<Published>,
 }
 
 impl Scene {
-    /// With the fewest costs.
+    /// Creates a scene with the smallest month.
     pub fn new(faults: &[&str]) -> Scene {
         Scene::of(&[], faults)
     }
 
-    /// With the month of a sandbox with `options`, and a CloudZero in which these faults wait.
+    /// Creates a scene with the month of a sandbox with `options`, and a CloudZero with these faults.
     pub fn of(options: &[&str], faults: &[&str]) -> Scene {
         let (store, bucket) = (tempdir().unwrap(), tempdir().unwrap());
         let month = published(options);
@@ -116,8 +115,7 @@ impl Scene {
         Billstream::on(self.store.path()).on_stream(&self.cloudzero)
     }
 
-    /// Publishes the month of a sandbox with other options, without delivering it, and gives what it
-    /// has to be at CloudZero.
+    /// Publishes the month of a sandbox with other options without delivering it, and returns its totals.
     pub fn publish(&self, options: &[&str]) -> Holding {
         let confluent = Sandbox::start(options);
         let billstream = Billstream::on(self.store.path()).from(&confluent);
@@ -128,7 +126,7 @@ impl Scene {
         month.holding.clone()
     }
 
-    /// Polls the bucket, and asserts that the month is this one then.
+    /// Polls the bucket and asserts that CloudZero then holds this month.
     #[track_caller]
     pub fn assert_polled(&self, month: &Holding) {
         self.cloudzero.poll().months();
@@ -136,18 +134,17 @@ impl Scene {
         holds.assert_is(month, "the poller holds");
     }
 
-    /// Asserts that the stream holds this month and nothing else but emptied hours, of which it gives
-    /// the number.
+    /// Asserts that the stream holds this month and otherwise only cleared hours, and returns their number.
     #[track_caller]
     pub fn assert_streamed(&self, month: &Holding) -> u64 {
         let mut holds = self.cloudzero.holds(STREAM, MONTH);
-        let emptied = holds.take_emptied(month);
+        let cleared = holds.take_cleared_hours(month);
         holds.assert_is(month, "the stream holds");
-        emptied
+        cleared
     }
 }
 
-/// Drops of the month of which a bucket has files, whole or not, in their order.
+/// Returns the drops of the month that have files in a bucket, complete or not, in order.
 pub fn drops(bucket: &Path) -> Vec<String> {
     let names = names_below(&bucket.join("20261001-20261101"));
     let drops = names
@@ -157,8 +154,8 @@ pub fn drops(bucket: &Path) -> Vec<String> {
     drops.into_iter().map(str::to_string).collect()
 }
 
-/// The drop that the month's manifest names.
-pub fn in_force(bucket: &Path) -> Option<String> {
+/// Returns the drop that the month's manifest names.
+pub fn active_drop(bucket: &Path) -> Option<String> {
     let manifest = std::fs::read(bucket.join("20261001-20261101/manifest.json")).ok()?;
     let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
     assert_eq!(manifest["version"], "1.3.0");
@@ -166,15 +163,14 @@ pub fn in_force(bucket: &Path) -> Option<String> {
     Some(manifest["current_drop_id"].as_str().unwrap().to_string())
 }
 
-/// `deliver --format json` with more arguments.
+/// Runs `deliver --format json` with more arguments.
 pub fn deliver(billstream: &Billstream, arguments: &[&str]) -> Output {
     let mut all = vec!["deliver", "--format", "json"];
     all.extend(arguments);
     billstream.run(&all)
 }
 
-/// Asserts that a month that was delivered stays as it is: delivered again, by name too, and imported
-/// again.
+/// Asserts that a delivered month stays unchanged when it is delivered again, also by name, and imported again.
 pub fn assert_unchanged(later: Billstream, confluent: &Sandbox) {
     deliver(&later, &[]).ok().delivery("unchanged");
     deliver(&later, &["--month", MONTH])

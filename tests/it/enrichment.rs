@@ -1,4 +1,4 @@
-//! Names, regions and tags from Confluent's inventory: right where they are known, and never in the way of costs.
+//! Names, regions and tags from Confluent's inventory: exact, and never an obstacle for costs.
 
 #[path = "enrichment/cache.rs"]
 mod cache;
@@ -25,7 +25,7 @@ use crate::support::{
     Billstream, CONNECTION, MONTH, Row, Sandbox, assert_summary_is, drop_in_force, published_files,
 };
 
-/// The tags that come from the inventory.
+/// Tags from the inventory.
 pub const TAGS: [&str; 5] = [
     "confluent_environment_id",
     "confluent_environment",
@@ -34,12 +34,12 @@ pub const TAGS: [&str; 5] = [
     "confluent_cluster_kind",
 ];
 
-/// An import that asks for names and regions.
+/// billstream with the inventory enabled.
 pub fn enriched(billstream: Billstream) -> Billstream {
     billstream.env("BILLSTREAM_INVENTORY", "true")
 }
 
-/// Confluent's id of the resource of a line item; empty where it has none.
+/// Confluent's id of the resource of a line item; empty without a resource.
 pub fn resource_of(row: &Row) -> &str {
     row["resource/id"].split_once('/').map_or("", |(_, id)| id)
 }
@@ -48,8 +48,8 @@ pub fn tag<'r>(row: &'r Row, key: &str) -> &'r str {
     &row[&format!("resource/tag:{key}")]
 }
 
-/// Asserts that line items have the names and regions of an inventory, and those that are not in it none. Gives
-/// how many resources were found in it.
+/// Asserts that line items have the names and regions of an inventory, and none for other resources. Returns
+/// the number of resources found in it.
 #[track_caller]
 pub fn assert_named(rows: &[Row], costs: &[Row], inventory: &Inventory) -> usize {
     let mut environments: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
@@ -89,7 +89,7 @@ pub fn assert_named(rows: &[Row], costs: &[Row], inventory: &Inventory) -> usize
         ];
         let tags = TAGS.map(|key| tag(row, key));
         assert_eq!(tags, expected, "{id}: {row:?}");
-        // Tiers of a price say a region, too.
+        // Price tiers contain a region as well.
         if !region.is_empty() || id != "lcc-5tt8w" {
             assert_eq!(row["resource/region"], *region, "{id}");
         }
@@ -97,8 +97,8 @@ pub fn assert_named(rows: &[Row], costs: &[Row], inventory: &Inventory) -> usize
     found.len()
 }
 
-/// The rows of a file or table without what the inventory gives, in an order of their own.
-fn without_facts(rows: &[Row]) -> Vec<BTreeMap<String, String>> {
+/// Rows without the columns from the inventory, sorted.
+fn without_attributes(rows: &[Row]) -> Vec<BTreeMap<String, String>> {
     let given =
         |column: &str| column == "resource/region" || column.starts_with("resource/tag:confluent_");
     let mut rows: Vec<BTreeMap<String, String>> = rows
@@ -113,7 +113,7 @@ fn without_facts(rows: &[Row]) -> Vec<BTreeMap<String, String>> {
 }
 
 #[test]
-fn regions_and_tags_are_in_line_items_and_in_the_drop_and_totals_are_those_without() {
+fn enrichment_adds_regions_and_tags_and_changes_nothing_else() {
     let (sandbox, with, without) = (Sandbox::start(&[]), tempdir().unwrap(), tempdir().unwrap());
     let (totals, inventory) = (sandbox.totals(MONTH), Inventory::of(&sandbox));
     let plain = Billstream::on(without.path()).from(&sandbox);
@@ -139,13 +139,13 @@ fn regions_and_tags_are_in_line_items_and_in_the_drop_and_totals_are_those_witho
             .any(|row| tag(row, "confluent_name") == "orders-prod")
     );
 
-    // Nothing else is another, to the last digit.
+    // Everything else is equal, to the last digit.
     assert_eq!(
-        without_facts(&items),
-        without_facts(&plain.line_items(MONTH))
+        without_attributes(&items),
+        without_attributes(&plain.line_items(MONTH))
     );
     let plain_drop = drop_in_force(without.path(), CONNECTION, MONTH);
-    assert_eq!(without_facts(&drop), without_facts(&plain_drop));
+    assert_eq!(without_attributes(&drop), without_attributes(&plain_drop));
     assert!(
         plain_drop
             .iter()
@@ -155,7 +155,7 @@ fn regions_and_tags_are_in_line_items_and_in_the_drop_and_totals_are_those_witho
 }
 
 #[test]
-fn hundreds_of_resources_are_all_known() {
+fn enriches_hundreds_of_resources() {
     let (sandbox, store) = (
         Sandbox::start(&["--costs-per-day", "2000", "--today", "2026-11-03"]),
         tempdir().unwrap(),
@@ -196,13 +196,13 @@ fn hundreds_of_resources_are_all_known() {
 }
 
 #[test]
-fn without_a_role_for_it_costs_are_imported_and_the_role_is_named() {
+fn without_the_role_costs_are_imported_and_the_role_is_named() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let billstream = enriched(Billstream::on(store.path()).from(&sandbox))
         .env("CONFLUENT_CLOUD_API_KEY", "billing-only");
     let output = billstream.import(MONTH).ok();
     assert_summary_is(&output.status("published"), &sandbox.totals(MONTH));
-    output.says(&["WARN", "Operator", "costs are imported all the same"]);
+    output.says(&["WARN", "Operator", "costs are imported without the update"]);
     billstream.assert_month_is(MONTH, &sandbox.totals(MONTH));
     assert!(
         billstream
@@ -210,7 +210,7 @@ fn without_a_role_for_it_costs_are_imported_and_the_role_is_named() {
             .iter()
             .all(|row| tag(row, "confluent_name").is_empty())
     );
-    // It is seen where the connection is shown, and is no error of it.
+    // `status` shows the problem, and it is not an error of the connection.
     let shown = billstream.run(&["status", "--format", "json"]).ok().json();
     let shown: &Value = shown.get("connections").map_or(&shown, |all| &all[0]);
     let problems = shown["inventory"]["problems"].as_array().unwrap();
@@ -218,7 +218,7 @@ fn without_a_role_for_it_costs_are_imported_and_the_role_is_named() {
 }
 
 #[test]
-fn two_imports_without_a_change_publish_nothing() {
+fn imports_without_a_change_publish_nothing() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let at = |now: &str| enriched(Billstream::on(store.path()).from(&sandbox)).at(now);
     at("2026-11-10T06:00:00Z")
@@ -235,12 +235,12 @@ fn two_imports_without_a_change_publish_nothing() {
     assert_eq!(
         sandbox.inventory_requests(),
         2 * asked,
-        "it was asked again after two days"
+        "the inventory was requested again after two days"
     );
 }
 
 #[test]
-fn pull_takes_names_and_transform_needs_no_network_for_them() {
+fn pull_loads_names_and_transform_uses_them_offline() {
     let (mut sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let (totals, inventory) = (sandbox.totals(MONTH), Inventory::of(&sandbox));
     enriched(Billstream::on(store.path()).from(&sandbox))
@@ -258,7 +258,7 @@ fn pull_takes_names_and_transform_needs_no_network_for_them() {
 }
 
 #[test]
-fn a_dry_run_asks_for_no_names_and_uses_those_that_are_known() {
+fn a_dry_run_requests_no_inventory_and_uses_the_stored_one() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let billstream =
         enriched(Billstream::on(store.path()).from(&sandbox)).at("2026-11-10T06:00:00Z");
@@ -277,14 +277,21 @@ fn a_dry_run_asks_for_no_names_and_uses_those_that_are_known() {
 }
 
 #[test]
-fn every_stage_is_in_the_log() {
-    // The log had lost the line after one that it leaves out, whatever that line said.
+fn logs_every_stage() {
+    // A per-layer filter would lose the line after a filtered one.
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let billstream = enriched(Billstream::on(store.path()).from(&sandbox));
     let output = billstream.run(&["-vv", "import", "--month", MONTH]).ok();
-    let stages = ["enrich", "pull", "facts", "transform", "checks", "drop"];
+    let stages = [
+        "enrich",
+        "pull",
+        "attributes",
+        "transform",
+        "checks",
+        "drop",
+    ];
     let stages: Vec<String> = stages.map(|stage| format!("stage=\"{stage}\"")).into();
     output.says(&stages.iter().map(String::as_str).collect::<Vec<_>>());
     let again = billstream.run(&["-vv", "transform", "--month", MONTH]).ok();
-    again.says(&["stage=\"facts\""]);
+    again.says(&["stage=\"attributes\""]);
 }

@@ -1,4 +1,4 @@
-//! A number's way from the wire to the drop: JSON literal, decimal, Parquet, SQL, CSV text.
+//! Numbers from the wire to the drop: JSON literal, decimal, Parquet, SQL, CSV text.
 
 use std::sync::Arc;
 
@@ -7,18 +7,18 @@ use billstream::cloudzero::csv;
 use billstream::confluent::costs::decode::{Identities, SCHEMA, decode_page};
 use billstream::engine::files::FilesTable;
 use billstream::engine::{self, Limits};
-use billstream::store::Store;
 use billstream::store::writer::FileWriter;
+use billstream::store::{Store, TableName};
 use proptest::prelude::*;
 
-/// A literal whose plain text is known because it was made from it.
+/// JSON literal with the plain text that it was generated from.
 #[derive(Debug, Clone)]
 struct Number {
     literal: String,
     plain: String,
 }
 
-/// Writes `whole.fraction` with its point moved by `shift` digits and the exponent to match.
+/// Formats `whole.fraction` with its point moved by `shift` digits and the matching exponent.
 fn number((negative, whole, fraction, shift): (bool, String, String, i32)) -> Number {
     let digits = format!("{whole}{fraction}");
     let point = whole.len() as i32 - shift;
@@ -62,7 +62,7 @@ fn number((negative, whole, fraction, shift): (bool, String, String, i32)) -> Nu
     Number { literal, plain }
 }
 
-async fn through_everything(numbers: &[Number]) -> Vec<String> {
+async fn decode_store_and_format(numbers: &[Number]) -> Vec<String> {
     let records: Vec<String> = numbers
         .iter()
         .map(|number| {
@@ -84,7 +84,7 @@ async fn through_everything(numbers: &[Number]) -> Vec<String> {
     let file = writer.finish("a.parquet".into(), &[]).await.unwrap();
     assert_eq!(file.rows, numbers.len() as u64);
     let files = vec![("acme".to_string(), october, file)];
-    let table = FilesTable::new(&store, "costs", &SCHEMA, files).unwrap();
+    let table = FilesTable::new(&store, TableName::Costs, &SCHEMA, files).unwrap();
     let context = engine::session(&store, Limits::default()).unwrap();
     context.register_table("costs", Arc::new(table)).unwrap();
     let frame = context
@@ -103,18 +103,18 @@ async fn through_everything(numbers: &[Number]) -> Vec<String> {
 }
 
 proptest! {
-    // Forty amounts of up to a million millions stay below the limit of an exact total.
+    // Forty amounts of up to 1e12 stay below the limit of an exact total.
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(40) })]
     #[test]
-    fn a_literal_comes_out_of_parquet_and_csv_as_the_same_number(
+    fn a_literal_keeps_its_value_through_parquet_and_csv(
         numbers in prop::collection::vec(
             (any::<bool>(), "0|[1-9][0-9]{0,11}", "[0-9]{0,24}", -12i32..12).prop_map(number),
             1..40,
         )
     ) {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let found = runtime.block_on(through_everything(&numbers));
-        let wanted: Vec<String> = numbers.iter().map(|number| number.plain.clone()).collect();
-        prop_assert_eq!(found, wanted);
+        let found = runtime.block_on(decode_store_and_format(&numbers));
+        let expected: Vec<String> = numbers.iter().map(|number| number.plain.clone()).collect();
+        prop_assert_eq!(found, expected);
     }
 }

@@ -1,5 +1,4 @@
-//! What can go wrong on the wire: faults that pass are survived with exact totals, and no secret gets
-//! into messages or files.
+//! Transient faults: pulls survive them with exact totals, and no secret gets into messages or files.
 
 #[path = "faults/refused.rs"]
 mod refused;
@@ -11,9 +10,8 @@ use crate::support::{
     orphans,
 };
 
-/// A pull (or an import) through faults that pass; asserts that all of them fired and every digit
-/// came.
-fn survives(command: &str, faults: &[&str], settings: &[(&str, &str)]) {
+/// Runs a pull or an import through transient faults; asserts that all of them fired and the totals are exact.
+fn assert_survives(command: &str, faults: &[&str], settings: &[(&str, &str)]) {
     let options: Vec<&str> = faults.iter().flat_map(|fault| ["--fault", fault]).collect();
     let (sandbox, store) = (Sandbox::start(&options), tempdir().unwrap());
     let billstream = settings.iter().fold(
@@ -40,33 +38,33 @@ fn survives(command: &str, faults: &[&str], settings: &[(&str, &str)]) {
     assert_eq!(orphans(store.path()), Vec::<String>::new());
 }
 
-/// One test for each fault that passes.
-macro_rules! survived {
+/// One test per transient fault.
+macro_rules! survives {
     ($($name:ident: $faults:expr, $settings:expr;)*) => {
-        $(#[test] fn $name() { survives("pull", &$faults, &$settings); })*
+        $(#[test] fn $name() { assert_survives("pull", &$faults, &$settings); })*
     };
 }
 
-survived! {
-    a_429_with_seconds_is_survived: ["429:2"], [];
-    a_429_with_a_date_is_survived: ["429-date"], [];
-    a_429_with_a_reset_is_survived: ["429-reset"], [];
-    a_500_is_survived: ["500:2"], [];
-    a_502_with_html_is_survived: ["502-html"], [];
-    a_503_is_survived: ["503"], [];
-    html_with_200_is_survived: ["html-200"], [];
-    a_cut_body_is_survived: ["cut"], [];
-    truncated_json_is_survived: ["truncated-json:2"], [];
-    an_expired_page_token_is_survived: ["expired-token"], [("BILLSTREAM_PAGE_SIZE", "20")];
-    a_reset_is_survived: ["reset:2"], [];
-    a_slow_body_is_survived: ["slow:1:secs=20"], [("BILLSTREAM_READ_TIMEOUT_SECS", "0.3")];
-    a_slow_body_in_time_is_read: ["slow:1:secs=1"], [];
-    a_body_slower_than_the_total_timeout_is_survived: ["slow:1:secs=20"], [("BILLSTREAM_TOTAL_TIMEOUT_SECS", "2")];
+survives! {
+    survives_429_with_seconds: ["429:2"], [];
+    survives_429_with_a_date: ["429-date"], [];
+    survives_429_with_a_reset: ["429-reset"], [];
+    survives_500: ["500:2"], [];
+    survives_502_with_html: ["502-html"], [];
+    survives_503: ["503"], [];
+    survives_html_with_200: ["html-200"], [];
+    survives_a_cut_body: ["cut"], [];
+    survives_truncated_json: ["truncated-json:2"], [];
+    survives_an_expired_page_token: ["expired-token"], [("BILLSTREAM_PAGE_SIZE", "20")];
+    survives_a_reset: ["reset:2"], [];
+    survives_a_slow_body: ["slow:1:secs=20"], [("BILLSTREAM_READ_TIMEOUT_SECS", "0.3")];
+    reads_a_slow_body_within_the_timeout: ["slow:1:secs=1"], [];
+    survives_a_body_slower_than_the_total_timeout: ["slow:1:secs=20"], [("BILLSTREAM_TOTAL_TIMEOUT_SECS", "2")];
 }
 
 #[test]
-fn different_faults_of_one_request_are_survived() {
-    survives(
+fn survives_different_faults_of_one_request() {
+    assert_survives(
         "import",
         &["429:1:retry_after=0", "500", "cut", "reset"],
         &[],
@@ -74,7 +72,7 @@ fn different_faults_of_one_request_are_survived() {
 }
 
 #[test]
-fn faults_among_many_pages_are_survived() {
+fn survives_faults_among_many_pages() {
     let faults = [
         "429:2:retry_after=0:after=3",
         "500:2:after=6",
@@ -84,7 +82,7 @@ fn faults_among_many_pages_are_survived() {
         "slow:1:secs=1:after=18",
         "502-html:1:after=21",
     ];
-    survives("import", &faults, &[("BILLSTREAM_PAGE_SIZE", "40")]);
+    assert_survives("import", &faults, &[("BILLSTREAM_PAGE_SIZE", "40")]);
 }
 
 #[test]
@@ -115,7 +113,7 @@ fn pages_windows_and_concurrency_do_not_change_the_totals() {
 }
 
 #[test]
-fn a_rate_limit_is_kept_by_the_client_and_survived_otherwise() {
+fn keeps_to_a_rate_limit_or_survives_its_refusals() {
     let (sandbox, store) = (Sandbox::start(&["--rate-limit", "8"]), tempdir().unwrap());
     let billstream = Billstream::on(store.path())
         .from(&sandbox)
@@ -127,7 +125,7 @@ fn a_rate_limit_is_kept_by_the_client_and_survived_otherwise() {
 }
 
 #[test]
-fn gzip_is_understood() {
+fn reads_gzip_pages_after_a_cut_one() {
     let (sandbox, store) = (
         Sandbox::start(&["--gzip", "--fault", "cut"]),
         tempdir().unwrap(),
@@ -138,7 +136,7 @@ fn gzip_is_understood() {
     billstream.assert_month_is(MONTH, &sandbox.totals(MONTH));
 }
 
-/// Words of invented records, none of which belongs into messages.
+/// Texts of invented records, none of which may get into messages.
 const PAYLOAD: [&str; 5] = [
     "orders-prod",
     "lkc-7aa01x",
@@ -212,9 +210,9 @@ fn secrets_and_payload_stay_out_of_messages_and_files() {
 }
 
 #[test]
-fn credentials_go_to_the_configured_host_and_nowhere_else() {
-    // `metadata.next` is a full URL; only its token is used. Here the endpoint has a path of its own,
-    // so a client that followed the URL would miss it.
+fn credentials_go_to_the_configured_host_only() {
+    // `metadata.next` is a full URL of which only the token is used. Here the endpoint has a different path, which a
+    // client that followed the URL would miss.
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let with_path = format!("{}/", sandbox.url());
     let billstream = Billstream::on(store.path())

@@ -1,17 +1,17 @@
-//! Import of a month, end to end: what it says, what it stores, what changes when it runs again.
+//! Import of a month, end to end: output, stored data, and repeated runs.
 
-#[path = "import/caught.rs"]
-mod caught;
+#[path = "import/checks.rs"]
+mod checks;
 #[path = "import/crash.rs"]
 mod crash;
 #[path = "import/demo.rs"]
 mod demo;
+#[path = "import/edge_cases.rs"]
+mod edge_cases;
 #[path = "import/exact.rs"]
 mod exact;
-#[path = "import/nothing_lost.rs"]
-mod nothing_lost;
-#[path = "import/oddities.rs"]
-mod oddities;
+#[path = "import/missing_data.rs"]
+mod missing_data;
 #[path = "import/outage.rs"]
 mod outage;
 #[path = "import/overrides.rs"]
@@ -30,7 +30,7 @@ use crate::support::{
     orphans, published_files, sum, write_files,
 };
 
-/// A store in which [`MONTH`] is published, and the month's totals. It is imported once a test run.
+/// A store with [`MONTH`] published, and the month's totals. The import runs once per test process.
 pub fn published_month() -> (TempDir, Totals) {
     static ONCE: OnceLock<(Files, Totals)> = OnceLock::new();
     let (files, totals) = ONCE.get_or_init(|| {
@@ -47,7 +47,7 @@ pub fn published_month() -> (TempDir, Totals) {
 }
 
 #[test]
-fn a_month_is_imported_to_the_last_digit() {
+fn imports_a_month_exactly() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let billstream = Billstream::on(store.path()).from(&sandbox);
     let totals = sandbox.totals(MONTH);
@@ -56,7 +56,7 @@ fn a_month_is_imported_to_the_last_digit() {
     let period = output.status("published");
     assert_summary_is(&period, &totals);
     assert_eq!(period["connection"], CONNECTION);
-    assert_eq!(period["covered_until"], "2026-10-31");
+    assert_eq!(period["complete_through"], "2026-10-31");
     assert!(
         period["digest"].is_string() && period["version"].is_u64(),
         "{period}"
@@ -71,7 +71,7 @@ fn a_month_is_imported_to_the_last_digit() {
 }
 
 #[test]
-fn the_summary_has_the_documented_keys_and_no_others() {
+fn summary_has_exactly_the_documented_keys() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let json = Billstream::on(store.path())
         .from(&sandbox)
@@ -98,7 +98,7 @@ fn the_summary_has_the_documented_keys_and_no_others() {
         "status",
         "version",
         "digest",
-        "covered_until",
+        "complete_through",
     ];
     expected.sort_unstable();
     let mut found = keys(&json["periods"][0]);
@@ -107,7 +107,7 @@ fn the_summary_has_the_documented_keys_and_no_others() {
 }
 
 #[test]
-fn running_again_is_unchanged_and_writes_nothing() {
+fn a_second_import_is_unchanged_and_writes_no_file() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let billstream = Billstream::on(store.path()).from(&sandbox);
     let first = billstream.import(MONTH).ok().status("published");
@@ -133,7 +133,7 @@ fn running_again_is_unchanged_and_writes_nothing() {
 }
 
 #[test]
-fn the_order_of_costs_does_not_matter() {
+fn digest_is_independent_of_the_order_of_costs() {
     let store = tempdir().unwrap();
     let billstream = Billstream::on(store.path());
     let first = billstream
@@ -148,7 +148,7 @@ fn the_order_of_costs_does_not_matter() {
     let second = billstream.import(MONTH).ok().status("unchanged");
     assert_eq!(first["digest"], second["digest"]);
     assert!(published_files(store.path()) == before);
-    // Nor does it where the month comes in other windows and pages.
+    // The same holds for other windows and pages.
     let paged = Billstream::on(store.path())
         .from(&reordered)
         .env("BILLSTREAM_PAGE_SIZE", "500");
@@ -160,7 +160,7 @@ fn the_order_of_costs_does_not_matter() {
 }
 
 #[test]
-fn another_run_on_another_store_makes_the_same_ids_and_drop() {
+fn two_stores_get_equal_ids_and_drops() {
     let rows = |options: &[&str]| {
         let (sandbox, store) = (Sandbox::start(options), tempdir().unwrap());
         Billstream::on(store.path())
@@ -185,7 +185,7 @@ fn another_run_on_another_store_makes_the_same_ids_and_drop() {
 }
 
 #[test]
-fn a_restatement_is_published_as_a_new_version_and_a_new_drop() {
+fn publishes_a_restatement_as_a_new_version_and_drop() {
     let store = tempdir().unwrap();
     let original = Sandbox::start(&[]);
     let billstream = Billstream::on(store.path()).from(&original);
@@ -217,7 +217,7 @@ fn a_restatement_is_published_as_a_new_version_and_a_new_drop() {
 }
 
 #[test]
-fn two_drops_in_the_same_second_have_different_names() {
+fn drops_of_the_same_second_have_different_ids() {
     let store = tempdir().unwrap();
     let mut drops = Vec::new();
     for revision in ["0", "1", "2"] {
@@ -232,7 +232,7 @@ fn two_drops_in_the_same_second_have_different_names() {
 }
 
 #[test]
-fn pull_then_transform_without_network_equals_import() {
+fn pull_and_offline_transform_equal_an_import() {
     let (mut sandbox, store, other) = (Sandbox::start(&[]), tempdir().unwrap(), tempdir().unwrap());
     let totals = sandbox.totals(MONTH);
     let imported = Billstream::on(other.path())
@@ -256,7 +256,7 @@ fn pull_then_transform_without_network_equals_import() {
     assert!(!store.path().join("cloudzero").exists());
 
     sandbox.stop();
-    // Nor does it need credentials.
+    // It needs no credentials either.
     let offline = Billstream::on(store.path());
     let transform = ["transform", "--month", MONTH, "--format", "json"];
     let transformed = offline.run(&transform).ok().status("published");
@@ -266,7 +266,7 @@ fn pull_then_transform_without_network_equals_import() {
         "line_items",
         "net_amount",
         "original_amount",
-        "covered_until",
+        "complete_through",
     ] {
         assert_eq!(transformed[key], imported[key], "{key}");
     }
@@ -287,7 +287,7 @@ fn pull_then_transform_without_network_equals_import() {
 }
 
 #[test]
-fn an_import_after_a_pull_publishes_the_line_items() {
+fn import_after_pull_publishes_the_line_items() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let billstream = Billstream::on(store.path()).from(&sandbox);
     billstream.run(&["pull", "--month", MONTH]).ok();
@@ -297,7 +297,7 @@ fn an_import_after_a_pull_publishes_the_line_items() {
 }
 
 #[test]
-fn a_deleted_manifest_or_drop_is_written_again() {
+fn writes_a_deleted_manifest_again() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let billstream = Billstream::on(store.path()).from(&sandbox);
     billstream.import(MONTH).ok();
@@ -312,32 +312,40 @@ fn a_deleted_manifest_or_drop_is_written_again() {
 }
 
 #[test]
-fn the_table_of_an_import_is_for_people() {
+fn table_shows_amounts_status_and_completeness() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let output = Billstream::on(store.path())
         .from(&sandbox)
         .run(&["import", "--month", MONTH])
         .ok();
     let totals = sandbox.totals(MONTH);
-    for words in [
-        MONTH,
-        &totals.net,
-        &totals.original,
-        &totals.discount,
-        "published",
-        "2026-10-31",
+    let amounts = [&totals.net, &totals.original, &totals.discount];
+    let exact = Billstream::on(store.path())
+        .from(&sandbox)
+        .run(&["import", "--month", MONTH, "--exact"])
+        .ok();
+    for (output, status, amounts) in [
+        (output, "published", amounts.map(|a| Exact::of(a).shown())),
+        (exact, "unchanged", amounts.map(String::clone)),
     ] {
-        assert!(
-            output.stdout.contains(words),
-            "{words} is missing:\n{}",
-            output.stdout
-        );
+        let row = output.stdout.lines().find(|line| line.starts_with(MONTH));
+        let cells: Vec<&str> = row.unwrap().split_whitespace().collect();
+        for words in amounts
+            .iter()
+            .map(String::as_str)
+            .chain([status, "2026-10-31"])
+        {
+            assert!(
+                cells.contains(&words),
+                "{words} is missing:\n{}",
+                output.stdout
+            );
+        }
     }
-    output.says(&["1 month published"]);
 }
 
 #[test]
-fn every_run_leaves_a_record() {
+fn every_run_saves_a_record() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let billstream = Billstream::on(store.path()).from(&sandbox);
     let good = billstream.import(MONTH).ok().json();
@@ -368,7 +376,7 @@ fn every_run_leaves_a_record() {
 }
 
 #[test]
-fn line_items_have_the_connections_label_and_other_currencies_no_drop() {
+fn line_items_have_the_provider_label_and_other_currencies_get_no_drop() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let billstream = Billstream::on(store.path())
         .from(&sandbox)
@@ -389,7 +397,7 @@ fn line_items_have_the_connections_label_and_other_currencies_no_drop() {
         "CloudZero takes US dollars only"
     );
 
-    // Another label is another mapping.
+    // Another label is another mapping version.
     let billstream = billstream
         .env("BILLSTREAM_CLOUD_PROVIDER", "Confluent")
         .env("BILLSTREAM_CURRENCY", "USD");
@@ -404,7 +412,7 @@ fn line_items_have_the_connections_label_and_other_currencies_no_drop() {
 }
 
 #[test]
-fn a_store_may_have_an_odd_name() {
+fn accepts_special_characters_in_the_store_path() {
     let (sandbox, folder) = (Sandbox::start(&[]), tempdir().unwrap());
     let store = folder.path().join("größe 1% #2 'x'");
     let billstream = Billstream::on(&store).from(&sandbox);

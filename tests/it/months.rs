@@ -1,10 +1,10 @@
-//! Which months a run takes, which it refuses, and until when each is covered.
+//! Selection of months on the command line. The rules themselves are tested in `pipeline::tests`.
 
 use serde_json::Value;
 use tempfile::tempdir;
 
 use crate::support::{
-    Billstream, MONTH, Output, Sandbox, assert_summary_is, files_below, published_files,
+    Billstream, CONNECTION, MONTH, Output, Sandbox, assert_summary_is, files_below, published_files,
 };
 
 /// The twelve months that Confluent still holds on 2026-11-23.
@@ -31,103 +31,25 @@ fn pull(billstream: &Billstream, arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn the_first_run_takes_twelve_months_and_the_next_what_is_not_settled() {
+fn reads_settle_days_from_the_environment() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
-    let billstream = Billstream::on(store.path()).from(&sandbox);
-    let first = pull(&billstream, &[]).ok();
-    assert_eq!(months(&first), TWELVE);
-    for period in first.json()["periods"].as_array().unwrap() {
-        assert_eq!(period["status"], "published");
-        assert_summary_is(
-            period,
-            &sandbox.totals(period["billing_period"].as_str().unwrap()),
-        );
+    let pull_with = |days: &str| {
+        let billstream = Billstream::on(store.path()).from(&sandbox);
+        let billstream = billstream.env("BILLSTREAM_SETTLE_DAYS", days);
+        pull(&billstream, &["--month", MONTH])
+    };
+    for (days, settled) in [("60", false), ("0", true)] {
+        pull_with(days).ok();
+        let state = format!("runs/months/{CONNECTION}/{MONTH}.json");
+        let state = std::fs::read(store.path().join(state)).unwrap();
+        let state: Value = serde_json::from_slice(&state).unwrap();
+        assert_eq!(state["settled"], settled, "{days} days");
     }
-    // October ended 23 days ago: its first pull settled it.
-    assert_eq!(months(&pull(&billstream, &[]).ok()), ["2026-11"]);
-    assert_eq!(months(&pull(&billstream, &["--all"]).ok()), TWELVE);
-    assert_eq!(
-        months(&pull(&billstream, &["--month", "2026-03"]).ok()),
-        ["2026-03"]
-    );
+    pull_with("soon").code(3).says(&["BILLSTREAM_SETTLE_DAYS"]);
 }
 
 #[test]
-fn a_month_settles_with_the_first_pull_seventeen_days_after_its_end() {
-    let sandbox = Sandbox::start(&[]);
-    let store = tempdir().unwrap();
-    let at = |now: &str| Billstream::on(store.path()).from(&sandbox).at(now);
-    for month in TWELVE {
-        if month < "2026-10" {
-            pull(&at("2026-11-10T06:00:00Z"), &["--month", month]).ok();
-        }
-    }
-    // Settling: it may be restated still, so it comes along. The 17th day counts.
-    for (now, expected) in [
-        ("2026-11-10T06:00:00Z", &["2026-10", "2026-11"][..]),
-        ("2026-11-17T23:59:59Z", &["2026-10", "2026-11"]),
-        ("2026-11-18T00:00:00Z", &["2026-10", "2026-11"]),
-        ("2026-11-18T00:00:01Z", &["2026-11"]),
-        ("2026-11-23T06:00:00Z", &["2026-11"]),
-    ] {
-        assert_eq!(months(&pull(&at(now), &[]).ok()), expected, "at {now}");
-    }
-}
-
-#[test]
-fn settle_days_can_be_set() {
-    let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
-    let patient = Billstream::on(store.path())
-        .from(&sandbox)
-        .env("BILLSTREAM_SETTLE_DAYS", "60");
-    pull(&patient, &[]).ok();
-    assert_eq!(
-        months(&pull(&patient, &[]).ok()),
-        ["2026-09", "2026-10", "2026-11"]
-    );
-    let hasty = Billstream::on(store.path())
-        .from(&sandbox)
-        .env("BILLSTREAM_SETTLE_DAYS", "0");
-    assert_eq!(
-        months(&pull(&hasty, &[]).ok()),
-        ["2026-09", "2026-10", "2026-11"]
-    );
-    assert_eq!(months(&pull(&hasty, &[]).ok()), ["2026-11"]);
-    let wrong = Billstream::on(store.path())
-        .from(&sandbox)
-        .env("BILLSTREAM_SETTLE_DAYS", "soon");
-    pull(&wrong, &[]).code(3).says(&["BILLSTREAM_SETTLE_DAYS"]);
-}
-
-#[test]
-fn a_failed_pull_does_not_settle() {
-    let store = tempdir().unwrap();
-    let broken = Sandbox::start(&["--fault", "404"]);
-    let billstream = Billstream::on(store.path()).from(&broken);
-    pull(&billstream, &["--month", MONTH])
-        .code(1)
-        .status("failed");
-    let again = pull(&billstream, &[]).ok();
-    assert!(months(&again).contains(&MONTH.to_string()));
-}
-
-#[test]
-fn settled_months_that_were_only_pulled_are_still_to_be_transformed() {
-    let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
-    let billstream = Billstream::on(store.path()).from(&sandbox);
-    pull(&billstream, &["--from", "2026-09", "--to", MONTH]).ok();
-    let transform = || billstream.run(&["transform", "--format", "json"]).ok();
-    let published = [
-        ("2026-09".into(), "published".into()),
-        (MONTH.into(), "published".into()),
-    ];
-    assert_eq!(transform().statuses(), published);
-    assert_eq!(transform().statuses(), [], "by now nothing is due");
-    billstream.assert_month_is(MONTH, &sandbox.totals(MONTH));
-}
-
-#[test]
-fn months_are_named_one_by_one_or_from_to() {
+fn selects_months_by_name_or_range() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let billstream = Billstream::on(store.path()).from(&sandbox);
     let named = pull(
@@ -140,7 +62,7 @@ fn months_are_named_one_by_one_or_from_to() {
     assert_eq!(
         months(&named),
         ["2026-08", "2026-10"],
-        "once each, the oldest first"
+        "once each, oldest first"
     );
     let range = pull(&billstream, &["--from", "2026-08", "--to", "2026-10"]).ok();
     assert_eq!(
@@ -155,8 +77,7 @@ fn months_are_named_one_by_one_or_from_to() {
 }
 
 #[test]
-fn both_ends_of_a_range_are_checked() {
-    // A peer validated the start twice and the end never.
+fn rejects_malformed_and_invalid_ranges() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let billstream = Billstream::on(store.path()).from(&sandbox);
     for (arguments, words) in [
@@ -188,7 +109,7 @@ fn both_ends_of_a_range_are_checked() {
 }
 
 #[test]
-fn a_month_over_a_year_back_is_never_pulled() {
+fn never_pulls_a_month_over_a_year_back() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let billstream = Billstream::on(store.path()).from(&sandbox);
     for month in ["2025-11", "2020-01"] {
@@ -201,26 +122,26 @@ fn a_month_over_a_year_back_is_never_pulled() {
     assert_eq!(
         sandbox.requests(),
         0,
-        "nothing is pulled beside a refused month"
+        "no month is pulled beside a refused one"
     );
     assert_eq!(published_files(store.path()).len(), 0);
 }
 
 #[test]
-fn a_future_month_is_refused() {
+fn refuses_a_future_month() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let billstream = Billstream::on(store.path()).from(&sandbox);
     pull(&billstream, &["--month", "2026-12"])
         .code(2)
         .says(&["2026-12", "has not begun"]);
-    // Days are UTC days.
+    // Days are in UTC.
     let next_day = billstream.at("2026-12-01T00:00:00Z");
     pull(&next_day, &["--month", "2026-12"]).ok();
 }
 
 #[test]
-fn a_refused_oldest_month_is_named_and_skipped() {
-    // The sandbox is ahead of the run: to it December 2025 begins over a year back.
+fn skips_the_oldest_month_if_confluent_refuses_it() {
+    // The sandbox is ahead of the run: for it December 2025 begins over a year back.
     for arguments in [&[][..], &["--all"]] {
         let (sandbox, store) = (
             Sandbox::start(&["--today", "2026-12-05"]),
@@ -236,36 +157,10 @@ fn a_refused_oldest_month_is_named_and_skipped() {
                 .all(|(_, status)| status == "published")
         );
         output.says(&["2025-12", "skipped"]);
-        // One that is named is an error.
+        // A named month is an error.
         let named = pull(&billstream, &["--month", "2025-12"]).code(1);
         named.status("failed");
         named.says(&["2025-12", "too far back"]);
-    }
-}
-
-#[test]
-fn covered_until_lags_three_days_behind() {
-    let sandbox = Sandbox::start(&[]);
-    for (now, month, expected) in [
-        ("2026-11-23T06:00:00Z", "2026-11", "2026-11-19".into()),
-        ("2026-11-23T00:00:00Z", "2026-11", "2026-11-19".into()),
-        ("2026-11-22T23:59:59Z", "2026-11", "2026-11-18".into()),
-        ("2026-11-04T00:00:00Z", "2026-11", Value::Null),
-        ("2026-11-05T00:00:00Z", "2026-11", "2026-11-01".into()),
-        ("2026-11-03T00:00:00Z", "2026-10", "2026-10-30".into()),
-        ("2026-11-04T00:00:00Z", "2026-10", "2026-10-31".into()),
-        ("2026-11-23T06:00:00Z", "2026-10", "2026-10-31".into()),
-    ] {
-        let store = tempdir().unwrap();
-        let billstream = Billstream::on(store.path()).from(&sandbox).at(now);
-        let period = pull(&billstream, &["--month", month])
-            .ok()
-            .status("published");
-        assert_eq!(period["covered_until"], expected, "{month} at {now}");
-        let again = pull(&billstream, &["--month", month])
-            .ok()
-            .status("unchanged");
-        assert_eq!(again["covered_until"], expected);
     }
 }
 
@@ -288,7 +183,7 @@ fn an_open_month_grows_with_the_days() {
 }
 
 #[test]
-fn transform_takes_any_stored_month_and_no_other() {
+fn transforms_stored_months_only() {
     let store = tempdir().unwrap();
     let sandbox = Sandbox::start(&["--today", "2025-03-20"]);
     let then = Billstream::on(store.path())
@@ -298,7 +193,7 @@ fn transform_takes_any_stored_month_and_no_other() {
     let totals = sandbox.totals("2025-01");
     drop(sandbox);
 
-    // Far too old to be pulled by now.
+    // Too old to be pulled.
     let now = Billstream::on(store.path());
     let transform = |arguments: &[&str]| {
         let arguments: Vec<&str> = ["transform", "--format", "json"]
@@ -331,7 +226,7 @@ fn transform_takes_any_stored_month_and_no_other() {
 }
 
 #[test]
-fn a_transform_that_is_dry_leaves_nothing() {
+fn a_dry_transform_writes_nothing() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let billstream = Billstream::on(store.path()).from(&sandbox);
     pull(&billstream, &["--month", MONTH]).ok();

@@ -1,9 +1,9 @@
-//! Several organizations in one store: side by side, each with its own lease, each failing alone.
+//! Several organizations in one store: concurrent runs, separate leases, separate failures.
 
-#[path = "organizations/alone.rs"]
-mod alone;
 #[path = "organizations/commands.rs"]
 mod commands;
+#[path = "organizations/failures.rs"]
+mod failures;
 #[path = "organizations/leases.rs"]
 mod leases;
 
@@ -14,13 +14,13 @@ use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
 use crate::support::{
-    Billstream, MONTH, Output, Running, Sandbox, assert_summary_is, orphans, published_files,
+    Billstream, Exact, MONTH, Output, Running, Sandbox, assert_summary_is, orphans, published_files,
 };
 
-/// The connections' names, which are in this order in the configuration.
+/// Names of the connections, in the order of the configuration.
 pub const NAMES: [&str; 3] = ["acme", "globex", "initech"];
 
-/// Connections in a configuration file, each with a sandbox of its own.
+/// Connections in a configuration file, each with a separate sandbox.
 pub struct Scene {
     store: TempDir,
     pub sandboxes: Vec<Sandbox>,
@@ -28,7 +28,7 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// As many connections as there are lists of options for their sandboxes.
+    /// One connection per list of sandbox options.
     pub fn new(options: &[&[&str]]) -> Scene {
         let sandbox = |(at, options): (usize, &&[&str])| {
             let seed = (at + 1).to_string();
@@ -50,7 +50,7 @@ impl Scene {
         scene
     }
 
-    /// Writes the configuration: `head`, and what `more` adds to each connection.
+    /// Writes the configuration: `head`, and the lines of `more` for each connection.
     pub fn configure(&self, head: &str, more: impl Fn(&str) -> String) {
         let mut text = format!("{head}\n");
         for (name, sandbox) in NAMES.iter().zip(&self.sandboxes) {
@@ -67,7 +67,7 @@ impl Scene {
         self.store.path()
     }
 
-    /// billstream with the configuration and good keys.
+    /// billstream with the configuration and valid keys.
     pub fn billstream(&self) -> Billstream {
         let config = self.billstream.home().join("billstream.toml");
         let mut billstream = Billstream::on(self.path())
@@ -89,7 +89,7 @@ impl Scene {
         &NAMES[..self.sandboxes.len()]
     }
 
-    /// Asserts that a month of a connection is right in every place.
+    /// Asserts the totals of a month of a connection in costs, line items and drop.
     #[track_caller]
     pub fn assert_month_is(&self, name: &str, month: &str) {
         let sandbox = &self.sandboxes[NAMES.iter().position(|n| *n == name).unwrap()];
@@ -108,7 +108,7 @@ impl Scene {
     }
 }
 
-/// The part of a JSON summary that is of a connection.
+/// The part of a JSON summary for a connection.
 #[track_caller]
 pub fn of<'j>(json: &'j Value, name: &str) -> &'j Value {
     let all = json["connections"]
@@ -135,7 +135,7 @@ pub fn import(billstream: &Billstream) -> Output {
 }
 
 #[test]
-fn all_connections_are_imported_each_to_the_last_digit() {
+fn imports_all_connections_exactly() {
     let scene = Scene::new(&[&[], &[], &["--costs-per-day", "90"]]);
     let json = import(&scene.billstream()).ok().json();
     for (name, sandbox) in NAMES.iter().zip(&scene.sandboxes) {
@@ -157,7 +157,7 @@ fn all_connections_are_imported_each_to_the_last_digit() {
         .iter()
         .map(|c| &c["connection"])
         .collect();
-    assert_eq!(order, NAMES, "as the configuration has them");
+    assert_eq!(order, NAMES, "in the order of the configuration");
     assert_eq!(orphans(scene.path()), Vec::<String>::new());
 
     let before = published_files(scene.path());
@@ -172,7 +172,7 @@ fn all_connections_are_imported_each_to_the_last_digit() {
 }
 
 #[test]
-fn a_table_has_the_connections_in_a_column() {
+fn table_has_a_connection_column() {
     let scene = Scene::new(&[&[], &[]]);
     let output = scene
         .billstream()
@@ -185,7 +185,7 @@ fn a_table_has_the_connections_in_a_column() {
         .collect();
     assert_eq!(rows.len(), 4, "{}", output.stdout);
     for (name, sandbox) in NAMES.iter().zip(&scene.sandboxes) {
-        let net = sandbox.totals(MONTH).net;
+        let net = Exact::of(&sandbox.totals(MONTH).net).shown();
         let mut of = rows.iter().filter(|row| row.contains(name));
         assert!(
             of.any(|row| row.contains(MONTH) && row.contains(&net)),
@@ -196,7 +196,7 @@ fn a_table_has_the_connections_in_a_column() {
     output.says(&["4 months published"]);
 }
 
-/// Waits until a run has met slow bodies of so many sandboxes.
+/// Waits until this many sandboxes have sent a slow body.
 fn wait_for(run: &mut Running, scene: &Scene, slow: u64) {
     let fired = || scene.sandboxes.iter().map(|s| s.fired("slow")).sum::<u64>();
     while run.is_running() && fired() < slow {}
@@ -204,7 +204,7 @@ fn wait_for(run: &mut Running, scene: &Scene, slow: u64) {
 }
 
 #[test]
-fn connections_are_imported_side_by_side() {
+fn imports_connections_concurrently() {
     let slow: &[&str] = &["--fault", "slow:1:secs=4"];
     let scene = Scene::new(&[slow, slow, slow]);
     scene.configure("[import]\nconnections_at_once = 3\n", |_| String::new());
@@ -213,7 +213,7 @@ fn connections_are_imported_side_by_side() {
     wait_for(&mut run, &scene, 1);
     let began = Instant::now();
     wait_for(&mut run, &scene, 3);
-    // One after the other, the third would begin eight seconds after the first.
+    // In sequence, the third would begin eight seconds after the first.
     assert!(
         began.elapsed() < Duration::from_secs(6),
         "{:?}",
@@ -227,7 +227,7 @@ fn connections_are_imported_side_by_side() {
 }
 
 #[test]
-fn no_more_connections_are_imported_at_once_than_wanted() {
+fn respects_connections_at_once() {
     let slow: &[&str] = &["--fault", "slow:1:secs=60"];
     for (at_once, met) in [("1", 1), ("2", 2)] {
         let scene = Scene::new(&[slow, slow, slow]);
@@ -245,7 +245,7 @@ fn no_more_connections_are_imported_at_once_than_wanted() {
 }
 
 #[test]
-fn one_that_is_named_is_imported_alone() {
+fn imports_a_named_connection_only() {
     let scene = Scene::new(&[&[], &[]]);
     let arguments = [
         "import",
@@ -269,7 +269,7 @@ fn one_that_is_named_is_imported_alone() {
 }
 
 #[test]
-fn names_and_tags_are_those_of_each_organization() {
+fn names_and_tags_are_kept_per_organization() {
     let renamed = ["one", "two"].map(|name| format!("lkc-7aa01x=orders of {name}"));
     let options = renamed
         .each_ref()

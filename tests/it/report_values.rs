@@ -1,4 +1,4 @@
-//! Reports: what is listed, figures by day and by tag, pictures as XML, overrides.
+//! Reports: list of parameters, amounts by day and by tag, charts as XML, overrides.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -8,7 +8,7 @@ use tempfile::{TempDir, tempdir};
 use crate::support::{Billstream, Exact, MONTH, Output, Row, Sandbox, Totals, csv_rows, sum};
 
 const PREVIOUS: &str = "2026-09";
-/// Every report with its values and their defaults.
+/// Every report with its parameters and their defaults.
 const LISTED: [(&str, &str); 7] = [
     ("changes", "--month latest, previous previous, --limit 20"),
     (
@@ -72,8 +72,8 @@ fn assert_is_xml(text: &str) {
     assert!(open.is_empty() && rest.is_empty(), "{open:?} {rest}");
 }
 
-/// A folder of own SQL with these reports.
-fn own(reports: &[(&str, &str)]) -> (TempDir, String) {
+/// A user's SQL folder with these reports.
+fn sql_folder(reports: &[(&str, &str)]) -> (TempDir, String) {
     let folder = tempdir().unwrap();
     let below = folder.path().join("reports");
     std::fs::create_dir(&below).unwrap();
@@ -85,7 +85,7 @@ fn own(reports: &[(&str, &str)]) -> (TempDir, String) {
 }
 
 #[test]
-fn the_list_tells_values_and_defaults() {
+fn list_shows_parameters_and_defaults() {
     let listed = run(&["list"]).ok().stdout;
     let starts: Vec<&str> = listed.lines().filter(|l| !l.starts_with(' ')).collect();
     assert_eq!(starts, LISTED.map(|(name, _)| name));
@@ -103,7 +103,7 @@ fn the_list_tells_values_and_defaults() {
 }
 
 #[test]
-fn every_day_adds_up_and_weeks_and_others_lose_nothing() {
+fn days_weeks_and_others_add_up_to_the_month() {
     let month = &imported().2;
     let of = |step: &str| {
         let step = format!("step={step}");
@@ -121,10 +121,10 @@ fn every_day_adds_up_and_weeks_and_others_lose_nothing() {
         assert_eq!(sum(found.iter().copied(), "billed_cost"), expected, "{day}");
         seen += found.len();
     }
-    assert_eq!(seen, days.len(), "no other days");
+    assert_eq!(seen, days.len(), "rows of other days");
     let weeks = of("week");
     assert_eq!(sum(&weeks, "billed_cost").to_string(), month.net);
-    // The Mondays of the weeks that October's days are in.
+    // Mondays of the weeks that include days of October.
     let mut mondays: Vec<&str> = weeks.iter().map(|row| row["period"].as_str()).collect();
     mondays.dedup();
     let expected = ["09-28", "10-05", "10-12", "10-19", "10-26"].map(|day| format!("2026-{day}"));
@@ -132,7 +132,7 @@ fn every_day_adds_up_and_weeks_and_others_lose_nothing() {
 }
 
 #[test]
-fn discounts_and_changes_tie_in_every_row_and_by_everything() {
+fn discounts_and_changes_reconcile_in_every_row() {
     let (_, september, october) = imported();
     let difference = Exact::of(&october.net) - Exact::of(&september.net);
     let of = |row: &Row, columns: &[&str]| -> Exact {
@@ -158,7 +158,7 @@ fn discounts_and_changes_tie_in_every_row_and_by_everything() {
 }
 
 #[test]
-fn costs_of_sources_go_by_their_tags() {
+fn costs_of_sources_are_broken_down_by_their_tags() {
     let cbf = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/sources/cbf");
     let source = format!("cz={}", cbf.display());
     let given = ["--source", &source, "--month", MONTH, "--by", "tag:team"];
@@ -174,7 +174,7 @@ fn costs_of_sources_go_by_their_tags() {
 }
 
 #[test]
-fn pictures_are_the_same_xml_every_time_with_or_without_rows() {
+fn svg_charts_are_valid_and_deterministic() {
     for (name, _) in LISTED {
         let list = run(&["list"]).ok().stdout;
         let title = list
@@ -199,8 +199,8 @@ fn pictures_are_the_same_xml_every_time_with_or_without_rows() {
 }
 
 #[test]
-fn own_reports_go_before_shipped_ones_and_mistakes_name_the_file() {
-    let (folder, sql) = own(&[
+fn user_reports_override_shipped_ones_and_errors_show_their_sql() {
+    let (folder, sql) = sql_folder(&[
         (
             "top_resources",
             "-- Ours: one row\n-- by: service, connection\n\nselect $by as chosen\n",
@@ -222,7 +222,7 @@ fn own_reports_go_before_shipped_ones_and_mistakes_name_the_file() {
     assert!(listed.contains("    Ours: one row\n"), "{listed}");
     with(&["top_resources", "--by", "resource_id"])
         .code(2)
-        .says(&["resource_id", "it goes by service, connection"]);
+        .says(&["resource_id", "use one of service, connection"]);
     let picture = folder.path().join("x.svg").display().to_string();
     with(&["top_resources", "-o", &picture])
         .code(2)
@@ -231,17 +231,17 @@ fn own_reports_go_before_shipped_ones_and_mistakes_name_the_file() {
     with(&["broken", "-o", &table])
         .code(1)
         .says(&["nothing_there", " 3 | select", "^"]);
-    let is_there = [&picture, &table].map(|path| Path::new(path).exists());
-    assert_eq!(is_there, [false, false], "nothing half done");
+    let exists = [&picture, &table].map(|path| Path::new(path).exists());
+    assert_eq!(exists, [false, false], "a failed report left a file");
 }
 
 #[test]
-fn mistakes_of_use_exit_with_2() {
+fn usage_errors_exit_with_2() {
     for (arguments, words) in [
         (&["chagnes"][..], "did you mean `changes`?"),
         (&["top_resources", "--by", "colour"], "tag:<key>"),
         (&["changes", "--param", "previos=2026-09"], "previos"),
-        (&["unit_prices", "--limit", "3"], "takes no limit"),
+        (&["unit_prices", "--limit", "3"], "has no parameter `limit`"),
     ] {
         let output = run(arguments).code(2).says(&[words]);
         assert_eq!(output.stdout, "");

@@ -1,4 +1,4 @@
-//! Reports through the real binary: every figure ties to the source, pictures are pictures.
+//! Reports through the real binary: amounts match the source, charts are valid pictures.
 
 use std::sync::OnceLock;
 
@@ -21,7 +21,7 @@ struct Imported {
     net: [Exact; 2],
 }
 
-/// Two whole months, imported once.
+/// Two complete months, imported once.
 fn imported() -> &'static Imported {
     static ONCE: OnceLock<Imported> = OnceLock::new();
     ONCE.get_or_init(|| {
@@ -48,7 +48,7 @@ fn report(arguments: &[&str]) -> Vec<Row> {
 }
 
 #[test]
-fn every_report_is_listed_and_runs_on_the_newest_month() {
+fn every_report_is_listed_and_defaults_to_the_newest_month() {
     let listed = billstream().run(&["report", "list"]).ok().stdout;
     for name in ALL {
         assert!(listed.lines().any(|line| line == name), "{listed}");
@@ -59,7 +59,7 @@ fn every_report_is_listed_and_runs_on_the_newest_month() {
 }
 
 #[test]
-fn figures_add_up_to_the_months_totals() {
+fn amounts_add_up_to_the_totals_of_the_months() {
     let [september, october] = imported().net;
     for by in [
         "resource_id",
@@ -100,7 +100,7 @@ fn figures_add_up_to_the_months_totals() {
 }
 
 #[test]
-fn what_changed_is_new_gone_quantity_and_price_to_the_last_digit() {
+fn changes_split_exactly_into_new_gone_quantity_and_price() {
     let [september, october] = imported().net;
     for by in ["resource_id", "service", "usage_type"] {
         let rows = report(&[
@@ -121,7 +121,7 @@ fn what_changed_is_new_gone_quantity_and_price_to_the_last_digit() {
 }
 
 #[test]
-fn a_chart_is_a_picture_with_the_reports_words() {
+fn svg_chart_has_the_texts_of_the_report() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["cost_over_time", "top_resources"] {
         let drawn = billstream()
@@ -143,17 +143,26 @@ fn a_chart_is_a_picture_with_the_reports_words() {
 }
 
 #[test]
-fn wrong_names_and_values_say_what_there_is() {
+fn wrong_names_and_values_list_the_valid_ones() {
     let cases: [(&[&str], &str); 6] = [
         (&["top_resorces"], "did you mean `top_resources`?"),
-        (&["top_resources", "--by", "colour"], "it goes by"),
+        (
+            &["top_resources", "--by", "colour"],
+            "use one of resource_id",
+        ),
         (&["top_resources", "--month", "October"], "October"),
-        (&["idle_resources", "--by", "service"], "takes no by"),
+        (
+            &["idle_resources", "--by", "service"],
+            "has no parameter `by`",
+        ),
         (
             &["top_resources", "--param", "colour=red"],
-            "takes no colour",
+            "has no parameter `colour`",
         ),
-        (&["unit_prices", "--month", "2026-10"], "takes no month"),
+        (
+            &["unit_prices", "--month", "2026-10"],
+            "has no parameter `month`",
+        ),
     ];
     for (arguments, words) in cases {
         let mut command = vec!["report"];
@@ -170,7 +179,7 @@ fn wrong_names_and_values_say_what_there_is() {
 }
 
 #[test]
-fn users_have_their_own_reports() {
+fn user_folder_adds_reports() {
     let folder = tempfile::tempdir().unwrap();
     let reports = folder.path().join("reports");
     std::fs::create_dir(&reports).unwrap();
@@ -206,7 +215,11 @@ fn users_have_their_own_reports() {
     assert!(!svg.contains("&amp;amp;"));
     let needs = run(&["mine"]);
     assert_eq!(needs.code, 2, "{}", needs.stderr);
-    assert!(needs.stderr.contains("needs a least"), "{}", needs.stderr);
+    assert!(
+        needs.stderr.contains("requires the parameter `least`"),
+        "{}",
+        needs.stderr
+    );
     let broken = run(&["broken"]);
     assert_eq!(broken.code, 1);
     assert!(

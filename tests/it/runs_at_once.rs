@@ -1,11 +1,11 @@
-//! Runs at the same time on one store: of the same connection one wins, of different ones both.
+//! Concurrent runs on one store: of one connection one run wins, of several connections all.
 
 use tempfile::tempdir;
 
 use crate::support::{Billstream, MONTH, Output, Sandbox, orphans, published_files};
 
 #[test]
-fn the_second_run_of_a_connection_is_told_to_wait() {
+fn refuses_a_second_run_of_a_connection() {
     let store = tempdir().unwrap();
     let slow = Sandbox::start(&["--fault", "slow:1:secs=4"]);
     let billstream = Billstream::on(store.path()).from(&slow);
@@ -19,14 +19,18 @@ fn the_second_run_of_a_connection_is_told_to_wait() {
     }
     billstream.run(&["transform", "--month", MONTH]).code(6);
     assert!(first.is_running());
-    assert_eq!(slow.requests(), 1, "who has no lease asks for nothing");
+    assert_eq!(
+        slow.requests(),
+        1,
+        "a run without the lease sends no request"
+    );
     first.wait().ok().status("published");
     billstream.assert_month_is(MONTH, &slow.totals(MONTH));
     billstream.import(MONTH).ok().status("unchanged");
 }
 
 #[test]
-fn two_imports_of_a_month_at_once_do_not_double_it() {
+fn concurrent_imports_do_not_duplicate_a_month() {
     for _ in 0..2 {
         let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
         let billstream = Billstream::on(store.path()).from(&sandbox);
@@ -46,7 +50,7 @@ fn two_imports_of_a_month_at_once_do_not_double_it() {
 }
 
 #[test]
-fn two_connections_may_import_at_once_into_a_new_store() {
+fn two_connections_can_import_concurrently_into_a_new_store() {
     for _ in 0..2 {
         let store = tempdir().unwrap();
         let sandboxes = ["1", "2"].map(|seed| Sandbox::start(&["--seed", seed]));
@@ -68,7 +72,7 @@ fn two_connections_may_import_at_once_into_a_new_store() {
 }
 
 #[test]
-fn many_months_of_two_connections_at_once_all_come_right() {
+fn concurrent_imports_of_many_months_are_exact() {
     let store = tempdir().unwrap();
     let names = ["acme", "globex"];
     let sandboxes = ["1", "2"].map(|seed| Sandbox::start(&["--seed", seed]));
@@ -102,7 +106,7 @@ fn many_months_of_two_connections_at_once_all_come_right() {
     }
     assert_eq!(orphans(store.path()), Vec::<String>::new());
 
-    // All at once once more: nothing changes.
+    // A repetition changes nothing.
     let before = published_files(store.path());
     let runs: Vec<_> = programs
         .iter()
@@ -121,7 +125,7 @@ fn many_months_of_two_connections_at_once_all_come_right() {
 }
 
 #[test]
-fn connections_with_a_common_beginning_do_not_mix() {
+fn connections_with_a_common_prefix_stay_separate() {
     let store = tempdir().unwrap();
     let sandboxes = ["1", "2"].map(|seed| Sandbox::start(&["--seed", seed]));
     let [short, long] = [("acme", &sandboxes[0]), ("acme-eu", &sandboxes[1])]
@@ -140,12 +144,12 @@ fn connections_with_a_common_beginning_do_not_mix() {
     };
     assert!(
         ids(&short).is_disjoint(&ids(&long)),
-        "ids hold the connection"
+        "ids include the connection"
     );
 }
 
 #[test]
-fn the_same_costs_under_two_connections_have_ids_of_their_own() {
+fn equal_costs_of_two_connections_have_separate_ids() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     for name in ["one", "two"] {
         let billstream = Billstream::on(store.path()).from(&sandbox).connection(name);
@@ -158,7 +162,7 @@ fn the_same_costs_under_two_connections_have_ids_of_their_own() {
 }
 
 #[test]
-fn a_run_that_was_killed_holds_no_lease() {
+fn a_killed_run_releases_its_lease() {
     let store = tempdir().unwrap();
     let slow = Sandbox::start(&["--fault", "slow:1:secs=60"]);
     let billstream = Billstream::on(store.path()).from(&slow);

@@ -1,4 +1,4 @@
-//! Stores on S3: a real server over HTTP, its conditional puts, and readers that are not ours.
+//! Stores on S3: a real server over HTTP, conditional puts, and other readers.
 
 mod at_once;
 mod delivery;
@@ -14,9 +14,9 @@ use crate::support::*;
 use server::{Bucket, python, script};
 
 const LEASE: &str = "runs/leases/confluent.json";
-/// A put that created an object which was not there.
+/// Log line of a put that created an object.
 const CREATED: &str = "200 if-none-match=*";
-/// One that replaced the very object that its writer had seen.
+/// Log line of a put that replaced the object its writer had read.
 const REPLACED: &str = "200 if-match=";
 
 fn log_entry(table: &str, version: u64) -> String {
@@ -30,7 +30,7 @@ fn manifest(connection: &str) -> String {
     )
 }
 
-/// The drop that the manifest in the bucket names, and its rows.
+/// Active drop of the bucket's manifest, and its rows.
 fn drop_in_bucket(bucket: &Bucket, connection: &str) -> (String, Vec<Row>) {
     let bytes = bucket
         .get(&manifest(connection))
@@ -50,7 +50,7 @@ fn drop_in_bucket(bucket: &Bucket, connection: &str) -> (String, Vec<Row>) {
     (id, rows.collect())
 }
 
-/// Asserts that costs, line items and drop of the month equal the totals.
+/// Asserts that the month's costs, line items and drop equal the totals.
 fn assert_month_is(bucket: &Bucket, billstream: &Billstream, totals: &Totals) {
     let costs = billstream.costs(MONTH);
     assert_costs_are(&costs, totals);
@@ -67,7 +67,7 @@ fn import() -> [&'static str; 5] {
 }
 
 #[test]
-fn a_month_on_s3_equals_the_totals_and_the_second_run_changes_nothing() {
+fn imports_a_month_exactly_and_a_second_run_changes_nothing() {
     let sandbox = Sandbox::start(&[]);
     let bucket = Bucket::new("month", "some/path");
     let billstream = bucket.billstream().from(&sandbox);
@@ -85,7 +85,7 @@ fn a_month_on_s3_equals_the_totals_and_the_second_run_changes_nothing() {
     ] {
         assert_eq!(bucket.puts(&created, CREATED), 1, "{created}");
     }
-    assert!(bucket.get(LEASE).is_none(), "the lease was given back");
+    assert!(bucket.get(LEASE).is_none(), "the lease was released");
 
     let published = |bucket: &Bucket| {
         let mut objects = bucket.objects("");
@@ -96,12 +96,12 @@ fn a_month_on_s3_equals_the_totals_and_the_second_run_changes_nothing() {
     assert_summary_is(&billstream.import(MONTH).ok().status("unchanged"), &totals);
     assert!(
         published(&bucket) == before,
-        "a run that found nothing new changed the store"
+        "a run without changes changed the store"
     );
 }
 
 #[test]
-fn a_restatement_on_s3_replaces_the_month_and_moves_the_manifest_conditionally() {
+fn a_restatement_replaces_the_month_and_updates_the_manifest_conditionally() {
     let sandbox = Sandbox::start(&[]);
     let restated = Sandbox::start(&["--revision", "1"]);
     let bucket = Bucket::new("restated", "store");
@@ -120,11 +120,11 @@ fn a_restatement_on_s3_replaces_the_month_and_moves_the_manifest_conditionally()
     assert_ne!(drop_in_bucket(&bucket, CONNECTION).0, old_drop);
     assert_eq!(bucket.puts(&manifest(CONNECTION), REPLACED), 1);
 
-    read_by_others(billstream.location(), &[first.json(), second.json()]);
+    assert_others_read(billstream.location(), &[first.json(), second.json()]);
 }
 
 #[test]
-fn the_store_may_be_the_bucket_itself() {
+fn accepts_a_bucket_as_the_store() {
     let sandbox = Sandbox::start(&[]);
     let bucket = Bucket::new("whole", "");
     let billstream = bucket.billstream().from(&sandbox);
@@ -134,18 +134,18 @@ fn the_store_may_be_the_bucket_itself() {
 }
 
 #[test]
-fn files_that_go_up_in_parts_are_whole() {
+fn uploads_large_files_in_parts() {
     let sandbox = Sandbox::start(&[]);
     let bucket = Bucket::new("parts", "store");
-    // Descriptions of four kilobytes that do not compress well make files of several parts (of 5 MiB).
+    // Incompressible descriptions of four kilobytes result in files of several parts of 5 MiB.
     let words: Vec<String> = (0..34)
         .map(|n| format!("encode(sha512(concat(\"lineitem/id\", '{n}')), 'hex')"))
         .collect();
-    let shipped = include_str!("../../sql/models/line_items.sql")
+    let built_in = include_str!("../../sql/models/line_items.sql")
         .trim_end()
         .trim_end_matches(';');
     let model = format!(
-        "select * replace (concat({}) as \"lineitem/description\") from (\n{shipped}\n)",
+        "select * replace (concat({}) as \"lineitem/description\") from (\n{built_in}\n)",
         words.join(", ")
     );
     let sql = tempfile::tempdir().unwrap();
@@ -181,7 +181,7 @@ fn files_that_go_up_in_parts_are_whole() {
 }
 
 #[test]
-fn deltalake_and_duckdb_read_a_local_store_exactly_and_its_earlier_version_too() {
+fn deltalake_and_duckdb_read_both_versions_of_a_local_store_exactly() {
     let months = [
         "import", "--from", "2026-09", "--to", "2026-10", "--format", "json",
     ];
@@ -202,11 +202,11 @@ fn deltalake_and_duckdb_read_a_local_store_exactly_and_its_earlier_version_too()
         first["periods"][0]["net_amount"],
         second["periods"][0]["net_amount"]
     );
-    read_by_others(&folder.path().display().to_string(), &[first, second]);
+    assert_others_read(&folder.path().display().to_string(), &[first, second]);
 }
 
-/// Compares what other programs read with summaries, oldest first.
-fn read_by_others(location: &str, summaries: &[Value]) {
+/// Compares the rows that other programs read with the summaries, oldest first.
+fn assert_others_read(location: &str, summaries: &[Value]) {
     let mut command = python();
     command
         .arg(script("readers.py"))

@@ -1,9 +1,9 @@
-//! Runs `tests/slt`: one file for every SQL file, on the product's own session.
+//! Runs `tests/slt`: one file for every SQL file, in billstream's own session.
 //!
-//! A statement may hold `{{models/line_items}}`, which stands for that SQL file with its parameters
-//! filled in. Once there is a table `all_line_items`, the views stand over it, and in the file of a report
-//! `report` is its rows, with the values of the comment `# param name=value`; once there is a table
-//! `source`, `mapped` is the source format's rows. A row is one line: values joined by ` | `, NULL and (empty) spelled out.
+//! In a statement, `{{models/line_items}}` is replaced by that SQL file with its parameters filled in. Creating the
+//! table `all_line_items` also creates the views over it, and in the file of a report the view `report`, with the
+//! parameters of comments `# param name=value`. Creating the table `source` also creates `mapped`, the rows of the
+//! source format. A row is one line: values joined by ` | `, with NULL and (empty) spelled out.
 
 use std::path::{Path, PathBuf};
 
@@ -38,15 +38,15 @@ fn files_below(folder: &Path, extension: &str) -> Vec<PathBuf> {
 
 struct Session {
     context: SessionContext,
-    /// The file's name below `tests/slt`, without its ending.
+    /// Name of the file below `tests/slt`, without its extension.
     name: String,
-    /// `name=value` of its `# param` comments.
+    /// Parameters from the file's `# param name=value` comments.
     parameters: Vec<(String, String)>,
 }
 
 impl Session {
-    /// Views over the inputs that a statement has just made.
-    async fn views_over(&self, table: &str) -> Result<(), DataFusionError> {
+    /// Creates the views over an input table that a statement has created.
+    async fn create_views_over(&self, table: &str) -> Result<(), DataFusionError> {
         let mut views: Vec<(String, String)> = Vec::new();
         if table == "all_line_items" {
             let all = [
@@ -62,8 +62,13 @@ impl Session {
         } else if self.name.starts_with("sources/") {
             let files = SqlFiles::load(None).unwrap();
             let raw = self.context.table_provider("source").await?;
-            let mapped =
-                sources::map(&self.context, raw, files.get(&self.name).unwrap(), "source").await;
+            let mapped = sources::apply_mapping(
+                &self.context,
+                raw,
+                files.get(&self.name).unwrap(),
+                "source",
+            )
+            .await;
             let mapped = mapped.map_err(|e| DataFusionError::Plan(e.to_string()))?;
             self.context.deregister_table("mapped")?;
             self.context.register_table("mapped", mapped)?;
@@ -83,7 +88,7 @@ impl Session {
     }
 }
 
-/// The SQL with every `{{name}}` replaced by the file, and its parameters by literals.
+/// Replaces every `{{name}}` by that file, and its parameters by literals.
 fn filled_in(sql: &str) -> String {
     let mut out = sql.to_string();
     while let Some((before, rest)) = out.split_once("{{") {
@@ -93,6 +98,8 @@ fn filled_in(sql: &str) -> String {
             .replace("$cloud_provider", "'Confluent'")
             .replace("$billing_period", "'2026-09'")
             .replace("$connection", "'demo'")
+            .replace("$per_day", "true")
+            .replace("$columns", "service")
             .replace("$buckets", "1")
             .replace("$bucket", "0");
         out = format!("{before}{file}{after}");
@@ -142,7 +149,7 @@ impl AsyncDB for Session {
         let batches = self.context.sql(&filled_in(sql)).await?.collect().await?;
         for table in ["all_line_items", "source"] {
             if sql.starts_with(&format!("create table {table} as")) {
-                self.views_over(table).await?;
+                self.create_views_over(table).await?;
             }
         }
         let counts = |batch: &RecordBatch| {
@@ -163,7 +170,7 @@ impl AsyncDB for Session {
 }
 
 #[test]
-fn every_sql_file_has_its_slt() {
+fn every_sql_file_has_an_slt_file() {
     let names = |folder: &str, extension: &str| -> Vec<String> {
         let folder = root().join(folder);
         files_below(&folder, extension)
@@ -181,7 +188,7 @@ fn every_sql_file_has_its_slt() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sql_files_give_the_rows_of_their_slt() {
+async fn sql_files_return_the_rows_of_their_slt_files() {
     let files = files_below(&root().join("tests/slt"), "slt");
     assert!(!files.is_empty());
     let folder = tempfile::tempdir().unwrap();

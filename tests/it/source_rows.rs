@@ -1,4 +1,4 @@
-//! Sources: every cost column, rows of both forms of a file, and that stores and drops do not know of them.
+//! Cost sources: cost columns, equal rows of CSV and Parquet, and no effect on store and drops.
 
 use std::path::Path;
 
@@ -23,10 +23,10 @@ fn rows(billstream: &Billstream, sources: &[&str], sql: &str) -> Vec<Row> {
 }
 
 #[test]
-fn all_cost_columns_are_as_given() {
+fn cost_columns_match_the_files() {
     let store = tempdir().unwrap();
     let billstream = Billstream::on(store.path());
-    // Line items, and the sums of billed, contracted, list and effective cost; empty: not known here.
+    // Line items, and the sums of billed, contracted, list and effective cost; empty where unknown.
     for (file, count, sums) in [
         (
             "focus-1.0.csv",
@@ -70,7 +70,7 @@ fn all_cost_columns_are_as_given() {
         assert_eq!(daily.len(), 1, "{file}");
         assert_eq!(Exact::of(&daily[0]["cost"]), Exact::of(sums[0]), "{file}");
     }
-    // It is a table of its own name, too, and nothing was written to the store.
+    // The source is a table under its name, and nothing was written to the store.
     let own = rows(
         &billstream,
         &[&source("x", "cbf")],
@@ -91,7 +91,7 @@ fn all_cost_columns_are_as_given() {
 }
 
 #[test]
-fn text_and_parquet_of_one_bill_are_the_same_line_items() {
+fn csv_and_parquet_of_one_bill_give_the_same_line_items() {
     let store = tempdir().unwrap();
     let billstream = Billstream::on(store.path());
     let sql =
@@ -103,7 +103,7 @@ fn text_and_parquet_of_one_bill_are_the_same_line_items() {
 }
 
 #[test]
-fn own_mappings_go_by_name_and_by_columns() {
+fn user_mappings_are_selected_by_name_and_by_columns() {
     let store = tempdir().unwrap();
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     let billstream =
@@ -122,7 +122,7 @@ fn own_mappings_go_by_name_and_by_columns() {
             ["2026-11", "Usage", "0.000000001"],
         ]
     );
-    // By another name it is known by its columns.
+    // Under another name it is detected by its columns.
     let sql =
         "select distinct connection, \"lineitem/cloud_provider\" as provider from all_line_items";
     let found = rows(&billstream, &[&source("other", "own.csv")], sql);
@@ -131,7 +131,7 @@ fn own_mappings_go_by_name_and_by_columns() {
         .map(|r| (&*r["connection"], &*r["provider"]))
         .collect();
     assert_eq!(found, [("other", "Builder")]);
-    // A mapping of a source's name goes before the one that fits its columns.
+    // A mapping with the source's name overrides the one that fits its columns.
     let (folder, cbf) = (tempdir().unwrap(), source("mine", "cbf"));
     std::fs::create_dir(folder.path().join("sources")).unwrap();
     let mapping = "-- Twice as much\n\nselect '2026-10' as billing_period, \
@@ -148,7 +148,7 @@ fn own_mappings_go_by_name_and_by_columns() {
 }
 
 #[test]
-fn flags_go_before_the_environment_and_nothing_is_delivered() {
+fn flags_override_the_environment_and_sources_are_not_delivered() {
     let (store, sandbox) = (tempdir().unwrap(), Sandbox::start(&[]));
     let listed = format!("{}, {}", source("a", "cur2.parquet"), source("b", "cbf"));
     let billstream = Billstream::on(store.path())
@@ -156,7 +156,7 @@ fn flags_go_before_the_environment_and_nothing_is_delivered() {
         .env("BILLSTREAM_SOURCES", &listed);
     billstream.import(MONTH).ok();
     let files = published_files(store.path());
-    let sorted = || {
+    let sorted_drop = || {
         let rows = drop_in_force(store.path(), billstream.connection_name(), MONTH);
         let mut rows: Vec<Vec<(String, String)>> = rows
             .into_iter()
@@ -169,7 +169,7 @@ fn flags_go_before_the_environment_and_nothing_is_delivered() {
         rows.sort();
         rows
     };
-    let before = sorted();
+    let before = sorted_drop();
     let sql = "select connection, sum(billed_cost) as cost from daily_costs group by 1 order by 1";
     let found = rows(&billstream, &[&source("b", "focus-1.2.parquet")], sql);
     let found: Vec<_> = found
@@ -185,22 +185,22 @@ fn flags_go_before_the_environment_and_nothing_is_delivered() {
     assert_eq!(
         files,
         published_files(store.path()),
-        "queries write nothing"
+        "a query wrote to the store"
     );
     billstream.assert_month_is(MONTH, &sandbox.totals(MONTH));
-    for target in [
+    for command in [
         &["deliver", "--month", MONTH][..],
         &["import", "--month", MONTH],
     ] {
-        billstream.run(target).ok();
-        assert_eq!(sorted(), before, "{target:?}");
+        billstream.run(command).ok();
+        assert_eq!(sorted_drop(), before, "{command:?}");
     }
     let connections = std::fs::read_dir(store.path().join("cloudzero")).unwrap();
     assert_eq!(connections.count(), 1);
 }
 
 #[test]
-fn what_does_not_fit_names_its_columns_and_where_to_write() {
+fn unmapped_source_lists_its_columns_and_the_file_to_write() {
     let store = tempdir().unwrap();
     let billstream = Billstream::on(store.path());
     let odd = store.path().join("odd.csv");
@@ -218,8 +218,8 @@ fn what_does_not_fit_names_its_columns_and_where_to_write() {
             ][..],
         ),
         ("x=/nowhere/at/all", 3, &["`x` at /nowhere/at/all"]),
-        ("1x=/tmp", 2, &["`1x` cannot name a source"]),
-        (&view, 2, &["`daily_costs` is a table already"]),
+        ("1x=/tmp", 2, &["invalid source name `1x`"]),
+        (&view, 2, &["`daily_costs` is already a table"]),
     ] {
         let sql = "select * from all_line_items";
         let output = billstream.run(&["query", "--source", given, sql]);

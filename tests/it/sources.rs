@@ -1,4 +1,4 @@
-//! Other cost data beside what was imported: exact, under its own connection, never delivered.
+//! Cost sources: exact, under a separate connection, never delivered.
 
 use std::path::{Path, PathBuf};
 
@@ -25,7 +25,7 @@ fn total(billstream: &Billstream, arguments: &[&str], connection: &str) -> Exact
 }
 
 #[test]
-fn every_format_is_known_by_its_columns_and_exact() {
+fn formats_are_detected_by_their_columns_and_exact() {
     let folder = tempfile::tempdir().unwrap();
     let billstream = Billstream::on(folder.path());
     for (file, cost) in [
@@ -35,7 +35,7 @@ fn every_format_is_known_by_its_columns_and_exact() {
         ("cur2.parquet", "724.58000010000000004"),
         ("focus-1.2.*.gz", "1.45000010000000004"),
         ("*.gz", "1.45000010000000004"),
-        // The drop that the manifest names, and not the one beside it.
+        // Only the drop that the manifest names.
         ("cbf", "5.308999999999999999999999"),
     ] {
         let given = source("other", file);
@@ -54,7 +54,7 @@ fn every_format_is_known_by_its_columns_and_exact() {
 }
 
 #[test]
-fn sources_stand_beside_the_import_and_change_nothing_of_it() {
+fn sources_do_not_change_imported_costs() {
     let folder = tempfile::tempdir().unwrap();
     let sandbox = Sandbox::start(&[]);
     let billstream = Billstream::on(folder.path()).from(&sandbox);
@@ -77,14 +77,14 @@ fn sources_stand_beside_the_import_and_change_nothing_of_it() {
     assert_eq!(of("focus"), Exact::of("122.190000000000000040000001"));
     let published = billstream.query("select distinct connection from line_items");
     assert_eq!(published.len(), 1);
-    // A delivery knows nothing of them.
+    // A delivery ignores sources.
     billstream.run(&["deliver", "--month", MONTH]).ok();
     let drop_after = drop_in_force(folder.path(), billstream.connection_name(), MONTH);
     assert!(drop_before.len() == drop_after.len() && !drop_after.is_empty());
 }
 
 #[test]
-fn tags_of_sources_are_tags_like_others() {
+fn costs_by_tag_includes_tags_of_sources() {
     let folder = tempfile::tempdir().unwrap();
     let billstream = Billstream::on(folder.path());
     let (cz, aws) = (source("cz", "cbf"), source("aws", "cur2.parquet"));
@@ -105,7 +105,7 @@ fn tags_of_sources_are_tags_like_others() {
 }
 
 #[test]
-fn what_is_no_source_says_what_to_do() {
+fn invalid_sources_are_rejected_with_a_hint() {
     let folder = tempfile::tempdir().unwrap();
     let billstream = Billstream::on(folder.path());
     let odd = folder.path().join("odd.csv");
@@ -125,15 +125,19 @@ fn what_is_no_source_says_what_to_do() {
         (
             &["--source", &odd, "--sql-dir", &sql_dir],
             1,
-            "write amount(",
+            "wrap it in amount(",
         ),
         (
             &["--source", "x=/nowhere/at/all"],
             3,
             "no Parquet or CSV files",
         ),
-        (&["--source", "Costs=/tmp"], 2, "cannot name a source"),
-        (&["--source", "costs=/tmp"], 2, "is a table already"),
+        (
+            &["--source", "Costs=/tmp"],
+            2,
+            "invalid source name `Costs`",
+        ),
+        (&["--source", "costs=/tmp"], 2, "is already a table"),
         (&["--source", "/tmp"], 2, "is not name=location"),
     ];
     for (arguments, code, words) in cases {

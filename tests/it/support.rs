@@ -1,8 +1,8 @@
-//! What the integration tests share: the sandbox in another process, the real binary, folders, and
+//! Shared by the integration tests: the sandbox in another process, the real binary, folders, and
 //! money in integers.
 //!
 //! Nothing here uses billstream's own code, so that two independent readings are compared.
-//! Child processes are killed when their handle goes.
+//! Child processes are killed when their handle is dropped.
 
 #[path = "support/cloudzero.rs"]
 mod cloudzero;
@@ -29,16 +29,16 @@ pub use cloudzero::*;
 pub use files::*;
 pub use money::*;
 
-/// The day that sandboxes take as today, unless a test says otherwise.
+/// Default current day of sandboxes.
 pub const TODAY: &str = "2026-11-23";
-/// The time that runs take as now, unless a test says otherwise.
+/// Default current time of runs.
 pub const NOW: &str = "2026-11-23T06:00:00Z";
-/// A month that is over and settling at [`NOW`], with all its days.
+/// Month that is over and settling at [`NOW`].
 pub const MONTH: &str = "2026-10";
-/// The connection of runs that name none.
+/// Default connection of runs.
 pub const CONNECTION: &str = "confluent";
 
-/// The program under test.
+/// Path of the program under test.
 pub fn binary() -> PathBuf {
     match option_env!("CARGO_BIN_EXE_billstream") {
         Some(path) => PathBuf::from(path),
@@ -48,7 +48,7 @@ pub fn binary() -> PathBuf {
     }
 }
 
-/// A command that sees nothing of the tests' own environment.
+/// Returns a command without the environment of the tests.
 fn hermetic(home: &Path) -> Command {
     let mut command = Command::new(binary());
     command.env_clear().env("HOME", home).current_dir(home);
@@ -68,8 +68,8 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Starts one with options of `billstream sandbox`; the port is free, today is [`TODAY`], and
-    /// days have the fewest costs that there are (56), unless `options` say otherwise.
+    /// Starts a sandbox with options of `billstream sandbox`. Defaults: a free port, [`TODAY`], and the
+    /// minimum number of costs per day (56).
     pub fn start(options: &[&str]) -> Sandbox {
         Sandbox::start_with(options, &[])
     }
@@ -110,12 +110,11 @@ impl Sandbox {
         }
     }
 
-    /// Its endpoint.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Answers of `/sandbox/…`.
+    /// Returns the response of `/sandbox/…`.
     pub fn get(&self, path: &str) -> Value {
         let address = self.url.trim_start_matches("http://");
         let mut stream = TcpStream::connect(address).expect("the sandbox listens");
@@ -127,30 +126,30 @@ impl Sandbox {
         serde_json::from_str(body).unwrap()
     }
 
-    /// Exact totals of a month.
+    /// Returns the exact totals of a month.
     pub fn totals(&self, month: &str) -> Totals {
         Totals::read(&self.get(&format!("/sandbox/totals?month={month}")))
     }
 
-    /// Requests for costs so far.
+    /// Returns the number of requests for costs so far.
     pub fn requests(&self) -> u64 {
         self.get("/sandbox/status")["requests"].as_u64().unwrap()
     }
 
-    /// Requests for lists of resources so far.
+    /// Returns the number of requests for lists of resources so far.
     pub fn inventory_requests(&self) -> u64 {
         let status = self.get("/sandbox/status");
         status["inventory_requests"].as_u64().unwrap()
     }
 
-    /// How often faults of a kind have fired.
+    /// Returns how often faults of a kind have fired.
     pub fn fired(&self, kind: &str) -> u64 {
         self.get("/sandbox/status")["fired"][kind]
             .as_u64()
             .unwrap_or(0)
     }
 
-    /// Ends it at once, as an outage does.
+    /// Kills the sandbox, as an outage does.
     pub fn stop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -173,7 +172,7 @@ pub struct Billstream {
 }
 
 impl Billstream {
-    /// On the store at a folder or an `s3://` URL, at the time [`NOW`], without credentials.
+    /// Creates runs on the store at a folder or an `s3://` URL, at [`NOW`], without credentials.
     pub fn new(location: impl Into<String>) -> Billstream {
         let location = location.into();
         let env = [
@@ -189,34 +188,34 @@ impl Billstream {
         }
     }
 
-    /// On a store in a folder.
+    /// Creates runs on a store in a folder.
     pub fn on(folder: &Path) -> Billstream {
         Billstream::new(folder.display().to_string())
     }
 
-    /// The store, as the program is told of it.
+    /// Value of `BILLSTREAM_STORE`.
     pub fn location(&self) -> &str {
         &self.location
     }
 
-    /// The folder in which it runs, which is also its home.
+    /// Working and home folder of the runs.
     pub fn home(&self) -> &Path {
         self.home.path()
     }
 
-    /// With an environment variable.
+    /// Sets an environment variable.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.insert(name.to_string(), value.to_string());
         self
     }
 
-    /// Without an environment variable.
+    /// Removes an environment variable.
     pub fn without(mut self, name: &str) -> Self {
         self.env.remove(name);
         self
     }
 
-    /// With a sandbox's endpoint and credentials, and no limit of requests that would slow it down.
+    /// Uses a sandbox's endpoint and credentials, with a high rate limit.
     pub fn from(self, sandbox: &Sandbox) -> Self {
         self.env("CONFLUENT_CLOUD_REST_ENDPOINT", sandbox.url())
             .env("CONFLUENT_CLOUD_API_KEY", "sandbox-key")
@@ -224,31 +223,31 @@ impl Billstream {
             .env("BILLSTREAM_REQUESTS_PER_SECOND", "1000")
     }
 
-    /// At another time.
+    /// Sets the time.
     pub fn at(self, now: &str) -> Self {
         self.env("BILLSTREAM_NOW", now)
     }
 
-    /// As another connection.
+    /// Sets the connection.
     pub fn connection(self, name: &str) -> Self {
         self.env("BILLSTREAM_CONNECTION", name)
     }
 
-    /// The connection that it runs as.
+    /// Returns the connection.
     pub fn connection_name(&self) -> &str {
         self.env
             .get("BILLSTREAM_CONNECTION")
             .map_or(CONNECTION, String::as_str)
     }
 
-    /// The command with arguments, to change further.
+    /// Returns the command with arguments.
     pub fn command<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Command {
         let mut command = hermetic(self.home.path());
         command.args(arguments).envs(&self.env).stdin(Stdio::null());
         command
     }
 
-    /// Runs to the end.
+    /// Runs and waits for the end.
     pub fn run<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Output {
         let output = self.command(arguments).output().expect("billstream starts");
         let said: Vec<_> = arguments
@@ -258,23 +257,23 @@ impl Billstream {
         Output::of(said.join(" "), output)
     }
 
-    /// As [`Billstream::run`], with a text on stdin.
+    /// As [`Billstream::run`], with text on stdin.
     pub fn told<A: AsRef<OsStr>>(&self, arguments: &[A], stdin: &str) -> Output {
         self.spawn_told(arguments, stdin).wait()
     }
 
-    /// As [`Billstream::spawn`], with a text on stdin.
+    /// As [`Billstream::spawn`], with text on stdin.
     pub fn spawn_told<A: AsRef<OsStr>>(&self, arguments: &[A], stdin: &str) -> Running {
         let mut command = self.command(arguments);
         command.stdin(Stdio::piped());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("billstream starts");
-        // A program that asks for nothing may be gone.
+        // A program that reads no stdin may have ended.
         let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
         Running { child: Some(child) }
     }
 
-    /// Starts, without waiting.
+    /// Starts without waiting.
     pub fn spawn<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Running {
         let mut command = self.command(arguments);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -283,12 +282,12 @@ impl Billstream {
         }
     }
 
-    /// `import --month … --format json`.
+    /// Runs `import --month … --format json`.
     pub fn import(&self, month: &str) -> Output {
         self.run(&["import", "--month", month, "--format", "json"])
     }
 
-    /// Rows of `query --format csv`.
+    /// Returns the rows of `query --format csv`.
     pub fn query(&self, sql: &str) -> Vec<Row> {
         csv_rows(
             self.run(&["query", sql, "--format", "csv"])
@@ -298,12 +297,12 @@ impl Billstream {
         )
     }
 
-    /// Stored costs of a month of this connection.
+    /// Returns the stored costs of a month.
     pub fn costs(&self, month: &str) -> Vec<Row> {
         self.rows_of("costs", month)
     }
 
-    /// Published line items of a month of this connection.
+    /// Returns the published line items of a month.
     pub fn line_items(&self, month: &str) -> Vec<Row> {
         self.rows_of("line_items", month)
     }
@@ -315,7 +314,7 @@ impl Billstream {
         ))
     }
 
-    /// Asserts that costs, line items and, on a local folder, the drop in force equal the totals.
+    /// Asserts that costs, line items and, on a local folder, the active drop equal the totals.
     pub fn assert_month_is(&self, month: &str, totals: &Totals) {
         let costs = self.costs(month);
         assert_costs_are(&costs, totals);
@@ -326,29 +325,29 @@ impl Billstream {
     }
 }
 
-/// A run that has not ended. It is killed when it is dropped.
+/// Run in progress; killed on drop.
 pub struct Running {
     child: Option<Child>,
 }
 
 impl Running {
-    /// Waits for its end.
+    /// Waits for the end.
     pub fn wait(mut self) -> Output {
         let child = self.child.take().unwrap();
         Output::of("(spawned)".into(), child.wait_with_output().unwrap())
     }
 
-    /// Whether it runs still.
+    /// Returns true while the run has not ended.
     pub fn is_running(&mut self) -> bool {
         self.child.as_mut().unwrap().try_wait().unwrap().is_none()
     }
 
-    /// Its process id.
+    /// Process id.
     pub fn id(&self) -> u32 {
         self.child.as_ref().unwrap().id()
     }
 
-    /// `kill -9`. True if it had not ended by itself.
+    /// Sends SIGKILL; returns true if the run had not ended by itself.
     pub fn kill(mut self) -> bool {
         let mut child = self.child.take().unwrap();
         let running = child.try_wait().unwrap().is_none();
@@ -367,19 +366,19 @@ impl Drop for Running {
     }
 }
 
-/// How a run ended, and what it said.
+/// Result of a run.
 #[derive(Debug, Clone)]
 pub struct Output {
-    /// What it was told.
+    /// Arguments.
     pub arguments: String,
-    /// Exit code; -1 for a run that a signal ended.
+    /// Exit code; -1 after a signal.
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
 }
 
 impl Output {
-    /// From the standard library's.
+    /// Converts the standard library's output.
     pub fn of(arguments: String, output: std::process::Output) -> Output {
         Output {
             arguments,
@@ -406,7 +405,7 @@ impl Output {
         self
     }
 
-    /// Asserts that stderr has all of these words.
+    /// Asserts that stderr contains all of these texts.
     #[track_caller]
     pub fn says(self, words: &[&str]) -> Output {
         for word in words {
@@ -420,7 +419,7 @@ impl Output {
         self
     }
 
-    /// Stdout as JSON.
+    /// Parses stdout as JSON.
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|e| {
@@ -431,7 +430,7 @@ impl Output {
         })
     }
 
-    /// The only period of a JSON summary.
+    /// Returns the only period of a JSON summary.
     #[track_caller]
     pub fn period(&self) -> Value {
         let periods = self.json()["periods"].clone();
@@ -440,7 +439,7 @@ impl Output {
         periods[0].clone()
     }
 
-    /// Asserts that the only period of a JSON summary has a status, and gives the period.
+    /// Asserts the status of the only period of a JSON summary, and returns the period.
     #[track_caller]
     pub fn status(&self, status: &str) -> Value {
         let period = self.period();
@@ -448,7 +447,7 @@ impl Output {
         period
     }
 
-    /// Months of a JSON summary with their statuses.
+    /// Returns the months of a JSON summary with their statuses.
     #[track_caller]
     pub fn statuses(&self) -> Vec<(String, String)> {
         let text = |value: &Value| value.as_str().unwrap().to_string();

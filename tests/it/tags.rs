@@ -1,4 +1,4 @@
-//! The user's own tags: a CSV file of rules, one value a resource.
+//! Tags of the user: a CSV file of rules, one value per resource and key.
 
 #[path = "tags/changes.rs"]
 mod changes;
@@ -16,7 +16,7 @@ use tempfile::{TempDir, tempdir};
 
 use crate::support::{Billstream, CONNECTION, MONTH, Row, Sandbox, drop_in_force, published_files};
 
-/// Rules that tell the ways to match, and their order.
+/// Rules with every way to match, in order of specificity.
 pub const RULES: &str = "\
 environment,resource,name,service,team,cost_centre
 env-k2m9d,,,,platform,100
@@ -54,17 +54,17 @@ impl Tagged {
         std::fs::write(self.file(), rules).unwrap();
     }
 
-    /// billstream with the file.
+    /// billstream with the file configured.
     pub fn billstream(&self) -> Billstream {
         Billstream::on(self.store()).env("BILLSTREAM_TAGS", self.file().to_str().unwrap())
     }
 }
 
-/// Values of a tag by `resource/id`; the empty id is of costs without a resource.
+/// Values of a tag by `resource/id`; the empty id stands for costs without a resource.
 pub fn values<'r>(rows: &'r [Row], key: &str) -> BTreeMap<&'r str, BTreeSet<&'r str>> {
     let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for row in rows {
-        // There is no column until there is a value.
+        // The column exists once there is a value.
         let value = row.get(&format!("resource/tag:{key}"));
         let value = value.map_or("", String::as_str);
         values.entry(&row["resource/id"]).or_default().insert(value);
@@ -72,21 +72,25 @@ pub fn values<'r>(rows: &'r [Row], key: &str) -> BTreeMap<&'r str, BTreeSet<&'r 
     values
 }
 
-/// Asserts that each resource has one value of a tag, and what is without one none; gives them by resource.
+/// Asserts that each resource has one value of a tag, and costs without a resource have none; returns the
+/// values by resource.
 #[track_caller]
 pub fn one_value<'r>(rows: &'r [Row], key: &str) -> BTreeMap<&'r str, &'r str> {
     let values = values(rows, key);
     let one = values.into_iter().map(|(id, values)| {
         assert_eq!(values.len(), 1, "{id} has {values:?}");
         let value = values.into_iter().next().unwrap();
-        assert!(!id.is_empty() || value.is_empty(), "{value} of no resource");
+        assert!(
+            !id.is_empty() || value.is_empty(),
+            "{value} without a resource"
+        );
         (id, value)
     });
     one.collect()
 }
 
 #[test]
-fn tags_are_in_line_items_and_in_the_drop_one_value_a_resource() {
+fn line_items_and_drop_have_one_tag_value_per_resource() {
     let (sandbox, tagged) = (Sandbox::start(&[]), Tagged::new(RULES));
     let billstream = tagged
         .billstream()
@@ -97,7 +101,7 @@ fn tags_are_in_line_items_and_in_the_drop_one_value_a_resource() {
     let drop = drop_in_force(tagged.store(), CONNECTION, MONTH);
     for rows in [billstream.line_items(MONTH), drop] {
         let teams = one_value(&rows, "team");
-        // A name is nearer than an environment, an id nearer than a name, a service the least near.
+        // By specificity: id, name, environment, service.
         for (id, team) in [
             ("kafka-cluster/lkc-7aa01x", "orders"),
             ("kafka-cluster/lkc-pay3nt", "payments"),
@@ -110,7 +114,7 @@ fn tags_are_in_line_items_and_in_the_drop_one_value_a_resource() {
         }
         let centres = one_value(&rows, "cost_centre");
         for (id, centre) in [
-            // A `*` alone is the least near.
+            // A lone `*` weighs least.
             ("kafka-cluster/lkc-7aa01x", "100"),
             ("kafka-cluster/lkc-pay3nt", "300"),
             ("kafka-cluster/lkc-st4g1n", "9"),
@@ -118,7 +122,7 @@ fn tags_are_in_line_items_and_in_the_drop_one_value_a_resource() {
         ] {
             assert_eq!(centres[id], centre, "{id}");
         }
-        // Costs without a resource are there, and untagged.
+        // Costs without a resource exist and have no tags.
         assert!(rows.iter().any(|row| row["resource/id"].is_empty()));
     }
     let before = published_files(tagged.store());
@@ -127,7 +131,7 @@ fn tags_are_in_line_items_and_in_the_drop_one_value_a_resource() {
 }
 
 #[test]
-fn a_rule_for_everything_tags_every_resource_and_no_cost_without_one() {
+fn a_catch_all_rule_tags_resources_only() {
     for rules in ["resource,team\n*,all\n", "name,resource,team\n,,all\n"] {
         let (sandbox, tagged) = (Sandbox::start(&[]), Tagged::new(rules));
         let billstream = tagged.billstream().from(&sandbox);
@@ -141,7 +145,7 @@ fn a_rule_for_everything_tags_every_resource_and_no_cost_without_one() {
 }
 
 #[test]
-fn rules_go_by_the_names_of_the_inventory_once_it_knows_them() {
+fn rules_match_inventory_names_once_loaded() {
     let rules = "environment,name,team\nproduction,,by environment\n*,new name,by name\n";
     let tagged = Tagged::new(rules);
     let sandbox = Sandbox::start(&["--rename-resource", "lkc-7aa01x=new name"]);
@@ -151,7 +155,7 @@ fn rules_go_by_the_names_of_the_inventory_once_it_knows_them() {
         .at("2026-11-10T06:00:00Z");
     billstream.import(MONTH).ok();
     let rows = billstream.line_items(MONTH);
-    // Costs know environments by their ids alone.
+    // Costs contain the ids of environments only.
     assert!(
         one_value(&rows, "team")
             .values()
@@ -167,7 +171,7 @@ fn rules_go_by_the_names_of_the_inventory_once_it_knows_them() {
 }
 
 #[test]
-fn values_may_be_any_text() {
+fn accepts_any_text_as_a_value() {
     let rules = "\u{feff}resource,team,note\r\n\
                  lkc-7aa01x,\"Ops, \"\"EMEA\"\"\",\"two\nlines\"\r\n\
                  lkc-pay3nt,  équipe données  ,=1+1\r\n";
@@ -185,7 +189,7 @@ fn values_may_be_any_text() {
 }
 
 #[test]
-fn kinds_of_resources_are_told_apart_and_a_star_alone_is_the_least() {
+fn rules_match_resource_kinds_and_a_lone_star_weighs_least() {
     let rules = "\
 resource,name,environment,service,team
 *,,,,rest

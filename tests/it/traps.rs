@@ -1,5 +1,5 @@
-//! The engine and the table format return wrong money silently in known ways. Each test shows that
-//! one of them is avoided, or caught before anything is published.
+//! Known ways in which the engine and the table format silently return wrong money. Each test shows that one of
+//! them is avoided, or caught before anything is published. Concurrent writers: `src/store/tables/tests.rs`.
 
 use std::sync::Arc;
 
@@ -7,9 +7,8 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use billstream::billing_period::BillingPeriod;
 use billstream::engine::files::FilesTable;
 use billstream::engine::{self, Limits};
-use billstream::store::Store;
-use billstream::store::tables::{PeriodRecord, Table};
-use billstream::store::writer::{DataFile, FileWriter};
+use billstream::store::writer::FileWriter;
+use billstream::store::{Store, TableName};
 use datafusion::prelude::SessionContext;
 
 use crate::support::{Billstream, Sandbox};
@@ -20,7 +19,7 @@ fn october() -> BillingPeriod {
     "2026-10".parse().unwrap()
 }
 
-/// A wide table, written as the product writes: its rows outgrow a small pool.
+/// Wide table, written with billstream's own writer: its rows outgrow a small pool.
 async fn wide_table(store: &Store, rows: usize) -> FilesTable {
     let wide = "x".repeat(2000);
     let texts: Vec<String> = (0..rows).map(|row| format!("{row}{wide}")).collect();
@@ -34,7 +33,7 @@ async fn wide_table(store: &Store, rows: usize) -> FilesTable {
     .unwrap();
     let mut files = Vec::new();
     for part in 0..4 {
-        let name = format!("wide/{part}.parquet");
+        let name = format!("costs/{part}.parquet");
         let slice = batch.slice(part * rows / 4, rows / 4);
         let mut writer = FileWriter::new(store, &name, batch.schema()).unwrap();
         writer.write(&slice).await.unwrap();
@@ -42,7 +41,7 @@ async fn wide_table(store: &Store, rows: usize) -> FilesTable {
         let file = writer.finish(path, &[]).await.unwrap();
         files.push(("acme".to_string(), october(), file));
     }
-    FilesTable::new(store, "wide", &batch.schema(), files).unwrap()
+    FilesTable::new(store, TableName::Costs, &batch.schema(), files).unwrap()
 }
 
 async fn count(context: &SessionContext, sql: &str) -> Result<i64, String> {
@@ -99,11 +98,11 @@ fn decimals_compare_as_decimals_and_their_statistics_hide_no_row() {
         ));
         assert!(rows.len() > 20);
         for row in rows.iter().step_by(rows.len() / 10) {
-            let (amount, wanted) = (&row["amount"], &row["rows"]);
+            let (amount, expected) = (&row["amount"], &row["rows"]);
             let found = billstream.query(&format!(
                 "select count(*) as rows from {table} where {column} = {amount}"
             ));
-            assert_eq!(&found[0]["rows"], wanted, "{table} {amount}");
+            assert_eq!(&found[0]["rows"], expected, "{table} {amount}");
         }
     }
     let exact = billstream.query("select 0.1 + 0.2 = 0.3 as exact from costs limit 1");
@@ -117,7 +116,7 @@ fn decimals_compare_as_decimals_and_their_statistics_hide_no_row() {
             .collect();
         assert!(commits.contains("\"delta.enableExpiredLogCleanup\":\"false\""));
         assert!(commits.contains("delta.dataSkippingStatsColumns"));
-        // Of when rows begin, for skipping files, and of nothing else.
+        // Statistics of the start column only.
         let start = ["start_date", "time/usage_start"][usize::from(table == "line_items")];
         for kind in ["minValues", "maxValues"] {
             let named = commits.matches(kind).count();
@@ -129,7 +128,7 @@ fn decimals_compare_as_decimals_and_their_statistics_hide_no_row() {
 }
 
 #[test]
-fn partition_columns_are_plain_text_and_limit_holds_on_them() {
+fn partition_columns_are_plain_text_and_respect_limit() {
     let sandbox = Sandbox::start(&["--today", TODAY]);
     let folder = tempfile::tempdir().unwrap();
     let billstream = Billstream::on(folder.path()).from(&sandbox);
@@ -155,99 +154,8 @@ fn partition_columns_are_plain_text_and_limit_holds_on_them() {
     assert_eq!(types[0]["cost"], "Decimal128(38, 24)");
 }
 
-fn record() -> PeriodRecord {
-    PeriodRecord {
-        run: "run".into(),
-        version: 0,
-        digest: "d".into(),
-        costs: 1,
-        line_items: 0,
-        original_amount: "1".into(),
-        discount_amount: "0".into(),
-        net_amount: "1".into(),
-        mapping: String::new(),
-        facts: String::new(),
-    }
-}
-
-fn file(name: &str) -> DataFile {
-    let path = format!("connection=acme/billing_period=2026-10/{name}.parquet");
-    DataFile {
-        path,
-        size: 1,
-        rows: 1,
-        span: None,
-    }
-}
-
-async fn table(store: &Store) -> Table {
-    let columns = billstream::confluent::costs::decode::SCHEMA.clone();
-    Table::open_or_create(store, "costs", &columns)
-        .await
-        .unwrap()
-}
-
-#[tokio::test]
-async fn a_month_is_never_replaced_by_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().display().to_string()).unwrap();
-    let mut costs = table(&store).await;
-    costs
-        .replace("acme", october(), &[file("a")], &mut record())
-        .await
-        .unwrap();
-    let error = costs
-        .replace("acme", october(), &[], &mut record())
-        .await
-        .unwrap_err();
-    assert_eq!(error.kind(), billstream::error::ErrorKind::Bug);
-    assert_eq!(
-        table(&store)
-            .await
-            .month("acme", october())
-            .await
-            .unwrap()
-            .0,
-        [file("a")]
-    );
-}
-
-#[tokio::test]
-async fn of_two_writers_of_a_month_from_one_version_the_second_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().display().to_string()).unwrap();
-    // Empty month first, then an existing one; another month in between is no conflict.
-    for round in ["one", "two"] {
-        let (mut first, mut second, mut other) = (
-            table(&store).await,
-            table(&store).await,
-            table(&store).await,
-        );
-        first
-            .replace("acme", october(), &[file(round)], &mut record())
-            .await
-            .unwrap();
-        other
-            .replace("acme", october().next(), &[file("n")], &mut record())
-            .await
-            .unwrap();
-        let late = second
-            .replace("acme", october(), &[file("late")], &mut record())
-            .await;
-        assert_eq!(
-            late.unwrap_err().kind(),
-            billstream::error::ErrorKind::Locked
-        );
-        let mut now = record();
-        let (files, published) = table(&store).await.month("acme", october()).await.unwrap();
-        assert_eq!(files, [file(round)]);
-        now.version = published.as_ref().unwrap().version;
-        assert_eq!(published, Some(now));
-    }
-}
-
 #[test]
-fn the_same_costs_give_the_same_drop_to_the_byte() {
+fn the_same_costs_result_in_the_same_drop_to_the_byte() {
     // 400 costs a day are two pages and several windows, read in any order.
     let sandbox = Sandbox::start(&["--today", TODAY, "--costs-per-day", "400"]);
     let drops: Vec<_> = (0..2)

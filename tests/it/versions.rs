@@ -1,10 +1,10 @@
-//! Versions of months: `diff` says what changed, to the last digit, and `restore` brings one back.
+//! Versions of months: `diff` shows exact changes, and `restore` brings an earlier version back.
 
 use tempfile::TempDir;
 
 use crate::support::{Billstream, Exact, MONTH, Sandbox};
 
-/// A store with three versions of a month: half of it, all of it, and as Confluent restated it.
+/// Store with three versions of a month: half of it, all of it, and a restatement.
 fn three_versions() -> (TempDir, Sandbox, Billstream) {
     let folder = tempfile::tempdir().unwrap();
     let sandbox = Sandbox::start(&["--today", "2026-10-20"]);
@@ -39,7 +39,7 @@ fn sum(billstream: &Billstream, sql: &str) -> Exact {
 }
 
 #[test]
-fn differences_add_up_to_the_difference_of_the_totals() {
+fn differences_sum_to_the_difference_of_the_totals() {
     let (_folder, _sandbox, billstream) = three_versions();
     let all = versions(&billstream, "line_items");
     assert_eq!(all.len(), 3, "{all:?}");
@@ -77,7 +77,9 @@ fn differences_add_up_to_the_difference_of_the_totals() {
             assert!(!rows.is_empty());
             assert_eq!(total, cost(&to) - cost(&from), "{from} {to} {by}");
             assert!(
-                output.stderr.contains("what the differences add up to"),
+                output
+                    .stderr
+                    .contains("equal to the sum of the differences"),
                 "{}",
                 output.stderr
             );
@@ -86,7 +88,7 @@ fn differences_add_up_to_the_difference_of_the_totals() {
 }
 
 #[test]
-fn a_version_against_itself_differs_nowhere_and_ids_do_not_matter() {
+fn compares_content_and_ignores_ids() {
     let (_folder, _sandbox, billstream) = three_versions();
     let newest = versions(&billstream, "line_items")[2].0.to_string();
     let same = billstream
@@ -103,7 +105,7 @@ fn a_version_against_itself_differs_nowhere_and_ids_do_not_matter() {
         ])
         .ok();
     assert_eq!(same.stdout, "");
-    // A restated day has new ids; rows whose figures stayed are no difference.
+    // A restated day has new ids; rows with unchanged figures are not a difference.
     let rows = billstream
         .run(&[
             "diff",
@@ -131,7 +133,7 @@ fn a_version_against_itself_differs_nowhere_and_ids_do_not_matter() {
 }
 
 #[test]
-fn two_months_are_compared_without_their_days() {
+fn compares_two_months_without_their_days() {
     let (_folder, sandbox, billstream) = three_versions();
     billstream.import("2026-09").ok();
     let output = billstream
@@ -148,14 +150,14 @@ fn two_months_are_compared_without_their_days() {
 }
 
 #[test]
-fn what_cannot_be_compared_says_what_can() {
+fn rejects_what_cannot_be_compared_and_names_alternatives() {
     let (_folder, _sandbox, billstream) = three_versions();
     let cases: [(&[&str], i32, &str); 6] = [
         (&["diff"], 2, "name two months"),
         (
             &["diff", "--month", "2026-03"],
             2,
-            "nothing of 2026-03 was published",
+            "2026-03 was never published",
         ),
         (
             &["diff", "--month", MONTH, "--from-version", "99"],
@@ -191,7 +193,7 @@ fn what_cannot_be_compared_says_what_can() {
 }
 
 #[test]
-fn an_earlier_version_comes_back_whole_as_a_new_commit() {
+fn restores_an_earlier_version_as_a_new_commit() {
     let (_folder, sandbox, billstream) = three_versions();
     let before = versions(&billstream, "line_items");
     let (first, net) = before[0].clone();
@@ -213,7 +215,7 @@ fn an_earlier_version_comes_back_whole_as_a_new_commit() {
         "select sum(\"cost/cost\") as sum from line_items",
     );
     assert_eq!(cost, Exact::of(&net));
-    // Once more changes nothing; the versions in between are still there.
+    // A second restore changes nothing; the versions in between still exist.
     let again = billstream
         .run(&["restore", "--month", MONTH, "--version", &first.to_string()])
         .ok();
@@ -224,26 +226,26 @@ fn an_earlier_version_comes_back_whole_as_a_new_commit() {
         before[1].0
     );
     assert_eq!(sum(&billstream, &second), Exact::of(&before[1].1));
-    // It can be delivered, and the next import brings Confluent's answer back.
+    // The restored month can be delivered; the next import publishes Confluent's costs again.
     billstream.run(&["deliver", "--month", MONTH]).ok();
     billstream.import(MONTH).ok();
     billstream.assert_month_is(MONTH, &sandbox.totals(MONTH));
 }
 
 #[test]
-fn a_restore_that_cannot_be_whole_changes_nothing() {
+fn an_incomplete_restore_changes_nothing() {
     let (folder, sandbox, billstream) = three_versions();
     let first = versions(&billstream, "line_items")[0].0.to_string();
     let wrong = billstream.run(&["restore", "--month", "2026-03", "--version", &first]);
     assert_eq!(wrong.code, 2, "{}", wrong.stderr);
     assert!(
-        wrong.stderr.contains("holds nothing of 2026-03"),
+        wrong.stderr.contains("does not contain 2026-03"),
         "{}",
         wrong.stderr
     );
 
-    // Someone vacuumed: the files of the first version are gone.
-    let in_force = |name: &str| {
+    // Another tool vacuumed the files of the first version.
+    let is_in_first_version = |name: &str| {
         let log = folder
             .path()
             .join("line_items/_delta_log/00000000000000000001.json");
@@ -255,7 +257,7 @@ fn a_restore_that_cannot_be_whole_changes_nothing() {
     let mut removed = 0;
     for entry in std::fs::read_dir(month).unwrap() {
         let entry = entry.unwrap();
-        if in_force(&entry.file_name().to_string_lossy()) {
+        if is_in_first_version(&entry.file_name().to_string_lossy()) {
             std::fs::remove_file(entry.path()).unwrap();
             removed += 1;
         }
@@ -264,7 +266,7 @@ fn a_restore_that_cannot_be_whole_changes_nothing() {
     let gone = billstream.run(&["restore", "--month", MONTH, "--version", &first]);
     assert_eq!(gone.code, 1, "{}", gone.stderr);
     assert!(
-        gone.stderr.contains("is gone or was changed"),
+        gone.stderr.contains("is missing or was changed"),
         "{}",
         gone.stderr
     );

@@ -1,4 +1,4 @@
-//! `billstream config`: where settings come from, a file to begin with, and what is wrong with one.
+//! `billstream config`: shows settings and their origin, writes a template, and validates the configuration.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -6,15 +6,16 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use crate::cli::args::{StoreArgs, SummaryFormat};
+use crate::cli::output::table::{Column, Table};
 use crate::cli::{print, print_json, show_error};
 use crate::cloudzero;
-use crate::config::file::ConfigFile;
 use crate::config::secret::Credentials;
-use crate::config::settings::{ALL, Key, Kind};
-use crate::config::{Config, DEFAULT_CONNECTION, Flags, init, shown};
+use crate::config::settings::{ALL, Setting, ValueType};
+use crate::config::{
+    Config, DEFAULT_CONNECTION, Environment, Flags, file, init, private_file, redact_url,
+};
 use crate::confluent::client::Client;
 use crate::engine::sql_files::SqlFiles;
-use crate::engine::text::table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::retry::Timing;
 use crate::pipeline::enrich::tag_rules;
@@ -28,28 +29,28 @@ Examples:
   billstream config init
   billstream config show
   billstream config check --config ./billstream.toml")]
-pub struct ConfigArgs {
+pub(crate) struct ConfigArgs {
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show every setting, what it is and who says so; secrets are hidden
+    /// Show effective settings and where each comes from; secrets are hidden
     Show {
         #[command(flatten)]
         store: StoreArgs,
-        /// How it is written to stdout
+        /// Output format on stdout
         #[arg(long, value_enum, default_value_t = SummaryFormat::Table)]
         format: SummaryFormat,
     },
-    /// Write a configuration file with every setting in a comment
+    /// Write a configuration file with every setting, commented out
     Init {
-        /// The file [env: BILLSTREAM_CONFIG] [default: billstream/billstream.toml in XDG_CONFIG_HOME or ~/.config]
+        /// Path of the file [env: BILLSTREAM_CONFIG] [default: billstream/billstream.toml in XDG_CONFIG_HOME or ~/.config]
         #[arg(long, value_name = "PATH")]
         config: Option<PathBuf>,
     },
-    /// Read everything that is configured, and connect to nothing
+    /// Validate the whole configuration without connecting to anything
     Check {
         #[command(flatten)]
         store: StoreArgs,
@@ -57,7 +58,7 @@ enum Command {
 }
 
 /// Runs `config`.
-pub async fn run(args: ConfigArgs) -> Result<u8> {
+pub(crate) async fn run(args: ConfigArgs) -> Result<u8> {
     match args.command {
         Command::Show { store, format } => show(&Config::load(store.flags())?, format),
         Command::Init { config } => init(config),
@@ -65,144 +66,114 @@ pub async fn run(args: ConfigArgs) -> Result<u8> {
     }
 }
 
-/// A setting for people: its path, its value, who says so.
-type Line = [String; 3];
+/// A displayed setting: path, value, origin.
+type Row = [String; 3];
 
 fn show(config: &Config, format: SummaryFormat) -> Result<u8> {
-    let mut lines: Vec<Line> = Vec::new();
-    let general = ALL.iter().filter(|key| !key.is_of_connection());
-    lines.extend(general.filter_map(|key| line(config, key, None)));
+    let mut rows: Vec<Row> = Vec::new();
+    let shared = ALL.iter().filter(|setting| !setting.is_per_connection());
+    rows.extend(shared.filter_map(|setting| row(config, setting, None)));
     for (source, origin) in config.sources_by_origin() {
-        let (name, place) = source.split_once('=').unwrap_or((&source, ""));
-        lines.push([format!("sources.{name}"), shown(place), origin.to_string()]);
+        let (name, location) = source.split_once('=').unwrap_or((&source, ""));
+        rows.push([
+            format!("sources.{name}"),
+            redact_url(location),
+            origin.to_string(),
+        ]);
     }
-    for name in shown_connections(config) {
-        let own = ALL.iter().filter(|key| key.is_of_connection());
-        lines.extend(own.filter_map(|key| line(config, key, Some(&name))));
+    for name in displayed_connections(config) {
+        let settings = ALL.iter().filter(|setting| setting.is_per_connection());
+        rows.extend(settings.filter_map(|setting| row(config, setting, Some(&name))));
     }
     match format {
         SummaryFormat::Json => {
-            let objects = lines.iter().map(|[setting, value, from]| {
+            let objects = rows.iter().map(|[setting, value, from]| {
                 serde_json::json!({ "setting": setting, "value": value, "from": from })
             });
             print_json(&objects.collect::<Vec<_>>())?;
         }
         SummaryFormat::Table => {
-            let rows = lines.into_iter().map(Vec::from);
-            print(table(&["setting", "value", "from"], &[false; 3], rows).as_bytes())?;
+            let headers = ["setting", "value", "from"];
+            let mut table = Table::new(headers.map(Column::text).to_vec());
+            for row in rows {
+                table.row(row.into());
+            }
+            print(table.render(None).as_bytes())?;
         }
     }
-    match (config.file(), config.place()) {
+    match (config.file(), config.path()) {
         (Some(file), _) => eprintln!("configuration file: {}", file.path.display()),
-        (None, Some(place)) => eprintln!("there is no configuration file at {}", place.display()),
-        (None, None) => eprintln!("there is no configuration file"),
+        (None, Some(path)) => eprintln!("no configuration file at {}", path.display()),
+        (None, None) => eprintln!("no configuration file"),
     }
     Ok(0)
 }
 
-/// The configured connections; without one, that which the environment makes.
-fn shown_connections(config: &Config) -> Vec<String> {
+/// Configured connections, else the one that the environment defines.
+fn displayed_connections(config: &Config) -> Vec<String> {
     let configured = config.configured().to_vec();
-    match configured.is_empty() {
-        true => config
-            .connections()
-            .unwrap_or_else(|_| vec![DEFAULT_CONNECTION.to_string()]),
-        false => configured,
+    if !configured.is_empty() {
+        return configured;
     }
+    config
+        .connections()
+        .unwrap_or_else(|_| vec![DEFAULT_CONNECTION.to_string()])
 }
 
-fn line(config: &Config, key: &Key, connection: Option<&str>) -> Option<Line> {
-    let path = key.path(connection);
-    if key.kind == Kind::Secret {
-        let (place, origin) = config.secret_place(key, connection)?;
-        return Some([path, format!("hidden: {place}"), origin.to_string()]);
+fn row(config: &Config, setting: &Setting, connection: Option<&str>) -> Option<Row> {
+    let path = setting.path(connection);
+    if setting.value_type == ValueType::Secret {
+        let (location, origin) = config.secret_ref(setting, connection)?;
+        return Some([path, format!("hidden: {location}"), origin.to_string()]);
     }
-    let value = config.value(key, connection)?;
-    Some([path, value.shown(), value.origin.to_string()])
+    let value = config.value(setting, connection)?;
+    Some([path, value.redacted(), value.origin.to_string()])
 }
 
 fn init(config: Option<PathBuf>) -> Result<u8> {
-    // A file that cannot be read is no reason not to say where the new one goes.
-    let environment = crate::config::Environment::process();
-    let (place, _) = crate::config::file::place(config.as_deref(), &environment);
-    let place = place.ok_or_else(|| {
-        Error::config("there is no place for a configuration file")
-            .with_hint("name one with --config or BILLSTREAM_CONFIG, or set HOME")
+    // Does not load the configuration: an existing file may be broken.
+    let path = file::locate(config.as_deref(), &Environment::process()).path;
+    let path = path.ok_or_else(|| {
+        Error::config("could not determine the path of the configuration file")
+            .with_hint("set --config, BILLSTREAM_CONFIG or HOME")
     })?;
-    if place.exists() {
-        return Err(Error::config(format!("`{}` is there already", place.display()))
-            .with_hint("`billstream config show` says what it sets; take it away, or name another with --config"));
+    if path.exists() {
+        return Err(
+            Error::config(format!("`{}` already exists", path.display())).with_hint(
+                "see its settings with `billstream config show`; delete it, or choose another path with --config",
+            ),
+        );
     }
-    crate::config::secret::write_private(&place, &init::text())?;
+    private_file::write(&path, &init::text())?;
     eprintln!(
-        "wrote {}: every setting stands in a comment",
-        place.display()
+        "wrote {}: every setting is listed, commented out",
+        path.display()
     );
     Ok(0)
 }
 
-/// Reads everything, shows everything that is wrong, and ends with the class of the first error.
+/// Validates everything and shows all errors; the exit code is that of a configuration error.
 async fn check(flags: Flags) -> Result<u8> {
     let config = Config::load(flags)?;
-    let mut errors: Vec<Error> = Vec::new();
-    let connections = shown_connections(&config);
-    let mut note = |result: Result<()>| errors.extend(result.err());
-    for key in ALL {
-        let of: Vec<Option<&str>> = match key.is_of_connection() {
-            true => connections.iter().map(|name| Some(name.as_str())).collect(),
-            false => vec![None],
-        };
-        for connection in of {
-            let value = config.value(key, connection);
-            note(value.map_or(Ok(()), |value| value.check()));
-        }
-    }
-    match config.settings() {
-        Ok(settings) => {
-            let sql = SqlFiles::load(settings.sql_dir.as_deref());
-            note(sql.and_then(|sql| sources::named(&config.sources(), &[], &sql).map(|_| ())));
-            note(check_store(&settings.store));
-            if let Some(tags) = settings.tags {
-                note(check_tags(&tags).await);
-            }
-        }
-        Err(error) => note(Err(error)),
-    }
+    let connections = displayed_connections(&config);
+    let mut errors = Vec::new();
+    check_values(&config, &connections, &mut errors);
+    check_shared(&config, &mut errors).await;
     for name in &connections {
-        note(config.connection(name).map(|_| ()));
-        match config.targets(name) {
-            Ok(targets) => {
-                note(targets.bucket.as_deref().map_or(Ok(()), check_store));
-                let client = |api| cloudzero::client::Client::new(api, Timing::real());
-                note(targets.api.map(client).transpose().map(|_| ()));
-            }
-            Err(error) => note(Err(error)),
-        }
-        for (key, place, _) in config.key_places(name) {
-            let what = format!("the {} of connection `{name}`", key.name);
-            note(place.read(config.environment(), &what).map(|_| ()));
-        }
-        let credentials = config.credentials(name);
-        note(credentials.as_ref().map(|_| ()).map_err(Error::clone));
-        // The endpoint is looked at all the same.
-        let credentials = credentials.unwrap_or_else(|_| Credentials {
-            key: "none".to_string(),
-            secret: "none".to_string().into(),
-        });
-        let client = config.reaching(name, credentials).and_then(Client::new);
-        note(client.map(|_| ()));
+        check_connection(&config, name, &mut errors);
     }
-    let mut told = BTreeSet::new();
-    errors.retain(|error| told.insert(error.to_string()));
+    let mut seen = BTreeSet::new();
+    errors.retain(|error| seen.insert(error.to_string()));
     for error in &errors {
         show_error(error);
     }
     if errors.is_empty() {
-        let place = config
-            .file()
-            .map(|file: &ConfigFile| file.path.display().to_string());
-        let place = place.unwrap_or_else(|| "the environment".to_string());
-        eprintln!("{place}: all is well with {}", connections.join(", "));
+        let path = config.file().map(|file| file.path.display().to_string());
+        eprintln!(
+            "{}: configuration is valid for {}",
+            path.unwrap_or_else(|| "environment".to_string()),
+            connections.join(", ")
+        );
     }
     Ok(errors.first().map_or(0, |error| match error.kind() {
         ErrorKind::Bug => ErrorKind::Bug.exit_code(),
@@ -210,7 +181,67 @@ async fn check(flags: Flags) -> Result<u8> {
     }))
 }
 
-/// Whether a store or bucket can be there; a folder is not made.
+/// Checks the value of every setting.
+fn check_values(config: &Config, connections: &[String], errors: &mut Vec<Error>) {
+    for setting in ALL {
+        let scopes: Vec<Option<&str>> = if setting.is_per_connection() {
+            connections.iter().map(|name| Some(name.as_str())).collect()
+        } else {
+            vec![None]
+        };
+        let values = scopes.into_iter().filter_map(|c| config.value(setting, c));
+        errors.extend(values.filter_map(|value| value.check().err()));
+    }
+}
+
+/// Checks the settings that all connections share, and the files they name.
+async fn check_shared(config: &Config, errors: &mut Vec<Error>) {
+    let settings = match config.settings() {
+        Ok(settings) => settings,
+        Err(error) => return errors.push(error),
+    };
+    let sql = SqlFiles::load(settings.sql_dir.as_deref());
+    let sources = sql.and_then(|sql| sources::resolve(&config.sources(), &[], &sql).map(|_| ()));
+    errors.extend(sources.err());
+    errors.extend(check_store(&settings.store).err());
+    if let Some(tags) = settings.tags {
+        errors.extend(check_tags(&tags).await.err());
+    }
+}
+
+/// Checks settings, destinations and credentials of a connection.
+fn check_connection(config: &Config, name: &str, errors: &mut Vec<Error>) {
+    errors.extend(config.connection(name).err());
+    match config.destinations(name) {
+        Ok(destinations) => {
+            errors.extend(
+                destinations
+                    .bucket
+                    .and_then(|bucket| check_store(&bucket).err()),
+            );
+            let client = |api| cloudzero::client::Client::new(api, Timing::real());
+            errors.extend(destinations.api.and_then(|api| client(api).err()));
+        }
+        Err(error) => errors.push(error),
+    }
+    for (setting, location, _) in config.credential_refs(name) {
+        let description = format!("the {} of connection `{name}`", setting.name);
+        let secret = location.read(config.environment(), &description);
+        errors.extend(secret.err());
+    }
+    let credentials = config.credentials(name).unwrap_or_else(|error| {
+        errors.push(error);
+        // Placeholders, so that the endpoint is checked as well.
+        Credentials {
+            key: "none".to_string(),
+            secret: "none".to_string().into(),
+        }
+    });
+    let client = config.confluent_with(name, credentials);
+    errors.extend(client.and_then(Client::new).err());
+}
+
+/// Checks that a store or bucket can be opened, without creating a local folder.
 fn check_store(location: &str) -> Result<()> {
     match remote::url_of(location)?.scheme() {
         "file" => Ok(()),
@@ -218,7 +249,7 @@ fn check_store(location: &str) -> Result<()> {
     }
 }
 
-/// Reads the file of tags, if it is on this computer.
+/// Checks the location of the tags, and the file if it is local.
 async fn check_tags(location: &str) -> Result<()> {
     let url = remote::url_of(location)?;
     match url.scheme() {

@@ -4,88 +4,117 @@ use std::io::Write;
 
 use chrono::TimeDelta;
 use serde::Serialize;
+use tracing::Instrument;
 
 use crate::billing_period::BillingPeriod;
 use crate::cli::args::{MonthArgs, RunArgs};
 use crate::cli::context::{CommandContext, NetworkScope, Outcome, run_with_lease};
 use crate::cli::output::aggregate::month_errors;
-use crate::engine::text::table;
+use crate::cli::output::deliveries_table::deliveries_table;
+use crate::cli::output::stdout::terminal_width;
+use crate::cloudzero::drop::DropId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::RunContext;
-use crate::pipeline::deliver::bucket::{self, Collected};
-use crate::pipeline::deliver::delivery::{Delivery, Status, Target};
-use crate::pipeline::deliver::{self, Wish, stream};
+use crate::pipeline::deliver::delivery::{Delivery, DestinationKind};
+use crate::pipeline::deliver::gc::{DeletedDrops, delete_old_drops};
+use crate::pipeline::deliver::{self, DeliverOptions, bucket, stream};
 use crate::pipeline::publish::Tables;
 use crate::pipeline::select::Selection;
 
 /// Arguments of `deliver`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without months it takes every published month; what is there already is left alone.
+Without months, every published month is delivered; destinations that have it already stay unchanged.
 
 Examples:
   billstream deliver
   billstream deliver --month 2026-10 --dry-run
   billstream deliver --month 2026-10 --drop 20261105T061530Z
   billstream deliver --gc 30d")]
-pub struct DeliverArgs {
+pub(crate) struct DeliverArgs {
     #[command(flatten)]
     months: MonthArgs,
-    /// Deliver to one kind of target only
-    #[arg(long, value_enum)]
-    target: Option<Target>,
+    /// Deliver to one kind of destination only
+    #[arg(long, alias = "target", value_enum)]
+    destination: Option<DestinationArg>,
     /// Show what would be written or sent
     #[arg(long)]
     dry_run: bool,
-    /// Send to CloudZero's stream without having it validate each request first
+    /// Send requests to CloudZero's stream without validating them first
     #[arg(long)]
     no_validate: bool,
-    /// Put an earlier drop of the month back in force; it stays until the month is delivered by name
+    /// Activate an earlier drop of the month again, until the month is delivered by name
     #[arg(long, value_name = "ID", conflicts_with_all = ["empty", "gc", "all", "from"], requires = "month")]
-    drop: Option<String>,
-    /// Clear the month in CloudZero; it stays so until the month is delivered by name
+    drop: Option<DropId>,
+    /// Clear the month in CloudZero, until the month is delivered by name
     #[arg(long, conflicts_with_all = ["gc", "all", "from"], requires = "month")]
     empty: bool,
-    /// Yes, clear it
+    /// Confirm --empty
     #[arg(long, requires = "empty")]
     yes: bool,
-    /// Remove drops from the bucket that are not in force and older than this, such as 30d or 12h
-    #[arg(long, value_name = "AGE", value_parser = age, conflicts_with_all = ["month", "all", "from"])]
+    /// Delete drops from the bucket that are not active and older than this, such as 30d or 12h
+    #[arg(long, value_name = "AGE", value_parser = parse_age, conflicts_with_all = ["month", "all", "from"])]
     gc: Option<TimeDelta>,
     #[command(flatten)]
     run: RunArgs,
 }
 
-fn age(text: &str) -> std::result::Result<TimeDelta, String> {
-    let wrong = || format!("`{text}` is not an age such as 30d or 12h");
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum DestinationArg {
+    /// Drops in a bucket that CloudZero reads
+    Bucket,
+    /// Requests to CloudZero's Stream API
+    Stream,
+}
+
+impl From<DestinationArg> for DestinationKind {
+    fn from(arg: DestinationArg) -> DestinationKind {
+        match arg {
+            DestinationArg::Bucket => DestinationKind::Bucket,
+            DestinationArg::Stream => DestinationKind::Stream,
+        }
+    }
+}
+
+impl DeliverArgs {
+    fn destination(&self) -> Option<DestinationKind> {
+        self.destination.map(DestinationKind::from)
+    }
+}
+
+fn parse_age(text: &str) -> std::result::Result<TimeDelta, String> {
+    let invalid = || format!("`{text}` is not an age such as 30d or 12h");
     let unit = text
         .chars()
         .last()
         .filter(char::is_ascii)
-        .ok_or_else(wrong)?;
-    let number: i64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+        .ok_or_else(invalid)?;
+    let number: i64 = text[..text.len() - 1].parse().map_err(|_| invalid())?;
     let age = match unit {
         'd' => TimeDelta::try_days(number),
         'h' => TimeDelta::try_hours(number),
         _ => None,
     };
     age.filter(|age| *age >= TimeDelta::zero())
-        .ok_or_else(wrong)
+        .ok_or_else(invalid)
 }
 
-/// What the command did.
+/// Outcome of the command for one connection.
 #[derive(Debug, Default, Serialize)]
-struct Report {
+struct DeliverReport {
     run: String,
     deliveries: Vec<Delivery>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    collected: Option<Collected>,
+    #[serde(rename = "collected", skip_serializing_if = "Option::is_none")]
+    deleted: Option<DeletedDrops>,
     #[serde(skip)]
     errors: Vec<(BillingPeriod, Error)>,
 }
 
-impl Report {
-    /// Errors of single months are kept; wrong arguments end the command.
+impl DeliverReport {
+    /// Adds the outcome of a month.
+    ///
+    /// # Errors
+    /// Kind `Usage`, which ends the command; other errors are kept in the report.
     fn add(&mut self, period: BillingPeriod, result: Result<Delivery>) -> Result<()> {
         match result {
             Ok(delivery) => self.deliveries.push(delivery),
@@ -105,7 +134,7 @@ impl Report {
     }
 }
 
-fn outcome_of(report: &Report) -> Outcome<'_> {
+fn outcome_of(report: &DeliverReport) -> Outcome<'_> {
     Outcome {
         deliveries: report.deliveries.iter().collect(),
         errors: month_errors(&report.errors),
@@ -115,189 +144,166 @@ fn outcome_of(report: &Report) -> Outcome<'_> {
 }
 
 /// Runs `deliver`.
-pub async fn run(args: DeliverArgs) -> Result<u8> {
+pub(crate) async fn run(args: DeliverArgs) -> Result<u8> {
     let selection = args.months.selection()?;
     if args.empty && !args.yes && !args.dry_run {
         return Err(
-            Error::usage("clearing a month takes its costs out of CloudZero").with_hint(
-                "add --yes if that is what you want, or --dry-run to see what would be done",
-            ),
+            Error::usage("clearing a month removes its costs from CloudZero")
+                .with_hint("confirm with --yes, or preview with --dry-run"),
         );
     }
-    let scene = CommandContext::open(args.run.flags())?;
-    let connections = scene.active().await?;
+    let context = CommandContext::open(args.run.flags())?;
+    let connections = context.active().await?;
     if (args.empty || args.drop.is_some()) && connections.len() > 1 {
-        return Err(Error::usage(
-            "a month is cleared or pointed back for one connection at a time",
-        )
-        .with_hint("name it with --connection"));
+        return Err(
+            Error::usage("--drop and --empty take one connection at a time")
+                .with_hint("choose one with --connection"),
+        );
     }
-    let work = async |name: &str| {
-        let preparing = async {
-            let (job, bar) = scene.job(name, NetworkScope::Targets).await?;
-            check(&job, &args)?;
-            Ok((job, bar))
+    let deliver_connection = async |name: &str| {
+        let preparation = async {
+            let (run, bar) = context
+                .run_context(name, NetworkScope::Destinations)
+                .await?;
+            check(&run, &args)?;
+            Ok((run, bar))
         };
-        let (job, bar) = scene
-            .record_if_failed("deliver", name, args.dry_run, preparing)
+        let (run, bar) = context
+            .record_if_failed("deliver", name, args.dry_run, preparation)
             .await?;
-        let work = work(&job, &args, &selection);
-        let report = run_with_lease("deliver", &job, args.dry_run, work, outcome_of).await;
+        let work = work(&run, &args, &selection);
+        let report = run_with_lease("deliver", &run, args.dry_run, work, outcome_of).await;
         bar.finish_and_clear();
         report
     };
-    let results = scene.each(connections, work).await;
-    results.report(
-        args.run.format,
-        Report::kind,
+    let results = context.each(connections, deliver_connection).await;
+    results.print(
+        args.run.summary.format,
+        DeliverReport::kind,
         |report| &report.errors,
-        deliveries_table,
-        say,
+        |_, report| table(report),
+        print_notes,
     )
 }
 
-/// Refuses what cannot be done before anything is.
-fn check(job: &RunContext, args: &DeliverArgs) -> Result<()> {
-    if args.drop.is_some() && args.target == Some(Target::Stream) {
-        return Err(Error::usage(
-            "--drop puts a drop of the bucket in force, not one of the stream",
-        ));
+/// Refuses impossible requests before anything is done.
+fn check(run: &RunContext, args: &DeliverArgs) -> Result<()> {
+    let destination = args.destination();
+    if args.drop.is_some() && destination == Some(DestinationKind::Stream) {
+        return Err(
+            Error::usage("--drop applies to the bucket: a stream has no drops")
+                .with_hint("leave out --destination stream"),
+        );
     }
-    if job.currency != "USD" && args.gc.is_none() {
+    if args.gc.is_none() && run.currency != "USD" {
         return Err(Error::config(format!(
-            "nothing is delivered: CloudZero takes US dollars only, and BILLSTREAM_CURRENCY is {}",
-            job.currency
-        )));
+            "could not deliver amounts in {}: CloudZero accepts US dollars only",
+            run.currency
+        ))
+        .with_hint("set BILLSTREAM_CURRENCY=USD if the amounts are in US dollars"));
     }
-    let only = args.target.or(args.drop.as_ref().map(|_| Target::Bucket));
-    if deliver::wanted(job, only)?.contains(&Target::Stream) && args.gc.is_none() {
-        job.targets.check_key()?;
+    let only = destination.or(args.drop.as_ref().map(|_| DestinationKind::Bucket));
+    let selected = deliver::selected_destinations(run, only)?;
+    if args.gc.is_none() && selected.contains(&DestinationKind::Stream) {
+        run.destinations.check_key()?;
     }
     Ok(())
 }
 
-async fn work(job: &RunContext, args: &DeliverArgs, selection: &Selection) -> Result<Report> {
-    let mut report = Report {
-        run: job.run.clone(),
-        ..Report::default()
+async fn work(
+    run: &RunContext,
+    args: &DeliverArgs,
+    selection: &Selection,
+) -> Result<DeliverReport> {
+    let mut report = DeliverReport {
+        run: run.run.to_string(),
+        ..DeliverReport::default()
     };
-    if let Some(age) = args.gc {
-        report.collected = Some(bucket::collect(job, age, args.dry_run).await?);
-        return Ok(report);
-    }
     let named = match selection {
         Selection::Named(named) => named.as_slice(),
         _ => &[],
     };
-    if let Some(drop_id) = &args.drop {
+    if let Some(age) = args.gc {
+        report.deleted = Some(delete_old_drops(run, age, args.dry_run).await?);
+    } else if let Some(drop_id) = &args.drop {
         for period in named {
-            let result = bucket::roll_back(job, *period, drop_id, args.dry_run).await;
+            let result = bucket::roll_back(run, *period, drop_id, args.dry_run).await;
             report.add(*period, result)?;
         }
-        return Ok(report);
-    }
-    if args.empty {
+    } else if args.empty {
         for period in named {
-            for target in deliver::wanted(job, args.target)? {
-                let result = match target {
-                    Target::Bucket => bucket::clear(job, *period, args.dry_run).await,
-                    Target::Stream => stream::clear(job, *period, args.dry_run).await,
+            for destination in deliver::selected_destinations(run, args.destination())? {
+                let result = match destination {
+                    DestinationKind::Bucket => bucket::clear(run, *period, args.dry_run).await,
+                    DestinationKind::Stream => stream::clear(run, *period, args.dry_run).await,
                 };
                 report.add(*period, result)?;
             }
         }
-        return Ok(report);
+    } else {
+        deliver_months(run, args, selection, &mut report).await?;
     }
-    let tables = Tables::open(job).await?;
-    let wish = Wish {
-        only: args.target,
-        named: args.months.by_name(),
+    Ok(report)
+}
+
+async fn deliver_months(
+    run: &RunContext,
+    args: &DeliverArgs,
+    selection: &Selection,
+    report: &mut DeliverReport,
+) -> Result<()> {
+    let tables = Tables::open(run).await?;
+    let options = DeliverOptions {
+        only: args.destination(),
+        by_name: args.months.by_name(),
         dry_run: args.dry_run,
-        unvalidated: args.no_validate,
+        skip_validation: args.no_validate,
     };
-    for period in deliver::published_months(job, &tables, selection).await? {
-        let deliveries = deliver::deliver(job, &tables, period, wish).await;
-        report.deliveries.extend(deliveries.made);
-        let stopped = deliveries
+    for period in deliver::published_months(run, &tables, selection).await? {
+        let deliveries = deliver::deliver(run, &tables, period, options)
+            .instrument(run.period_span(period))
+            .await;
+        report.deliveries.extend(deliveries.completed);
+        let is_unavailable = deliveries
             .errors
             .iter()
             .any(|e| e.kind() == ErrorKind::Remote);
         let errors = deliveries.errors.into_iter().map(|e| (period, e));
         report.errors.extend(errors);
-        if stopped {
-            // Each later month would wait for the same in vain.
+        if is_unavailable {
+            // Every later month would wait for the same timeouts.
             break;
         }
     }
-    Ok(report)
+    Ok(())
 }
 
-/// What was collected, or that there is nothing.
-fn say(report: &Report, whose: &str) {
+/// Prints the deleted drops, or that there is nothing to deliver, to stderr.
+fn print_notes(report: &DeliverReport, prefix: &str) {
     let mut stderr = std::io::stderr().lock();
-    if let Some(collected) = report.collected {
-        let Collected {
+    if let Some(deleted) = report.deleted {
+        let DeletedDrops {
             drops,
             files,
             bytes,
-        } = collected;
+        } = deleted;
         let _ = writeln!(
             stderr,
-            "{whose}{drops} drops that are not in force: {files} files, {bytes} bytes"
+            "{prefix}{drops} old drops that are not active: {files} files, {bytes} bytes"
         );
     } else if report.deliveries.is_empty() && report.errors.is_empty() {
         let _ = writeln!(
             stderr,
-            "{whose}nothing is published, so there is nothing to deliver"
+            "{prefix}nothing is published, so there is nothing to deliver"
         );
     }
 }
 
-fn deliveries_table(report: &Report) -> String {
-    if report.collected.is_some() {
+fn table(report: &DeliverReport) -> String {
+    if report.deleted.is_some() || report.deliveries.is_empty() {
         return String::new();
     }
-    let header = [
-        "period", "target", "status", "parts", "rows", "bytes", "drop", "place",
-    ];
-    let right = [false, false, false, true, true, true, false, false];
-    let row = |delivery: &Delivery| {
-        let status = match delivery.status {
-            Status::Delivered => "delivered",
-            Status::Unchanged => "unchanged",
-            Status::Pending => "pending",
-            Status::Pinned => "pinned",
-            Status::PointedBack => "pointed back",
-            Status::Cleared => "cleared",
-            Status::DryRun => "dry run",
-        };
-        let parts = match delivery.target {
-            Target::Bucket => "files",
-            Target::Stream => "requests",
-        };
-        let counted = |number: u64| match number {
-            0 => "-".to_string(),
-            number => number.to_string(),
-        };
-        vec![
-            delivery.billing_period.to_string(),
-            match delivery.target {
-                Target::Bucket => "bucket",
-                Target::Stream => "stream",
-            }
-            .to_string(),
-            status.to_string(),
-            match delivery.parts {
-                0 => "-".to_string(),
-                count => format!("{count} {parts}"),
-            },
-            counted(delivery.rows),
-            counted(delivery.bytes),
-            delivery.drop_id.clone().unwrap_or_else(|| "-".into()),
-            delivery.place.clone(),
-        ]
-    };
-    table(&header, &right, report.deliveries.iter().map(row))
+    deliveries_table(&report.deliveries, terminal_width())
 }
 
 #[cfg(test)]
@@ -305,11 +311,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ages_are_days_or_hours() {
-        assert_eq!(age("30d"), Ok(TimeDelta::days(30)));
-        assert_eq!(age("0h"), Ok(TimeDelta::zero()));
+    fn parses_ages_in_days_or_hours() {
+        assert_eq!(parse_age("30d"), Ok(TimeDelta::days(30)));
+        assert_eq!(parse_age("0h"), Ok(TimeDelta::zero()));
         for wrong in ["", "d", "30", "3w", "-1d", "99999999999999999d", "1ä"] {
-            assert!(age(wrong).is_err(), "{wrong}");
+            assert!(parse_age(wrong).is_err(), "{wrong}");
         }
     }
 }

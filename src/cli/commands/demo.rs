@@ -1,4 +1,4 @@
-//! `billstream import --demo`, and the sandbox in this process that demos use.
+//! `billstream import --demo`, and the in-process sandbox of the demos.
 
 use std::io::Write;
 
@@ -8,34 +8,36 @@ use tokio::task::JoinHandle;
 
 use crate::cli::args::{RunArgs, SummaryFormat};
 use crate::cli::context::CommandContext;
-use crate::cli::output::summary::{from_confluent, report};
+use crate::cli::import_connection::import_connection;
+use crate::cli::output::summary::print_summary;
 use crate::config::secret::Credentials;
-use crate::config::settings::{self, Key};
+use crate::config::settings::{self, Setting};
 use crate::config::{Config, Environment, Flags};
 use crate::error::{Error, Result};
-use crate::pipeline::import::Options;
+use crate::pipeline::import::ImportOptions;
 use crate::pipeline::select::Selection;
 use crate::sandbox;
-use crate::store::Store;
 use crate::store::tables::Table;
+use crate::store::{Store, TableName};
 
-/// The demo's connection.
-pub const DEMO: &str = "demo";
+/// Name of the demo's connection.
+pub(crate) const DEMO_CONNECTION: &str = "demo";
 
-/// A sandbox in this process, until it is dropped. It is reached through the real HTTP client.
-pub struct Playground {
+/// Sandbox in this process, served until it is dropped. The demos use it through the real HTTP client.
+pub(crate) struct DemoSandbox {
     server: JoinHandle<Result<()>>,
     options: sandbox::Options,
     url: String,
 }
 
-impl Playground {
-    /// Starts one, whose current day is the computer's.
+impl DemoSandbox {
+    /// Starts a sandbox whose current day is that of the system clock.
     ///
     /// # Errors
-    /// Kind configuration, when there is no port on loopback.
-    pub async fn start() -> Result<Playground> {
-        let failed = |e: std::io::Error| Error::config(format!("cannot listen on 127.0.0.1: {e}"));
+    /// Kind configuration, when no port on loopback is available.
+    pub(crate) async fn start() -> Result<DemoSandbox> {
+        let failed =
+            |e: std::io::Error| Error::config(format!("could not listen on `127.0.0.1`: {e}"));
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await;
         let listener = listener.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
@@ -43,21 +45,20 @@ impl Playground {
             today: Utc::now().date_naive(),
             ..sandbox::Options::default()
         };
-        Ok(Playground {
+        Ok(DemoSandbox {
             server: tokio::spawn(sandbox::serve(listener, options.clone())),
             options,
             url: sandbox::base_url(&address),
         })
     }
 
-    /// The environment of somebody who has the sandbox for Confluent, without a key, and nothing of the process's
-    /// own.
-    pub fn surroundings(&self) -> Environment {
+    /// Environment with the sandbox's endpoint and no key; excludes the variables of the process.
+    pub(crate) fn environment_without_key(&self) -> Environment {
         self.variables(&[])
     }
 
-    /// As [`Playground::surroundings`], with a key.
-    fn environment(&self) -> Environment {
+    /// Environment with the sandbox's endpoint and key.
+    fn environment_with_key(&self) -> Environment {
         self.variables(&[
             (settings::KEY, &self.options.key),
             (settings::SECRET, self.options.secret.expose_secret()),
@@ -65,17 +66,17 @@ impl Playground {
         ])
     }
 
-    fn variables(&self, more: &[(Key, &str)]) -> Environment {
-        let own = [
+    fn variables(&self, more: &[(Setting, &str)]) -> Environment {
+        let common = [
             (settings::ENDPOINT, self.url.as_str()),
             (settings::REQUESTS_PER_SECOND, "1000"),
         ];
-        let all = own.iter().chain(more);
+        let all = common.iter().chain(more);
         all.map(|(key, value)| (key.variable, *value)).collect()
     }
 
-    /// The key of the organization's administrator.
-    pub fn administrator(&self) -> Credentials {
+    /// Key of the organization's administrator.
+    pub(crate) fn admin_credentials(&self) -> Credentials {
         Credentials {
             key: self.options.admin_key.clone(),
             secret: self.options.admin_secret.clone(),
@@ -83,37 +84,40 @@ impl Playground {
     }
 }
 
-impl Drop for Playground {
+impl Drop for DemoSandbox {
     fn drop(&mut self) {
         self.server.abort();
     }
 }
 
 /// Imports twelve invented months.
-pub async fn demo(args: &RunArgs, mut options: Options) -> Result<u8> {
-    if options.months == Selection::Due {
+pub(crate) async fn import_demo(args: &RunArgs, mut options: ImportOptions) -> Result<u8> {
+    if options.months == Selection::Pending {
         options.months = Selection::All;
     }
-    let playground = Playground::start().await?;
+    let sandbox = DemoSandbox::start().await?;
     let flags = Flags {
         config: None,
-        connection: Some(DEMO.to_string()),
+        connection: Some(DEMO_CONNECTION.to_string()),
         ..args.flags()
     };
-    let scene = CommandContext::of(Config::of(flags, playground.environment())?)?;
+    let scene = CommandContext::of(Config::of(flags, sandbox.environment_with_key())?)?;
     refuse_other_connections(&scene.store).await?;
-    let work = async |name: &str| from_confluent(&scene, name, &options).await;
-    let results = scene.each(vec![DEMO.to_string()], work).await;
-    let code = report(&scene.store, results, args.format);
-    if code.is_ok() && args.format == SummaryFormat::Table {
+    let work = async |name: &str| import_connection(&scene, name, &options).await;
+    let results = scene.each(vec![DEMO_CONNECTION.to_string()], work).await;
+    let code = print_summary(&scene, results, args.summary);
+    if code.is_ok() && args.summary.format == SummaryFormat::Table {
         next_steps(&scene.store);
     }
     code
 }
 
-/// Invented costs must not come to lie beside real ones.
-pub async fn refuse_other_connections(store: &Store) -> Result<()> {
-    for name in ["costs", "line_items"] {
+/// Refuses a store with other connections, so that invented costs are never mixed with real ones.
+///
+/// # Errors
+/// Kind configuration, when the store has costs of another connection.
+pub(crate) async fn refuse_other_connections(store: &Store) -> Result<()> {
+    for name in [TableName::Costs, TableName::LineItems] {
         let Some(table) = Table::open(store, name).await? else {
             continue;
         };
@@ -121,10 +125,10 @@ pub async fn refuse_other_connections(store: &Store) -> Result<()> {
             .files()
             .await?
             .into_iter()
-            .find(|file| file.connection != DEMO)
+            .find(|file| file.connection != DEMO_CONNECTION)
         {
             return Err(Error::config(format!(
-                "{} holds costs of `{}`: the demo's invented costs do not go beside them",
+                "could not import the demo into `{}`: the store has costs of connection `{}`",
                 store.display(""),
                 other.connection
             ))
@@ -147,7 +151,7 @@ fn next_steps(store: &Store) {
         }
         _ => format!(" --store {}", store.display("").trim_end_matches('/')),
     };
-    // As it was called: with `cargo run` the command is not in the PATH.
+    // Repeats the command as it was called, because `cargo run` does not add it to the PATH.
     let command = std::env::args()
         .next()
         .unwrap_or_else(|| "billstream".to_string());

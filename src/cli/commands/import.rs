@@ -1,39 +1,42 @@
 //! `billstream import`, `pull` and `transform`.
 
 use crate::cli::args::{MonthArgs, RunArgs};
-use crate::cli::commands::demo::demo;
+#[cfg(feature = "sandbox")]
+use crate::cli::commands::demo::import_demo;
 use crate::cli::context::{CommandContext, NetworkScope, run_with_lease};
-use crate::cli::output::summary::{from_confluent, outcome_of, report};
+use crate::cli::import_connection::{import_connection, outcome_of};
+use crate::cli::output::summary::print_summary;
 use crate::error::Result;
-use crate::pipeline;
-use crate::pipeline::import::Options;
+use crate::pipeline::import::ImportOptions;
+use crate::pipeline::transform::retransform::retransform;
 
 /// Arguments of `import`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without months it takes the open month, those that may still change, and those never pulled.
+Without months: the open month, months that can still change, and months never pulled.
 
 Examples:
   billstream import --demo
   billstream import
   billstream import --from 2026-08 --to 2026-10 --format json
   billstream import --no-deliver")]
-pub struct ImportArgs {
+pub(crate) struct ImportArgs {
     /// Import twelve invented months from a sandbox in this process, ignoring the environment's settings
+    #[cfg(feature = "sandbox")]
     #[arg(long, conflicts_with_all = ["connection"])]
     demo: bool,
     #[command(flatten)]
     months: MonthArgs,
-    /// Do everything but publish
+    /// Run every stage except publish and deliver
     #[arg(long)]
     dry_run: bool,
-    /// Publish a month although published days came back without costs
-    #[arg(long)]
-    allow_shrink: bool,
-    /// Publish, and deliver nothing to CloudZero
+    /// Publish a month even if published days came back without costs
+    #[arg(long, alias = "allow-shrink")]
+    allow_missing_data: bool,
+    /// Publish without delivering to CloudZero
     #[arg(long)]
     no_deliver: bool,
-    /// Send to CloudZero's stream without having it validate each request first
+    /// Send to CloudZero's stream without validating each request first
     #[arg(long)]
     no_validate: bool,
     #[command(flatten)]
@@ -46,15 +49,15 @@ pub struct ImportArgs {
 Examples:
   billstream pull --month 2026-10
   billstream pull --all --dry-run")]
-pub struct PullArgs {
+pub(crate) struct PullArgs {
     #[command(flatten)]
     months: MonthArgs,
-    /// Do everything but publish
+    /// Run every stage except publish and deliver
     #[arg(long)]
     dry_run: bool,
-    /// Publish a month although published days came back without costs
-    #[arg(long)]
-    allow_shrink: bool,
+    /// Publish a month even if published days came back without costs
+    #[arg(long, alias = "allow-shrink")]
+    allow_missing_data: bool,
     #[command(flatten)]
     run: RunArgs,
 }
@@ -62,15 +65,15 @@ pub struct PullArgs {
 /// Arguments of `transform`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without months it takes stored months that may still change, or whose line items are behind.
+Without months: stored months that can still change, and months with outdated line items or deliveries.
 
 Examples:
   billstream transform --all --sql-dir ./sql
   billstream transform --month 2026-10 --dry-run")]
-pub struct TransformArgs {
+pub(crate) struct TransformArgs {
     #[command(flatten)]
     months: MonthArgs,
-    /// Do everything but publish
+    /// Run every stage except publish and deliver
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -78,27 +81,28 @@ pub struct TransformArgs {
 }
 
 /// Runs `import`.
-pub async fn import(args: ImportArgs) -> Result<u8> {
-    let options = Options {
+pub(crate) async fn import(args: ImportArgs) -> Result<u8> {
+    let options = ImportOptions {
         months: args.months.selection()?,
         dry_run: args.dry_run,
-        allow_shrink: args.allow_shrink,
+        allow_missing_data: args.allow_missing_data,
         pull_only: false,
         no_deliver: args.no_deliver,
         unvalidated: args.no_validate,
     };
+    #[cfg(feature = "sandbox")]
     if args.demo {
-        return demo(&args.run, options).await;
+        return import_demo(&args.run, options).await;
     }
     each(args.run, options).await
 }
 
 /// Runs `pull`.
-pub async fn pull(args: PullArgs) -> Result<u8> {
-    let options = Options {
+pub(crate) async fn pull(args: PullArgs) -> Result<u8> {
+    let options = ImportOptions {
         months: args.months.selection()?,
         dry_run: args.dry_run,
-        allow_shrink: args.allow_shrink,
+        allow_missing_data: args.allow_missing_data,
         pull_only: true,
         no_deliver: true,
         unvalidated: false,
@@ -106,27 +110,27 @@ pub async fn pull(args: PullArgs) -> Result<u8> {
     each(args.run, options).await
 }
 
-async fn each(args: RunArgs, options: Options) -> Result<u8> {
-    let scene = CommandContext::open(args.flags())?;
-    let work = async |name: &str| from_confluent(&scene, name, &options).await;
-    let results = scene.each(scene.active().await?, work).await;
-    report(&scene.store, results, args.format)
+async fn each(args: RunArgs, options: ImportOptions) -> Result<u8> {
+    let command = CommandContext::open(args.flags())?;
+    let work = async |name: &str| import_connection(&command, name, &options).await;
+    let results = command.each(command.active().await?, work).await;
+    print_summary(&command, results, args.summary)
 }
 
 /// Runs `transform`.
-pub async fn transform(args: TransformArgs) -> Result<u8> {
-    let scene = CommandContext::open(args.run.flags())?;
+pub(crate) async fn transform(args: TransformArgs) -> Result<u8> {
+    let command = CommandContext::open(args.run.flags())?;
     let months = args.months.selection()?;
     let work = async |name: &str| {
-        let preparing = scene.job(name, NetworkScope::Store);
-        let (job, bar) = scene
+        let preparing = command.run_context(name, NetworkScope::Store);
+        let (context, bar) = command
             .record_if_failed("transform", name, args.dry_run, preparing)
             .await?;
-        let work = pipeline::transform::retransform::transform_stored(&job, &months, args.dry_run);
-        let summary = run_with_lease("transform", &job, args.dry_run, work, outcome_of).await;
+        let work = retransform(&context, &months, args.dry_run);
+        let summary = run_with_lease("transform", &context, args.dry_run, work, outcome_of).await;
         bar.finish_and_clear();
         summary
     };
-    let results = scene.each(scene.config.connections()?, work).await;
-    report(&scene.store, results, args.run.format)
+    let results = command.each(command.config.connections()?, work).await;
+    print_summary(&command, results, args.run.summary)
 }

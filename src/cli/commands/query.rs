@@ -3,11 +3,10 @@
 use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 
-use crate::cli::query_session::{ExploreArgs, RowsArgs, show};
+use crate::cli::query_session::{RowsArgs, SessionArgs, note_truncation, write_rows};
 use crate::error::{Error, Result};
 use crate::query::statements::split;
 
-/// Arguments of `query`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -16,65 +15,62 @@ Examples:
   billstream query -f costs.sql --param month=2026-10 -o s3://bucket/october.parquet
   billstream query --source aws=exports/ \"select connection, sum(billed_cost) from daily_costs group by 1\"
 
-The tables and views are listed by `echo .tables | billstream shell`.")]
-pub struct QueryArgs {
-    /// The SQL; several statements are parted by semicolons. Without it, and without -f, it comes from stdin
+To list tables and views: echo .tables | billstream shell")]
+pub(crate) struct QueryArgs {
+    /// SQL, with semicolons between statements; read from stdin without this argument and -f
     sql: Option<String>,
     /// Read the SQL from a file
     #[arg(short, long, value_name = "FILE", conflicts_with = "sql")]
     file: Option<PathBuf>,
     #[command(flatten)]
-    explore: ExploreArgs,
+    session: SessionArgs,
     #[command(flatten)]
     rows: RowsArgs,
 }
 
-/// Runs the statements one after the other; the first error ends them.
-pub async fn run(args: QueryArgs) -> Result<u8> {
-    let text = text(&args)?;
-    let pieces = split(&text);
-    if pieces.is_empty() {
-        return Err(Error::usage("there is no SQL")
-            .with_hint("for example: billstream query \"select * from periods\""));
+/// Runs the statements in order, up to the first error.
+pub(crate) async fn run(args: QueryArgs) -> Result<u8> {
+    let text = sql_text(&args)?;
+    let statements = split(&text);
+    if statements.is_empty() {
+        return Err(Error::usage("no SQL given")
+            .with_hint("run for example: billstream query \"select * from periods\""));
     }
     let style = args.rows.style()?;
-    if style.format.is_binary() && pieces.len() > 1 {
+    if style.format.is_binary() && statements.len() > 1 {
         return Err(Error::usage(format!(
-            "a file holds one result, and these are {} statements",
-            pieces.len()
+            "a binary file holds one result, not those of {} statements",
+            statements.len()
         ))
-        .with_hint("run them one by one, or choose csv, json or ndjson"));
+        .with_hint("run the statements one by one, or select csv, json or ndjson"));
     }
-    let session = args.explore.session()?;
-    let parameters = args.explore.parameters()?;
+    let session = args.session.session()?;
+    let parameters = args.session.parameters()?;
     let mut destination = args.rows.destination()?;
-    for piece in &pieces {
-        let shown = show(&session, piece, &parameters, style, &mut destination).await?;
-        if shown.more {
-            let rows = shown.rows;
-            eprintln!("note: the first {rows} rows; there are more (--max-rows 0 shows all)");
-        }
+    for statement in &statements {
+        let written = write_rows(&session, statement, &parameters, style, &mut destination).await?;
+        note_truncation(&written, "--max-rows 0 shows all");
     }
     destination.finish().await?;
     Ok(0)
 }
 
-fn text(args: &QueryArgs) -> Result<String> {
+fn sql_text(args: &QueryArgs) -> Result<String> {
     if let Some(sql) = &args.sql {
         return Ok(sql.clone());
     }
     if let Some(path) = &args.file {
         return std::fs::read_to_string(path)
-            .map_err(|e| Error::usage(format!("cannot read `{}`: {e}", path.display())));
+            .map_err(|e| Error::usage(format!("could not read `{}`: {e}", path.display())));
     }
     if std::io::stdin().is_terminal() {
-        return Err(Error::usage("there is no SQL").with_hint(
-            "give it as an argument, with -f FILE or on stdin; `billstream shell` asks for it",
+        return Err(Error::usage("no SQL given").with_hint(
+            "pass it as an argument, with -f FILE or on stdin, or run `billstream shell`",
         ));
     }
     let mut text = String::new();
     std::io::stdin()
         .read_to_string(&mut text)
-        .map_err(|e| Error::usage(format!("cannot read stdin: {e}")))?;
+        .map_err(|e| Error::usage(format!("could not read stdin: {e}")))?;
     Ok(text)
 }

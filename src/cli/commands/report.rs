@@ -2,18 +2,16 @@
 
 use std::io::IsTerminal;
 
-use arrow::record_batch::RecordBatch;
-use futures::TryStreamExt;
-
-use crate::cli::output::rows::{Destination, Format, Style, Writer, format_for};
+use crate::cli::output::money::Precision;
+use crate::cli::output::rows::{Format, ReportLayout, RowSink, Style, Writer, format_for};
+use crate::cli::output::stdout::terminal_width;
 use crate::cli::print;
-use crate::cli::query_session::{ExploreArgs, terminal_width};
-use crate::error::{Error, Result};
+use crate::cli::query_session::SessionArgs;
+use crate::error::{Error, ErrorKind, Result};
 use crate::query::charts;
 use crate::query::reports::Report;
 use crate::query::session::Session;
 
-/// Arguments of `report`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -21,57 +19,60 @@ Examples:
   billstream report top_resources --month 2026-10
   billstream report cost_over_time --by environment --format svg -o costs.svg
   billstream report changes --month 2026-10 --format csv")]
-pub struct ReportArgs {
-    /// A report's name, or `list`
+pub(crate) struct ReportArgs {
+    /// Name of a report, or `list`
     name: String,
     #[command(flatten)]
-    explore: ExploreArgs,
-    /// The billing month [default: the newest]
+    session: SessionArgs,
+    /// Billing month [default: the newest]
     #[arg(long, value_name = "YYYY-MM")]
     month: Option<String>,
-    /// The first of several months
+    /// First month of a range
     #[arg(long, value_name = "YYYY-MM")]
     from: Option<String>,
-    /// The last of them, included
+    /// Last month of the range, included
     #[arg(long, value_name = "YYYY-MM")]
     to: Option<String>,
-    /// What the costs are broken down by, such as service, environment or tag:team
+    /// Column to break costs down by, such as service, environment or tag:team
     #[arg(long, value_name = "COLUMN")]
     by: Option<String>,
-    /// Rows at most
+    /// Maximum number of rows
     #[arg(long, value_name = "ROWS")]
     limit: Option<u64>,
-    /// How the rows are written [default: what -o ends in, else table]
+    /// Show amounts in tables with all digits
+    #[arg(long)]
+    exact: bool,
+    /// Format of the rows [default: by the ending of -o, else table]
     #[arg(long, value_enum)]
     format: Option<ReportFormat>,
-    /// Write to a file or a URL instead of stdout; it appears when it is whole
+    /// Write to a file or a URL instead of stdout; it appears once complete
     #[arg(short, long, value_name = "PATH|URL")]
     output: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum ReportFormat {
-    /// For people, with a chart on a terminal
+    /// Aligned columns, with a chart on a terminal
     Table,
-    /// With a header line
+    /// CSV with a header line
     Csv,
-    /// One array of objects
+    /// JSON array of objects
     Json,
-    /// An object a line
+    /// One JSON object per line
     Ndjson,
-    /// A table in Markdown
+    /// Markdown table
     Markdown,
-    /// A Parquet file
+    /// Parquet file
     Parquet,
-    /// An Arrow IPC file
+    /// Arrow IPC file
     Arrow,
-    /// The chart as a picture
+    /// Chart as an SVG picture
     Svg,
 }
 
 impl ReportFormat {
-    /// As a format of rows; none for a picture.
-    fn rows(self) -> Option<Format> {
+    /// The format of rows; `None` for a picture.
+    fn of_rows(self) -> Option<Format> {
         match self {
             ReportFormat::Table => Some(Format::Table),
             ReportFormat::Csv => Some(Format::Csv),
@@ -86,8 +87,8 @@ impl ReportFormat {
 }
 
 impl ReportArgs {
-    /// The values that were given, by the names that reports know.
-    fn given(&self) -> Result<Vec<(String, String)>> {
+    /// Parameter texts from all flags, by the names that reports use.
+    fn assignments(&self) -> Result<Vec<(String, String)>> {
         let limit = self.limit.map(|limit| limit.to_string());
         let named = [
             ("month", &self.month),
@@ -100,13 +101,13 @@ impl ReportArgs {
             let value = value.as_ref()?;
             Some((name.to_string(), value.clone()))
         });
-        Ok(named.chain(self.explore.given()?).collect())
+        Ok(named.chain(self.session.assignments()?).collect())
     }
 }
 
 /// Lists the reports, or runs one.
-pub async fn run(args: ReportArgs) -> Result<u8> {
-    let session = args.explore.session()?;
+pub(crate) async fn run(args: ReportArgs) -> Result<u8> {
+    let session = args.session.session()?;
     if args.name == "list" {
         print(list(&session).as_bytes())?;
         return Ok(0);
@@ -117,48 +118,53 @@ pub async fn run(args: ReportArgs) -> Result<u8> {
         (None, None) => false,
     };
     let mut destination = match &args.output {
-        Some(place) => Destination::open(place)?,
-        None => Destination::stdout(),
+        Some(location) => RowSink::open(location)?,
+        None => RowSink::stdout(),
     };
-    let report = Report::named(session.catalog().sql(), &args.name)?;
-    let given = args.given()?;
+    let report = Report::find(session.catalog().sql(), &args.name)?;
+    let given = args.assignments()?;
     if is_svg {
+        let no_chart = || Error::usage(format!("the report `{}` has no chart", args.name));
         if !report.has_chart() {
-            return Err(Error::usage(format!(
-                "the report {} has no chart",
-                args.name
-            )));
+            return Err(no_chart());
         }
-        let (_, chart) = rows_and_chart(&session, &report, &given).await?;
-        let drawn = chart.map(|chart| charts::svg(&chart)).transpose();
-        let svg = drawn.map_err(|e| Error::bug(format!("chart: {e}")))?;
-        destination
-            .write(svg.unwrap_or_default().into_bytes())
-            .await?;
+        let (_, chart) = report.run(&session, &given).await?;
+        let chart = chart.ok_or_else(no_chart)?;
+        let svg = charts::svg(&chart).map_err(|e| Error::new(ErrorKind::Bug, e))?;
+        destination.write(svg.into_bytes()).await?;
     } else {
-        let terminal = std::io::stdout().is_terminal();
-        let named = args.format.and_then(ReportFormat::rows);
-        let format = format_for(named, args.output.as_deref(), terminal)?;
+        let is_terminal = std::io::stdout().is_terminal();
+        let named = args.format.and_then(ReportFormat::of_rows);
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        let layout = ReportLayout {
+            money: names(&report.money),
+            totals: names(&report.totals),
+            secondary: names(&report.secondary),
+            currency: args.session.currency()?,
+            precision: Precision::new(args.exact),
+            ..ReportLayout::default()
+        };
         let style = Style {
-            format,
+            format: format_for(named, args.output.as_deref(), is_terminal)?,
             max_rows: None,
             width: terminal_width().filter(|_| args.output.is_none()),
+            layout: Some(&layout),
         };
-        show(&session, &report, &given, style, &mut destination).await?;
+        write(&session, &report, &given, style, &mut destination).await?;
     }
     destination.finish().await?;
     Ok(0)
 }
 
-/// Writes a report's rows, under its chart where a terminal is wide.
-pub async fn show(
+/// Writes a report's rows, below its chart if they are a table on a terminal.
+pub(crate) async fn write(
     session: &Session,
     report: &Report<'_>,
     given: &[(String, String)],
-    style: Style,
-    destination: &mut Destination,
+    style: Style<'_>,
+    destination: &mut RowSink,
 ) -> Result<()> {
-    let (batches, chart) = rows_and_chart(session, report, given).await?;
+    let (batches, chart) = report.run(session, given).await?;
     if let (Some(chart), Some(width), Format::Table) = (&chart, style.width, style.format) {
         let width = u16::try_from(width).unwrap_or(u16::MAX).clamp(20, 120);
         let colours = std::env::var_os("NO_COLOR").is_none();
@@ -175,28 +181,8 @@ pub async fn show(
     writer.end().await.map(|_| ())
 }
 
-async fn rows_and_chart(
-    session: &Session,
-    report: &Report<'_>,
-    given: &[(String, String)],
-) -> Result<(Vec<RecordBatch>, Option<charts::Chart>)> {
-    let values = report.values(session, given).await?;
-    let piece = report.piece();
-    let rows = session.start(&piece, &values).await;
-    let rows = rows.map_err(|e| e.context(report.place()))?;
-    let schema = rows.schema();
-    let collected = tokio::time::timeout(session.timeout(), rows.try_collect()).await;
-    let collected = collected.map_err(|_| session.too_slow())?;
-    let mut batches: Vec<RecordBatch> = collected.map_err(|e| session.explain(&piece, &e))?;
-    if batches.is_empty() {
-        batches.push(RecordBatch::new_empty(schema));
-    }
-    let chart = report.chart(&values, &batches)?;
-    Ok((batches, chart))
-}
-
-/// The reports with what they take.
-pub fn list(session: &Session) -> String {
+/// The reports with their parameters.
+pub(crate) fn list(session: &Session) -> String {
     let mut out = String::new();
     for report in Report::all(session.catalog().sql()) {
         out.push_str(&format!("{}\n    {}\n", report.name, report.title()));
@@ -208,12 +194,8 @@ pub fn list(session: &Session) -> String {
                 Some(default) => format!(" [default: {default}]"),
                 None => String::new(),
             };
-            let (name, about) = (parameter.name, parameter.about);
-            let flag = match name {
-                "month" | "from" | "to" | "limit" => format!("--{name}"),
-                name => format!("--param {name}=…"),
-            };
-            out.push_str(&format!("    {flag}: {about}{default}\n"));
+            let (flag, description) = (parameter.flag(), parameter.description);
+            out.push_str(&format!("    {flag}: {description}{default}\n"));
         }
     }
     out

@@ -3,50 +3,53 @@
 use crate::billing_period::BillingPeriod;
 use crate::cli::args::RunArgs;
 use crate::cli::context::{CommandContext, NetworkScope, Outcome, run_with_lease};
+use crate::cli::output::money::{Precision, count};
 use crate::error::Result;
 use crate::pipeline::publish::restore::{Restored, restore};
 
-/// Arguments of `restore`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The versions of a month: billstream query \"select * from versions where billing_period = '2026-10'\"
-What would change: billstream diff --month 2026-10 --from-version 14 --to-version 12")]
-pub struct RestoreArgs {
-    /// The month
+To list the versions of a month: billstream query \"select * from versions where billing_period = '2026-10'\"
+To preview the changes: billstream diff --month 2026-10 --from-version 14 --to-version 12")]
+pub(crate) struct RestoreArgs {
+    /// Month to restore
     #[arg(long, value_name = "YYYY-MM")]
     month: BillingPeriod,
-    /// The version of line_items to bring back
+    /// Version of line_items to restore
     #[arg(long, value_name = "VERSION")]
     version: u64,
     #[command(flatten)]
     run: RunArgs,
 }
 
-/// Brings an earlier version of a month back, as a new commit.
-pub async fn run(args: RestoreArgs) -> Result<u8> {
-    let scene = CommandContext::open(args.run.flags())?;
-    let (job, bar) = scene
-        .job(&scene.config.one_connection()?, NetworkScope::Store)
+/// Publishes an earlier version of a month again, as a new commit.
+pub(crate) async fn run(args: RestoreArgs) -> Result<u8> {
+    let context = CommandContext::open(args.run.flags())?;
+    let (run, bar) = context
+        .run_context(&context.config.one_connection()?, NetworkScope::Store)
         .await?;
-    let work = restore(&job, args.month, args.version);
-    let restored = run_with_lease("restore", &job, false, work, |_: &Restored| {
+    let work = restore(&run, args.month, args.version);
+    let restored = run_with_lease("restore", &run, false, work, |_: &Restored| {
         Outcome::default()
     });
     let restored = restored.await;
     bar.finish_and_clear();
     let restored = restored?;
-    let (month, record) = (args.month, &restored.record);
+    let (month, record, currency) = (args.month, &restored.record, &run.currency);
+    let net = Precision::new(args.run.summary.exact).money(&record.net_amount);
     match restored.version {
         Some(version) => {
             eprintln!(
-                "{month} of `{}` is as it was at version {}: {} line items, net {}; now version {version}",
-                job.connection, args.version, record.line_items, record.net_amount
+                "restored {month} of `{}` to version {}: {} line items, net {net} {currency}; now version {version}",
+                run.connection,
+                args.version,
+                count(record.line_items),
             );
-            eprintln!("CloudZero has it with the next `billstream deliver --month {month}`");
+            eprintln!("run `billstream deliver --month {month}` to update CloudZero");
         }
         None => eprintln!(
-            "{month} of `{}` is at version {} already: nothing changed",
-            job.connection, args.version
+            "{month} of `{}` is already at version {}: nothing changed",
+            run.connection, args.version
         ),
     }
     Ok(0)

@@ -1,4 +1,4 @@
-//! `billstream sandbox`: Confluent Cloud and CloudZero's API on loopback, with invented data.
+//! `billstream sandbox`: fake Confluent Cloud and CloudZero APIs on loopback, with invented data.
 
 use crate::error::{Error, Result};
 use crate::sandbox::{
@@ -21,95 +21,105 @@ Examples:
   billstream sandbox --port 0 --costs-per-day 10000 --gzip
   billstream sandbox --fault 429:2:retry_after=3 --fault cut
   billstream sandbox --bucket ./store/drops --fault cz-lost-reply")]
-pub struct SandboxArgs {
-    /// Port on 127.0.0.1; 0 takes any free one
+pub(crate) struct SandboxArgs {
+    /// Port on 127.0.0.1; 0 picks a free one
     #[arg(long, default_value_t = 8900)]
     port: u16,
-    /// API key that requests have to carry
+    /// API key
     #[arg(long, default_value = DEFAULT_KEY)]
     key: String,
-    /// API secret that goes with the key (a made-up one: it guards invented data)
+    /// API secret of the key (guards invented data only)
     #[arg(long, default_value = DEFAULT_SECRET, hide_default_value = true)]
     secret: secrecy::SecretString,
-    /// API key of the organization's admin, who may also manage service accounts and keys
+    /// API key of the organization's admin, who can also manage service accounts and keys
     #[arg(long, value_name = "KEY", default_value = DEFAULT_ADMIN_KEY)]
     admin_key: String,
-    /// API secret that goes with the admin's key (a made-up one as well)
+    /// API secret of the admin's key (guards invented data only)
     #[arg(long, value_name = "SECRET", default_value = DEFAULT_ADMIN_SECRET, hide_default_value = true)]
     admin_secret: secrecy::SecretString,
-    /// Let new API keys stay unknown for this long
+    /// Time until a new API key is active
     #[arg(long, value_name = "MILLISECONDS", default_value_t = DEFAULT_KEY_DELAY.as_millis() as u64)]
     key_delay_ms: u64,
-    /// How many organizations the admin is in; the costs are those of the first
+    /// Number of organizations of the admin; the costs belong to the first
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     organizations: u32,
-    /// Leave this resource or environment out of the inventory; its costs stay
+    /// Omit this resource or environment from the inventory; its costs stay
     #[arg(long = "gone-resource", value_name = "ID")]
     gone_resources: Vec<String>,
-    /// Give this resource or environment another name in the inventory; its costs keep the old one
-    #[arg(long = "rename-resource", value_name = "ID=NAME", value_parser = id_and_name)]
+    /// Rename this resource or environment in the inventory; its costs keep the old name
+    #[arg(long = "rename-resource", value_name = "ID=NAME", value_parser = parse_id_and_name)]
     renamed: Vec<(String, String)>,
-    /// Costs of each day; at least 56 are made
+    /// Costs of each complete day, at least 56
     #[arg(long, value_name = "COUNT", default_value_t = DEFAULT_COSTS_PER_DAY)]
     costs_per_day: usize,
-    /// Another seed makes another organization of the same kind
+    /// Seed of the synthetic organization
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Take this day as today (UTC): costs go one year back from it
+    /// Current day (UTC); costs go back one year from it [default: today]
     #[arg(long, value_name = "YYYY-MM-DD")]
     today: Option<NaiveDate>,
-    /// Let something go wrong: kind[:times][:option=value], such as 429:2:retry_after=3 or reset
+    #[allow(
+        rustdoc::broken_intra_doc_links,
+        reason = "the brackets are syntax of the help text"
+    )]
+    /// Inject a fault: kind[:times][:option=value], such as 429:2:retry_after=3 or reset
     ///
     /// Kinds: 429, 429-date, 429-reset, 500, 502-html, 503, html-200, 404, 401, 403, reset, cut,
     /// truncated-json, slow, repeat-token, expired-token, bad-record, missing-amount, outside-window,
-    /// redirect, wrong-clock. When something is changed below /iam/: iam-402, iam-403, iam-409,
+    /// redirect, wrong-clock. In changes below /iam/: iam-402, iam-403, iam-409,
     /// iam-500, iam-lost-reply. In lists of resources: inventory-403, inventory-404, inventory-500,
     /// inventory-empty.
     /// In CloudZero's API: cz-429, cz-500, cz-503, cz-400, cz-403, cz-404, cz-413, cz-409, cz-reset,
     /// cz-lost-reply, cz-late, cz-invalid, cz-corrupt.
-    /// Options: retry_after (seconds), secs (pause of slow), after (requests to leave alone first).
+    /// Options: retry_after (seconds), secs (pause of slow), after (number of requests to skip first).
     #[arg(long = "fault", value_name = "FAULT")]
     faults: Vec<Fault>,
-    /// Answer 429 to more requests a second than this
+    /// Requests per second before 429
     #[arg(long, value_name = "REQUESTS", value_parser = clap::value_parser!(u32).range(1..))]
     rate_limit: Option<u32>,
     /// Compress costs for clients that accept gzip
     #[arg(long)]
     gzip: bool,
-    /// Restate a few amounts of earlier months; each number above 0 does so differently
+    /// Restate a few amounts of earlier months, differently for each number above 0
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     revision: u32,
-    /// Let this day come back without any cost
+    /// Return no costs for this day
     #[arg(long = "drop-day", value_name = "YYYY-MM-DD")]
     drop_days: Vec<NaiveDate>,
     /// Serve the same costs in another order
     #[arg(long)]
     reorder: bool,
-    /// CloudZero API key that requests have to carry (a made-up one as well)
+    /// CloudZero API key (guards invented data only)
     #[arg(long, value_name = "KEY", default_value = DEFAULT_CLOUDZERO_KEY, hide_default_value = true)]
     cloudzero_key: secrecy::SecretString,
-    /// Folder or s3:// URL that CloudZero polls as a bucket, at each GET /sandbox/cloudzero/poll
+    /// Folder or s3:// URL of a bucket that CloudZero polls at each GET /sandbox/cloudzero/poll
     #[arg(long, value_name = "PATH|URL")]
     bucket: Option<String>,
-    /// Let CloudZero also have its own Confluent connection
+    /// Add CloudZero's native Confluent connection
     #[arg(long)]
     native_confluent: bool,
 }
 
-/// Listens on 127.0.0.1, prints where, and serves until Ctrl-C.
-pub async fn run(args: SandboxArgs) -> Result<()> {
+/// Listens on 127.0.0.1, prints the address, and serves until Ctrl-C.
+///
+/// # Errors
+/// Kind usage when the port is not available, else those of the bucket.
+pub(crate) async fn run(args: SandboxArgs) -> Result<()> {
     let bucket = args.bucket.as_deref().map(open_bucket).transpose()?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port))
         .await
         .map_err(|error| {
-            Error::usage(format!("cannot listen on 127.0.0.1:{}: {error}", args.port))
-                .with_hint("choose another port with --port, or any free one with --port 0")
+            Error::usage(format!(
+                "could not listen on `127.0.0.1:{}`: {error}",
+                args.port
+            ))
+            .with_hint("choose another port with --port, or a free one with --port 0")
         })?;
-    let address = listener.local_addr().map_err(|error| {
-        Error::remote(format!("cannot tell where the sandbox listens: {error}"))
-    })?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| Error::remote(format!("could not read the sandbox's address: {error}")))?;
     let url = base_url(&address);
-    announce(&url, &args);
+    print_address(&url, &args);
     let options = Options {
         key: args.key,
         secret: args.secret,
@@ -139,14 +149,13 @@ pub async fn run(args: SandboxArgs) -> Result<()> {
     }
 }
 
-fn id_and_name(text: &str) -> std::result::Result<(String, String), String> {
+fn parse_id_and_name(text: &str) -> std::result::Result<(String, String), String> {
     match text.split_once('=') {
         Some((id, name)) if !id.is_empty() => Ok((id.to_owned(), name.to_owned())),
         _ => Err("give an id and a name, as in lkc-7aa01x=orders".to_owned()),
     }
 }
 
-/// The bucket that CloudZero polls.
 fn open_bucket(location: &str) -> Result<Bucket> {
     let store = Store::open(location)?;
     Ok(Bucket {
@@ -157,9 +166,9 @@ fn open_bucket(location: &str) -> Result<Bucket> {
     })
 }
 
-/// Says where the sandbox is, and what to export to use it. Whoever started it may have closed
-/// these streams since, which is no reason to stop.
-fn announce(url: &str, args: &SandboxArgs) {
+/// Prints the address to stdout, and the variables for using it to stderr. Ignores closed streams, because
+/// the sandbox serves without them.
+fn print_address(url: &str, args: &SandboxArgs) {
     use secrecy::ExposeSecret as _;
     let mut stdout = std::io::stdout();
     let _ = writeln!(stdout, "sandbox listening on {url}").and_then(|()| stdout.flush());
@@ -182,12 +191,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn new_names_follow_an_id() {
+    fn parses_id_and_new_name() {
         let pair = |id: &str, name: &str| Ok((id.to_owned(), name.to_owned()));
-        assert_eq!(id_and_name("lkc-1=a=b, c"), pair("lkc-1", "a=b, c"));
-        assert_eq!(id_and_name("env-1="), pair("env-1", ""));
+        assert_eq!(parse_id_and_name("lkc-1=a=b, c"), pair("lkc-1", "a=b, c"));
+        assert_eq!(parse_id_and_name("env-1="), pair("env-1", ""));
         for wrong in ["", "lkc-1", "=name"] {
-            assert!(id_and_name(wrong).is_err(), "{wrong}");
+            assert!(parse_id_and_name(wrong).is_err(), "{wrong}");
         }
     }
 }

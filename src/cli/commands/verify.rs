@@ -6,27 +6,29 @@ use std::sync::Arc;
 use crate::cli::args::{MonthArgs, RunArgs};
 use crate::cli::context::{CommandContext, NetworkScope, Outcome, run_with_lease};
 use crate::cli::output::aggregate::month_errors;
+use crate::cli::output::money::Precision;
+use crate::cli::output::stdout::terminal_width;
+use crate::cli::output::verify_table::verify_table;
 use crate::confluent::client::Client;
-use crate::engine::text::table;
 use crate::error::{ErrorKind, Result};
-use crate::pipeline::verify::{self, Report, Side, Status};
+use crate::pipeline::verify::{self, VerifyReport};
 
 /// Arguments of `verify`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without months it takes every published month. Sides without credentials in the environment are not asked.
+Without months, every published month is compared. Sides without credentials are left out.
 
 Examples:
   billstream verify
   billstream verify --month 2026-10 --format json")]
-pub struct VerifyArgs {
+pub(crate) struct VerifyArgs {
     #[command(flatten)]
     months: MonthArgs,
     #[command(flatten)]
     run: RunArgs,
 }
 
-fn outcome_of(report: &Report) -> Outcome<'_> {
+fn outcome_of(report: &VerifyReport) -> Outcome<'_> {
     Outcome {
         errors: month_errors(&report.errors),
         exit_code: report.kind().map_or(0, ErrorKind::exit_code),
@@ -35,85 +37,63 @@ fn outcome_of(report: &Report) -> Outcome<'_> {
 }
 
 /// Runs `verify`.
-pub async fn run(args: VerifyArgs) -> Result<u8> {
-    let scene = CommandContext::open(args.run.flags())?;
+pub(crate) async fn run(args: VerifyArgs) -> Result<u8> {
+    let context = CommandContext::open(args.run.flags())?;
     let selection = args.months.selection()?;
-    let work = async |name: &str| {
-        let preparing = async {
-            let client = match scene.config.has_credentials(name) {
-                false => None,
-                true => {
-                    let confluent = scene.config.confluent(name)?;
-                    Some(Arc::new(Client::with_timing(confluent, scene.timing())?))
-                }
+    let verify_connection = async |name: &str| {
+        let preparation = async {
+            let client = if context.config.has_credentials(name) {
+                let confluent = context.config.confluent(name)?;
+                Some(Arc::new(Client::with_timing(confluent, context.timing())?))
+            } else {
+                None
             };
-            let (job, bar) = scene.job(name, NetworkScope::Targets).await?;
-            Ok((client, job, bar))
+            let (run, bar) = context
+                .run_context(name, NetworkScope::Destinations)
+                .await?;
+            Ok((client, run, bar))
         };
-        let (client, job, bar) = scene
-            .record_if_failed("verify", name, false, preparing)
+        let (client, run, bar) = context
+            .record_if_failed("verify", name, false, preparation)
             .await?;
-        let work = verify::verify(&job, client.as_ref(), &selection);
-        let report = run_with_lease("verify", &job, false, work, outcome_of).await;
+        let work = verify::verify(&run, client.as_ref(), &selection);
+        let report = run_with_lease("verify", &run, false, work, outcome_of).await;
         bar.finish_and_clear();
         report
     };
-    let results = scene.each(scene.active().await?, work).await;
-    results.report(
-        args.run.format,
-        Report::kind,
+    let results = context
+        .each(context.active().await?, verify_connection)
+        .await;
+    let table = |name: &str, report: &VerifyReport| {
+        if report.periods.is_empty() {
+            return String::new();
+        }
+        let connection = context.config.connection(name).ok();
+        let currency = connection.map(|connection| connection.currency);
+        let precision = Precision::new(args.run.summary.exact);
+        verify_table(&report.periods, currency.as_deref(), precision).render(terminal_width())
+    };
+    results.print(
+        args.run.summary.format,
+        VerifyReport::kind,
         |report| &report.errors,
-        sides_table,
-        say,
+        table,
+        print_notes,
     )
 }
 
-/// Notes on the months.
-fn say(report: &Report, whose: &str) {
+/// Prints the notes of each month to stderr.
+fn print_notes(report: &VerifyReport, prefix: &str) {
     let mut stderr = std::io::stderr().lock();
     for month in &report.periods {
         for note in &month.notes {
-            let _ = writeln!(stderr, "{whose}{}: {note}", month.billing_period);
+            let _ = writeln!(stderr, "{prefix}{}: {note}", month.billing_period);
         }
     }
     if report.periods.is_empty() && report.errors.is_empty() {
         let _ = writeln!(
             stderr,
-            "{whose}nothing is published, so there is nothing to verify"
+            "{prefix}nothing is published, so there is nothing to verify"
         );
     }
-}
-
-/// The net amount of each side.
-fn sides_table(report: &Report) -> String {
-    let header = [
-        "period",
-        "confluent",
-        "store",
-        "bucket",
-        "stream",
-        "cloudzero",
-        "status",
-    ];
-    let right = [false, true, true, true, true, true, false];
-    let net = |side: Option<&Side>| side.map_or("-".to_string(), |side| side.cost.clone());
-    let rows = report.periods.iter().map(|month| {
-        let status = match month.status {
-            Status::Equal => "equal",
-            Status::Pinned => "pinned",
-            Status::Pending => "pending",
-            Status::Behind => "behind",
-            Status::Differs => "differs",
-        };
-        vec![
-            month.billing_period.to_string(),
-            net(month.confluent.as_ref()),
-            month.store.cost.clone(),
-            net(month.bucket.as_ref()),
-            net(month.stream.as_ref()),
-            net(month.cloudzero.as_ref()),
-            status.to_string(),
-        ]
-    });
-    table(&header, &right, rows)
 }

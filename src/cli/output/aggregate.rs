@@ -1,39 +1,42 @@
-//! What came of each connection: what goes to stdout and stderr, and the exit code.
+//! Results of several connections: JSON, errors on stderr, and the exit code.
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::billing_period::BillingPeriod;
 use crate::cli::args::SummaryFormat;
-use crate::cli::{print, print_json, show_error};
+use crate::cli::exit::{code_of, show_error};
+use crate::cli::output::stdout::{print, print_json};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::summary::reason;
 
-/// The error of a month.
-pub type MonthError = (BillingPeriod, Error);
+/// Error of one month.
+pub(crate) type MonthError = (BillingPeriod, Error);
 
-/// Errors of single months, as they are shown.
-pub fn month_errors(errors: &[MonthError]) -> Vec<String> {
-    let shown = errors.iter().map(|(month, e)| format!("{month}: {e}"));
+/// Formats errors of months for run records and JSON.
+pub(crate) fn month_errors(errors: &[MonthError]) -> Vec<String> {
+    let shown = errors
+        .iter()
+        .map(|(month, error)| format!("{month}: {error}"));
     shown.collect()
 }
 
-/// What came of each connection.
-pub struct Results<T> {
-    /// By the connection's name.
-    pub all: Vec<(String, Result<T>)>,
-    /// Whether the command takes several connections, paused ones included: what it says has their names then.
-    pub several: bool,
+/// Results of one command, by connection.
+pub(crate) struct ConnectionResults<T> {
+    /// Results by the name of the connection.
+    pub(crate) all: Vec<(String, Result<T>)>,
+    /// Set if the command covers several connections, paused ones included: output then names the connection.
+    pub(crate) several: bool,
 }
 
-impl<T> Results<T> {
-    /// The kind that decides the exit code; `None` when all is well.
+impl<T> ConnectionResults<T> {
+    /// Returns the kind that decides the exit code; `None` if everything succeeded.
     ///
-    /// A failed check of any connection decides over everything else. Other errors give their own kind when
-    /// all connections ended with it, and `Partial` when some did not.
-    pub fn kind(&self, of: impl Fn(&T) -> Option<ErrorKind>) -> Option<ErrorKind> {
+    /// A failed check of any connection decides over everything else. Other errors return their own kind if all
+    /// connections ended with it, and `Partial` if only some did.
+    pub(crate) fn kind(&self, kind_of: impl Fn(&T) -> Option<ErrorKind>) -> Option<ErrorKind> {
         let kinds = self.all.iter().map(|(_, result)| match result {
-            Ok(done) => of(done),
+            Ok(done) => kind_of(done),
             Err(error) => Some(error.kind()),
         });
         let kinds: Vec<Option<ErrorKind>> = kinds.collect();
@@ -41,17 +44,20 @@ impl<T> Results<T> {
             .into_iter()
             .find(|kind| kinds.contains(&Some(*kind)));
         let first = kinds.iter().flatten().next().copied()?;
-        let all_alike = kinds.iter().all(|kind| *kind == Some(first));
-        failed_check.or(Some(if all_alike { first } else { ErrorKind::Partial }))
+        let is_common = kinds.iter().all(|kind| *kind == Some(first));
+        let common = if is_common { first } else { ErrorKind::Partial };
+        Some(failed_check.unwrap_or(common))
     }
 
-    /// The one result, where the command takes one connection only.
+    /// Returns the name and result of the only connection.
     ///
     /// # Errors
-    /// The several, given back.
-    pub fn single(mut self) -> std::result::Result<Result<T>, Results<T>> {
+    /// The unchanged results if the command covers several connections.
+    pub(crate) fn single(
+        mut self,
+    ) -> std::result::Result<(String, Result<T>), ConnectionResults<T>> {
         match self.all.pop() {
-            Some((_, result)) if !self.several => Ok(result),
+            Some(only) if !self.several => Ok(only),
             last => {
                 self.all.extend(last);
                 Err(self)
@@ -59,69 +65,82 @@ impl<T> Results<T> {
         }
     }
 
-    /// Writes the reports, as a table a connection or as JSON, lets `say` add what belongs on stderr, with the
-    /// name of the connection where there are several, and gives the exit code. `errors` are those of months.
+    /// Prints one table per connection, or JSON, then notes and errors on stderr, and returns the exit code.
+    ///
+    /// `notes` receives the prefix of its lines: the name of the connection where there are several. `errors`
+    /// are those of months.
     ///
     /// # Errors
-    /// The error of the only connection, where there is one.
-    pub fn report(
+    /// The error of the only connection.
+    pub(crate) fn print(
         self,
         format: SummaryFormat,
         kind: impl Fn(&T) -> Option<ErrorKind>,
         errors: impl Fn(&T) -> &[MonthError],
-        table: impl Fn(&T) -> String,
-        say: impl Fn(&T, &str),
+        table: impl Fn(&str, &T) -> String,
+        notes: impl Fn(&T, &str),
     ) -> Result<u8>
     where
         T: Serialize,
     {
         let several = match self.single() {
-            Ok(one) => {
-                let one = one?;
+            Ok((name, result)) => {
+                let done = result?;
                 match format {
-                    SummaryFormat::Json => print_json(&one)?,
-                    SummaryFormat::Table => print(table(&one).as_bytes())?,
+                    SummaryFormat::Json => print_json(&done)?,
+                    SummaryFormat::Table => print(table(&name, &done).as_bytes())?,
                 }
-                say(&one, "");
-                errors(&one).iter().for_each(|(_, e)| show_error(e));
-                return Ok(kind(&one).map_or(0, ErrorKind::exit_code));
+                notes(&done, "");
+                for (_, error) in errors(&done) {
+                    show_error(error);
+                }
+                return Ok(code_of(kind(&done)));
             }
             Err(several) => several,
         };
         if format == SummaryFormat::Json {
-            print_json(&several.json(&kind, |report| reason(&month_errors(errors(report)), &[]))?)?;
+            let why = |done: &T| reason(&month_errors(errors(done)), &[]);
+            print_json(&several.json(&kind, why)?)?;
         }
+        let done = |(name, result): &'_ (String, Result<T>)| result.is_ok().then(|| name.clone());
+        let last = several.all.iter().filter_map(done).next_back();
         for (name, result) in &several.all {
-            let Ok(report) = result else { continue };
+            let Ok(done) = result else { continue };
             if format == SummaryFormat::Table {
-                print(format!("{name}\n{}", table(report)).as_bytes())?;
+                let gap = if last.as_ref() == Some(name) {
+                    ""
+                } else {
+                    "\n"
+                };
+                print(format!("{name}\n{}{gap}", table(name, done)).as_bytes())?;
             }
-            say(report, &format!("{name}: "));
+            notes(done, &format!("{name}: "));
         }
         several.show_errors(errors);
-        Ok(several.kind(kind).map_or(0, ErrorKind::exit_code))
+        Ok(code_of(several.kind(kind)))
     }
 
-    /// Shows the errors of months, and of connections that came to nothing.
-    pub fn show_errors(&self, of: impl Fn(&T) -> &[MonthError]) {
+    /// Prints the errors of months, and of connections without a result, to stderr.
+    pub(crate) fn show_errors(&self, errors_of: impl Fn(&T) -> &[MonthError]) {
         for (name, result) in &self.all {
             let errors: Vec<&Error> = match result {
-                Ok(done) => of(done).iter().map(|(_, error)| error).collect(),
+                Ok(done) => errors_of(done).iter().map(|(_, error)| error).collect(),
                 Err(error) => vec![error],
             };
             for error in errors {
-                match self.several {
-                    true => show_error(&error.clone().context(format!("connection `{name}`"))),
-                    false => show_error(error),
+                if self.several {
+                    show_error(&error.clone().context(format!("connection `{name}`")));
+                } else {
+                    show_error(error);
                 }
             }
         }
     }
 
-    /// One JSON object: a report for each connection, with its exit code and, unless that is 0, why.
-    pub fn json(
+    /// Returns one JSON object: each connection's result with its exit code and, unless that is 0, the error.
+    pub(crate) fn json(
         &self,
-        of: impl Fn(&T) -> Option<ErrorKind>,
+        kind_of: impl Fn(&T) -> Option<ErrorKind>,
         why: impl Fn(&T) -> String,
     ) -> Result<Value>
     where
@@ -130,19 +149,50 @@ impl<T> Results<T> {
         let connections = self.all.iter().map(|(name, result)| {
             let (mut object, kind, error) = match result {
                 Ok(done) => {
-                    let object = serde_json::to_value(done);
-                    let object = object.map_err(|e| Error::bug(format!("JSON: {e}")))?;
-                    (object, of(done), why(done))
+                    let object =
+                        serde_json::to_value(done).map_err(|e| Error::bug(format!("JSON: {e}")))?;
+                    (object, kind_of(done), why(done))
                 }
                 Err(error) => (json!({}), Some(error.kind()), error.to_string()),
             };
             object["connection"] = json!(name);
-            object["exit_code"] = json!(kind.map_or(0, ErrorKind::exit_code));
+            object["exit_code"] = json!(code_of(kind));
             if kind.is_some() {
                 object["error"] = json!(error);
             }
             Ok(object)
         });
         Ok(json!({ "connections": connections.collect::<Result<Vec<_>>>()? }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(results: &[std::result::Result<Option<ErrorKind>, ErrorKind>]) -> Option<ErrorKind> {
+        let all = results.iter().map(|result| {
+            let result = match *result {
+                Ok(kind) => Ok(kind),
+                Err(kind) => Err(Error::new(kind, std::fmt::Error)),
+            };
+            (String::new(), result)
+        });
+        let results = ConnectionResults {
+            all: all.collect(),
+            several: true,
+        };
+        results.kind(|kind| *kind)
+    }
+
+    #[test]
+    fn failed_checks_decide_and_mixed_results_are_partial() {
+        use ErrorKind::{Config, Partial, Reconcile, Remote};
+        assert_eq!(kind(&[]), None);
+        assert_eq!(kind(&[Ok(None), Ok(None)]), None);
+        assert_eq!(kind(&[Ok(None), Err(Config)]), Some(Partial));
+        assert_eq!(kind(&[Err(Config), Ok(Some(Config))]), Some(Config));
+        assert_eq!(kind(&[Err(Remote), Err(Config)]), Some(Partial));
+        assert_eq!(kind(&[Err(Remote), Ok(Some(Reconcile))]), Some(Reconcile));
     }
 }

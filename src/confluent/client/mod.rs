@@ -1,142 +1,116 @@
-//! Asks Confluent's API: credentials, limits, retries, and errors in words.
+//! Client of Confluent's API.
 //!
-//! Pages of costs come from `GET {endpoint}/billing/v1/costs` (docs: Cloud API reference, Costs). The credentials only ever
-//! go to the configured host, and over plain http only to this computer.
+//! Pages of costs come from `GET {endpoint}/billing/v1/costs` (docs: Cloud API reference, Costs). The credentials only
+//! ever go to the configured host, and over plain http only to this computer.
 
 mod request;
 mod settings;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
-use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use reqwest::header::HeaderValue;
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use url::Url;
 
 use crate::billing_period::Window;
-use crate::confluent::client::request::Request;
-use crate::confluent::client::settings::basic;
+use crate::confluent::client::request::JsonReader;
+use crate::confluent::client::settings::basic_authorization;
+use crate::confluent::error_response::{ErrorResponse, RefusedRequest};
 use crate::error::{Error, Result};
-use crate::http::Endpoint;
+use crate::http::client::{HttpClient, HttpClientParts, Request};
+use crate::http::endpoint::Service;
+use crate::http::idempotency::Idempotency;
 use crate::http::retry::Timing;
-use crate::http::sanitize::Sanitizer;
 
-pub use crate::confluent::client::settings::{
-    PAGE_SIZE, REQUESTS_PER_SECOND, Settings, with_short_retries,
-};
-pub use crate::confluent::costs::tokens::{TokenGuard, next_token};
+pub(crate) use crate::confluent::client::settings::with_short_retries;
+pub use crate::confluent::client::settings::{PAGE_SIZE, REQUESTS_PER_SECOND, Settings};
+pub(crate) use crate::confluent::costs::tokens::TokenGuard;
+pub use crate::confluent::costs::tokens::next_token;
+pub use crate::http::client::RequestCounts;
 pub use crate::http::request_error::RequestError;
 
-/// The largest body that is taken, in bytes, decompressed: some fifty times a full page.
-pub const MAX_BODY_BYTES: usize = 256 << 20;
+/// Largest accepted response body, decompressed: some fifty times a full page.
+const MAX_BODY_BYTES: usize = 256 << 20;
 
-/// Why the body of a 200 gave no page.
-#[derive(Debug)]
+const SERVICE: Service = Service {
+    name: "Confluent",
+    endpoint_variable: "CONFLUENT_CLOUD_REST_ENDPOINT",
+    default_endpoint: "https://api.confluent.cloud",
+    idempotency_header: None,
+};
+
+/// Reason why a successful response could not be parsed.
+#[derive(Debug, thiserror::Error)]
 pub enum BodyError {
-    /// Cut short or not JSON, and why: asked for again.
+    /// Cut short or not JSON: the request is repeated.
+    #[error("{0}")]
     Unreadable(String),
-    /// Read well, but its content is wrong: not asked for again.
+    /// Valid JSON with wrong content: the request is not repeated.
+    #[error("{0}")]
     Wrong(Error),
 }
 
-/// What the client did so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Requests sent, retries included.
-    pub requests: u64,
-    /// Requests that repeated a failed one, each after a wait.
-    pub retries: u64,
-}
-
-/// A client for one organization. Share it between the tasks that read from that organization: the
-/// rate limit is the client's.
+/// Client of one organization. Tasks that read from the same organization share it, as the rate limit is the client's.
+#[derive(Debug)]
 pub struct Client {
-    http: reqwest::Client,
-    settings: Settings,
-    authorization: HeaderValue,
-    cleaner: Sanitizer,
-    limiter: DefaultDirectRateLimiter,
-    timing: Timing,
-    max_body: usize,
-    requests: AtomicU64,
-    retries: AtomicU64,
+    http: HttpClient,
+    page_size: u32,
+    max_body_bytes: usize,
     clock_ahead_secs: AtomicI64,
 }
 
 impl Client {
-    /// A client that has not connected yet.
+    /// Creates a client that has not connected yet.
     ///
     /// # Errors
-    /// A configuration error when the endpoint is not https (plain http is for this computer only), or
-    /// the credentials are empty or can't be sent.
+    /// Kind configuration, when the endpoint is not https (plain http is allowed to this computer only), or the
+    /// credentials are empty or cannot be sent.
     pub fn new(settings: Settings) -> Result<Client> {
         Client::with_timing(settings, Timing::real())
     }
 
-    /// As [`Client::new`], with other clocks: for tests.
-    pub fn with_timing(settings: Settings, timing: Timing) -> Result<Client> {
-        let endpoint = Endpoint {
-            url: &settings.endpoint,
-            service: "Confluent",
-            variable: "CONFLUENT_CLOUD_REST_ENDPOINT",
-            usual: "https://api.confluent.cloud",
-        };
-        let http = endpoint.client(settings.timeouts)?;
-        let (authorization, encoded) = basic(&settings.key, &settings.secret)?;
-        // No bursts: at most so many requests in any second.
-        let rate = NonZeroU32::new(settings.requests_per_second).unwrap_or(NonZeroU32::MIN);
-        let quota = Quota::per_second(rate).allow_burst(NonZeroU32::MIN);
+    /// As [`Client::new`], with other clocks.
+    pub(crate) fn with_timing(settings: Settings, timing: Timing) -> Result<Client> {
+        let http = SERVICE.http_client(&settings.endpoint, settings.timeouts)?;
+        let (authorization, encoded) = basic_authorization(&settings.key, &settings.secret)?;
         let secret = settings.secret.expose_secret().to_owned();
+        let http = HttpClient::new(HttpClientParts {
+            service: SERVICE,
+            endpoint: settings.endpoint,
+            http,
+            authorization,
+            secrets: vec![settings.key, secret, encoded],
+            timeouts: settings.timeouts,
+            policy: settings.policy,
+            requests_per_second: Some(settings.requests_per_second),
+            timing,
+        });
         Ok(Client {
             http,
-            cleaner: Sanitizer::new([settings.key.clone(), secret, encoded]),
-            limiter: RateLimiter::direct(quota),
-            settings,
-            authorization,
-            timing,
-            max_body: MAX_BODY_BYTES,
-            requests: AtomicU64::new(0),
-            retries: AtomicU64::new(0),
+            page_size: settings.page_size,
+            max_body_bytes: MAX_BODY_BYTES,
             clock_ahead_secs: AtomicI64::new(0),
         })
     }
 
-    /// What this client did so far.
-    pub fn stats(&self) -> Stats {
-        Stats {
-            requests: self.requests.load(Ordering::Relaxed),
-            retries: self.retries.load(Ordering::Relaxed),
-        }
+    /// Requests so far.
+    pub(crate) fn counts(&self) -> RequestCounts {
+        self.http.counts()
     }
 
-    /// Gets one page of costs and reads it with `parse`, off the async threads. `token` is the page's,
-    /// `None` for the first one. What may pass is tried again: 429, 5xx, timeouts, broken connections,
-    /// cut or unreadable bodies.
+    /// Reads one page of costs and parses it with `parse`, off the async threads. `token` is the page's; `None` for
+    /// the first page. Repeated after transient failures: 429, 5xx, timeouts, broken connections, cut or unreadable
+    /// bodies.
     ///
     /// # Errors
-    /// Configuration for a refused key or role, data for any other refusal and for what `parse` calls
-    /// wrong, remote when the attempts or the time for them are used up.
-    pub async fn costs_page<T, F>(&self, window: Window, token: Option<&str>, parse: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: Fn(&str) -> std::result::Result<T, BodyError> + Send + Clone + 'static,
-    {
-        Ok(self.try_costs_page(window, token, parse).await?)
-    }
-
-    /// As [`Client::costs_page`], for callers that go by the status.
-    ///
-    /// # Errors
-    /// As [`Client::costs_page`].
-    pub async fn try_costs_page<T, F>(
+    /// Kind configuration for a refused key or role, data for any other refusal and for [`BodyError::Wrong`], remote
+    /// when the attempts or the time for them are used up.
+    pub async fn costs_page<T, F>(
         &self,
         window: Window,
         token: Option<&str>,
@@ -146,127 +120,146 @@ impl Client {
         T: Send + 'static,
         F: Fn(&str) -> std::result::Result<T, BodyError> + Send + Clone + 'static,
     {
-        let asked = self.asked(window, token);
-        let today = DateTime::<Utc>::from((self.timing.now)()).date_naive();
+        let operation = self.costs_operation(window, token);
+        let today = DateTime::<Utc>::from((self.http.timing().now)()).date_naive();
         let request = Request {
-            asked: &asked,
+            operation: &operation,
             method: Method::GET,
             url: self.costs_url(window, token),
             body: None,
-            once: false,
-            refusal: &|answer| answer.refusal(&asked, window, today),
+            idempotency: Idempotency::Safe,
         };
-        self.exchange(request, parse).await
+        let refusal = |response: &ErrorResponse| response.costs_refusal(window, today);
+        self.send(request, &refusal, parse).await
     }
 
-    /// Reads JSON at `path` of the API. `asked` is what for, in words; `right` is what the key's owner needs
-    /// for it.
+    /// Reads JSON at `path`. `operation` describes the request in messages; `role` is the role that it takes.
     ///
     /// # Errors
-    /// Configuration for a refused key or right, data for other refusals, remote after all retries.
-    pub async fn get(
+    /// Kind configuration for a refused key or role, data for other refusals, remote after all retries.
+    pub(crate) async fn get(
         &self,
-        asked: &str,
+        operation: &str,
         path: &[&str],
         query: &[(&str, &str)],
-        right: &str,
+        role: &str,
     ) -> std::result::Result<Value, RequestError> {
-        let mut url = self.url(path);
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        self.call(asked, Method::GET, url, None, right).await
+        let request = Request {
+            operation,
+            method: Method::GET,
+            url: self.http.url(path, query),
+            body: None,
+            idempotency: Idempotency::Safe,
+        };
+        self.send_json(request, role).await
     }
 
-    /// Posts JSON to `path`, once: a failure says whether it may have been carried out.
+    /// Posts JSON to `path`, once: [`RequestError::outcome_unknown`] is true when the server may have applied it.
     ///
     /// # Errors
     /// As [`Client::get`].
-    pub async fn post(
+    pub(crate) async fn post(
         &self,
-        asked: &str,
+        operation: &str,
         path: &[&str],
         body: &Value,
-        right: &str,
+        role: &str,
     ) -> std::result::Result<Value, RequestError> {
-        let body = Some(body.to_string());
-        self.call(asked, Method::POST, self.url(path), body, right)
-            .await
+        let request = Request {
+            operation,
+            method: Method::POST,
+            url: self.http.url(path, &[]),
+            body: Some(body.to_string().into()),
+            idempotency: Idempotency::Once,
+        };
+        self.send_json(request, role).await
     }
 
-    /// Deletes what is at `path`; what is not there is no error.
+    /// Deletes the resource at `path`; a missing one is not an error.
     ///
     /// # Errors
     /// As [`Client::get`].
-    pub async fn delete(
+    pub(crate) async fn delete(
         &self,
-        asked: &str,
+        operation: &str,
         path: &[&str],
-        right: &str,
+        role: &str,
     ) -> std::result::Result<(), RequestError> {
-        let url = self.url(path);
-        match self.call(asked, Method::DELETE, url, None, right).await {
-            Err(failure) if failure.status != Some(StatusCode::NOT_FOUND) => Err(failure),
+        let request = Request {
+            operation,
+            method: Method::DELETE,
+            url: self.http.url(path, &[]),
+            body: None,
+            idempotency: Idempotency::Safe,
+        };
+        match self.send_json(request, role).await {
+            Err(error) if !error.is_not_found() => Err(error),
             _ => Ok(()),
         }
     }
 
-    async fn call(
+    async fn send_json(
         &self,
-        asked: &str,
-        method: Method,
-        url: Url,
-        body: Option<String>,
-        right: &str,
+        request: Request<'_>,
+        role: &str,
     ) -> std::result::Result<Value, RequestError> {
-        let request = Request {
-            asked,
-            once: method == Method::POST,
-            method,
-            url,
-            body,
-            refusal: &|answer| answer.api_error(asked, right),
-        };
+        let refusal = |response: &ErrorResponse| response.api_refusal(role);
         let parse = |text: &str| match text {
             "" => Ok(Value::Null),
-            // serde's text could quote the answer.
+            // serde's text could quote the response.
             text => serde_json::from_str(text)
-                .map_err(|_| BodyError::Unreadable("the answer is not JSON".to_owned())),
+                .map_err(|_| BodyError::Unreadable("the response is not JSON".to_owned())),
         };
-        self.exchange(request, parse).await
+        self.send(request, &refusal, parse).await
     }
 
-    /// Waits so long, by the client's clock.
-    pub async fn sleep(&self, wait: Duration) {
-        (self.timing.sleep)(wait).await;
+    async fn send<T, F>(
+        &self,
+        request: Request<'_>,
+        refusal: &(dyn Fn(&ErrorResponse) -> RefusedRequest + Sync),
+        parse: F,
+    ) -> std::result::Result<T, RequestError>
+    where
+        T: Send + 'static,
+        F: Fn(&str) -> std::result::Result<T, BodyError> + Send + Clone + 'static,
+    {
+        let reader = JsonReader {
+            client: self,
+            operation: request.operation,
+            is_read: request.method == Method::GET,
+            refusal,
+            parse,
+        };
+        self.http.send(request, reader).await
     }
 
-    /// The time since some fixed moment, by the client's clock.
-    pub fn uptime(&self) -> Duration {
-        (self.timing.uptime)()
+    /// Waits by the client's clock.
+    pub(crate) async fn sleep(&self, wait: Duration) {
+        self.http.sleep(wait).await;
     }
 
-    /// How far this computer's clock was ahead of Confluent's at the last answer.
-    pub fn clock_ahead(&self) -> TimeDelta {
+    /// Time since some fixed moment, by the client's clock.
+    pub(crate) fn uptime(&self) -> Duration {
+        self.http.uptime()
+    }
+
+    /// Lead of this computer's clock over Confluent's at the last response.
+    pub(crate) fn clock_ahead(&self) -> TimeDelta {
         TimeDelta::seconds(self.clock_ahead_secs.load(Ordering::Relaxed))
     }
 
-    /// The root of the API.
-    pub fn endpoint(&self) -> &Url {
-        &self.settings.endpoint
+    /// Root of the API.
+    pub(crate) fn endpoint(&self) -> &Url {
+        self.http.endpoint()
     }
 
-    fn url(&self, path: &[&str]) -> Url {
-        let mut url = self.settings.endpoint.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(path);
-        }
-        url
+    /// Address of `path` below the root of the API, with `query`.
+    pub(crate) fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
+        self.http.url(path, query)
     }
 
-    /// Window and page, in words.
-    fn asked(&self, window: Window, token: Option<&str>) -> String {
-        let page = match token.and_then(|token| self.cleaner.clean(token)) {
+    fn costs_operation(&self, window: Window, token: Option<&str>) -> String {
+        let page = match token.and_then(|token| self.http.sanitizer().sanitize(token)) {
             Some(token) => format!("page {}", token.chars().take(16).collect::<String>()),
             None => "first page".to_owned(),
         };
@@ -274,25 +267,14 @@ impl Client {
     }
 
     fn costs_url(&self, window: Window, token: Option<&str>) -> Url {
-        let mut url = self.url(&["billing", "v1", "costs"]);
-        let mut query = url.query_pairs_mut();
-        query
-            .append_pair("start_date", &window.start.to_string())
-            .append_pair("end_date", &window.end.to_string())
-            .append_pair("page_size", &self.settings.page_size.to_string());
-        if let Some(token) = token {
-            query.append_pair("page_token", token);
-        }
-        drop(query);
-        url
-    }
-}
-
-impl fmt::Debug for Client {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client")
-            .field("settings", &self.settings)
-            .field("stats", &self.stats())
-            .finish_non_exhaustive()
+        let (start, end) = (window.start.to_string(), window.end.to_string());
+        let page_size = self.page_size.to_string();
+        let mut query = vec![
+            ("start_date", start.as_str()),
+            ("end_date", end.as_str()),
+            ("page_size", page_size.as_str()),
+        ];
+        query.extend(token.map(|token| ("page_token", token)));
+        self.http.url(&["billing", "v1", "costs"], &query)
     }
 }

@@ -1,4 +1,4 @@
-//! How to reach Confluent, and whether credentials may be sent there.
+//! Access to a Confluent organization: endpoint, credentials, limits.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,35 +10,36 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::error::{Error, Result};
+use crate::http::Timeouts;
+use crate::http::endpoint::address;
 use crate::http::retry::Policy;
-use crate::http::{Timeouts, place};
 
-/// Records a page; the most that the API gives.
+/// Records per page; the API's maximum.
 pub const PAGE_SIZE: u32 = 10_000;
-/// Requests a second, retries included. Confluent publishes no limit; this is what careful clients do.
+/// Requests per second, including retries. Confluent publishes no limit; careful clients use this one.
 pub const REQUESTS_PER_SECOND: u32 = 10;
 
-/// How to reach one Confluent organization. Debug hides the credentials.
+/// Access to one Confluent organization. Debug hides the credentials.
 #[derive(Clone)]
 pub struct Settings {
-    /// The root of the API, such as `https://api.confluent.cloud`.
+    /// Root of the API, such as `https://api.confluent.cloud`.
     pub endpoint: Url,
-    /// The id of a Cloud API key.
+    /// Id of a Cloud API key.
     pub key: String,
-    /// Its secret.
+    /// Secret of the key.
     pub secret: SecretString,
-    /// Records a page.
+    /// Records per page.
     pub page_size: u32,
-    /// How long to wait for what.
+    /// Time limits of a request.
     pub timeouts: Timeouts,
-    /// How often and how long a request is repeated.
+    /// Limits of retries.
     pub policy: Policy,
-    /// Requests a second, retries included.
+    /// Requests per second, including retries.
     pub requests_per_second: u32,
 }
 
 impl Settings {
-    /// Settings with the defaults for all that isn't given.
+    /// Settings with default limits.
     pub fn new(endpoint: Url, key: impl Into<String>, secret: SecretString) -> Self {
         Settings {
             endpoint,
@@ -52,9 +53,9 @@ impl Settings {
     }
 }
 
-/// The same settings for questions that somebody waits for, or that may go unanswered: three attempts within half
-/// a minute, if no fewer are configured.
-pub fn with_short_retries(settings: &Settings) -> Settings {
+/// Returns the settings with at most three attempts within half a minute, for interactive requests and for
+/// optional results.
+pub(crate) fn with_short_retries(settings: &Settings) -> Settings {
     let configured = settings.policy;
     let policy = Policy {
         max_attempts: configured.max_attempts.min(3),
@@ -69,7 +70,7 @@ pub fn with_short_retries(settings: &Settings) -> Settings {
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
-            .field("endpoint", &place(&self.endpoint))
+            .field("endpoint", &address(&self.endpoint))
             .field("page_size", &self.page_size)
             .field("timeouts", &self.timeouts)
             .field("policy", &self.policy)
@@ -78,23 +79,26 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// The header of HTTP Basic authentication, and its text, for hiding it.
-pub(super) fn basic(key: &str, secret: &SecretString) -> Result<(HeaderValue, String)> {
+/// Returns the header of HTTP Basic authentication, and its encoded text for redaction.
+pub(super) fn basic_authorization(
+    key: &str,
+    secret: &SecretString,
+) -> Result<(HeaderValue, String)> {
     let secret = secret.expose_secret();
-    let unfit =
+    let is_unfit =
         |text: &str| text.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control());
     let hint = "set CONFLUENT_CLOUD_API_KEY and CONFLUENT_CLOUD_API_SECRET to a Cloud API key and its \
                 secret, without quotes or line breaks";
     for (name, text) in [("key", key), ("secret", secret)] {
-        if unfit(text) {
+        if is_unfit(text) {
             return Err(Error::config(format!(
-                "the Confluent API {name} is empty or has white space in it"
+                "the Confluent API {name} is empty or contains white space"
             ))
             .with_hint(hint));
         }
     }
     if key.contains(':') {
-        return Err(Error::config("the Confluent API key has a colon in it").with_hint(hint));
+        return Err(Error::config("the Confluent API key contains a colon").with_hint(hint));
     }
     let encoded = STANDARD.encode(format!("{key}:{secret}"));
     let mut header = HeaderValue::from_str(&format!("Basic {encoded}"))

@@ -1,5 +1,5 @@
 //! The Costs API: pages, page tokens, and decoding to Arrow.
 
 pub mod decode;
-pub mod page;
+mod page;
 pub(crate) mod tokens;

@@ -1,14 +1,23 @@
-//! The way from page to page.
+//! Page tokens.
 
 use std::collections::HashSet;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
-/// The token of the next page, from `metadata.next`: a full or relative address, of which only the
-/// query parameter `page_token` is used, never the host. Absent, null and empty mean the last page.
+/// Invalid `metadata.next` of a page.
+#[derive(Debug, thiserror::Error)]
+enum TokenError {
+    #[error("metadata.next announces another page but contains no page_token")]
+    Missing,
+    #[error("metadata.next of page {page} repeats the page_token of an earlier page")]
+    Repeated { page: usize },
+}
+
+/// Returns the token of the next page from `metadata.next`: a full or relative address, of which only the query
+/// parameter `page_token` is used, never the host. Absent, null and empty mean the last page.
 ///
 /// # Errors
-/// A data error when there is an address without a token: the rest of the costs can't be had.
+/// Kind data, when there is an address without a token: the rest of the costs would be missing.
 pub fn next_token(next: Option<&str>) -> Result<Option<String>> {
     let Some(next) = next.map(str::trim).filter(|next| !next.is_empty()) else {
         return Ok(None);
@@ -21,32 +30,73 @@ pub fn next_token(next: Option<&str>) -> Result<Option<String>> {
         .filter(|token| !token.is_empty());
     match token {
         Some(token) => Ok(Some(token)),
-        None => Err(
-            Error::data("metadata.next announces another page but holds no page_token")
-                .with_hint("the pull stopped, because the costs would be incomplete; try again"),
-        ),
+        None => Err(Error::new(ErrorKind::Data, TokenError::Missing)
+            .with_hint("try again; the pull stopped because the costs would be incomplete")),
     }
 }
 
-/// Remembers the tokens of one window, so that pages that point back at each other end the pull.
+/// Tokens of one list or window, so that pages that point back at each other end the pull.
 #[derive(Debug, Clone, Default)]
 pub struct TokenGuard {
     seen: HashSet<String>,
 }
 
 impl TokenGuard {
-    /// Takes note of the token of the next page.
+    /// Records the token of the next page.
     ///
     /// # Errors
-    /// A data error when the window had that token before.
+    /// Kind data, when the token was recorded before.
     pub fn check(&mut self, token: &str) -> Result<()> {
         if self.seen.insert(token.to_owned()) {
             return Ok(());
         }
-        Err(Error::data(format!(
-            "metadata.next of page {} repeats the page_token of an earlier page",
-            self.seen.len() + 1
-        ))
-        .with_hint("the pull stopped, because the pages would go round in circles; try again"))
+        let page = self.seen.len() + 1;
+        Err(Error::new(ErrorKind::Data, TokenError::Repeated { page })
+            .with_hint("try again; the pull stopped because the pages would repeat without end"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_token_comes_from_the_query_only() {
+        let token = |next| next_token(next).unwrap();
+        assert_eq!(token(None), None);
+        assert_eq!(token(Some("")), None);
+        assert_eq!(token(Some(" ")), None);
+        let expected = Some("a+b/c=".to_owned());
+        for next in [
+            "https://evil.example/x?page_size=5&page_token=a%2Bb%2Fc%3D#f",
+            "/billing/v1/costs?page_token=a%2Bb%2Fc%3D&x=1",
+            "?page_token=a%2Bb%2Fc%3D",
+        ] {
+            assert_eq!(token(Some(next)), expected, "{next}");
+        }
+        for wrong in [
+            "https://api.confluent.cloud/x",
+            "abc",
+            "?page_token=",
+            "?token=a",
+            "/x#?page_token",
+        ] {
+            assert_eq!(
+                next_token(Some(wrong)).unwrap_err().kind(),
+                ErrorKind::Data,
+                "{wrong}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_repeated_token_ends_the_pull() {
+        let mut guard = TokenGuard::default();
+        for token in ["a", "b", "c"] {
+            guard.check(token).unwrap();
+        }
+        let error = guard.check("a").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Data);
+        assert!(error.to_string().contains("page 4"), "{error}");
     }
 }

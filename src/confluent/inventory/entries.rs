@@ -1,12 +1,12 @@
-//! Entries of lists, as they come: any part but the id may be missing or null.
+//! Entries of lists as received: anything but the id may be missing or null.
 
 use serde::Deserialize;
 
-use crate::confluent::inventory::{Kind, Resource};
+use crate::confluent::inventory::resource::{Resource, ResourceKind};
 
-/// An environment.
+/// Entry of the list of environments.
 #[derive(Deserialize)]
-pub struct EnvironmentEntry {
+pub(super) struct EnvironmentEntry {
     /// `env-…`
     pub id: String,
     display_name: Option<String>,
@@ -19,38 +19,38 @@ struct Governance {
 }
 
 impl EnvironmentEntry {
-    /// What is known by it.
-    pub fn resource(self) -> Resource {
+    /// Converts the entry into a resource.
+    pub fn into_resource(self) -> Resource {
         Resource {
             name: self.display_name,
             package: self.stream_governance_config.and_then(|g| g.package),
-            ..Resource::new(self.id, Kind::Environment)
+            ..Resource::new(self.id, ResourceKind::Environment)
         }
     }
 }
 
-/// A cluster, a pool or a registry: they share the names of their fields.
+/// Cluster, compute pool or Schema Registry: they share the names of their fields.
 #[derive(Deserialize)]
-pub struct Entry {
+pub(super) struct ResourceEntry {
     id: String,
-    spec: Option<Spec>,
+    spec: Option<ResourceSpec>,
 }
 
 #[derive(Default, Deserialize)]
-struct Spec {
+struct ResourceSpec {
     display_name: Option<String>,
     cloud: Option<String>,
-    region: Option<Region>,
+    region: Option<RegionField>,
     availability: Option<String>,
     package: Option<String>,
-    config: Option<Config>,
+    config: Option<ClusterConfig>,
     kafka_cluster: Option<Reference>,
 }
 
-/// A name, or (Schema Registry v2) a reference.
+/// Name or, with Schema Registry v2, a reference.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Region {
+enum RegionField {
     Name(String),
     Reference(Reference),
 }
@@ -61,14 +61,14 @@ struct Reference {
 }
 
 #[derive(Deserialize)]
-struct Config {
+struct ClusterConfig {
     kind: Option<String>,
 }
 
-impl Entry {
-    /// What is known by it in the list of an environment.
-    pub fn resource(self, kind: Kind, environment: &str) -> Resource {
-        let Spec {
+impl ResourceEntry {
+    /// Converts an entry of the list of `environment` into a resource.
+    pub fn into_resource(self, kind: ResourceKind, environment: &str) -> Resource {
+        let ResourceSpec {
             display_name,
             cloud,
             region,
@@ -83,8 +83,8 @@ impl Entry {
             kafka_cluster_id: kafka_cluster.and_then(|cluster| cluster.id),
             cloud: cloud.map(|cloud| cloud.to_uppercase()),
             region: region.and_then(|region| match region {
-                Region::Name(name) => Some(name),
-                Region::Reference(region) => region.id,
+                RegionField::Name(name) => Some(name),
+                RegionField::Reference(region) => region.id,
             }),
             cluster_kind: config.and_then(|config| config.kind),
             availability,
@@ -94,30 +94,30 @@ impl Entry {
     }
 }
 
-/// A connector.
+/// Connector.
 #[derive(Deserialize)]
-pub struct ConnectorEntry {
+pub(super) struct ConnectorEntry {
     id: Option<Reference>,
-    info: Option<Info>,
+    info: Option<ConnectorInfo>,
 }
 
 impl ConnectorEntry {
-    /// What is known by it in the list of a cluster; nothing of one without an id.
-    pub fn resource(self, name: String, environment: &str, cluster: &str) -> Option<Resource> {
+    /// Converts an entry of the list of `cluster` into a resource; `None` for one without an id.
+    pub fn into_resource(self, name: String, environment: &str, cluster: &str) -> Option<Resource> {
         let id = self.id?.id.filter(|id| !id.is_empty())?;
         Some(Resource {
             name: Some(name),
             environment_id: Some(environment.to_string()),
             kafka_cluster_id: Some(cluster.to_string()),
-            // The rest of the configuration may hold secrets.
+            // The rest of the configuration may contain secrets.
             connector_class: self.info.and_then(|info| info.config?.class),
-            ..Resource::new(id, Kind::Connector)
+            ..Resource::new(id, ResourceKind::Connector)
         })
     }
 }
 
 #[derive(Deserialize)]
-struct Info {
+struct ConnectorInfo {
     config: Option<ConnectorConfig>,
 }
 
@@ -134,16 +134,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_missing_or_null_is_unknown() {
+    fn missing_and_null_fields_are_unknown() {
         for entry in [
             json!({"id": "lkc-1"}),
             json!({"id": "lkc-1", "spec": null}),
             json!({"id": "lkc-1", "spec": {"region": null, "config": null, "kafka_cluster": {"id": null}}}),
             json!({"id": "lkc-1", "spec": {"config": {}, "kafka_cluster": {}, "new": {"key": 1}}}),
         ] {
-            let entry: Entry = serde_json::from_value(entry).unwrap();
-            let resource = entry.resource(Kind::KafkaCluster, "env-1");
-            let bare = Resource::new("lkc-1".into(), Kind::KafkaCluster);
+            let entry: ResourceEntry = serde_json::from_value(entry).unwrap();
+            let resource = entry.into_resource(ResourceKind::KafkaCluster, "env-1");
+            let bare = Resource::new("lkc-1".into(), ResourceKind::KafkaCluster);
             let environment_id = Some("env-1".to_string());
             assert_eq!(
                 resource,
@@ -155,8 +155,8 @@ mod tests {
         }
         let reference =
             json!({"id": "lsrc-1", "spec": {"cloud": "aws", "region": {"id": "sgreg-1"}}});
-        let entry: Entry = serde_json::from_value(reference).unwrap();
-        let resource = entry.resource(Kind::SchemaRegistry, "env-1");
+        let entry: ResourceEntry = serde_json::from_value(reference).unwrap();
+        let resource = entry.into_resource(ResourceKind::SchemaRegistry, "env-1");
         assert_eq!(
             (resource.cloud.as_deref(), resource.region.as_deref()),
             (Some("AWS"), Some("sgreg-1"))
@@ -171,7 +171,7 @@ mod tests {
             ),
         ] {
             let entry: ConnectorEntry = serde_json::from_value(connector).unwrap();
-            let resource = entry.resource("sink".into(), "env-1", "lkc-1");
+            let resource = entry.into_resource("sink".into(), "env-1", "lkc-1");
             assert_eq!(resource.as_ref().map(|resource| resource.id.as_str()), id);
         }
     }

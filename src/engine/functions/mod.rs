@@ -1,5 +1,5 @@
-//! SQL functions of the product: `json_text`, `json_entries`, `tags_json`, `map_json`, `bucket`, `share`,
-//! `amount`, `price`, `times`, and a `round` for decimals.
+//! SQL functions: `json_text`, `json_entries`, `tags_json`, `map_json`, `bucket`, `share`, `amount`, `price`,
+//! `times`, and a `round` for decimals.
 
 mod money;
 mod round;
@@ -14,11 +14,11 @@ use twox_hash::XxHash64;
 
 use crate::decimal;
 
-pub use crate::engine::functions::round::round;
-pub use crate::engine::functions::tags::tags_json;
+pub(crate) use crate::engine::functions::round::round;
+pub(crate) use crate::engine::functions::tags::tags_json;
 
-/// All functions.
-pub fn all() -> [ScalarUDF; 10] {
+/// Creates all functions.
+pub(super) fn all() -> [ScalarUDF; 10] {
     [
         money::amount(),
         money::price(),
@@ -27,7 +27,7 @@ pub fn all() -> [ScalarUDF; 10] {
         tags::json_entries(),
         tags::map_json(),
         tags_json(),
-        // `json_text(object, key)`: the text at a top-level key of a JSON object, else NULL.
+        // `json_text(object, key)`: text at a top-level key of a JSON object; NULL for other values.
         create_udf(
             "json_text",
             vec![DataType::Utf8View, DataType::Utf8View],
@@ -38,7 +38,7 @@ pub fn all() -> [ScalarUDF; 10] {
                 Ok(ColumnarValue::Array(json_text(&arrays[0], &arrays[1])))
             }),
         ),
-        // `bucket(text, n)`: a stable hash of the text, modulo n.
+        // `bucket(text, n)`: stable hash of the text, modulo n.
         create_udf(
             "bucket",
             vec![DataType::Utf8View, DataType::Int64],
@@ -49,9 +49,8 @@ pub fn all() -> [ScalarUDF; 10] {
                 Ok(ColumnarValue::Array(bucket(&arrays[0], &arrays[1])))
             }),
         ),
-        // `share(amount, part, parts)`: one of equal parts (from 0), truncated at the scale; the last
-        // one takes the rest, so that all of them add up to the amount. The engine's own division
-        // rounds.
+        // `share(amount, part, parts)`: one of equal parts (from 0), truncated at the scale; the last part
+        // includes the remainder, so that all parts sum to the amount. The engine's own division rounds.
         create_udf(
             "share",
             vec![decimal::TYPE, DataType::Int64, DataType::Int64],
@@ -125,7 +124,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn shares_add_up_to_the_amount(amount in -(10i128.pow(37))..10i128.pow(37), parts in 1i64..40) {
+        fn shares_sum_to_the_amount(amount in -(10i128.pow(37))..10i128.pow(37), parts in 1i64..40) {
             let n = parts as usize;
             let amounts = Decimal128Array::from(vec![amount; n]).with_data_type(decimal::TYPE);
             let part: ArrayRef = Arc::new(Int64Array::from_iter_values(0..parts));

@@ -1,4 +1,4 @@
-//! Exact money in SQL: `amount`, `price` and `times`, where the engine would round, wrap or make floats.
+//! Exact money in SQL: `amount`, `price` and `times`, where the engine would round, wrap or use floats.
 
 use std::sync::Arc;
 
@@ -13,71 +13,71 @@ use datafusion::logical_expr::{
 
 use crate::decimal;
 
-/// `amount(x)`: a text, float or number as an exact `decimal(38, 24)`. A float counts as the shortest
-/// decimal that stands for it; digits past the scale are rounded half-even; '' is NULL.
-pub fn amount() -> ScalarUDF {
+/// `amount(x)`: a text, float or number as an exact `decimal(38, 24)`. A float counts as its shortest decimal;
+/// digits past the scale are rounded half-even; '' is NULL.
+pub(super) fn amount() -> ScalarUDF {
     ScalarUDF::new_from_impl(Amount {
         signature: Signature::any(1, Volatility::Immutable),
     })
 }
 
-/// `price(amount, quantity)`: the quotient, rounded half-even at the scale; NULL where the quantity is 0.
-pub fn price() -> ScalarUDF {
-    of_two("price", |amount, quantity| {
+/// `price(amount, quantity)`: quotient, rounded half-even at the scale; NULL where the quantity is 0.
+pub(super) fn price() -> ScalarUDF {
+    binary_function("price", |amount, quantity| {
         if quantity == 0 {
             return Ok(None);
         }
         let amount = i256::from_i128(amount) * i256::from_i128(ONE);
-        rounded(amount, i256::from_i128(quantity)).map(Some)
+        quotient_half_even(amount, i256::from_i128(quantity)).map(Some)
     })
 }
 
-/// `times(a, b)`: the product, rounded half-even at the scale.
-pub fn times() -> ScalarUDF {
-    of_two("times", |a, b| {
+/// `times(a, b)`: product, rounded half-even at the scale.
+pub(super) fn times() -> ScalarUDF {
+    binary_function("times", |a, b| {
         let product = i256::from_i128(a) * i256::from_i128(b);
-        rounded(product, i256::from_i128(ONE)).map(Some)
+        quotient_half_even(product, i256::from_i128(ONE)).map(Some)
     })
 }
 
 /// 1 in units of the scale.
 const ONE: i128 = 10i128.pow(decimal::SCALE as u32);
-/// What 38 digits hold, in units of the scale.
+/// First value beyond 38 digits, in units of the scale.
 const LIMIT: i128 = 10i128.pow(decimal::PRECISION as u32);
 
-type OfTwo = fn(i128, i128) -> Result<Option<i128>>;
+type BinaryOperation = fn(i128, i128) -> Result<Option<i128>>;
 
-fn of_two(name: &'static str, function: OfTwo) -> ScalarUDF {
-    ScalarUDF::new_from_impl(Numbers {
+fn binary_function(name: &'static str, operation: BinaryOperation) -> ScalarUDF {
+    ScalarUDF::new_from_impl(BinaryFunction {
         name,
-        function,
+        operation,
         signature: Signature::any(2, Volatility::Immutable),
     })
 }
 
-/// A function of two numbers of any kind; its name tells it from others.
+/// Function of two numbers of any type, identified by its name.
 #[derive(Debug)]
-struct Numbers {
+struct BinaryFunction {
     name: &'static str,
-    function: OfTwo,
+    operation: BinaryOperation,
     signature: Signature,
 }
 
-impl PartialEq for Numbers {
-    fn eq(&self, other: &Numbers) -> bool {
+impl PartialEq for BinaryFunction {
+    fn eq(&self, other: &BinaryFunction) -> bool {
         self.name == other.name
     }
 }
 
-impl Eq for Numbers {}
+impl Eq for BinaryFunction {}
 
-impl std::hash::Hash for Numbers {
+impl std::hash::Hash for BinaryFunction {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         self.name.hash(state);
     }
 }
 
-impl ScalarUDFImpl for Numbers {
+impl ScalarUDFImpl for BinaryFunction {
     fn name(&self) -> &str {
         self.name
     }
@@ -91,12 +91,12 @@ impl ScalarUDFImpl for Numbers {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let of = |at: usize| exact(&args.args[at].to_array(args.number_rows)?);
+        let of = |at: usize| to_decimals(&args.args[at].to_array(args.number_rows)?);
         let values: Decimal128Array = of(0)?
             .iter()
             .zip(of(1)?.iter())
             .map(|pair| match pair {
-                (Some(a), Some(b)) => (self.function)(a, b),
+                (Some(a), Some(b)) => (self.operation)(a, b),
                 _ => Ok(None),
             })
             .collect::<Result<_>>()?;
@@ -106,24 +106,26 @@ impl ScalarUDFImpl for Numbers {
     }
 }
 
-/// The quotient of integers, half-even.
-fn rounded(dividend: i256, divisor: i256) -> Result<i128> {
+/// Quotient of integers, rounded half-even.
+fn quotient_half_even(dividend: i256, divisor: i256) -> Result<i128> {
     let too_large =
         || DataFusionError::Execution("the result has more than 14 digits before the point".into());
     let quotient = dividend.checked_div(divisor).ok_or_else(too_large)?;
     let rest = dividend.wrapping_sub(quotient.wrapping_mul(divisor));
     let twice = rest.wrapping_abs().wrapping_add(rest.wrapping_abs());
-    let odd = quotient.as_i128() & 1 == 1;
-    let away = match twice.cmp(&divisor.wrapping_abs()) {
+    let is_odd = quotient.as_i128() & 1 == 1;
+    let is_rounded_away = match twice.cmp(&divisor.wrapping_abs()) {
         std::cmp::Ordering::Greater => true,
-        std::cmp::Ordering::Equal => odd,
+        std::cmp::Ordering::Equal => is_odd,
         std::cmp::Ordering::Less => false,
     };
-    let negative = dividend.is_negative() != divisor.is_negative();
-    let step = i256::from_i128(match (away, negative) {
-        (false, _) => 0,
-        (true, false) => 1,
-        (true, true) => -1,
+    let is_negative = dividend.is_negative() != divisor.is_negative();
+    let step = i256::from_i128(if !is_rounded_away {
+        0
+    } else if is_negative {
+        -1
+    } else {
+        1
     });
     quotient
         .wrapping_add(step)
@@ -152,12 +154,12 @@ impl ScalarUDFImpl for Amount {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let array = args.args[0].to_array(args.number_rows)?;
-        Ok(ColumnarValue::Array(Arc::new(exact(&array)?)))
+        Ok(ColumnarValue::Array(Arc::new(to_decimals(&array)?)))
     }
 }
 
-/// Values of any kind as exact decimals.
-fn exact(array: &ArrayRef) -> Result<Decimal128Array> {
+/// Values of any type as exact decimals.
+fn to_decimals(array: &ArrayRef) -> Result<Decimal128Array> {
     let values: Decimal128Array = match array.data_type() {
         data_type if data_type.is_integer() || data_type.is_decimal() || data_type.is_null() => {
             let array = cast_with_options(array, &decimal::TYPE, &STRICT)?;
@@ -166,30 +168,30 @@ fn exact(array: &ArrayRef) -> Result<Decimal128Array> {
         DataType::Float64 => {
             let floats = array.as_primitive::<Float64Type>().iter();
             let texts = floats.map(|value| value.map(|value| value.to_string()));
-            texts.map(parsed).collect::<Result<_>>()?
+            texts.map(parse_amount).collect::<Result<_>>()?
         }
         DataType::Float32 => {
             let floats = array.as_primitive::<Float32Type>().iter();
             let texts = floats.map(|value| value.map(|value| value.to_string()));
-            texts.map(parsed).collect::<Result<_>>()?
+            texts.map(parse_amount).collect::<Result<_>>()?
         }
         _ => {
             let texts: ArrayRef = cast(array, &DataType::Utf8View)?;
             let texts = texts.as_string_view().iter();
-            texts.map(parsed).collect::<Result<_>>()?
+            texts.map(parse_amount).collect::<Result<_>>()?
         }
     };
     Ok(values.with_data_type(decimal::TYPE))
 }
 
-/// A number that does not fit is an error, not NULL.
+/// A number that does not fit is an error instead of NULL.
 const STRICT: CastOptions<'static> = CastOptions {
     safe: false,
     format_options: FormatOptions::new(),
 };
 
-/// A number as people write it: spaces around it, a plus sign and a missing zero are fine.
-fn parsed(text: Option<impl AsRef<str>>) -> Result<Option<i128>> {
+/// Parses a number as people write it: surrounding spaces, a plus sign and a missing zero are allowed.
+fn parse_amount(text: Option<impl AsRef<str>>) -> Result<Option<i128>> {
     let Some(text) = text else { return Ok(None) };
     let text = text.as_ref().trim();
     if text.is_empty() {
@@ -221,32 +223,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_are_exact() {
-        let units = |text: &str| parsed(Some(text)).unwrap();
+    fn parses_amounts_exactly() {
+        let units = |text: &str| parse_amount(Some(text)).unwrap();
         assert_eq!(units("1e-7"), Some(10i128.pow(17)));
         assert_eq!(units(" +.5 "), Some(5 * 10i128.pow(23)));
         assert_eq!(units("-007.25"), Some(-725 * 10i128.pow(22)));
         assert_eq!(units("0"), Some(0));
         assert_eq!(units(""), None);
         for wrong in ["1,5", "abc", "1e15", "--1", "1.2.3", "NaN", "0x1"] {
-            assert!(parsed(Some(wrong)).is_err(), "{wrong}");
+            assert!(parse_amount(Some(wrong)).is_err(), "{wrong}");
         }
     }
 
     proptest! {
         #[test]
-        fn a_quotient_is_the_nearest(a in -(10i128.pow(30))..10i128.pow(30), b in 1i128..10i128.pow(30)) {
-            let got = rounded(i256::from_i128(a), i256::from_i128(b)).unwrap();
-            // |a - got·b| is at most half of b, and where it is half, got is even.
+        fn quotient_is_the_nearest(a in -(10i128.pow(30))..10i128.pow(30), b in 1i128..10i128.pow(30)) {
+            let got = quotient_half_even(i256::from_i128(a), i256::from_i128(b)).unwrap();
+            // |a - got·b| is at most half of b; where it is half, got is even.
             let rest = (a - got * b).abs() * 2;
             prop_assert!(rest <= b);
             prop_assert!(rest != b || got % 2 == 0);
         }
 
         #[test]
-        fn a_price_times_its_quantity_is_the_amount(amount in -(10i128.pow(30))..10i128.pow(30), whole in 1i128..1000) {
+        fn price_times_quantity_is_the_amount(amount in -(10i128.pow(30))..10i128.pow(30), whole in 1i128..1000) {
             let quantity = whole * ONE;
-            let price = rounded(i256::from_i128(amount) * i256::from_i128(ONE), i256::from_i128(quantity)).unwrap();
+            let price = quotient_half_even(i256::from_i128(amount) * i256::from_i128(ONE), i256::from_i128(quantity)).unwrap();
             prop_assert!((price * whole - amount).abs() <= whole);
         }
     }

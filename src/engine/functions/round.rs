@@ -1,7 +1,7 @@
 //! `round` that keeps a decimal's type.
 //!
-//! The engine's own changes the scale with the number of places, and its planner does not always know:
-//! `round(amount, 2) = 5.01` ends with an error. Other types are left to it.
+//! The engine's own changes the scale with the number of places, which its planner does not always expect:
+//! `round(amount, 2) = 5.01` fails. Other types use its implementation.
 
 use std::sync::Arc;
 
@@ -14,9 +14,8 @@ use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
 
-/// `round(x)` and `round(x, places)`: a decimal is rounded half away from zero; negative places are
-/// before the point.
-pub fn round() -> ScalarUDF {
+/// `round(x)` and `round(x, places)`: rounds a decimal half away from zero; negative places are before the point.
+pub(crate) fn round() -> ScalarUDF {
     ScalarUDF::new_from_impl(Round {
         engine: math::round(),
     })
@@ -69,8 +68,10 @@ impl ScalarUDFImpl for Round {
             .zip(places.as_primitive::<Int64Type>())
             .map(|(value, places)| {
                 let both = value.zip(places);
-                both.map(|(value, places)| at(value, i64::from(scale).saturating_sub(places)))
-                    .transpose()
+                both.map(|(value, places)| {
+                    round_off(value, i64::from(scale).saturating_sub(places))
+                })
+                .transpose()
             })
             .collect::<Result<_>>()?;
         Ok(ColumnarValue::Array(Arc::new(
@@ -79,8 +80,8 @@ impl ScalarUDFImpl for Round {
     }
 }
 
-/// Rounds away the last `digits` digits.
-fn at(value: i128, digits: i64) -> Result<i128> {
+/// Rounds off the last `digits` digits.
+fn round_off(value: i128, digits: i64) -> Result<i128> {
     if digits <= 0 {
         return Ok(value);
     }
@@ -107,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn halves_go_away_from_zero() {
+    fn rounds_halves_away_from_zero() {
         let cases = [
             (25, 1, 30),
             (-25, 1, -30),
@@ -118,15 +119,19 @@ mod tests {
             (99, 2, 100),
             (99, 40, 0),
         ];
-        for (value, digits, wanted) in cases {
-            assert_eq!(at(value, digits).unwrap(), wanted, "{value} {digits}");
+        for (value, digits, expected) in cases {
+            assert_eq!(
+                round_off(value, digits).unwrap(),
+                expected,
+                "{value} {digits}"
+            );
         }
     }
 
     proptest! {
         #[test]
-        fn the_result_is_near_and_round(value in -(10i128.pow(36))..10i128.pow(36), digits in 0i64..30) {
-            let rounded = at(value, digits).unwrap();
+        fn result_is_near_and_round(value in -(10i128.pow(36))..10i128.pow(36), digits in 0i64..30) {
+            let rounded = round_off(value, digits).unwrap();
             let unit = 10i128.pow(digits as u32);
             prop_assert_eq!(rounded % unit, 0);
             prop_assert!((rounded - value).abs() * 2 <= unit);

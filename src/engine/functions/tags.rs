@@ -1,4 +1,4 @@
-//! Tags in SQL: `tags_json` and `map_json` make one JSON object of them, `json_entries` takes it apart.
+//! Tags in SQL: `tags_json` and `map_json` build a JSON object, `json_entries` lists its entries.
 
 use std::sync::Arc;
 
@@ -12,20 +12,20 @@ use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, create_udf,
 };
 
-/// `tags_json(key, value, …)`: a JSON object of the values that are not empty, NULL where none is.
-pub fn tags_json() -> ScalarUDF {
+/// `tags_json(key, value, …)`: JSON object of the non-empty values; NULL without any.
+pub(crate) fn tags_json() -> ScalarUDF {
     ScalarUDF::new_from_impl(TagsJson {
         signature: Signature::variadic(vec![DataType::Utf8View], Volatility::Immutable),
     })
 }
 
-/// `json_entries(object)`: a list of `{key, value}` of the texts, numbers and booleans at the top level
-/// of a JSON object; an empty list where it is no object. Unnest it to have a row each.
-pub fn json_entries() -> ScalarUDF {
+/// `json_entries(object)`: list of `{key, value}` of the texts, numbers and booleans at the top level of a JSON
+/// object; empty for other values. Unnest it for one row per entry.
+pub(super) fn json_entries() -> ScalarUDF {
     create_udf(
         "json_entries",
         vec![DataType::Utf8View],
-        DataType::List(Arc::new(Field::new_list_field(entry(), true))),
+        DataType::List(Arc::new(Field::new_list_field(entry_type(), true))),
         Volatility::Immutable,
         Arc::new(|arguments| {
             let arrays = ColumnarValue::values_to_arrays(arguments)?;
@@ -34,26 +34,26 @@ pub fn json_entries() -> ScalarUDF {
     )
 }
 
-/// `map_json(map)`: a map of texts as a JSON object; a text is taken for one already; NULL where it is empty.
-pub fn map_json() -> ScalarUDF {
+/// `map_json(map)`: map of texts as a JSON object; a text is returned as it is; NULL for an empty map.
+pub(super) fn map_json() -> ScalarUDF {
     ScalarUDF::new_from_impl(MapJson {
         signature: Signature::any(1, Volatility::Immutable),
     })
 }
 
-fn fields() -> Fields {
+fn entry_fields() -> Fields {
     Fields::from(vec![
         Field::new("key", DataType::Utf8, true),
         Field::new("value", DataType::Utf8, true),
     ])
 }
 
-fn entry() -> DataType {
-    DataType::Struct(fields())
+fn entry_type() -> DataType {
+    DataType::Struct(entry_fields())
 }
 
 fn entries(objects: &ArrayRef) -> ArrayRef {
-    let mut lists = ListBuilder::new(StructBuilder::from_fields(fields(), objects.len()));
+    let mut lists = ListBuilder::new(StructBuilder::from_fields(entry_fields(), objects.len()));
     for object in objects.as_string_view() {
         let object: serde_json::Map<String, serde_json::Value> = object
             .and_then(|text| serde_json::from_str(text).ok())

@@ -1,66 +1,81 @@
-//! What came of delivering a month.
+//! Outcome of delivering a month to a destination.
 
 use serde::Serialize;
 
 use crate::billing_period::BillingPeriod;
+use crate::cloudzero::drop::DropId;
 
-/// A door into CloudZero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
+/// Kind of destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Target {
+pub enum DestinationKind {
     /// Drops in a bucket that CloudZero reads.
     Bucket,
-    /// Requests to CloudZero's API.
+    /// Requests to CloudZero's Stream API.
     Stream,
 }
 
-/// How a delivery of a month came out.
+impl DestinationKind {
+    /// Name in tables and messages.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            DestinationKind::Bucket => "bucket",
+            DestinationKind::Stream => "stream",
+        }
+    }
+}
+
+/// Outcome of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Status {
-    /// It is there: written and read back, or held by CloudZero to the last digit.
+pub enum DeliveryStatus {
+    /// The drop is written and read back, or the stream holds the month to the last digit.
     Delivered,
-    /// It was there before.
+    /// The destination already had the month.
     Unchanged,
-    /// CloudZero took all of it, and does not show it yet.
+    /// CloudZero accepted all requests but does not show them yet.
     Pending,
-    /// The month was pointed back or cleared, and stays so until it is delivered by name.
+    /// The month was rolled back or cleared, and stays so until it is delivered by name.
     Pinned,
-    /// The month was pointed back to an earlier drop.
-    PointedBack,
+    /// The month was rolled back to an earlier drop.
+    #[serde(rename = "pointed-back")]
+    RolledBack,
     /// The month was cleared.
     Cleared,
-    /// All was done but to write or send.
+    /// Nothing was written or sent.
     DryRun,
 }
 
-/// A delivery of a month to a target.
+/// Delivery of a month to a destination.
 #[derive(Debug, Clone, Serialize)]
 pub struct Delivery {
-    /// The month.
-    pub billing_period: BillingPeriod,
-    /// Which door.
-    pub target: Target,
+    pub(crate) billing_period: BillingPeriod,
+    #[serde(rename = "target")]
+    pub(crate) destination: DestinationKind,
     /// URL of the bucket's folder, or CloudZero's id of the stream.
-    pub place: String,
-    /// How it came out.
-    pub status: Status,
-    /// The drop that is in force.
-    pub drop_id: Option<String>,
-    /// Files of a bucket, requests of a stream.
-    pub parts: usize,
-    /// Line items.
-    pub rows: u64,
-    /// Compressed bytes of a bucket's files, bytes of a stream's requests.
-    pub bytes: u64,
+    pub(crate) place: String,
+    pub(crate) status: DeliveryStatus,
+    /// The active drop of a bucket.
+    pub(crate) drop_id: Option<DropId>,
+    /// Files of a bucket, or requests of a stream.
+    pub(crate) parts: usize,
+    /// Number of line items.
+    pub(crate) rows: u64,
+    /// Compressed bytes of a bucket's files, or bytes of a stream's requests.
+    pub(crate) bytes: u64,
 }
 
 impl Delivery {
-    /// A delivery of which nothing is counted yet.
-    pub fn new(period: BillingPeriod, target: Target, place: String, status: Status) -> Self {
+    /// Creates a delivery with all counts zero.
+    pub(crate) fn new(
+        period: BillingPeriod,
+        destination: DestinationKind,
+        place: String,
+        status: DeliveryStatus,
+    ) -> Self {
         Delivery {
             billing_period: period,
-            target,
+            destination,
             place,
             status,
             drop_id: None,

@@ -1,105 +1,119 @@
-//! The hours of a month as they are delivered, added up.
-
-use std::collections::BTreeMap;
+//! Totals of a month by hour, in the form in which it is delivered.
 
 use datafusion::prelude::ident;
 use futures::StreamExt;
 
-use crate::cloudzero::columns::{Column, columns, iso};
-use crate::cloudzero::read_back::{LineItemTotals, LineItemTotalsByGroup};
-use crate::cloudzero::stream_contents::{Hours, hour_of};
+use crate::cloudzero::columns::{LineItemColumn, typed_columns};
+use crate::cloudzero::totals::{HourlyTotals, LineItemTotals, LineItemTotalsByGroup, SumOverflow};
 use crate::error::{Error, Result};
-use crate::pipeline::deliver::source::Published;
+use crate::pipeline::deliver::source::PublishedLineItems;
 use crate::store::runs::{DaySums, Granularity};
 use crate::{decimal, engine};
 
-/// The hours of the month, added up from its columns and compared with `totals`, those of what is
-/// published.
+/// Columns that are summed.
+const SUMMED: [&str; 4] = [
+    "time/usage_start",
+    "cost/cost",
+    "cost/discounted_cost",
+    "cost/on_demand_cost",
+];
+
+/// Sums the line items that are delivered by hour, and reconciles them with the published `totals`.
 ///
 /// # Errors
-/// Kind reconcile, when the hours do not add up to the published days.
-pub async fn added_up(published: &Published<'_>, totals: &LineItemTotalsByGroup) -> Result<Hours> {
-    let mut hours = Hours::new();
-    let what = format!("line items of {}", published.period);
-    let partitions = published.job.limits.partitions;
-    let frame = published.line_items(&published.files, partitions).await?;
-    let needed = [
-        "time/usage_start",
-        "cost/cost",
-        "cost/discounted_cost",
-        "cost/on_demand_cost",
-    ];
-    let frame = frame
-        .select(needed.map(ident))
-        .map_err(|e| engine::failed(&what, &e))?;
-    let mut stream = engine::within(published.job.limits, &what, frame.execute_stream()).await?;
-    let too_large = || Error::reconcile(format!("{what}: a sum is too large"));
+/// Kind `Reconcile` if the hours of a day differ from the published day.
+pub(crate) async fn sum_by_hour(
+    published: &PublishedLineItems<'_>,
+    totals: &LineItemTotalsByGroup,
+) -> Result<HourlyTotals> {
+    let operation = format!("summing line items of {}", published.period);
+    let hours = sum_columns(published, &operation).await?;
+    reconcile_days(published, totals, &hours, &operation)?;
+    Ok(hours)
+}
+
+async fn sum_columns(published: &PublishedLineItems<'_>, operation: &str) -> Result<HourlyTotals> {
+    let limits = published.run.limits;
+    let frame = published
+        .line_items(&published.files, limits.partitions)
+        .await?
+        .select(SUMMED.map(ident))
+        .map_err(|e| engine::failed(operation, &e))?;
+    let mut stream = engine::within(limits, operation, frame.execute_stream()).await?;
+    let mut hours = HourlyTotals::default();
     while let Some(batch) = stream.next().await {
-        let batch = batch.map_err(|e| engine::failed(&what, &e))?;
-        let columns = columns(&batch)?;
+        let batch = batch.map_err(|e| engine::failed(operation, &e))?;
+        let columns = typed_columns(&batch)?;
         let [
-            Column::Time(start),
-            Column::Number(cost),
-            Column::Number(discounted),
-            Column::Number(on_demand),
+            LineItemColumn::Time(start),
+            LineItemColumn::Number(cost),
+            LineItemColumn::Number(discounted),
+            LineItemColumn::Number(on_demand),
         ] = columns.as_slice()
         else {
-            return Err(Error::bug(format!("{what}: unexpected columns")));
+            return Err(Error::bug(format!("{operation}: unexpected columns")));
         };
         for row in 0..batch.num_rows() {
-            let sums = LineItemTotals {
+            let totals = LineItemTotals {
                 rows: 1,
                 cost: cost.value(row),
                 discounted: discounted.value(row),
                 on_demand: on_demand.value(row),
             };
-            let hour = hours.entry(hour_of(start.value(row))).or_default();
-            hour.add(&sums).ok_or_else(too_large)?;
+            hours
+                .add(start.value(row), &totals)
+                .map_err(|e| overflow(operation, e))?;
         }
     }
-    let mut wanted: BTreeMap<String, LineItemTotals> = BTreeMap::new();
-    for ((day, _, _), sums) in totals {
-        let day = wanted.entry(day.clone()).or_default();
-        day.add(sums).ok_or_else(too_large)?;
-    }
-    let daily = published.job.targets.granularity == Granularity::Daily;
-    for (day, got) in by_day(&hours) {
-        let mut expected = wanted.remove(&day).unwrap_or_default();
-        if !daily {
-            expected.rows = got.rows;
+    Ok(hours)
+}
+
+fn reconcile_days(
+    published: &PublishedLineItems<'_>,
+    totals: &LineItemTotalsByGroup,
+    hours: &HourlyTotals,
+    operation: &str,
+) -> Result<()> {
+    let is_hourly = published.run.destinations.granularity == Granularity::Hourly;
+    let mut published_days = totals.by_day().map_err(|e| overflow(operation, e))?;
+    for (day, actual) in hours.by_day().map_err(|e| overflow(operation, e))? {
+        let mut expected = published_days.remove(&day).unwrap_or_default();
+        if is_hourly {
+            // A line item of a day becomes several of its hours.
+            expected.rows = actual.rows;
         }
-        if expected != got {
+        if expected != actual {
             return Err(Error::reconcile(format!(
-                "{what}: {day} adds up to {got}, published are {expected}"
+                "{operation}: {day} does not reconcile: published {expected}; to deliver {actual}"
             )));
         }
     }
-    match wanted.pop_first() {
-        None => Ok(hours),
-        Some((day, sums)) => Err(Error::reconcile(format!(
-            "{what}: {day} is missing, published are {sums}"
+    match published_days.pop_first() {
+        None => Ok(()),
+        Some((day, missing)) => Err(Error::reconcile(format!(
+            "{operation}: {day} is missing: published {missing}"
         ))),
     }
 }
 
-fn by_day(hours: &Hours) -> BTreeMap<String, LineItemTotals> {
-    let mut days: BTreeMap<String, LineItemTotals> = BTreeMap::new();
-    for (hour, sums) in hours {
-        let day = iso(*hour).chars().take(10).collect();
-        // CostTotals of a day that did not fit would not have fitted when they were published.
-        let _ = days.entry(day).or_default().add(sums);
-    }
-    days
+fn overflow(operation: &str, error: SumOverflow) -> Error {
+    Error::reconcile(format!("{operation}: {error}"))
 }
 
-/// The days of a delivery, for its record.
-pub fn days(hours: &Hours) -> Vec<DaySums> {
-    let sums = by_day(hours).into_iter().map(|(day, sums)| DaySums {
+/// Returns the totals of each day for the record of a delivery.
+///
+/// # Errors
+/// Kind `Reconcile` for a sum that is too large.
+pub(super) fn recorded_days(hours: &HourlyTotals) -> Result<Vec<DaySums>> {
+    let days = hours
+        .by_day()
+        .map_err(|e| overflow("summing the days of a delivery", e))?;
+    let recorded = days.into_iter().map(|(day, totals)| DaySums {
         day,
-        rows: sums.rows,
-        cost: decimal::plain(sums.cost),
-        discounted_cost: decimal::plain(sums.discounted),
-        on_demand_cost: decimal::plain(sums.on_demand),
+        rows: totals.rows,
+        cost: decimal::to_plain_string(totals.cost),
+        discounted_cost: decimal::to_plain_string(totals.discounted),
+        on_demand_cost: decimal::to_plain_string(totals.on_demand),
     });
-    sums.collect()
+    Ok(recorded.collect())
 }

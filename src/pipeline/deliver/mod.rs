@@ -1,146 +1,154 @@
-//! Deliver: what is published goes to CloudZero, by its bucket or its stream, and is seen to be there.
+//! Deliver: brings CloudZero up to the published line items, through a bucket or a stream, and checks the result.
 //!
-//! It reads published line items only. [`source`] has them as they are delivered, [`sums`] adds them up;
-//! [`bucket`] and [`stream`], for which [`packing`] makes bodies, are the two doors.
+//! `source` reads the published line items in their delivered form, `hourly_totals` sums them.
+//! `bucket` writes drops and `gc` deletes old ones; `stream` sends the bodies of `request_batches`.
+//! `destinations` resolves where a connection delivers to, and `claim` keeps connections apart.
 
-pub mod bucket;
-pub mod delivery;
+pub(crate) mod bucket;
+mod claim;
+pub(crate) mod delivery;
 pub mod destinations;
-pub mod hourly_totals;
-pub mod request_batches;
+pub(crate) mod gc;
+pub(crate) mod hourly_totals;
+mod request_batches;
 pub mod source;
-pub mod stream;
+pub(crate) mod stream;
+
+pub(crate) use crate::pipeline::deliver::claim::warn_of_double_counting;
 
 use crate::billing_period::BillingPeriod;
 use crate::error::{Error, Result};
-use crate::pipeline::deliver::delivery::{Delivery, Target};
-use crate::pipeline::deliver::source::Published;
+use crate::pipeline::deliver::delivery::{Delivery, DestinationKind};
+use crate::pipeline::deliver::source::PublishedLineItems;
 use crate::pipeline::publish::Tables;
 use crate::pipeline::select::Selection;
-use crate::pipeline::{RunContext, Stage};
+use crate::pipeline::{RunContext, StageTimer};
 use crate::store::runs::{self, Granularity, MonthState, Source};
 use crate::store::tables::PeriodRecord;
 
-/// What a delivery may and should do.
+/// Options of a delivery.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Wish {
-    /// One of the targets; else all that are configured.
-    pub only: Option<Target>,
-    /// The months were named, so that pinned ones are delivered too.
-    pub named: bool,
-    /// Count what would go, and write or send nothing.
-    pub dry_run: bool,
-    /// Send without having CloudZero validate each body first.
-    pub unvalidated: bool,
+pub(crate) struct DeliverOptions {
+    /// Single destination to deliver to, instead of all configured ones.
+    pub(crate) only: Option<DestinationKind>,
+    /// Delivers pinned months too, because the user named the months.
+    pub(crate) by_name: bool,
+    /// Counts what would be delivered, without writing or sending.
+    pub(crate) dry_run: bool,
+    /// Sends requests without having CloudZero validate them first.
+    pub(crate) skip_validation: bool,
 }
 
-/// What came of the targets of a month: each fails alone.
+/// Outcome of the destinations of a month. A failure of one does not affect the other.
 #[derive(Debug, Default)]
-pub struct Deliveries {
-    /// What went well.
-    pub made: Vec<Delivery>,
-    /// What did not.
-    pub errors: Vec<Error>,
+pub(crate) struct Deliveries {
+    pub(crate) completed: Vec<Delivery>,
+    pub(crate) errors: Vec<Error>,
 }
 
-/// Brings the targets of a month up to its published line items. Call it with the connection's lease.
-pub async fn deliver(
-    job: &RunContext,
+/// Brings the destinations of a month up to its published line items. The caller holds the connection's lease.
+pub(crate) async fn deliver(
+    run: &RunContext,
     tables: &Tables,
     period: BillingPeriod,
-    wish: Wish,
+    options: DeliverOptions,
 ) -> Deliveries {
     let mut deliveries = Deliveries::default();
-    if let Err(error) = to_targets(job, tables, period, wish, &mut deliveries).await {
+    if let Err(error) = deliver_to_each(run, tables, period, options, &mut deliveries).await {
         deliveries.errors.push(error);
     }
-    let place = format!("delivering {period} of `{}`", job.connection);
+    let context = format!("delivering {period} of `{}`", run.connection);
     let errors = deliveries.errors.drain(..);
-    deliveries.errors = errors.map(|e| e.context(&place)).collect();
+    deliveries.errors = errors.map(|e| e.context(&context)).collect();
     deliveries
 }
 
-async fn to_targets(
-    job: &RunContext,
+async fn deliver_to_each(
+    run: &RunContext,
     tables: &Tables,
     period: BillingPeriod,
-    wish: Wish,
+    options: DeliverOptions,
     deliveries: &mut Deliveries,
 ) -> Result<()> {
-    let month = tables.month(job, period).await?;
+    let month = tables.month(run, period).await?;
     let Some(record) = month.line_items_record else {
         return Ok(());
     };
-    if job.currency != "USD" {
-        tracing::warn!(currency = %job.currency, "Nothing was delivered: CloudZero takes US dollars only.");
+    if run.currency != "USD" {
+        tracing::warn!(
+            currency = %run.currency,
+            "Skipped the delivery: CloudZero accepts US dollars only"
+        );
         return Ok(());
     }
-    if !wish.dry_run {
-        job.targets.claim(&job.store, &job.connection).await?;
+    if !options.dry_run {
+        run.destinations.claim(&run.store, &run.connection).await?;
     }
-    let published = Published {
-        job,
+    let published = PublishedLineItems {
+        run,
         period,
         columns: tables.line_item_columns()?,
         files: month.line_items,
     };
-    let source = source_of(job, &record)?;
-    let mut state = runs::month_state(&job.store, &job.connection, period).await?;
-    for target in wanted(job, wish.only)? {
-        let _stage = Stage::begin(match target {
-            Target::Bucket => "drop",
-            Target::Stream => "stream",
-        });
-        let result = match target {
-            Target::Bucket => bucket::deliver(&published, &source, &mut state, wish).await,
-            Target::Stream => stream::deliver(&published, &source, &mut state, wish).await,
+    let source = source_of(run, &record)?;
+    let mut state = runs::month_state(&run.store, &run.connection, period).await?;
+    for destination in selected_destinations(run, options.only)? {
+        let result = match destination {
+            DestinationKind::Bucket => {
+                let _stage = StageTimer::begin("drop");
+                bucket::deliver(&published, &source, &mut state, options).await
+            }
+            DestinationKind::Stream => {
+                let _stage = StageTimer::begin("stream");
+                stream::deliver(&published, &source, &mut state, options).await
+            }
         };
         match result {
-            Ok(delivery) => deliveries.made.push(delivery),
+            Ok(delivery) => deliveries.completed.push(delivery),
             Err(error) => deliveries.errors.push(error),
         }
     }
     Ok(())
 }
 
-/// The targets that are configured, or the one of them that is asked for.
+/// Returns the configured destinations, or `only` one of them.
 ///
 /// # Errors
-/// Kind configuration, when the one asked for is not configured.
-pub fn wanted(job: &RunContext, only: Option<Target>) -> Result<Vec<Target>> {
-    let configured = [
-        (job.targets.bucket.is_some(), Target::Bucket),
-        (job.targets.stream.is_some(), Target::Stream),
-    ];
-    let configured: Vec<Target> = configured
-        .into_iter()
-        .filter_map(|(is, target)| is.then_some(target))
-        .collect();
-    match only {
-        None => Ok(configured),
-        Some(target) if configured.contains(&target) => Ok(vec![target]),
-        Some(Target::Bucket) => Err(Error::config(format!(
-            "connection `{}` has no bucket target",
-            job.connection
-        ))
-        .with_hint("set BILLSTREAM_BUCKET, or add one with `billstream targets add cloudzero --bucket URL`")),
-        Some(Target::Stream) => Err(Error::config(format!(
-            "connection `{}` has no stream target",
-            job.connection
-        ))
-        .with_hint(
-            "set CLOUDZERO_CONNECTION_ID and CLOUDZERO_API_KEY, or add one with `billstream targets add \
-             cloudzero --stream`",
-        )),
+/// Kind `Config` if `only` is not configured.
+pub(crate) fn selected_destinations(
+    run: &RunContext,
+    only: Option<DestinationKind>,
+) -> Result<Vec<DestinationKind>> {
+    let configured = run.destinations.kinds();
+    let Some(only) = only else {
+        return Ok(configured);
+    };
+    if configured.contains(&only) {
+        return Ok(vec![only]);
     }
+    let hint = match only {
+        DestinationKind::Bucket => {
+            "set BILLSTREAM_BUCKET, or run `billstream destinations add cloudzero --bucket URL`"
+        }
+        DestinationKind::Stream => {
+            "set CLOUDZERO_CONNECTION_ID and CLOUDZERO_API_KEY, or run `billstream destinations add \
+             cloudzero --stream`"
+        }
+    };
+    Err(Error::config(format!(
+        "connection `{}` has no {} destination",
+        run.connection,
+        only.name()
+    ))
+    .with_hint(hint))
 }
 
-/// The months that are published, of those asked for; without a selection all of them.
+/// Returns the published months of a selection; all of them unless it names months.
 ///
 /// # Errors
-/// Kind usage, for a month that is not published.
-pub async fn published_months(
-    job: &RunContext,
+/// Kind `Usage` for a named month that is not published.
+pub(crate) async fn published_months(
+    run: &RunContext,
     tables: &Tables,
     selection: &Selection,
 ) -> Result<Vec<BillingPeriod>> {
@@ -150,7 +158,7 @@ pub async fn published_months(
     };
     let mut months: Vec<BillingPeriod> = files
         .into_iter()
-        .filter(|file| file.connection == job.connection)
+        .filter(|file| file.connection == run.connection)
         .map(|file| file.period)
         .collect();
     months.sort_unstable();
@@ -160,44 +168,47 @@ pub async fn published_months(
     };
     if let Some(missing) = named.iter().find(|month| !months.contains(month)) {
         return Err(Error::usage(format!(
-            "no line items of {missing} are published for `{}`",
-            job.connection
+            "connection `{}` has no published line items of {missing}",
+            run.connection
         ))
         .with_hint("run `billstream import` first, or name another --store or --connection"));
     }
     Ok(named.clone())
 }
 
-/// Whether any target of the month is behind its published line items.
+/// Returns true if a destination of the month lacks the published line items.
 ///
 /// # Errors
-/// Kind bug, when the hourly SQL is missing.
-pub fn is_behind(job: &RunContext, state: &MonthState, record: &PeriodRecord) -> Result<bool> {
-    let source = source_of(job, record)?;
-    let bucket = job.targets.bucket.as_ref().is_some_and(|bucket| {
-        !state.bucket.as_ref().is_some_and(|held| {
-            let same = held.target == bucket.key(&job.store);
-            same && (held.pinned || held.source.as_ref() == Some(&source))
-        })
+/// Kind `Bug` if the hourly SQL is missing.
+pub(crate) fn is_behind(
+    run: &RunContext,
+    state: &MonthState,
+    record: &PeriodRecord,
+) -> Result<bool> {
+    let source = source_of(run, record)?;
+    let bucket_is_behind = run.destinations.bucket.as_ref().is_some_and(|bucket| {
+        !bucket
+            .recorded(&run.store, state)
+            .is_some_and(|drop| drop.pinned || drop.source.as_ref() == Some(&source))
     });
-    let stream = job.targets.stream.as_ref().is_some_and(|stream| {
+    let stream_is_behind = run.destinations.stream.as_ref().is_some_and(|stream| {
         !state.stream.as_ref().is_some_and(|sent| {
-            let done = sent.pinned || (sent.source == source && sent.closed_at.is_some());
-            sent.target == *stream && done
+            let is_done = sent.pinned || (sent.source == source && sent.closed_at.is_some());
+            sent.target == *stream && is_done
         })
     });
-    Ok(bucket || stream)
+    Ok(bucket_is_behind || stream_is_behind)
 }
 
-/// What a delivery of published line items is made from.
+/// Returns the identity of the line items that a delivery of `record` is made from.
 ///
 /// # Errors
-/// Kind bug, when the hourly SQL is missing.
-pub fn source_of(job: &RunContext, record: &PeriodRecord) -> Result<Source> {
-    let granularity = job.targets.granularity;
+/// Kind `Bug` if the hourly SQL is missing.
+pub(crate) fn source_of(run: &RunContext, record: &PeriodRecord) -> Result<Source> {
+    let granularity = run.destinations.granularity;
     let sql = match granularity {
         Granularity::Daily => String::new(),
-        Granularity::Hourly => job.sql.get(source::HOURLY)?.digest(),
+        Granularity::Hourly => run.sql.get(source::HOURLY)?.digest(),
     };
     Ok(Source {
         version: record.version,

@@ -1,4 +1,4 @@
-//! A month as the bodies of requests, made anew each time they are needed, so that none is kept.
+//! A month as request bodies, regenerated on every pass and never buffered as a whole.
 
 use std::collections::VecDeque;
 
@@ -7,120 +7,121 @@ use datafusion::prelude::ident;
 use futures::StreamExt;
 
 use crate::billing_period::BillingPeriod;
-use crate::cloudzero::columns::iso;
-use crate::cloudzero::read_back::LineItemTotals;
+use crate::cloudzero::columns::{format_timestamp, hour_start};
 use crate::cloudzero::request_bodies::{
-    Body, MAX_BODY_BYTES, MAX_MONTH_BYTES, MAX_MONTH_ROWS, Operation, RequestBatcher, around,
+    MAX_BODY_BYTES, MAX_MONTH_BYTES, MAX_MONTH_ROWS, RequestBatcher, RequestBody, StreamOperation,
+    envelope_len,
 };
 use crate::cloudzero::rows::each_row;
-use crate::cloudzero::stream_contents::{Hours, hour_of};
+use crate::cloudzero::totals::HourlyTotals;
 use crate::engine;
 use crate::error::{Error, Result};
-use crate::pipeline::deliver::source::Published;
+use crate::pipeline::deliver::source::PublishedLineItems;
 
-/// What a month comes to before anything is sent.
-pub struct Plan {
-    /// What CloudZero shall hold.
-    pub hours: Hours,
-    /// Line items.
-    pub rows: u64,
-    /// Bodies.
-    pub requests: usize,
+/// Size and effect of a delivery, known before the first request.
+pub(super) struct RequestPlan {
+    /// Totals that the stream shall hold.
+    pub(super) hours: HourlyTotals,
+    /// Number of line items.
+    pub(super) rows: u64,
+    /// Number of requests.
+    pub(super) requests: usize,
     /// Bytes of all requests.
-    pub bytes: u64,
-    /// Hours that CloudZero holds and the month lost.
-    pub lost: Vec<i64>,
-    /// What the bodies do.
-    pub operation: Operation,
+    pub(super) bytes: u64,
+    /// Hours that the stream holds but the month no longer has.
+    pub(super) lost_hours: Vec<i64>,
+    pub(super) operation: StreamOperation,
 }
 
-/// Packs the month without keeping it, to know its size before the first request.
-///
-/// # Errors
-/// Kind data, for a month that the stream does not take.
-pub async fn plan(published: &Published<'_>, hours: Hours) -> Result<Plan> {
-    let period = published.period;
-    let mut plan = Plan {
-        rows: hours.values().map(|sums| sums.rows).sum(),
-        hours,
-        requests: 0,
-        bytes: 0,
-        lost: Vec::new(),
-        operation: Operation::ReplaceDrop,
-    };
-    if plan.rows > MAX_MONTH_ROWS {
-        return Err(too_large(
-            period,
-            format!("{} line items", plan.rows),
-            MAX_MONTH_ROWS.to_string(),
-        ));
+impl RequestPlan {
+    /// Measures the month in one pass, before the first request.
+    ///
+    /// # Errors
+    /// Kind `Data` for a month that exceeds the limits of the stream.
+    pub(super) async fn new(
+        published: &PublishedLineItems<'_>,
+        hours: HourlyTotals,
+    ) -> Result<RequestPlan> {
+        let mut plan = RequestPlan {
+            rows: hours.rows(),
+            hours,
+            requests: 0,
+            bytes: 0,
+            lost_hours: Vec::new(),
+            operation: StreamOperation::ReplaceDrop,
+        };
+        if plan.rows > MAX_MONTH_ROWS {
+            return Err(exceeds_limit(
+                published.period,
+                &format!("{} line items", plan.rows),
+                &MAX_MONTH_ROWS.to_string(),
+            ));
+        }
+        plan.measure(published).await?;
+        Ok(plan)
     }
-    measure(published, &mut plan).await?;
-    Ok(plan)
+
+    /// Adds the hours that the stream holds but the month no longer has, if the month is replaced by hours.
+    pub(super) async fn clear_lost_hours(
+        &mut self,
+        published: &PublishedLineItems<'_>,
+        actual: &HourlyTotals,
+    ) -> Result<()> {
+        let lost = actual.iter().filter(|(hour, totals)| {
+            let is_cleared = totals.rows <= 1 && totals.has_zero_costs();
+            !self.hours.contains(*hour) && !is_cleared
+        });
+        let lost: Vec<i64> = lost.map(|(hour, _)| hour).collect();
+        if self.operation == StreamOperation::ReplaceDrop || lost.is_empty() {
+            return Ok(());
+        }
+        self.lost_hours = lost;
+        self.measure(published).await
+    }
+
+    /// Counts all bodies, whose number decides the operation.
+    async fn measure(&mut self, published: &PublishedLineItems<'_>) -> Result<()> {
+        let period = published.period;
+        let mut bodies = RequestBodies::open(published, &self.lost_hours).await?;
+        let mut data = 0;
+        self.requests = 0;
+        while let Some(body) = bodies.next().await? {
+            self.requests += 1;
+            data += body.data.len();
+        }
+        self.operation = if self.requests > 1 {
+            StreamOperation::ReplaceHourly
+        } else {
+            StreamOperation::ReplaceDrop
+        };
+        self.bytes = (data + self.requests * envelope_len(period, self.operation)) as u64;
+        if self.bytes > MAX_MONTH_BYTES {
+            return Err(exceeds_limit(
+                period,
+                &format!("{} MB", self.bytes / 1_000_000),
+                &format!("{} MB", MAX_MONTH_BYTES / 1_000_000),
+            ));
+        }
+        Ok(())
+    }
 }
 
-fn too_large(period: BillingPeriod, what: String, most: String) -> Error {
+fn exceeds_limit(period: BillingPeriod, size: &str, limit: &str) -> Error {
     Error::data(format!(
-        "{period} has {what}; CloudZero's Stream takes {most} a month"
+        "{period} has {size}; CloudZero's stream accepts {limit} per month"
     ))
     .with_hint("deliver this connection through a bucket, which has no such limit")
 }
 
-impl Plan {
-    /// Adds the hours that CloudZero holds and the month lost, where the month goes hour by hour.
-    pub async fn empty_lost_hours(
-        &mut self,
-        published: &Published<'_>,
-        held: &Hours,
-    ) -> Result<()> {
-        let lost = |(hour, sums): (&i64, &LineItemTotals)| {
-            // One row that costs nothing is what empties an hour.
-            let empty = sums.rows <= 1 && sums.costs_nothing();
-            (!self.hours.contains_key(hour) && !empty).then_some(*hour)
-        };
-        let lost: Vec<i64> = held.iter().filter_map(lost).collect();
-        if self.operation == Operation::ReplaceDrop || lost.is_empty() {
-            return Ok(());
-        }
-        self.lost = lost;
-        measure(published, self).await
-    }
-}
-
-/// Packs all bodies, and tells from their number what they do.
-async fn measure(published: &Published<'_>, plan: &mut Plan) -> Result<()> {
-    let period = published.period;
-    let mut bodies = Bodies::open(published, &plan.lost).await?;
-    let mut data = 0;
-    plan.requests = 0;
-    while let Some(body) = bodies.next().await? {
-        plan.requests += 1;
-        data += body.data.len();
-    }
-    plan.operation = match plan.requests {
-        0 | 1 => Operation::ReplaceDrop,
-        _ => Operation::ReplaceHourly,
-    };
-    plan.bytes = (data + plan.requests * around(period, plan.operation)) as u64;
-    if plan.bytes > MAX_MONTH_BYTES {
-        return Err(too_large(
-            period,
-            format!("{} MB", plan.bytes / 1_000_000),
-            format!("{} MB", MAX_MONTH_BYTES / 1_000_000),
-        ));
-    }
-    Ok(())
-}
-
-/// The first hour of a month, in microseconds since 1970.
-pub fn first_hour(period: BillingPeriod) -> i64 {
+/// Returns the first hour of a month, in microseconds since 1970.
+pub(super) fn first_hour(period: BillingPeriod) -> i64 {
     let first = period.first_day().and_time(chrono::NaiveTime::MIN);
     first.and_utc().timestamp_micros()
 }
 
-/// A line item that empties an hour.
-pub fn emptying_row(hour: i64) -> Vec<u8> {
-    let start = iso(hour);
+/// Returns a line item without costs, which clears an hour.
+pub(super) fn clearing_row(hour: i64) -> Vec<u8> {
+    let start = format_timestamp(hour);
     serde_json::json!({
         "lineitem/id": format!("billstream-emptied-{start}"),
         "lineitem/type": "Adjustment",
@@ -134,79 +135,83 @@ pub fn emptying_row(hour: i64) -> Vec<u8> {
     .into_bytes()
 }
 
-/// The bodies of a month, one after the other, always the same ones.
-pub struct Bodies {
-    rows: SendableRecordBatchStream,
+/// Request bodies of a month, one after the other; every pass returns the same ones.
+pub(super) struct RequestBodies {
+    batches: SendableRecordBatchStream,
     /// `None` after the last row.
-    packer: Option<RequestBatcher>,
-    lost: VecDeque<i64>,
-    ready: VecDeque<Body>,
+    batcher: Option<RequestBatcher>,
+    lost_hours: VecDeque<i64>,
+    ready: VecDeque<RequestBody>,
     first_hour: i64,
-    what: String,
+    operation: String,
 }
 
-impl Bodies {
-    /// Begins with the first one.
-    pub async fn open(published: &Published<'_>, lost: &[i64]) -> Result<Bodies> {
-        let limits = published.job.limits;
-        let what = format!("line items of {}", published.period);
+impl RequestBodies {
+    /// Starts a pass over the month.
+    pub(super) async fn open(
+        published: &PublishedLineItems<'_>,
+        lost_hours: &[i64],
+    ) -> Result<RequestBodies> {
+        let limits = published.run.limits;
+        let operation = format!("reading line items of {}", published.period);
         let frame = published
             .line_items(&published.files, limits.partitions)
             .await?;
         let order = ["time/usage_start", "lineitem/id"].map(|name| ident(name).sort(true, false));
         let sorted = frame
             .sort(order.to_vec())
-            .map_err(|e| engine::failed(&what, &e))?;
-        Ok(Bodies {
-            rows: engine::within(limits, &what, sorted.execute_stream()).await?,
-            packer: Some(RequestBatcher::new(published.period, MAX_BODY_BYTES)),
-            lost: lost.iter().copied().collect(),
+            .map_err(|e| engine::failed(&operation, &e))?;
+        Ok(RequestBodies {
+            batches: engine::within(limits, &operation, sorted.execute_stream()).await?,
+            batcher: Some(RequestBatcher::new(published.period, MAX_BODY_BYTES)),
+            lost_hours: lost_hours.iter().copied().collect(),
             ready: VecDeque::new(),
             first_hour: first_hour(published.period),
-            what,
+            operation,
         })
     }
 
-    /// The next one; `None` after the last.
-    pub async fn next(&mut self) -> Result<Option<Body>> {
+    /// Returns the next body; `None` after the last.
+    pub(super) async fn next(&mut self) -> Result<Option<RequestBody>> {
         loop {
             if let Some(body) = self.ready.pop_front() {
                 return Ok(Some(body));
             }
-            let Some(mut packer) = self.packer.take() else {
+            let Some(mut batcher) = self.batcher.take() else {
                 return Ok(None);
             };
-            match self.rows.next().await {
+            match self.batches.next().await {
                 Some(batch) => {
-                    let batch = batch.map_err(|e| engine::failed(&self.what, &e))?;
+                    let batch = batch.map_err(|e| engine::failed(&self.operation, &e))?;
                     each_row(&batch, |start, row| {
-                        let hour = hour_of(start);
-                        self.empty_hours(&mut packer, |lost| lost < hour)?;
-                        self.ready.extend(packer.push(hour, row)?);
+                        let hour = hour_start(start);
+                        self.clear_hours(&mut batcher, |lost| lost < hour)?;
+                        self.ready.extend(batcher.push(hour, row)?);
                         Ok(())
                     })?;
-                    self.packer = Some(packer);
+                    self.batcher = Some(batcher);
                 }
                 None => {
-                    self.empty_hours(&mut packer, |_| true)?;
-                    if packer.is_empty() {
-                        // A month without line items replaces what was there before it.
-                        packer.push(self.first_hour, &emptying_row(self.first_hour))?;
+                    self.clear_hours(&mut batcher, |_| true)?;
+                    if batcher.is_empty() {
+                        // A month without line items still replaces the month before it.
+                        batcher.push(self.first_hour, &clearing_row(self.first_hour))?;
                     }
-                    self.ready.extend(packer.finish());
+                    self.ready.extend(batcher.finish());
                 }
             }
         }
     }
 
-    fn empty_hours(
+    /// Adds clearing rows for the next lost hours, as long as they are `due`.
+    fn clear_hours(
         &mut self,
-        packer: &mut RequestBatcher,
-        which: impl Fn(i64) -> bool,
+        batcher: &mut RequestBatcher,
+        due: impl Fn(i64) -> bool,
     ) -> Result<()> {
-        while let Some(hour) = self.lost.front().copied().filter(|hour| which(*hour)) {
-            self.lost.pop_front();
-            self.ready.extend(packer.push(hour, &emptying_row(hour))?);
+        while let Some(hour) = self.lost_hours.pop_front_if(|hour| due(*hour)) {
+            let body = batcher.push(hour, &clearing_row(hour))?;
+            self.ready.extend(body);
         }
         Ok(())
     }

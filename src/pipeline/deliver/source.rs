@@ -1,4 +1,4 @@
-//! The line items that are delivered: a published month, in CBF's columns, by day or by hour.
+//! Published line items of a month in their delivered form: CBF's columns, by day or by hour.
 
 use std::collections::BTreeMap;
 
@@ -10,81 +10,91 @@ use datafusion::prelude::{SessionContext, coalesce, ident};
 
 use crate::billing_period::BillingPeriod;
 use crate::cloudzero::cbf;
-use crate::cloudzero::read_back::{LineItemTotals, LineItemTotalsByGroup};
+use crate::cloudzero::totals::{LineItemGroup, LineItemTotals, LineItemTotalsByGroup};
 use crate::engine::{self, Limits};
 use crate::error::{Error, Result};
 use crate::pipeline::RunContext;
 use crate::pipeline::transform::inputs::register;
+use crate::store::TableName;
 use crate::store::runs::Granularity;
 use crate::store::writer::DataFile;
 
-/// The SQL that spreads days over hours.
-pub const HOURLY: &str = "models/hourly_line_items";
+/// SQL file that spreads the costs of a day over its hours.
+pub(crate) const HOURLY: &str = "models/hourly_line_items";
 
-/// A published month.
-pub struct Published<'j> {
+/// Published line items of a month.
+pub struct PublishedLineItems<'r> {
     /// The run.
-    pub job: &'j RunContext,
+    pub run: &'r RunContext,
     /// The month.
     pub period: BillingPeriod,
-    /// Columns of the `line_items` table: every tag that any month ever had.
+    /// Columns of the `line_items` table, with every tag of any month.
     pub columns: SchemaRef,
-    /// The month's files.
+    /// Files of the month.
     pub files: Vec<DataFile>,
 }
 
-impl Published<'_> {
-    /// A session with `files` as the table `line_items`.
+impl PublishedLineItems<'_> {
+    /// Creates a session with `files` as the table `line_items`.
     fn session(&self, files: &[DataFile], limits: Limits) -> Result<SessionContext> {
-        let (job, columns) = (self.job, &self.columns);
-        let context = engine::session(&job.store, limits)?;
-        register(job, &context, "line_items", columns, self.period, files)?;
+        let (run, columns) = (self.run, &self.columns);
+        let context = engine::session(&run.store, limits)?;
+        register(
+            run,
+            &context,
+            TableName::LineItems,
+            columns,
+            self.period,
+            files,
+        )?;
         Ok(context)
     }
 
-    /// The line items of `files` as they are delivered: CBF's columns in their order, then the tags by
-    /// key, made legal.
+    /// Returns the line items of `files` as they are delivered: CBF's columns in order, then the tags by legal
+    /// key.
     ///
     /// # Errors
-    /// Kind data, for an hourly SQL that does not plan.
+    /// Kind `Data` for an hourly SQL file that cannot be planned.
     pub async fn line_items(&self, files: &[DataFile], partitions: usize) -> Result<DataFrame> {
-        let job = self.job;
-        let what = format!("line items of {}", self.period);
+        let run = self.run;
+        let operation = format!("reading line items of {}", self.period);
         let limits = Limits {
             partitions,
-            ..job.limits
+            ..run.limits
         };
         let context = self.session(files, limits)?;
-        let frame = match job.targets.granularity {
+        let frame = match run.destinations.granularity {
             Granularity::Daily => {
-                engine::within(limits, &what, context.table("line_items")).await?
+                engine::within(limits, &operation, context.table("line_items")).await?
             }
-            Granularity::Hourly => job.sql.get(HOURLY)?.plan(&context, Vec::new()).await?,
+            Granularity::Hourly => run.sql.get(HOURLY)?.plan(&context, Vec::new()).await?,
         };
         let columns = delivered_columns(frame.schema().inner())?;
-        frame.select(columns).map_err(|e| engine::failed(&what, &e))
+        frame
+            .select(columns)
+            .map_err(|e| engine::failed(&operation, &e))
     }
 
-    /// What the published line items add up to, by the groups of read-back.
+    /// Sums the published line items by the groups of read-back.
     ///
     /// # Errors
-    /// Kind data, as the engine says.
-    pub async fn totals(&self) -> Result<LineItemTotalsByGroup> {
+    /// Those of the engine.
+    pub(crate) async fn totals(&self) -> Result<LineItemTotalsByGroup> {
         const SQL: &str = r#"
             select cast(date_trunc('day', cast("time/usage_start" as timestamp)) as date),
                    coalesce("lineitem/type", ''), coalesce("action/usage_type", ''),
                    count(*), sum("cost/cost"), sum("cost/discounted_cost"), sum("cost/on_demand_cost")
             from line_items group by 1, 2, 3"#;
-        let job = self.job;
-        let what = "adding up published line items";
-        let context = self.session(&self.files, job.limits)?;
-        let frame = engine::within(job.limits, what, context.sql(SQL)).await?;
-        let batches = engine::within(job.limits, what, frame.collect()).await?;
-        let mut totals = LineItemTotalsByGroup::new();
+        let run = self.run;
+        let operation = "summing published line items";
+        let context = self.session(&self.files, run.limits)?;
+        let frame = engine::within(run.limits, operation, context.sql(SQL)).await?;
+        let batches = engine::within(run.limits, operation, frame.collect()).await?;
+        let mut totals = LineItemTotalsByGroup::default();
         for batch in batches {
             let text = |column: usize, row: usize| {
                 arrow::util::display::array_value_to_string(batch.column(column), row)
-                    .map_err(|e| Error::bug(format!("{what}: {e}")))
+                    .map_err(|e| Error::bug(format!("{operation}: {e}")))
             };
             let sum = |column: usize, row: usize| {
                 batch
@@ -93,21 +103,28 @@ impl Published<'_> {
                     .value(row)
             };
             for row in 0..batch.num_rows() {
+                let group = LineItemGroup {
+                    day: text(0, row)?,
+                    line_item_type: text(1, row)?,
+                    usage_type: text(2, row)?,
+                };
                 let sums = LineItemTotals {
                     rows: batch.column(3).as_primitive::<Int64Type>().value(row) as u64,
                     cost: sum(4, row),
                     discounted: sum(5, row),
                     on_demand: sum(6, row),
                 };
-                totals.insert((text(0, row)?, text(1, row)?, text(2, row)?), sums);
+                totals
+                    .add(group, &sums)
+                    .map_err(|e| Error::reconcile(format!("{operation}: {e}")))?;
             }
         }
         Ok(totals)
     }
 }
 
-/// CBF's columns of a table; tag keys that meet once they are legal become one column, in which the
-/// first that has a value counts.
+/// Returns CBF's columns of a table. Tag keys that become equal when they are made legal share one column, with
+/// the first value that is not empty.
 fn delivered_columns(table: &SchemaRef) -> Result<Vec<Expr>> {
     let mut columns = Vec::new();
     let mut tags: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -126,20 +143,22 @@ fn delivered_columns(table: &SchemaRef) -> Result<Vec<Expr>> {
                 first,
                 second,
                 key,
-                "Two tag keys are one once they are legal in CloudZero; the first that has a value counts."
+                "Merged tags whose keys are equal in CloudZero; the first value counts"
             );
         }
-        let present = |name: &String| {
+        let non_empty = |name: &String| {
             let value = ident(name.as_str());
             when(value.clone().not_eq(lit("")), value)
                 .end()
-                .map_err(|e| engine::failed("tag columns", &e))
+                .map_err(|e| engine::failed("merging tag columns", &e))
         };
-        let values = names.iter().map(present).collect::<Result<Vec<_>>>()?;
         let column = format!("{}{key}", cbf::TAG_PREFIX);
         columns.push(match names.as_slice() {
             [only] => ident(only.as_str()).alias(column),
-            _ => coalesce(values).alias(column),
+            _ => {
+                let values = names.iter().map(non_empty).collect::<Result<Vec<_>>>()?;
+                coalesce(values).alias(column)
+            }
         });
     }
     Ok(columns)

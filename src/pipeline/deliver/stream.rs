@@ -1,134 +1,156 @@
-//! The stream: a month as requests, each of which may be repeated, and seen to be held afterwards.
+//! Stream destination: sends a month as repeatable requests and checks that the stream holds it afterwards.
 //!
-//! A month that fits one body replaces the drop. A larger one goes hour by hour; hours that CloudZero
-//! holds and the month lost get a row that costs nothing. The record of the delivery opens before the
-//! first request and closes once CloudZero was seen to hold exactly what was sent.
+//! A month that fits one body replaces the drop. A larger month is replaced hour by hour; hours that the stream
+//! holds but the month no longer has get a row without costs. The record of a delivery is opened before the
+//! first request and closed once the stream was seen to hold exactly what was sent.
 
 use std::time::Duration;
 
 use crate::billing_period::BillingPeriod;
-use crate::cloudzero::client::{Client, IdempotencyKey};
-use crate::cloudzero::request_bodies::{MAX_BODY_BYTES, Operation, RequestBatcher};
+use crate::cloudzero::client::IdempotencyKey;
+use crate::cloudzero::request_bodies::{MAX_BODY_BYTES, RequestBatcher, StreamOperation};
 use crate::cloudzero::stream::Stream;
-use crate::cloudzero::stream_contents::{self, Hours};
+use crate::cloudzero::totals::HourlyTotals;
 use crate::error::{Error, Result};
 use crate::pipeline::RunContext;
-use crate::pipeline::deliver::Wish;
-use crate::pipeline::deliver::delivery::{Delivery, Status, Target};
-use crate::pipeline::deliver::hourly_totals::{added_up, days};
-use crate::pipeline::deliver::request_batches::{Bodies, Plan, emptying_row, first_hour, plan};
-use crate::pipeline::deliver::source::Published;
+use crate::pipeline::deliver::DeliverOptions;
+use crate::pipeline::deliver::delivery::{Delivery, DeliveryStatus, DestinationKind};
+use crate::pipeline::deliver::hourly_totals::{recorded_days, sum_by_hour};
+use crate::pipeline::deliver::request_batches::{
+    RequestBodies, RequestPlan, clearing_row, first_hour,
+};
+use crate::pipeline::deliver::source::PublishedLineItems;
 use crate::store::runs::{self, MonthState, Source, StreamState};
 
-fn target(job: &RunContext) -> Result<(&str, &Client)> {
-    job.targets.check_key()?;
-    match (&job.targets.stream, &job.targets.api) {
-        (Some(stream), Some(api)) => Ok((stream, api)),
-        _ => Err(Error::bug("no stream target")),
+/// First wait between two looks at the stream; doubled each time.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+
+fn destination(run: &RunContext) -> Result<Stream<'_>> {
+    run.destinations.check_key()?;
+    match (&run.destinations.stream, &run.destinations.api) {
+        (Some(connection), Some(client)) => Ok(Stream { client, connection }),
+        _ => Err(Error::bug("no stream destination")),
     }
 }
 
-/// Sends the month, unless CloudZero holds it already.
+fn delivery(stream: &Stream<'_>, period: BillingPeriod, status: DeliveryStatus) -> Delivery {
+    let place = stream.connection.to_string();
+    Delivery::new(period, DestinationKind::Stream, place, status)
+}
+
+/// Sends the month, unless the stream already holds it.
 ///
 /// # Errors
-/// Kind data, for a month that the stream does not take; as [`Client::post`] for requests. What was
-/// sent stays, and the next run sends all of it again.
-pub async fn deliver(
-    published: &Published<'_>,
+/// Kind `Data` for a month that the stream does not accept; those of [`Stream::post`]. After a failure the next
+/// run sends the whole month again.
+pub(super) async fn deliver(
+    published: &PublishedLineItems<'_>,
     source: &Source,
     state: &mut MonthState,
-    wish: Wish,
+    options: DeliverOptions,
 ) -> Result<Delivery> {
-    let (job, period) = (published.job, published.period);
-    let (connection, client) = target(job)?;
-    let stream = Stream { client, connection };
-    let place = connection.to_string();
-    let mut made = Delivery::new(period, Target::Stream, place, Status::Unchanged);
+    let (run, period) = (published.run, published.period);
+    let stream = destination(run)?;
+    let mut delivery = delivery(&stream, period, DeliveryStatus::Unchanged);
     let sent = state
         .stream
         .as_ref()
-        .filter(|sent| sent.target == connection);
-    if sent.is_some_and(|sent| sent.pinned) && !wish.named {
-        made.status = Status::Pinned;
-        return Ok(made);
+        .filter(|sent| sent.target == stream.connection);
+    if sent.is_some_and(|sent| sent.pinned) && !options.by_name {
+        delivery.status = DeliveryStatus::Pinned;
+        return Ok(delivery);
     }
-    let hours = added_up(published, &published.totals().await?).await?;
-    // Equal sums do not make equal rows: what was not acknowledged is sent again.
+    let hours = sum_by_hour(published, &published.totals().await?).await?;
+    // Equal totals do not prove equal rows, so a month that was not fully acknowledged is sent again.
     let acknowledged = sent.filter(|sent| sent.source == *source && sent.acknowledged_at.is_some());
     if let Some(sent) = acknowledged {
-        (job.progress)(format!("{period}: comparing with CloudZero's stream"));
-        if stream_contents::equal(&hours, &stream.held(period).await?) {
-            if sent.closed_at.is_none() && !wish.dry_run {
-                close(job, period, state).await?;
-                made.status = Status::Delivered;
+        (run.progress)(format!("{period}: comparing with CloudZero's stream"));
+        if hours.matches(&stream.fetch_totals(period).await?) {
+            if sent.closed_at.is_none() && !options.dry_run {
+                close(run, period, state).await?;
+                delivery.status = DeliveryStatus::Delivered;
             }
-            made.rows = hours.values().map(|sums| sums.rows).sum();
-            return Ok(made);
+            delivery.rows = hours.rows();
+            return Ok(delivery);
         }
     }
-    let mut plan = plan(published, hours).await?;
-    plan.empty_lost_hours(published, &stream.held(period).await?)
+    let mut plan = RequestPlan::new(published, hours).await?;
+    plan.clear_lost_hours(published, &stream.fetch_totals(period).await?)
         .await?;
-    made.rows = plan.rows;
-    made.parts = plan.requests;
-    made.bytes = plan.bytes;
-    if wish.dry_run {
-        made.status = Status::DryRun;
-        return Ok(made);
+    delivery.rows = plan.rows;
+    delivery.parts = plan.requests;
+    delivery.bytes = plan.bytes;
+    if options.dry_run {
+        delivery.status = DeliveryStatus::DryRun;
+        return Ok(delivery);
     }
     state.stream = Some(StreamState {
-        target: connection.to_string(),
-        attempt: format!("{}-{period}", job.run),
         source: source.clone(),
-        opened_at: (job.clock)(),
+        rows: plan.rows,
+        days: recorded_days(&plan.hours)?,
+        ..open_record(run, &stream, period)
+    });
+    runs::save_month_state(&run.store, &run.connection, period, state).await?;
+    send(published, &stream, &plan, state, options).await?;
+    if let Some(sent) = &mut state.stream {
+        sent.acknowledged_at = Some((run.clock)());
+    }
+    runs::save_month_state(&run.store, &run.connection, period, state).await?;
+    let limit = run.destinations.read_back;
+    if wait_until_shown(&stream, period, &plan.hours, limit).await? {
+        close(run, period, state).await?;
+        delivery.status = DeliveryStatus::Delivered;
+    } else {
+        tracing::warn!(
+            stream = stream.connection,
+            "CloudZero accepted all requests but does not show them yet; the next run checks again"
+        );
+        delivery.status = DeliveryStatus::Pending;
+    }
+    Ok(delivery)
+}
+
+/// Record of a delivery before its first request.
+fn open_record(run: &RunContext, stream: &Stream<'_>, period: BillingPeriod) -> StreamState {
+    StreamState {
+        target: stream.connection.to_string(),
+        attempt: format!("{}-{period}", run.run),
+        source: Source::default(),
+        opened_at: (run.clock)(),
         acknowledged_at: None,
         closed_at: None,
-        rows: plan.rows,
-        days: days(&plan.hours),
+        rows: 0,
+        days: Vec::new(),
         pinned: false,
-    });
-    runs::save_month_state(&job.store, &job.connection, period, state).await?;
-    send(published, &stream, &plan, state, wish).await?;
-    if let Some(sent) = &mut state.stream {
-        sent.acknowledged_at = Some((job.clock)());
     }
-    runs::save_month_state(&job.store, &job.connection, period, state).await?;
-    made.status = if shows(&stream, period, &plan.hours, job.targets.read_back).await? {
-        close(job, period, state).await?;
-        Status::Delivered
-    } else {
-        tracing::warn!(%period, "CloudZero took all of it and does not show it yet; the next run looks again.");
-        Status::Pending
-    };
-    Ok(made)
 }
 
-async fn close(job: &RunContext, period: BillingPeriod, state: &mut MonthState) -> Result<()> {
+async fn close(run: &RunContext, period: BillingPeriod, state: &mut MonthState) -> Result<()> {
     if let Some(sent) = &mut state.stream {
-        sent.closed_at = Some((job.clock)());
+        sent.closed_at = Some((run.clock)());
     }
-    runs::save_month_state(&job.store, &job.connection, period, state).await
+    runs::save_month_state(&run.store, &run.connection, period, state).await
 }
 
-/// Has CloudZero validate all bodies, then sends them, one at a time.
+/// Lets CloudZero validate all bodies, then sends them one at a time.
 async fn send(
-    published: &Published<'_>,
+    published: &PublishedLineItems<'_>,
     stream: &Stream<'_>,
-    plan: &Plan,
+    plan: &RequestPlan,
     state: &MonthState,
-    wish: Wish,
+    options: DeliverOptions,
 ) -> Result<()> {
-    let (job, period) = (published.job, published.period);
+    let (run, period) = (published.run, published.period);
     let total = plan.requests;
-    if !wish.unvalidated {
-        let mut bodies = Bodies::open(published, &plan.lost).await?;
+    if !options.skip_validation {
+        let mut bodies = RequestBodies::open(published, &plan.lost_hours).await?;
         let mut number = 0;
         while let Some(body) = bodies.next().await? {
             number += 1;
-            (job.progress)(format!("{period}: validating request {number} of {total}"));
-            let asked = format!("validating request {number} of {total} for {period}");
+            (run.progress)(format!("{period}: validating request {number} of {total}"));
+            let operation = format!("validating request {number} of {total} for {period}");
             stream
-                .validate(&asked, body.text(period, plan.operation))
+                .validate(&operation, body.to_json(period, plan.operation))
                 .await?;
         }
     }
@@ -136,33 +158,33 @@ async fn send(
         .stream
         .as_ref()
         .map_or("", |sent| sent.attempt.as_str());
-    let mut bodies = Bodies::open(published, &plan.lost).await?;
+    let mut bodies = RequestBodies::open(published, &plan.lost_hours).await?;
     let mut number = 0;
     while let Some(body) = bodies.next().await? {
         number += 1;
-        (job.progress)(format!("{period}: sending request {number} of {total}"));
-        let asked = format!(
-            "request {number} of {total} for {period} to CloudZero's stream `{}`",
+        (run.progress)(format!("{period}: sending request {number} of {total}"));
+        let operation = format!(
+            "sending request {number} of {total} for {period} to CloudZero's stream `{}`",
             stream.connection
         );
         let key = IdempotencyKey::new(attempt, number);
         stream
-            .post(&asked, body.text(period, plan.operation), key)
+            .post(&operation, body.to_json(period, plan.operation), key)
             .await?;
     }
     Ok(())
 }
 
-/// Whether CloudZero shows exactly these hours, within some time.
-async fn shows(
+/// Waits up to `limit` until the stream shows exactly these hours. Returns false if it does not.
+async fn wait_until_shown(
     stream: &Stream<'_>,
     period: BillingPeriod,
-    hours: &Hours,
+    hours: &HourlyTotals,
     limit: Duration,
 ) -> Result<bool> {
-    let (mut waited, mut wait) = (Duration::ZERO, Duration::from_secs(1));
+    let (mut waited, mut wait) = (Duration::ZERO, FIRST_WAIT);
     loop {
-        if stream_contents::equal(hours, &stream.held(period).await?) {
+        if hours.matches(&stream.fetch_totals(period).await?) {
             return Ok(true);
         }
         if waited + wait > limit {
@@ -174,62 +196,65 @@ async fn shows(
     }
 }
 
-/// Sends one row that costs nothing in place of the month, and keeps it so until the month is
-/// delivered by name.
+/// Replaces the month with one row without costs, and pins it until the month is delivered by name.
 ///
 /// # Errors
-/// As [`deliver`].
-pub async fn clear(job: &RunContext, period: BillingPeriod, dry_run: bool) -> Result<Delivery> {
-    let (connection, client) = target(job)?;
-    let stream = Stream { client, connection };
-    let hour = first_hour(period);
-    let mut packer = RequestBatcher::new(period, MAX_BODY_BYTES);
-    packer.push(hour, &emptying_row(hour))?;
-    let body = packer
-        .finish()
-        .ok_or_else(|| Error::bug("no row to clear with"))?;
-    let text = body.text(period, Operation::ReplaceDrop);
-    let place = connection.to_string();
-    let mut made = Delivery::new(period, Target::Stream, place, Status::Cleared);
-    made.parts = 1;
-    made.bytes = text.len() as u64;
+/// Those of [`Stream::post`].
+pub(crate) async fn clear(
+    run: &RunContext,
+    period: BillingPeriod,
+    dry_run: bool,
+) -> Result<Delivery> {
+    let stream = destination(run)?;
+    let body = clearing_body(period)?;
+    let delivery = Delivery {
+        parts: 1,
+        bytes: body.len() as u64,
+        ..delivery(&stream, period, DeliveryStatus::Cleared)
+    };
     if dry_run {
-        return Ok(made);
+        return Ok(delivery);
     }
-    job.targets.claim(&job.store, &job.connection).await?;
-    let mut state = runs::month_state(&job.store, &job.connection, period).await?;
-    let attempt = format!("{}-{period}", job.run);
-    let asked = format!("clearing {period} of CloudZero's stream `{connection}`");
-    let key = IdempotencyKey::new(&attempt, 1);
-    let before = state.stream.replace(StreamState {
-        target: connection.to_string(),
-        attempt,
-        source: Source::default(),
-        opened_at: (job.clock)(),
-        acknowledged_at: None,
-        closed_at: None,
-        rows: 0,
-        days: Vec::new(),
+    run.destinations.claim(&run.store, &run.connection).await?;
+    let mut state = runs::month_state(&run.store, &run.connection, period).await?;
+    let cleared = StreamState {
         pinned: true,
-    });
-    // The pin comes first, or a run that dies here would let the next one send the month again.
-    runs::save_month_state(&job.store, &job.connection, period, &state).await?;
-    let sent = stream.post(&asked, text, key).await;
-    let now = (job.clock)();
+        ..open_record(run, &stream, period)
+    };
+    let key = IdempotencyKey::new(&cleared.attempt, 1);
+    let before = state.stream.replace(cleared);
+    // The pin is recorded first, so that the next run does not send the month again if this one crashes.
+    runs::save_month_state(&run.store, &run.connection, period, &state).await?;
+    let operation = format!(
+        "clearing {period} of CloudZero's stream `{}`",
+        stream.connection
+    );
+    let sent = stream.post(&operation, body, key).await;
+    let now = (run.clock)();
     state.stream = match (&sent, state.stream, before) {
         (Ok(()), Some(cleared), _) => Some(StreamState {
             acknowledged_at: Some(now),
             closed_at: Some(now),
             ..cleared
         }),
-        // What CloudZero holds is not known now: the next run sends what was there.
+        // The content of the stream is unknown now, so the next run sends the previous month again.
         (_, _, before) => before.map(|before| StreamState {
             acknowledged_at: None,
             closed_at: None,
             ..before
         }),
     };
-    runs::save_month_state(&job.store, &job.connection, period, &state).await?;
+    runs::save_month_state(&run.store, &run.connection, period, &state).await?;
     sent?;
-    Ok(made)
+    Ok(delivery)
+}
+
+fn clearing_body(period: BillingPeriod) -> Result<Vec<u8>> {
+    let hour = first_hour(period);
+    let mut batcher = RequestBatcher::new(period, MAX_BODY_BYTES);
+    batcher.push(hour, &clearing_row(hour))?;
+    let body = batcher
+        .finish()
+        .ok_or_else(|| Error::bug("no row to clear the stream with"))?;
+    Ok(body.to_json(period, StreamOperation::ReplaceDrop))
 }

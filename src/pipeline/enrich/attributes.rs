@@ -1,8 +1,7 @@
-//! What is known of the resources of a month beside its costs: region and tags, one value a resource.
+//! Resource attributes of a month: region and tags, one value per resource.
 //!
-//! `sql/models/resource_facts.sql` makes them of the stored inventory and of the file of tags, and the mapping
-//! joins them by resource id. They are part of what a month was made from, so that a month is published anew
-//! when they change.
+//! `sql/models/resource_facts.sql` derives them from the stored inventory and the file of tags; the mapping
+//! joins them by resource id. A month is published again when they change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,118 +21,126 @@ use crate::error::{Error, Result};
 use crate::pipeline::RunContext;
 use crate::pipeline::enrich::tag_rules;
 use crate::pipeline::transform::inputs::{parameters, register};
-use crate::store::resources;
 use crate::store::writer::DataFile;
+use crate::store::{TableName, resources};
 
-/// The SQL file that makes them.
+/// SQL file that derives the attributes.
 const MODEL: &str = "models/resource_facts";
-/// The table that the mapping joins.
-pub const TABLE: &str = "resource_facts";
-/// The column of regions.
+/// Table that the mapping joins.
+pub(crate) const TABLE: &str = "resource_facts";
+/// Column of regions.
 const REGION: &str = "resource/region";
-/// What facts of every month are made from, read once a run.
+
+/// Inventory and tag rules: the inputs of every month's attributes, read once per run.
 #[derive(Debug, Clone)]
-pub struct Sources {
+pub struct EnrichmentInputs {
     resources: RecordBatch,
     tags: RecordBatch,
-    /// Whether the inventory could not be read.
+    /// The inventory could not be read.
     incomplete: bool,
 }
 
-/// The facts of a month.
+/// Resource attributes of a month.
 #[derive(Debug, Clone)]
 pub struct ResourceAttributes {
-    /// Texts: `resource_id`, `resource/region`, and a column a tag; a row a resource of which anything is known.
-    pub batch: RecordBatch,
-    /// Digest of them; empty where there are none.
-    pub digest: String,
-    /// Whether names and regions lack that may be known.
-    pub incomplete: bool,
+    /// Text columns: `resource_id`, `resource/region` and one column per tag; one row per known resource.
+    pub(crate) batch: RecordBatch,
+    /// Digest of the values; empty if there are none.
+    pub(crate) digest: String,
+    /// The inventory could not be read, so names and regions may be missing.
+    pub(crate) incomplete: bool,
 }
 
-impl Sources {
-    /// Reads inventory and tags of the job's connection. `published` are the columns that line items have
-    /// already.
+impl EnrichmentInputs {
+    /// Reads inventory and tags of the connection. `published` are the columns of the `line_items` table.
     ///
-    /// An inventory that cannot be read is told, and stops no costs.
+    /// An unreadable inventory is logged and does not stop an import.
     ///
     /// # Errors
-    /// As [`tag_rules::read`], and class data for a tag that is published in another spelling.
-    pub async fn read(job: &RunContext, published: &[String]) -> Result<Sources> {
-        let tags = match &job.tags {
+    /// As [`tag_rules::read`], and kind data for a tag that is published in another spelling.
+    pub async fn read(context: &RunContext, published: &[String]) -> Result<EnrichmentInputs> {
+        let tags = match &context.options.tags {
             None => tag_rules::none(),
             Some(location) => {
-                let tags = tag_rules::read(location, &job.connection).await?;
-                refuse_other_spelling(&tags.keys, published)
-                    .map_err(|e| e.context(tag_rules::shown(location)))?;
+                let tags = tag_rules::read(location, &context.connection).await?;
+                check_spelling(&tags.keys, published)
+                    .map_err(|e| e.context(tag_rules::display(location)))?;
                 tags.rules
             }
         };
-        let resources = resources::read(&job.store, Some(&job.connection)).await;
+        let resources = resources::read(&context.store, Some(&context.connection)).await;
         if let Err(error) = &resources {
             tracing::warn!(
-                connection = %job.connection, %error,
-                "Names and regions cannot be read; months that change are published without them."
+                %error,
+                "Could not read names and regions; changed months are published without them"
             );
         }
-        Ok(Sources {
+        Ok(EnrichmentInputs {
             incomplete: resources.is_err(),
             resources: resources.unwrap_or_else(|_| RecordBatch::new_empty(resources::schema())),
             tags,
         })
     }
 
-    /// The facts of a month with these costs. Without inventory and tags there are none, unless SQL of the user's
-    /// own makes them of the costs alone.
+    /// Returns the attributes of a month with these costs. Without inventory and tags they are empty, unless
+    /// a user's SQL file derives them from the costs alone.
     ///
     /// # Errors
-    /// Kind data, for SQL that does not plan or does not give one value a resource and column.
+    /// Kind data, for SQL that does not plan or does not return one value per resource and column.
     pub async fn of_month(
         &self,
-        job: &RunContext,
+        context: &RunContext,
         period: BillingPeriod,
         costs: &[DataFile],
     ) -> Result<ResourceAttributes> {
-        let model = job.sql.get(MODEL)?;
-        let facts = if !self.any() && model.path.is_none() {
+        let model = context.sql.get(MODEL)?;
+        let attributes = if self.is_empty() && model.path.is_none() {
             ResourceAttributes::none()?
         } else {
-            let context = self.session(job, period, costs)?;
+            let session = self.session(context, period, costs)?;
             let what = model.display();
-            let frame = model.plan(&context, parameters(job, period)).await?;
-            let rows = engine::within(job.limits, &what, frame.collect()).await?;
+            let frame = model.plan(&session, parameters(context, period)).await?;
+            let rows = engine::within(context.limits, &what, frame.collect()).await?;
             ResourceAttributes::of(&values(&rows).map_err(|e| e.context(what))?)?
         };
         Ok(ResourceAttributes {
             incomplete: self.incomplete,
-            ..facts
+            ..attributes
         })
     }
 
-    /// Whether there are any.
-    pub fn any(&self) -> bool {
-        self.resources.num_rows() + self.tags.num_rows() > 0
+    /// Returns true if there are neither resources nor rules.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.resources.num_rows() + self.tags.num_rows() == 0
     }
 
     fn session(
         &self,
-        job: &RunContext,
+        context: &RunContext,
         period: BillingPeriod,
         costs: &[DataFile],
     ) -> Result<SessionContext> {
-        let context = engine::session(&job.store, job.limits)?;
-        register(job, &context, "costs", &decode::SCHEMA, period, costs)?;
+        let session = engine::session(&context.store, context.limits)?;
+        register(
+            context,
+            &session,
+            TableName::Costs,
+            &decode::SCHEMA,
+            period,
+            costs,
+        )?;
         for (name, batch) in [("resources", &self.resources), ("tag_rules", &self.tags)] {
-            context
+            session
                 .register_batch(name, batch.clone())
                 .map_err(|e| engine::failed(&format!("table {name}"), &e))?;
         }
-        Ok(context)
+        Ok(session)
     }
 }
 
-/// Tools that do not tell letters' case apart would see two columns of one name.
-fn refuse_other_spelling(keys: &[String], published: &[String]) -> Result<()> {
+/// Refuses keys that differ from a published tag in case only: case-insensitive tools would see two columns
+/// of one name.
+fn check_spelling(keys: &[String], published: &[String]) -> Result<()> {
     let published = || published.iter().filter_map(|c| c.strip_prefix(TAG_PREFIX));
     let other = |key: &String| {
         let mut others = published().filter(|p| p != key && p.eq_ignore_ascii_case(key));
@@ -142,35 +149,36 @@ fn refuse_other_spelling(keys: &[String], published: &[String]) -> Result<()> {
     match keys.iter().find_map(other) {
         None => Ok(()),
         Some((key, other)) => Err(Error::data(format!(
-            "the tag `{key}` is published as `{other}` already"
+            "the tag `{key}` is already published as `{other}`"
         ))
-        .with_hint(format!("choose one spelling: write `{other}`"))),
+        .with_hint(format!("use the published spelling `{other}`"))),
     }
 }
 
-/// Values by resource and column.
+/// Values by resource id and column.
 type Values = BTreeMap<(String, String), String>;
 
-/// Rows of `resource_id`, `column_name`, `value`.
+/// Collects rows of `resource_id`, `column_name`, `value`.
 fn values(batches: &[RecordBatch]) -> Result<Values> {
     let mut values = Values::new();
     for batch in batches {
         let text = |name: &str| {
             let column = batch.column_by_name(name);
-            let column = column.ok_or_else(|| Error::data(format!("there is no column {name}")))?;
+            let column =
+                column.ok_or_else(|| Error::data(format!("the column {name} is missing")))?;
             cast(column, &DataType::Utf8)
-                .map_err(|_| Error::data(format!("the column {name} is no text")))
+                .map_err(|_| Error::data(format!("the column {name} is not text")))
         };
-        let [ids, columns, given] = [text("resource_id")?, text("column_name")?, text("value")?];
+        let [ids, columns, texts] = [text("resource_id")?, text("column_name")?, text("value")?];
         let (ids, columns) = (ids.as_string::<i32>(), columns.as_string::<i32>());
-        for ((id, column), value) in ids.iter().zip(columns).zip(given.as_string::<i32>()) {
+        for ((id, column), value) in ids.iter().zip(columns).zip(texts.as_string::<i32>()) {
             let (Some(id), Some(column), Some(value)) = (id, column, value) else {
                 continue;
             };
             if column != REGION && column.strip_prefix(TAG_PREFIX).is_none_or(str::is_empty) {
                 return Err(
                     Error::data(format!("`{column}` is neither {REGION} nor a tag"))
-                        .with_hint(format!("tags are called {TAG_PREFIX}<key>")),
+                        .with_hint(format!("name tags {TAG_PREFIX}<key>")),
                 );
             }
             let before = values.insert((id.to_string(), column.to_string()), value.to_string());
@@ -186,21 +194,21 @@ fn values(batches: &[RecordBatch]) -> Result<Values> {
 }
 
 impl ResourceAttributes {
-    /// Nothing is known.
+    /// No attributes.
     ///
     /// # Errors
-    /// Kind bug.
-    pub fn none() -> Result<ResourceAttributes> {
+    /// Kind bug, if Arrow refuses the columns.
+    pub(crate) fn none() -> Result<ResourceAttributes> {
         ResourceAttributes::of(&Values::new())
     }
 
     fn of(values: &Values) -> Result<ResourceAttributes> {
         let ids: BTreeSet<&str> = values.keys().map(|(id, _)| id.as_str()).collect();
-        let given = values.keys().map(|(_, column)| column.as_str());
-        let columns: BTreeSet<&str> = tag_rules::OWN
+        let present = values.keys().map(|(_, column)| column.as_str());
+        let columns: BTreeSet<&str> = tag_rules::BUILTIN_TAGS
             .into_iter()
             .chain([REGION])
-            .chain(given)
+            .chain(present)
             .collect();
         let mut fields = vec![Field::new("resource_id", DataType::Utf8, true)];
         let mut arrays: Vec<ArrayRef> = vec![Arc::new(StringArray::from_iter_values(&ids))];
@@ -212,12 +220,11 @@ impl ResourceAttributes {
         }
         let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
             .map_err(|e| Error::bug(format!("{TABLE}: {e}")))?;
-        let digest = match values.is_empty() {
-            true => String::new(),
-            false => {
-                let json = serde_json::to_string(&values.iter().collect::<Vec<_>>());
-                short_digest(&json.map_err(|e| Error::bug(format!("JSON: {e}")))?)
-            }
+        let digest = if values.is_empty() {
+            String::new()
+        } else {
+            let json = serde_json::to_string(&values.iter().collect::<Vec<_>>());
+            short_digest(&json.map_err(|e| Error::bug(format!("JSON: {e}")))?)
         };
         Ok(ResourceAttributes {
             batch,
@@ -243,44 +250,55 @@ mod tests {
         .unwrap()
     }
 
-    fn facts(rows: &[(&str, &str, &str)]) -> Result<ResourceAttributes> {
+    fn attributes(rows: &[(&str, &str, &str)]) -> Result<ResourceAttributes> {
         ResourceAttributes::of(&values(&[batch(rows)])?)
     }
 
     #[test]
-    fn a_row_a_resource_and_a_column_a_tag() {
-        let facts = facts(&[
+    fn has_one_row_per_resource_and_one_column_per_tag() {
+        let attributes = attributes(&[
             ("lkc-2", "resource/tag:team", "b"),
             ("lkc-1", REGION, "eu-west-1"),
             ("lkc-2", "resource/tag:empty", ""),
             ("lkc-2", "resource/tag:team", "b"),
         ])
         .unwrap();
-        assert_eq!(facts.batch.num_rows(), 2);
-        assert_eq!(facts.batch.num_columns(), 1 + tag_rules::OWN.len() + 2);
-        let team = facts.batch.column_by_name("resource/tag:team").unwrap();
+        assert_eq!(attributes.batch.num_rows(), 2);
+        assert_eq!(
+            attributes.batch.num_columns(),
+            1 + tag_rules::BUILTIN_TAGS.len() + 2
+        );
+        let team = attributes
+            .batch
+            .column_by_name("resource/tag:team")
+            .unwrap();
         assert_eq!(
             team.as_string::<i32>().iter().collect::<Vec<_>>(),
             [None, Some("b")]
         );
-        assert!(!facts.digest.is_empty());
+        assert!(!attributes.digest.is_empty());
     }
 
     #[test]
-    fn the_digest_is_of_the_values_whatever_their_order() {
+    fn digest_is_independent_of_row_order() {
         let (a, b) = (("x", "resource/tag:a", "1"), ("y", "resource/tag:a", "2"));
-        let digest = |rows: &[_]| facts(rows).unwrap().digest;
+        let digest = |rows: &[_]| attributes(rows).unwrap().digest;
         assert_eq!(digest(&[a, b]), digest(&[b, a]));
         assert_ne!(digest(&[a]), digest(&[a, b]));
         assert_eq!(digest(&[]), "");
     }
 
     #[test]
-    fn two_values_and_unknown_columns_are_errors() {
+    fn refuses_two_values_and_unknown_columns() {
         let two = [("x", "resource/tag:a", "1"), ("x", "resource/tag:a", "2")];
-        assert!(facts(&two).unwrap_err().to_string().contains("two values"));
+        assert!(
+            attributes(&two)
+                .unwrap_err()
+                .to_string()
+                .contains("two values")
+        );
         for column in ["cost/cost", "resource/tag:", "team"] {
-            assert!(facts(&[("x", column, "1")]).is_err(), "{column}");
+            assert!(attributes(&[("x", column, "1")]).is_err(), "{column}");
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Enrich: names and regions from Confluent into the store's table `resources`, at most once a day.
+//! Enrich: loads names and regions from Confluent into the store's table `resources`, at most once a day.
 //!
-//! It never stands in the way of costs: what goes wrong is told, kept with the connection, and passed over.
+//! A failure never stops an import: it is logged and recorded with the connection's state.
 
 pub mod attributes;
 pub mod tag_rules;
@@ -11,82 +11,88 @@ use chrono::TimeDelta;
 
 use crate::confluent::client::Client;
 use crate::confluent::inventory::{self, Inventory};
-use crate::connections::state::{self, InventoryState};
 use crate::error::{ErrorKind, Result};
-use crate::pipeline::{RunContext, Stage};
+use crate::pipeline::{RunContext, StageTimer};
+use crate::store::connection_state::{self, InventoryState};
 use crate::store::resources;
 
-/// What was taken is good for this long.
-const GOOD_FOR: TimeDelta = TimeDelta::hours(24);
-/// What failed is tried again after this long.
-const AGAIN_AFTER: TimeDelta = TimeDelta::hours(1);
-/// Costs wait for so long at most.
-const LONGEST: Duration = Duration::from_secs(120);
+/// Age up to which an inventory is current.
+const CURRENT_FOR: TimeDelta = TimeDelta::hours(24);
+/// Time from a failure to the next attempt.
+const RETRY_AFTER: TimeDelta = TimeDelta::hours(1);
+/// Longest delay of an import by the inventory.
+const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Takes the inventory of the job's connection, unless that was done within a day. Call it with the
-/// connection's lease.
-pub async fn enrich(job: &RunContext, client: &Client) {
-    let _stage = Stage::begin("enrich");
-    match try_enrich(job, client).await {
+/// Updates the inventory of the connection unless it is current. The caller holds the connection's lease.
+pub(crate) async fn enrich(context: &RunContext, client: &Client) {
+    let _timer = StageTimer::begin("enrich");
+    match try_enrich(context, client).await {
         Ok(Some(Inventory { problems, hint, .. })) => {
-            // A role that lacks is lacking for the lists of each environment.
+            // A missing role affects the lists of every environment, so one problem stands for all.
             if let Some(problem) = problems.first() {
                 let (more, hint) = (problems.len() - 1, hint.unwrap_or_default());
                 tracing::warn!(
-                    connection = %job.connection, %problem, more, %hint,
-                    "Some names and regions could not be taken; what was known of them stays."
+                    %problem, more, %hint,
+                    "Could not list some resources; keeping their last known names and regions"
                 );
             }
         }
         Ok(None) => {}
         Err(error) => {
             let hint = match error.kind() {
-                ErrorKind::Remote => "they are asked for again in an hour".to_string(),
+                ErrorKind::Remote => "the next attempt is in an hour".to_string(),
                 _ => error.hint().unwrap_or_default(),
             };
             tracing::warn!(
-                connection = %job.connection, %error, %hint,
-                "Names and regions could not be taken; costs are imported all the same."
+                %error, %hint,
+                "Could not list names and regions; costs are imported without the update"
             );
         }
     }
 }
 
-/// What was listed; nothing when that was done not long ago.
-async fn try_enrich(job: &RunContext, client: &Client) -> Result<Option<Inventory>> {
-    let now = (job.clock)();
-    let known = state::inventory(&job.store, &job.connection).await?;
-    let known = known.filter(|state| {
-        let good_for = match state.problems.is_empty() {
-            true => GOOD_FOR,
-            false => AGAIN_AFTER,
+/// Returns the new inventory, or `None` if the stored one is current.
+async fn try_enrich(context: &RunContext, client: &Client) -> Result<Option<Inventory>> {
+    let now = (context.clock)();
+    let last = connection_state::inventory(&context.store, &context.connection).await?;
+    let is_current = last.is_some_and(|state| {
+        let valid_for = if state.problems.is_empty() {
+            CURRENT_FOR
+        } else {
+            RETRY_AFTER
         };
-        (TimeDelta::zero()..good_for).contains(&(now - state.taken_at))
+        (TimeDelta::zero()..valid_for).contains(&(now - state.taken_at))
     });
-    if known.is_some() {
+    if is_current {
         return Ok(None);
     }
-    (job.progress)("asking Confluent for names and regions".to_string());
-    let listed = inventory::list(client, LONGEST).await;
+    (context.progress)("asking Confluent for names and regions".to_string());
+    let listed = inventory::list(client, TIMEOUT).await;
     let state = |resources: usize, problems: Vec<String>| InventoryState {
         taken_at: now,
         resources: resources as u64,
         problems,
     };
-    let remember = async |state: &InventoryState| {
-        state::save_inventory(&job.store, &job.connection, state).await
+    let save = async |state: &InventoryState| {
+        connection_state::save_inventory(&context.store, &context.connection, state).await
     };
     match listed {
         Ok(inventory) => {
-            let changed =
-                resources::update(&job.store, &job.connection, &job.run, &inventory, now).await?;
+            let changed = resources::update(
+                &context.store,
+                &context.connection,
+                &context.run,
+                &inventory,
+                now,
+            )
+            .await?;
             let resources = inventory.resources.len();
-            tracing::info!(resources, changed, "Names and regions were taken.");
-            remember(&state(resources, inventory.problems.clone())).await?;
+            tracing::info!(resources, changed, "Names and regions updated");
+            save(&state(resources, inventory.problems.clone())).await?;
             Ok(Some(inventory))
         }
         Err(error) => {
-            remember(&state(0, vec![error.to_string()])).await?;
+            save(&state(0, vec![error.to_string()])).await?;
             Err(error)
         }
     }

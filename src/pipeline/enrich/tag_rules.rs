@@ -1,12 +1,13 @@
-//! The CSV file of tags and owners: rules that match resources, and the values they give.
+//! The CSV file of tags and owners: rules that match resources, and the tag values that they set.
 //!
 //! ```csv
 //! environment,resource,name,service,team,cost_centre
 //! production,,orders-*,,checkout,4711
 //! ,lkc-7aa01x,,,payments,
 //! ```
-//! The columns `environment`, `resource`, `name`, `service` and `connection` say what a rule matches, each with `*`
-//! and `?` where wanted; all others are tags. `sql/models/resource_facts.sql` applies the rules of a connection.
+//! The columns `environment`, `resource`, `name`, `service` and `connection` select what a rule matches and may
+//! contain the wildcards `*` and `?`; all other columns are tags. `sql/models/resource_facts.sql` applies the
+//! rules of a connection.
 
 use std::sync::{Arc, LazyLock};
 
@@ -20,12 +21,12 @@ use crate::cloudzero::cbf;
 use crate::error::{Error, Result};
 use crate::store::remote;
 
-/// Columns that say what a rule matches, by weight: the first outweighs all others.
-const MATCH: [&str; 4] = ["resource", "name", "environment", "service"];
-/// The column that says whose rule it is; the least of all.
+/// Columns that select resources, by weight: the first outweighs all others.
+const MATCH_COLUMNS: [&str; 4] = ["resource", "name", "environment", "service"];
+/// Column that selects connections; it has the least weight.
 const CONNECTION: &str = "connection";
-/// Names of columns that mean one of these, such as those of the table `resources`.
-const MEANT: [(&str, &str); 6] = [
+/// Column names that users confuse with these, such as those of the table `resources`.
+const COLUMN_ALIASES: [(&str, &str); 6] = [
     ("resource_id", "resource"),
     ("resource_name", "name"),
     ("environment_id", "environment"),
@@ -33,121 +34,120 @@ const MEANT: [(&str, &str); 6] = [
     ("service_name", "service"),
     ("connection_name", "connection"),
 ];
-/// Tags that come from Confluent's names. Every month has them, with or without values.
-pub const OWN: [&str; 5] = [
+/// Tags from Confluent's inventory. Every month has these columns, with or without values.
+pub(crate) const BUILTIN_TAGS: [&str; 5] = [
     "resource/tag:confluent_environment_id",
     "resource/tag:confluent_environment",
     "resource/tag:confluent_name",
     "resource/tag:confluent_cloud",
     "resource/tag:confluent_cluster_kind",
 ];
-/// The largest file that is taken, in bytes.
-const MOST_BYTES: u64 = 64 << 20;
+/// Size limit of the file.
+const MAX_FILE_BYTES: u64 = 64 << 20;
 
-/// Columns of the rules: where the rule stands, its patterns for `ilike` (NULL for any), how specific it is,
-/// and its tags as a JSON object.
+/// Columns of the rules: line in the file, patterns for `ilike` (NULL for any), specificity, and tags as a
+/// JSON object.
 static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     let text = |name: &str| Field::new(name, DataType::Utf8, true);
     let number = |name: &str| Field::new(name, DataType::Int64, false);
-    let patterns = MATCH.map(text);
+    let patterns = MATCH_COLUMNS.map(text);
     let fields = std::iter::once(number("line"))
         .chain(patterns)
         .chain([number("specificity"), text("tags")]);
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 });
 
-/// A file that was read.
+/// Parsed file of tags.
 #[derive(Debug, Clone)]
-pub struct Tags {
-    /// Its rules.
+pub struct TagRules {
+    /// The rules.
     pub rules: RecordBatch,
-    /// The keys of its tags.
-    pub keys: Vec<String>,
+    /// Keys of the tags.
+    pub(crate) keys: Vec<String>,
 }
 
-/// The rules for a connection of a file at a path or URL.
+/// Reads the rules for a connection from a file at a path or URL.
 ///
 /// # Errors
-/// Kind configuration, for a place that cannot be read; class data, with line and column, for what is no
-/// table of rules.
-pub async fn read(location: &str, connection: &str) -> Result<Tags> {
+/// Kind configuration, for an unreadable location; kind data, with the line, for an invalid file.
+pub async fn read(location: &str, connection: &str) -> Result<TagRules> {
     let text = fetch(location).await?;
-    rules(&text, connection).map_err(|e| e.context(shown(location)))
+    parse(&text, connection).map_err(|e| e.context(display(location)))
 }
 
-/// The file, as errors name it; what follows a `?` may be a token.
-pub fn shown(location: &str) -> String {
+/// Name of the file in errors, without the part after a `?`, which may be a token.
+pub(crate) fn display(location: &str) -> String {
     format!("tags {}", location.split('?').next().unwrap_or_default())
 }
 
-/// No rules.
-pub fn none() -> RecordBatch {
+/// An empty set of rules.
+pub(crate) fn none() -> RecordBatch {
     RecordBatch::new_empty(SCHEMA.clone())
 }
 
 async fn fetch(location: &str) -> Result<Vec<u8>> {
     let url = remote::url_of(location)?;
-    let said = |e: &dyn std::fmt::Display| {
+    let message = |e: &dyn std::fmt::Display| {
         let first = e.to_string().lines().next().unwrap_or_default().to_string();
-        format!("cannot read {}: {first}", shown(location))
+        format!("could not read {}: {first}", display(location))
     };
     let failed = |e: &dyn std::fmt::Display| {
-        Error::config(said(e))
-            .with_hint("check the setting `tags` (BILLSTREAM_TAGS) and that the file may be read")
+        Error::config(message(e))
+            .with_hint("check the setting `tags` (BILLSTREAM_TAGS) and the permissions of the file")
     };
-    // A service that does not answer may do so later.
-    let unread = |e: object_store::Error| match e {
-        object_store::Error::Generic { .. } if url.scheme() != "file" => {
-            Error::remote(said(&e)).with_hint("nothing was imported; run it again later")
-        }
+    let get_failed = |e: object_store::Error| match e {
+        object_store::Error::Generic { .. } if url.scheme() != "file" => Error::remote(message(&e))
+            .with_hint("nothing was imported; run the command again later"),
         e => failed(&e),
     };
     if url.query().is_some() {
-        return Err(failed(&"what follows the `?` of a URL is not sent"));
+        return Err(failed(&"URLs with a query (`?…`) are not supported"));
     }
     let store = remote::object_store(&url)?;
     let path = Path::from_url_path(url.path()).map_err(|e| failed(&e))?;
-    let found = store.get(&path).await.map_err(unread)?;
-    if found.meta.size > MOST_BYTES {
-        let limit = MOST_BYTES >> 20;
-        return Err(failed(&format!("it is larger than {limit} MB")));
+    let object = store.get(&path).await.map_err(get_failed)?;
+    if object.meta.size > MAX_FILE_BYTES {
+        let limit = MAX_FILE_BYTES >> 20;
+        return Err(failed(&format!("the file is larger than {limit} MB")));
     }
-    Ok(found.bytes().await.map_err(unread)?.to_vec())
+    Ok(object.bytes().await.map_err(get_failed)?.to_vec())
 }
 
-const CSV: &str = "values with commas or line breaks stand in double quotes; the text is UTF-8";
+const CSV_HINT: &str =
+    "save the file as UTF-8, and put values with commas or line breaks in double quotes";
 
-/// What a column of the file is.
+/// Meaning of a column of the file.
 enum Column {
+    /// Index in [`MATCH_COLUMNS`].
     Match(usize),
     Connection,
     Tag(String),
 }
 
-fn rules(text: &[u8], connection: &str) -> Result<Tags> {
+fn parse(text: &[u8], connection: &str) -> Result<TagRules> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .flexible(true)
         .from_reader(text);
-    let header = reader.headers().map_err(|e| unreadable(text, &e))?;
-    let columns = header.iter().map(column).collect::<Result<Vec<_>>>()?;
-    refuse_header(header, &columns)?;
+    let header = reader.headers().map_err(|e| invalid_csv(text, &e))?;
+    let columns = header.iter().map(classify).collect::<Result<Vec<_>>>()?;
+    check_header(header, &columns)?;
     let header_len = header.len();
     let mut rules = Vec::new();
     for record in reader.records() {
-        let record = record.map_err(|e| unreadable(text, &e))?;
+        let record = record.map_err(|e| invalid_csv(text, &e))?;
         if record.len() != header_len {
-            // Blanks alone are no rule.
+            // A blank line.
             if record.iter().all(str::is_empty) && record.len() == 1 {
                 continue;
             }
             let line = record.position().map_or(0, |at| line_of(text, at));
             return Err(Error::data(format!(
-                "line {line}: {} values where the header has {header_len}",
+                "line {line}: {} values, but the header has {header_len}",
                 record.len()
             ))
-            .with_hint(CSV));
+            .with_hint(CSV_HINT));
         }
         let line = record.position().map_or(0, csv::Position::line);
         let rule = Rule::of(line, &columns, &record, connection);
@@ -157,13 +157,13 @@ fn rules(text: &[u8], connection: &str) -> Result<Tags> {
         Column::Tag(key) => Some(key.clone()),
         Column::Match(_) | Column::Connection => None,
     });
-    Ok(Tags {
+    Ok(TagRules {
         rules: batch(&rules)?,
         keys: keys.collect(),
     })
 }
 
-/// The line of a record, for errors. The reader's own count is of where it began to look, before empty lines.
+/// Line number of a record, for errors. The reader's own count includes the empty lines before the record.
 fn line_of(text: &[u8], at: &csv::Position) -> u64 {
     let from = usize::try_from(at.byte()).unwrap_or(usize::MAX);
     let rest = text.get(from..).unwrap_or_default();
@@ -172,63 +172,63 @@ fn line_of(text: &[u8], at: &csv::Position) -> u64 {
     before.iter().filter(|b| **b == b'\n').count() as u64 + 1
 }
 
-fn unreadable(text: &[u8], e: &csv::Error) -> Error {
+fn invalid_csv(text: &[u8], e: &csv::Error) -> Error {
     let line = e
         .position()
         .map_or(String::new(), |at| format!("line {}: ", line_of(text, at)));
     let why = match e.kind() {
-        csv::ErrorKind::Utf8 { .. } => "it is not UTF-8",
-        _ => "it is no CSV",
+        csv::ErrorKind::Utf8 { .. } => "the text is not UTF-8",
+        _ => "the text is not valid CSV",
     };
-    Error::data(format!("{line}{why}")).with_hint(CSV)
+    Error::data(format!("{line}{why}")).with_hint(CSV_HINT)
 }
 
-fn column(name: &str) -> Result<Column> {
+fn classify(name: &str) -> Result<Column> {
     let lower = name.to_lowercase();
-    let matched = MATCH.iter().position(|column| *column == lower);
+    let matched = MATCH_COLUMNS.iter().position(|column| *column == lower);
     if let Some(at) = matched {
         return Ok(Column::Match(at));
     }
     if lower == CONNECTION {
         return Ok(Column::Connection);
     }
-    if let Some((_, meant)) = MEANT.iter().find(|(other, _)| *other == lower) {
+    if let Some((_, intended)) = COLUMN_ALIASES.iter().find(|(other, _)| *other == lower) {
         return Err(
-            Error::data(format!("line 1: a column is called `{name}`")).with_hint(format!(
-                "write `{meant}` for what a rule matches; as a tag, give it another key"
+            Error::data(format!("line 1: unknown column `{name}`")).with_hint(format!(
+                "use `{intended}` to match resources, or another key for a tag"
             )),
         );
     }
     if name.is_empty() {
         return Err(Error::data("line 1: a column has no name")
-            .with_hint("name it, or take the comma at the end of the line away"));
+            .with_hint("name the column, or remove the comma at the end of the line"));
     }
     if let Some(key) = name.strip_prefix(cbf::TAG_PREFIX) {
         return Err(
-            Error::data(format!("line 1: a column is called `{name}`")).with_hint(format!(
-                "write `{key}`: line items have it as {name} all the same"
+            Error::data(format!("line 1: unknown column `{name}`")).with_hint(format!(
+                "use the key alone, `{key}`; line items have it as {name}"
             )),
         );
     }
-    let mut own = OWN
+    let mut builtin = BUILTIN_TAGS
         .iter()
         .filter_map(|tag| tag.strip_prefix(cbf::TAG_PREFIX));
-    if own.any(|own| own.eq_ignore_ascii_case(name)) {
+    if builtin.any(|key| key.eq_ignore_ascii_case(name)) {
         return Err(Error::data(format!(
-            "line 1: the tag `{name}` comes from Confluent's names"
+            "line 1: the tag `{name}` is reserved for Confluent's inventory"
         ))
-        .with_hint("choose another key, such as team"));
+        .with_hint("use another key, such as team"));
     }
     if cbf::legal_key(name) != name {
-        return Err(
-            Error::data(format!("line 1: CloudZero takes no tag key `{name}`"))
-                .with_hint("keys have letters, digits and _ . : / = + - @ and no spaces"),
-        );
+        return Err(Error::data(format!(
+            "line 1: CloudZero does not accept the tag key `{name}`"
+        ))
+        .with_hint("use letters, digits and _ . : / = + - @, without spaces"));
     }
     Ok(Column::Tag(name.to_string()))
 }
 
-fn refuse_header(header: &csv::StringRecord, columns: &[Column]) -> Result<()> {
+fn check_header(header: &csv::StringRecord, columns: &[Column]) -> Result<()> {
     for (at, name) in header.iter().enumerate() {
         let earlier = header.iter().take(at);
         if earlier
@@ -236,8 +236,8 @@ fn refuse_header(header: &csv::StringRecord, columns: &[Column]) -> Result<()> {
             .any(|earlier| earlier.eq_ignore_ascii_case(name))
         {
             return Err(
-                Error::data(format!("line 1: two columns are called `{name}`"))
-                    .with_hint("a letter's case does not tell them apart"),
+                Error::data(format!("line 1: the column `{name}` appears twice"))
+                    .with_hint("rename one of them; case does not distinguish columns"),
             );
         }
     }
@@ -246,29 +246,30 @@ fn refuse_header(header: &csv::StringRecord, columns: &[Column]) -> Result<()> {
         .partition(|column| !matches!(column, Column::Tag(_)));
     if matches.is_empty() || tags.is_empty() {
         let missing = if tags.is_empty() {
-            "tags"
+            "for a tag"
         } else {
-            "what a rule matches"
+            "that matches resources"
         };
         return Err(
-            Error::data(format!("line 1: no column says {missing}")).with_hint(format!(
-                "it takes one or more of {}, {CONNECTION} and a column for each tag, such as team",
-                MATCH.join(", ")
+            Error::data(format!("line 1: no column {missing}")).with_hint(format!(
+                "add one or more of {}, {CONNECTION} and a column for each tag, such as team",
+                MATCH_COLUMNS.join(", ")
             )),
         );
     }
     Ok(())
 }
 
+/// A rule of the file.
 struct Rule {
     line: u64,
-    patterns: [Option<String>; MATCH.len()],
+    patterns: [Option<String>; MATCH_COLUMNS.len()],
     specificity: i64,
     tags: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Rule {
-    /// The rule of a line; `None` when it is for other connections.
+    /// Returns the rule of a line, or `None` if it is for other connections.
     fn of(
         line: u64,
         columns: &[Column],
@@ -286,11 +287,11 @@ impl Rule {
             .zip(record)
             .filter(|(_, value)| !value.is_empty())
         {
-            let is_any = value.bytes().all(|b| b == b'*');
-            if is_any && !matches!(column, Column::Tag(_)) {
+            let matches_all = value.bytes().all(|b| b == b'*');
+            if matches_all && !matches!(column, Column::Tag(_)) {
                 continue;
             }
-            // Digits to the base of three: none, a pattern, the thing itself.
+            // Base-3 digits: 0 for any value, 1 for a pattern, 2 for an exact value.
             let digit = if value.contains(['*', '?']) { 1 } else { 2 };
             match column {
                 Column::Connection => {
@@ -302,7 +303,7 @@ impl Rule {
                     rule.tags.insert(key.clone(), value.into());
                 }
                 Column::Match(at) => {
-                    rule.specificity += digit * 3i64.pow((MATCH.len() - at) as u32);
+                    rule.specificity += digit * 3i64.pow((MATCH_COLUMNS.len() - at) as u32);
                     rule.patterns[*at] = Some(like(value));
                 }
             }
@@ -311,7 +312,7 @@ impl Rule {
     }
 }
 
-/// A pattern of `*` and `?` as one of SQL's LIKE.
+/// Converts a pattern with `*` and `?` to one for SQL's LIKE.
 fn like(pattern: &str) -> String {
     let mut like = String::with_capacity(pattern.len());
     for c in pattern.chars() {
@@ -353,12 +354,12 @@ mod tests {
 
     use super::*;
 
-    fn rules_for_acme(text: &[u8]) -> Result<Tags> {
-        rules(text, "acme")
+    fn rules_for_acme(text: &[u8]) -> Result<TagRules> {
+        parse(text, "acme")
     }
 
     #[test]
-    fn rules_have_patterns_weight_and_tags() {
+    fn parses_patterns_specificity_and_tags() {
         let batch = rules_for_acme(
             b"\xef\xbb\xbfEnvironment, name ,resource,team,cost_centre\n\
               production,orders_*,,checkout,47\n,,lkc-1,payments,\n*,,,all,\n,,,,\nx,y,z,,\n",
@@ -393,19 +394,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_table_of_rules_is_told_with_its_line() {
+    fn refuses_invalid_files_with_the_line() {
         for (text, words) in [
-            ("team\nx\n", "no column says what a rule matches"),
-            ("name,service\nx,y\n", "no column says tags"),
-            ("name,team,Team\n", "two columns are called `Team`"),
+            ("team\nx\n", "no column that matches resources"),
+            ("name,service\nx,y\n", "no column for a tag"),
+            ("name,team,Team\n", "the column `Team` appears twice"),
             ("name,\n", "a column has no name"),
-            ("Environment_ID,team\n", "called `Environment_ID`"),
-            ("name,cost centre\n", "no tag key `cost centre`"),
-            ("name,Confluent_Name\n", "`Confluent_Name` comes from"),
-            ("name,resource/tag:team\n", "called `resource/tag:team`"),
+            ("Environment_ID,team\n", "unknown column `Environment_ID`"),
+            (
+                "name,cost centre\n",
+                "does not accept the tag key `cost centre`",
+            ),
+            ("name,Confluent_Name\n", "`Confluent_Name` is reserved"),
+            (
+                "name,resource/tag:team\n",
+                "unknown column `resource/tag:team`",
+            ),
             (
                 "name,team\na,b\n  \nc\n",
-                "line 4: 1 values where the header has 2",
+                "line 4: 1 values, but the header has 2",
             ),
             ("", "no column"),
         ] {
@@ -416,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_of_other_connections_are_left_out() {
+    fn omits_rules_of_other_connections() {
         let read = rules_for_acme(
             b"connection,resource,team\nacme,,exact\nac*,,pattern\nglobex,,other\n*,lkc-1,any\n",
         );

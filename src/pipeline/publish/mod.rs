@@ -1,7 +1,7 @@
-//! Publish: checked files become the month, in one commit a table.
+//! Publish: replaces a month by checked files, in one commit per table.
 //!
-//! `costs` comes before `line_items`. A run that dies between the two leaves the old line items in
-//! force; they name the digest of their costs, so the next run sees that they are behind.
+//! `costs` is committed before `line_items`. After a crash between the two the old line items stay current;
+//! they record the digest of their costs, so the next run detects that they are behind.
 
 pub mod restore;
 
@@ -16,152 +16,172 @@ use crate::billing_period::BillingPeriod;
 use crate::confluent::costs::decode;
 use crate::engine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::pipeline::enrich::attributes::{self, ResourceAttributes};
-use crate::pipeline::pull::{Pulled, window};
+use crate::pipeline::enrich::attributes::{self, EnrichmentInputs, ResourceAttributes};
+use crate::pipeline::pull::{PulledMonth, window};
 use crate::pipeline::summary::PeriodSummary;
 use crate::pipeline::transform::inputs::register;
 use crate::pipeline::transform::{self, LineItems};
-use crate::pipeline::{RunContext, Stage, select};
-use crate::store::runs;
+use crate::pipeline::{RunContext, StageTimer, select};
 use crate::store::tables::{PeriodRecord, Table};
 use crate::store::writer::DataFile;
+use crate::store::{TableName, runs};
 
-/// The two tables as a run sees them; a table is created with its first commit.
+/// The two tables as opened by a run; a table is created with its first commit.
 pub struct Tables {
     /// Costs as received.
     pub costs: Option<Table>,
     /// Line items in CBF.
     pub line_items: Option<Table>,
-    /// What is known of resources, read when it is first wanted.
-    sources: OnceCell<attributes::Sources>,
+    /// Read on first use.
+    enrichment_inputs: OnceCell<EnrichmentInputs>,
 }
 
-/// What is published of a month.
+/// Published files and records of a month.
 #[derive(Debug, Clone, Default)]
 pub struct PublishedMonth {
     /// Files of `costs`.
     pub costs: Vec<DataFile>,
-    /// What the commit of `costs` said.
+    /// Record of the commit of `costs`.
     pub costs_record: Option<PeriodRecord>,
     /// Files of `line_items`.
     pub line_items: Vec<DataFile>,
-    /// What the commit of `line_items` said.
+    /// Record of the commit of `line_items`.
     pub line_items_record: Option<PeriodRecord>,
 }
 
 impl PublishedMonth {
-    /// Whether the line items were made from these very costs with this mapping and, where they count, these
-    /// facts of resources.
-    pub fn is_current(
+    /// Net amount of the line items, or of the costs before the first transform.
+    pub(crate) fn net_amount(&self) -> Option<String> {
+        let record = self.line_items_record.as_ref();
+        let record = record.or(self.costs_record.as_ref())?;
+        Some(record.net_amount.clone())
+    }
+
+    /// Returns true if the line items result from these costs, this mapping and, if given, these resource
+    /// attributes.
+    pub(crate) fn is_current(
         &self,
         digest: &str,
         mapping: &str,
-        facts: Option<&ResourceAttributes>,
+        attributes: Option<&ResourceAttributes>,
     ) -> bool {
         self.line_items_record.as_ref().is_some_and(|record| {
             record.digest == digest
                 && record.mapping == mapping
-                && facts.is_none_or(|facts| record.facts == facts.digest)
+                && attributes.is_none_or(|attributes| record.facts == attributes.digest)
         })
     }
 }
 
 impl Tables {
-    /// Opens what is there.
-    pub async fn open(job: &RunContext) -> Result<Tables> {
+    /// Opens the tables that exist.
+    pub(crate) async fn open(context: &RunContext) -> Result<Tables> {
         Ok(Tables {
-            costs: Table::open(&job.store, "costs").await?,
-            line_items: Table::open(&job.store, "line_items").await?,
-            sources: OnceCell::new(),
+            costs: Table::open(&context.store, TableName::Costs).await?,
+            line_items: Table::open(&context.store, TableName::LineItems).await?,
+            enrichment_inputs: OnceCell::new(),
         })
     }
 
-    /// Reads what is known of resources, once a run, and tells when the mapping leaves it out.
+    /// Reads inventory and tag rules, once per run, and warns if the mapping ignores them.
     ///
     /// # Errors
-    /// As [`attributes::Sources::read`].
-    pub async fn sources(&self, job: &RunContext) -> Result<&attributes::Sources> {
+    /// As [`EnrichmentInputs::read`].
+    pub(crate) async fn enrichment_inputs(
+        &self,
+        context: &RunContext,
+    ) -> Result<&EnrichmentInputs> {
         let published = self.line_item_names()?;
         let read = async || {
-            let sources = attributes::Sources::read(job, &published).await?;
-            let mapping = job.sql.get(transform::MODEL)?;
-            if sources.any() && !mapping.names(attributes::TABLE) {
+            let inputs = EnrichmentInputs::read(context, &published).await?;
+            let mapping = context.sql.get(transform::MODEL)?;
+            if !inputs.is_empty() && !mapping.names(attributes::TABLE) {
                 tracing::warn!(
                     mapping = mapping.display(),
-                    "Regions and tags are left out: this file does not join resource_facts, as the shipped one does."
+                    "Line items have no regions and tags: the mapping does not join resource_facts"
                 );
             }
-            Ok(sources)
+            Ok(inputs)
         };
-        self.sources.get_or_try_init(read).await
+        self.enrichment_inputs.get_or_try_init(read).await
     }
 
-    /// What is known of the resources of a month with these costs; nothing where the mapping does not ask.
-    pub async fn facts(
+    /// Returns the resource attributes of a month with these costs; none if the mapping does not join them.
+    pub(crate) async fn attributes(
         &self,
-        job: &RunContext,
+        context: &RunContext,
         period: BillingPeriod,
         costs: &[DataFile],
     ) -> Result<ResourceAttributes> {
-        let _stage = Stage::begin("facts");
-        if !job.sql.get(transform::MODEL)?.names(attributes::TABLE) {
+        let _timer = StageTimer::begin("attributes");
+        if !context.sql.get(transform::MODEL)?.names(attributes::TABLE) {
             return ResourceAttributes::none();
         }
-        let sources = self.sources(job).await?;
-        sources.of_month(job, period, costs).await
+        let inputs = self.enrichment_inputs(context).await?;
+        inputs.of_month(context, period, costs).await
     }
 
-    /// What is published of a month.
-    pub async fn month(&self, job: &RunContext, period: BillingPeriod) -> Result<PublishedMonth> {
+    /// Returns the published files and records of a month.
+    pub(crate) async fn month(
+        &self,
+        context: &RunContext,
+        period: BillingPeriod,
+    ) -> Result<PublishedMonth> {
         let mut month = PublishedMonth::default();
         if let Some(costs) = &self.costs {
-            (month.costs, month.costs_record) = costs.month(&job.connection, period).await?;
+            (month.costs, month.costs_record) = costs.month(&context.connection, period).await?;
         }
         if let Some(line_items) = &self.line_items {
             (month.line_items, month.line_items_record) =
-                line_items.month(&job.connection, period).await?;
+                line_items.month(&context.connection, period).await?;
         }
         Ok(month)
     }
 
     /// Commits pulled costs as the month.
-    pub async fn publish_costs(
+    pub(crate) async fn publish_costs(
         &mut self,
-        job: &RunContext,
+        context: &RunContext,
         period: BillingPeriod,
-        pulled: &Pulled,
+        pulled: &PulledMonth,
     ) -> Result<()> {
-        let table = open_or_create(&mut self.costs, job, "costs", &decode::SCHEMA).await?;
-        let mut record = record(job, pulled)?;
+        let table =
+            open_or_create(&mut self.costs, context, TableName::Costs, &decode::SCHEMA).await?;
+        let mut record = new_record(context, pulled)?;
         table
-            .replace(&job.connection, period, &pulled.files, &mut record)
+            .replace(&context.connection, period, &pulled.files, &mut record)
             .await
             .map(|_| ())
     }
 
-    /// Commits line items as the month, and returns what the commit says.
-    pub async fn publish_line_items(
+    /// Commits line items as the month, and returns the record of the commit.
+    pub(crate) async fn publish_line_items(
         &mut self,
-        job: &RunContext,
+        context: &RunContext,
         period: BillingPeriod,
-        pulled: &Pulled,
+        pulled: &PulledMonth,
         line_items: &LineItems,
     ) -> Result<PeriodRecord> {
-        let table =
-            open_or_create(&mut self.line_items, job, "line_items", &line_items.columns).await?;
+        let table = open_or_create(
+            &mut self.line_items,
+            context,
+            TableName::LineItems,
+            &line_items.columns,
+        )
+        .await?;
         table.add_columns(&line_items.columns).await?;
-        let mut record = record(job, pulled)?;
+        let mut record = new_record(context, pulled)?;
         record.line_items = line_items.rows();
-        record.mapping = transform::mapping_version(job)?;
-        record.facts.clone_from(&line_items.facts);
+        record.mapping = transform::mapping_version(context)?;
+        record.facts.clone_from(&line_items.attributes_digest);
         table
-            .replace(&job.connection, period, &line_items.files, &mut record)
+            .replace(&context.connection, period, &line_items.files, &mut record)
             .await?;
         Ok(record)
     }
 
-    /// Names of the published line items' columns; none before the first commit.
-    pub fn line_item_names(&self) -> Result<Vec<String>> {
+    /// Column names of the `line_items` table; none before the first commit.
+    pub(crate) fn line_item_names(&self) -> Result<Vec<String>> {
         let Some(table) = &self.line_items else {
             return Ok(Vec::new());
         };
@@ -173,86 +193,94 @@ impl Tables {
             .collect())
     }
 
-    /// Columns of the published line items.
-    pub fn line_item_columns(&self) -> Result<SchemaRef> {
+    /// Columns of the `line_items` table.
+    pub(crate) fn line_item_columns(&self) -> Result<SchemaRef> {
         self.line_items
             .as_ref()
-            .ok_or_else(|| Error::bug("no line_items table"))?
+            .ok_or_else(|| Error::bug("the line_items table does not exist"))?
             .columns()
     }
 }
 
 async fn open_or_create<'t>(
     slot: &'t mut Option<Table>,
-    job: &RunContext,
-    name: &'static str,
+    context: &RunContext,
+    name: TableName,
     columns: &SchemaRef,
 ) -> Result<&'t mut Table> {
     match slot {
         Some(table) => Ok(table),
-        none => Ok(none.insert(Table::open_or_create(&job.store, name, columns).await?)),
+        none => Ok(none.insert(Table::open_or_create(&context.store, name, columns).await?)),
     }
 }
 
-fn record(job: &RunContext, pulled: &Pulled) -> Result<PeriodRecord> {
-    let sums = pulled.totals.sum()?;
+fn new_record(context: &RunContext, pulled: &PulledMonth) -> Result<PeriodRecord> {
+    let totals = pulled.totals.sum()?;
     Ok(PeriodRecord {
-        run: job.run.clone(),
+        run: context.run.to_string(),
         version: 0,
         digest: pulled.digest.to_string(),
-        costs: sums.costs,
+        costs: totals.costs,
         line_items: 0,
-        original_amount: crate::decimal::plain(sums.original),
-        discount_amount: crate::decimal::plain(sums.discount()),
-        net_amount: crate::decimal::plain(sums.net),
+        original_amount: crate::decimal::to_plain_string(totals.original),
+        discount_amount: crate::decimal::to_plain_string(totals.discount()),
+        net_amount: crate::decimal::to_plain_string(totals.net),
         mapping: String::new(),
         facts: String::new(),
     })
 }
 
-/// Passes a month's result on, and clears away what was staged for it and is not published, by this
-/// run or one that died.
-pub async fn swept<T>(
-    job: &RunContext,
+/// Returns `result` after deleting the month's unpublished staged files, including those of crashed runs.
+pub(crate) async fn with_staging_cleanup<T>(
+    context: &RunContext,
     tables: &Tables,
     period: BillingPeriod,
     result: Result<T>,
 ) -> Result<T> {
-    // While the store does not answer, a commit may have gone through or not: the next run sees.
+    // With an unavailable store the outcome of a commit is unknown, so the files stay for the next run.
     if !result
         .as_ref()
         .is_err_and(|e| e.kind() == ErrorKind::Remote)
     {
-        sweep(job, tables, period).await?;
+        clean_up(context, tables, period).await?;
     }
     result
 }
 
-async fn sweep(job: &RunContext, tables: &Tables, period: BillingPeriod) -> Result<()> {
-    let published = tables.month(job, period).await?;
-    window::staging(job, period).sweep(&published.costs).await?;
-    transform::staging(job, period)
-        .sweep(&published.line_items)
+async fn clean_up(context: &RunContext, tables: &Tables, period: BillingPeriod) -> Result<()> {
+    let published = tables.month(context, period).await?;
+    window::staging(context, period)
+        .clean_up(&published.costs)
+        .await?;
+    transform::staging(context, period)
+        .clean_up(&published.line_items)
         .await
 }
 
-/// The published days that the pull came back without.
-pub async fn lost_days(
-    job: &RunContext,
+/// Returns the published days that have no costs in the pull.
+pub(crate) async fn lost_days(
+    context: &RunContext,
     period: BillingPeriod,
     published: &[DataFile],
-    pulled: &Pulled,
+    pulled: &PulledMonth,
 ) -> Result<Vec<NaiveDate>> {
     if published.is_empty() {
         return Ok(Vec::new());
     }
     let what = format!("days of {period} in costs");
-    let context = engine::session(&job.store, job.limits)?;
-    register(job, &context, "costs", &decode::SCHEMA, period, published)?;
-    let query = context.sql("select distinct start_date from costs order by 1");
-    let frame = engine::within(job.limits, &what, query).await?;
-    let batches = engine::within(job.limits, &what, frame.collect()).await?;
-    let now: BTreeSet<i32> = pulled
+    let session = engine::session(&context.store, context.limits)?;
+    register(
+        context,
+        &session,
+        TableName::Costs,
+        &decode::SCHEMA,
+        period,
+        published,
+    )?;
+    let query = session.sql("select distinct start_date from costs order by 1");
+    let frame = engine::within(context.limits, &what, query).await?;
+    let batches = engine::within(context.limits, &what, frame.collect()).await?;
+    let pulled_days: BTreeSet<i32> = pulled
         .totals
         .groups()
         .iter()
@@ -268,28 +296,28 @@ pub async fn lost_days(
             .collect::<Vec<_>>()
     });
     Ok(published
-        .filter(|day| !now.contains(day))
+        .filter(|day| !pulled_days.contains(day))
         .filter_map(|day| {
             NaiveDate::default().checked_add_signed(chrono::TimeDelta::days(day.into()))
         })
         .collect())
 }
 
-/// Remembers a successful pull: coverage, and whether it settles the month.
-pub async fn remember_pull(
-    job: &RunContext,
+/// Records a successful pull in the month's state: last complete day, and whether it settles the month.
+pub(crate) async fn record_pull(
+    context: &RunContext,
     period: BillingPeriod,
     pulled_at: DateTime<Utc>,
 ) -> Result<()> {
-    let mut state = runs::month_state(&job.store, &job.connection, period).await?;
+    let mut state = runs::month_state(&context.store, &context.connection, period).await?;
     state.pulled_at = Some(pulled_at);
-    state.covered_until = select::covered_until(period, pulled_at);
-    state.settled |= select::settles(period, pulled_at, job.settle_days);
-    runs::save_month_state(&job.store, &job.connection, period, &state).await
+    state.complete_through = select::complete_through(period, pulled_at);
+    state.settled |= select::settles(period, pulled_at, context.options.settle_days);
+    runs::save_month_state(&context.store, &context.connection, period, &state).await
 }
 
-/// Fills a summary from what is published.
-pub fn summarize(mut summary: PeriodSummary, month: &PublishedMonth) -> PeriodSummary {
+/// Fills a summary with the amounts of the published month.
+pub(crate) fn summarize(mut summary: PeriodSummary, month: &PublishedMonth) -> PeriodSummary {
     if let Some(record) = month
         .costs_record
         .as_ref()

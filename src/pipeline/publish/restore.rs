@@ -1,56 +1,63 @@
-//! Restore: an earlier version of a month becomes the current one, in one new commit a table.
+//! Restore: makes an earlier version of a month current, in one new commit per table.
 //!
-//! The files of the earlier version are still there (nothing deletes published files), so the commit
-//! names them again and no row is written. `costs` come back with the line items that were made from them.
+//! Published files are never deleted, so the commit references them again and no row is written. `costs` are
+//! restored with the line items that were mapped from them.
 
 use crate::billing_period::BillingPeriod;
 use crate::error::{Error, Result};
 use crate::pipeline::RunContext;
 use crate::pipeline::publish::Tables;
-use crate::store::Store;
 use crate::store::tables::{PeriodRecord, Table};
 use crate::store::writer::DataFile;
+use crate::store::{Store, TableName};
 
-/// What a restore did.
+/// Result of a restore.
 #[derive(Debug)]
-pub struct Restored {
-    /// The version of `line_items` that holds the month now; `None` when it was in force already.
-    pub version: Option<u64>,
-    /// What was restored.
-    pub record: PeriodRecord,
+pub(crate) struct Restored {
+    /// New version of `line_items`; `None` if the month was current already.
+    pub(crate) version: Option<u64>,
+    /// Record of the restored month.
+    pub(crate) record: PeriodRecord,
 }
 
 /// A month at an earlier version of a table.
-struct Earlier {
+struct EarlierMonth {
     files: Vec<DataFile>,
     record: PeriodRecord,
 }
 
-/// Brings back the month as `line_items` had it at a version.
+/// Restores the month from a version of `line_items`.
 ///
 /// # Errors
-/// Kind usage, for a version without the month; class data, when files of it are gone; class locked,
-/// when another run published the month meanwhile.
-pub async fn restore(job: &RunContext, period: BillingPeriod, version: u64) -> Result<Restored> {
-    let mut tables = Tables::open(job).await?;
-    let line_items = earlier(job, "line_items", period, version).await?;
-    let costs = costs_of(job, &tables, period, &line_items.record).await?;
-    for (table, earlier) in [("costs", &costs), ("line_items", &line_items)] {
-        still_there(&job.store, table, &earlier.files).await?;
+/// Kind usage, for a version without the month; kind data, if files are missing; kind locked, if another run
+/// published the month in the meantime.
+pub(crate) async fn restore(
+    context: &RunContext,
+    period: BillingPeriod,
+    version: u64,
+) -> Result<Restored> {
+    let mut tables = Tables::open(context).await?;
+    let line_items = earlier(context, TableName::LineItems, period, version).await?;
+    let costs = costs_of(context, &tables, period, &line_items.record).await?;
+    for (table, earlier) in [
+        (TableName::Costs, &costs),
+        (TableName::LineItems, &line_items),
+    ] {
+        check_files(&context.store, table, &earlier.files).await?;
     }
-    let now = tables.month(job, period).await?;
-    if now.line_items == line_items.files && now.costs == costs.files {
+    let current = tables.month(context, period).await?;
+    if current.line_items == line_items.files && current.costs == costs.files {
         return Ok(Restored {
             version: None,
             record: line_items.record,
         });
     }
-    // As with a publish, costs come first: a run that dies in between leaves line items that the next
-    // import sees to be behind.
-    if now.costs != costs.files {
-        replace(job, &mut tables.costs, period, costs).await?;
+    // Costs first, as in a publish: after a crash in between the next import detects that the line items are
+    // behind.
+    if current.costs != costs.files {
+        replace(context, &mut tables.costs, period, costs).await?;
     }
-    let record = replace(job, &mut tables.line_items, period, line_items).await?;
+    let record = replace(context, &mut tables.line_items, period, line_items).await?;
     Ok(Restored {
         version: Some(record.version),
         record,
@@ -58,80 +65,79 @@ pub async fn restore(job: &RunContext, period: BillingPeriod, version: u64) -> R
 }
 
 async fn earlier(
-    job: &RunContext,
-    name: &'static str,
+    context: &RunContext,
+    name: TableName,
     period: BillingPeriod,
     version: u64,
-) -> Result<Earlier> {
-    let table = Table::open_at(&job.store, name, version).await?;
+) -> Result<EarlierMonth> {
+    let table = Table::open_at(&context.store, name, version).await?;
     let month = match table {
-        Some(table) => table.month(&job.connection, period).await?,
+        Some(table) => table.month(&context.connection, period).await?,
         None => (Vec::new(), None),
     };
     match month {
-        (files, Some(record)) if !files.is_empty() => Ok(Earlier { files, record }),
+        (files, Some(record)) if !files.is_empty() => Ok(EarlierMonth { files, record }),
         _ => Err(Error::usage(format!(
-            "version {version} of {name} holds nothing of {period} of `{}`",
-            job.connection
+            "version {version} of {name} does not contain {period} of `{}`",
+            context.connection
         ))
-        .with_hint(
-            "`billstream query \"select * from versions\"` says what each version published",
-        )),
+        .with_hint("list the versions with `billstream query \"select * from versions\"`")),
     }
 }
 
-/// The costs that line items were made from: the newest version with their digest.
+/// Finds the costs of line items: the newest version with their digest.
 async fn costs_of(
-    job: &RunContext,
+    context: &RunContext,
     tables: &Tables,
     period: BillingPeriod,
     line_items: &PeriodRecord,
-) -> Result<Earlier> {
+) -> Result<EarlierMonth> {
     let commits = match &tables.costs {
         Some(costs) => costs.history().await?,
         None => Vec::new(),
     };
     let commit = commits.into_iter().find(|commit| {
-        commit.connection == job.connection
+        commit.connection == context.connection
             && commit.period == period
             && commit.record.digest == line_items.digest
     });
     match commit {
-        Some(commit) => earlier(job, "costs", period, commit.record.version).await,
+        Some(commit) => earlier(context, TableName::Costs, period, commit.record.version).await,
         None => Err(Error::data(format!(
-            "the costs that version {} of {period} was made from are not in the history",
+            "the costs of version {} of {period} are not in the history",
             line_items.version
         ))),
     }
 }
 
-async fn still_there(store: &Store, table: &str, files: &[DataFile]) -> Result<()> {
+async fn check_files(store: &Store, table: TableName, files: &[DataFile]) -> Result<()> {
     for file in files {
         let name = format!("{table}/{}", file.path);
         let found = store.head(&name).await?;
         if found.is_none_or(|meta| meta.size != file.size) {
-            return Err(
-                Error::data(format!("{} is gone or was changed", store.display(&name)))
-                    .with_hint("nothing was restored; another tool may have vacuumed the table"),
-            );
+            return Err(Error::data(format!(
+                "{} is missing or was changed",
+                store.display(&name)
+            ))
+            .with_hint("nothing was restored; check whether another tool vacuumed the table"));
         }
     }
     Ok(())
 }
 
 async fn replace(
-    job: &RunContext,
+    context: &RunContext,
     table: &mut Option<Table>,
     period: BillingPeriod,
-    earlier: Earlier,
+    earlier: EarlierMonth,
 ) -> Result<PeriodRecord> {
     let table = table
         .as_mut()
-        .ok_or_else(|| Error::bug("a table with a history is not there"))?;
+        .ok_or_else(|| Error::bug("a table with a history is missing"))?;
     let mut record = earlier.record;
-    record.run.clone_from(&job.run);
+    record.run = context.run.to_string();
     table
-        .replace(&job.connection, period, &earlier.files, &mut record)
+        .replace(&context.connection, period, &earlier.files, &mut record)
         .await?;
     Ok(record)
 }

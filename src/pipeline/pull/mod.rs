@@ -1,12 +1,15 @@
-//! Pull: the pages of a month into staged Parquet files of `costs`, with totals taken on the wire.
+//! Pull: writes the pages of a month to staged Parquet files of `costs`, with totals taken on the wire.
 //!
-//! A file a window. Its footer says what the window held, so that a pull that was cut off goes on
-//! from its finished windows, and a stored month can be checked again without the network.
+//! One file per window. Its footer records the window's totals, so that an interrupted pull resumes from its
+//! finished windows, and a stored month can be checked again without the network.
 
-pub mod window;
+pub(crate) mod window;
+
+use std::sync::Arc;
 
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use crate::billing_period::{BillingPeriod, Window};
 use crate::confluent::client::{Client, PAGE_SIZE, RequestError, TokenGuard};
@@ -15,97 +18,107 @@ use crate::control_totals::ControlTotals;
 use crate::error::{Error, Result};
 use crate::pipeline::RunContext;
 use crate::pipeline::pull::window::{
-    Finished, WindowRecord, page, plain, read_window, staging, window_record,
+    FinishedWindow, PulledPage, WindowRecord, pull_page, pull_window, staging, window_record,
 };
 use crate::store::Store;
 use crate::store::staging::Staging;
 use crate::store::writer::DataFile;
 
-/// Finished windows of a cut-off pull are taken over for this long.
+/// Age up to which finished windows of an interrupted pull are resumed.
 const RESUME_FOR: TimeDelta = TimeDelta::hours(6);
-/// A month that is split has windows of at most so many days, so that several are read at once.
-const MOST_DAYS: u32 = 8;
+/// Longest window of a month that is split, so that several windows are read concurrently.
+const MAX_WINDOW_DAYS: u32 = 8;
 
-/// A pulled month: staged files, and what the wire held.
+/// A pulled month: its files, and the totals of the wire.
 #[derive(Debug, Clone)]
-pub struct Pulled {
-    /// Staged files, by window.
+pub struct PulledMonth {
+    /// Files, one per window that has costs.
     pub files: Vec<DataFile>,
-    /// ControlTotals taken on the wire.
+    /// Totals taken on the wire.
     pub totals: ControlTotals,
     /// Digest of the records.
     pub digest: Digest,
-    /// What was tolerated.
-    pub oddities: DataQualityCounts,
-    /// When the oldest of its windows was read.
-    pub pulled_at: DateTime<Utc>,
-    /// How many windows came from a pull that was cut off.
-    pub resumed: usize,
+    /// Irregularities in the costs.
+    pub(crate) data_quality: DataQualityCounts,
+    /// Start of the read of the oldest window.
+    pub(crate) pulled_at: DateTime<Utc>,
+    /// Number of windows resumed from an interrupted pull.
+    pub(crate) resumed: usize,
 }
 
-/// Pulls a month. `published` are the files that the `costs` table holds of it now.
+/// Pulls a month. `published` are the month's current files in the `costs` table.
 ///
 /// # Errors
 /// The first failure of a window; finished windows stay staged for the next run.
 pub async fn pull(
-    job: &RunContext,
-    client: &std::sync::Arc<Client>,
+    context: &Arc<RunContext>,
+    client: &Arc<Client>,
     period: BillingPeriod,
     published: &[DataFile],
-) -> std::result::Result<Pulled, RequestError> {
-    let now = (job.clock)();
+) -> std::result::Result<PulledMonth, RequestError> {
+    let now = (context.clock)();
     let whole = Window {
         start: period.first_day(),
-        // Days that have not begun hold nothing yet.
+        // Days that have not begun have no costs yet.
         end: period.window().end.min(now.date_naive() + Days::new(1)),
     };
-    let mut finished = resume(job, period, whole, published, now)
+    let mut finished = resume(context, period, whole, published, now)
         .await
-        .map_err(plain)?;
+        .map_err(RequestError::internal)?;
     let resumed = finished.len();
     for gap in gaps(whole, &finished) {
-        pull_gap(job, client, period, gap, published, &mut finished).await?;
+        pull_gap(context, client, period, gap, published, &mut finished).await?;
     }
     finished.sort_by_key(|window| window.record.start);
-    let mut pulled = Pulled {
-        files: Vec::new(),
-        totals: ControlTotals::default(),
-        digest: Digest::default(),
-        oddities: DataQualityCounts::default(),
-        pulled_at: now,
-        resumed,
-    };
+    let mut pulled = PulledMonth::empty(now);
+    pulled.resumed = resumed;
     for window in finished {
-        add(&mut pulled, window.file, &window.record).map_err(plain)?;
+        pulled
+            .add(window.file, &window.record)
+            .map_err(RequestError::internal)?;
     }
     Ok(pulled)
 }
 
-fn add(pulled: &mut Pulled, file: Option<DataFile>, record: &WindowRecord) -> Result<()> {
-    pulled.files.extend(file);
-    pulled.totals.merge(&record.totals)?;
-    pulled.digest.merge(record.digest.parse()?);
-    pulled.oddities.merge(record.oddities);
-    pulled.pulled_at = pulled.pulled_at.min(record.pulled_at);
-    Ok(())
+impl PulledMonth {
+    /// A month without windows; `pulled_at` moves back to the oldest window that is added.
+    fn empty(pulled_at: DateTime<Utc>) -> PulledMonth {
+        PulledMonth {
+            files: Vec::new(),
+            totals: ControlTotals::default(),
+            digest: Digest::default(),
+            data_quality: DataQualityCounts::default(),
+            pulled_at,
+            resumed: 0,
+        }
+    }
+
+    fn add(&mut self, file: Option<DataFile>, record: &WindowRecord) -> Result<()> {
+        self.files.extend(file);
+        self.totals.merge(&record.totals)?;
+        self.digest.merge(record.digest.parse()?);
+        self.data_quality.merge(record.data_quality);
+        self.pulled_at = self.pulled_at.min(record.pulled_at);
+        Ok(())
+    }
 }
 
-/// Takes over the fresh windows of a pull that was cut off, and clears away the others.
+/// Resumes the recent windows of an interrupted pull, and deletes the others.
 async fn resume(
-    job: &RunContext,
+    context: &RunContext,
     period: BillingPeriod,
     whole: Window,
     published: &[DataFile],
     now: DateTime<Utc>,
-) -> Result<Vec<Finished>> {
+) -> Result<Vec<FinishedWindow>> {
     let mut finished = Vec::new();
-    let staging = staging(job, period);
+    let staging = staging(context, period);
     for name in staging.marked().await? {
         let path = staging.path(&name);
         if published.iter().any(|file| file.path == path) {
             continue;
         }
-        match staged_window(job, &staging, &name).await? {
+        match staged_window(context, &staging, &name).await? {
             Some(window)
                 if now - window.record.pulled_at < RESUME_FOR
                     && whole.start <= window.record.start
@@ -119,51 +132,44 @@ async fn resume(
     Ok(finished)
 }
 
-/// A staged window, or `None` when its file was never finished.
+/// Returns a staged window, or `None` if its file was never finished.
 async fn staged_window(
-    job: &RunContext,
+    context: &RunContext,
     staging: &Staging,
     name: &str,
-) -> Result<Option<Finished>> {
-    let Some(meta) = job.store.head(&staging.store_path(name)).await? else {
+) -> Result<Option<FinishedWindow>> {
+    let Some(meta) = context.store.head(&staging.store_path(name)).await? else {
         return Ok(None);
     };
     let mut file = DataFile {
         path: staging.path(name),
         size: meta.size,
         rows: 0,
-        span: None,
+        start_range: None,
     };
-    let Ok(record) = window_record(&job.store, &file).await else {
+    let Ok(record) = window_record(&context.store, &file).await else {
         return Ok(None);
     };
     file.rows = record.totals.sum()?.costs;
-    file.span = record.totals.days();
-    Ok(Some(Finished {
+    file.start_range = record.totals.days();
+    Ok(Some(FinishedWindow {
         file: Some(file),
         record,
     }))
 }
 
-/// A stored month as it was pulled: files of the `costs` table with the totals from their footers.
-pub async fn stored(store: &Store, files: &[DataFile]) -> Result<Pulled> {
-    let mut pulled = Pulled {
-        files: Vec::new(),
-        totals: ControlTotals::default(),
-        digest: Digest::default(),
-        oddities: DataQualityCounts::default(),
-        pulled_at: DateTime::<Utc>::MAX_UTC,
-        resumed: 0,
-    };
+/// Loads a stored month: files of the `costs` table with the totals in their footers.
+pub(crate) async fn stored_month(store: &Store, files: &[DataFile]) -> Result<PulledMonth> {
+    let mut pulled = PulledMonth::empty(DateTime::<Utc>::MAX_UTC);
     for file in files {
         let record = window_record(store, file).await?;
-        add(&mut pulled, Some(file.clone()), &record)?;
+        pulled.add(Some(file.clone()), &record)?;
     }
     Ok(pulled)
 }
 
-/// The spans of `whole` that no finished window covers.
-fn gaps(whole: Window, finished: &[Finished]) -> Vec<Window> {
+/// The parts of `whole` that no finished window covers.
+fn gaps(whole: Window, finished: &[FinishedWindow]) -> Vec<Window> {
     let mut covered: Vec<Window> = finished
         .iter()
         .map(|window| Window {
@@ -192,22 +198,24 @@ fn gaps(whole: Window, finished: &[Finished]) -> Vec<Window> {
     gaps
 }
 
-/// Pulls a span of days: in one query if it fits a page, else in windows, several at once.
+/// Pulls a gap: in one query if it fits a page, else in concurrent windows.
 async fn pull_gap(
-    job: &RunContext,
-    client: &std::sync::Arc<Client>,
+    context: &Arc<RunContext>,
+    client: &Arc<Client>,
     period: BillingPeriod,
     gap: Window,
     published: &[DataFile],
-    finished: &mut Vec<Finished>,
+    finished: &mut Vec<FinishedWindow>,
 ) -> std::result::Result<(), RequestError> {
-    let mut first = None;
-    let days_each = match pages_before(period, published) {
+    let mut first: Option<PulledPage> = None;
+    let days_each = match days_per_page(period, published) {
         Some(days_each) => days_each,
         None => {
             let guard = TokenGuard::default();
-            let page = page(job, client, period, gap, None, &guard, 1).await?;
-            let days = days_of(&page.decoded).div_ceil(2).clamp(1, MOST_DAYS);
+            let page = pull_page(context, client, period, gap, None, &guard, 1).await?;
+            let days = distinct_days(&page.decoded)
+                .div_ceil(2)
+                .clamp(1, MAX_WINDOW_DAYS);
             let more = page.token.is_some();
             first = Some(page);
             if more { days } else { gap.days() }
@@ -223,38 +231,40 @@ async fn pull_gap(
     let mut rows: u64 = 0;
     let mut done = 0;
     loop {
-        while running.len() < job.concurrency.max(1)
+        while running.len() < context.options.concurrency.max(1)
             && let Some(window) = waiting.next()
         {
-            running.spawn(read_window(
-                job.clone(),
+            let task = pull_window(
+                context.clone(),
                 client.clone(),
                 period,
                 window,
                 first.take(),
-            ));
+            );
+            running.spawn(task.in_current_span());
         }
         let Some(window) = running.join_next().await else {
             return Ok(());
         };
-        let window = window.map_err(|e| plain(Error::bug(format!("pull of {period}: {e}"))))??;
+        let window = window
+            .map_err(|e| RequestError::internal(Error::bug(format!("pull of {period}: {e}"))))??;
         rows += window.file.as_ref().map_or(0, |file| file.rows);
         done += 1;
-        (job.progress)(format!("{period}: {rows} costs, window {done} of {total}"));
+        (context.progress)(format!("{period}: {rows} costs, window {done} of {total}"));
         finished.push(window);
     }
 }
 
-/// The days that filled a page when the month was pulled before; `None` when it was one query.
-fn pages_before(period: BillingPeriod, published: &[DataFile]) -> Option<u32> {
+/// Days that fill a page, from the published month; `None` if that was pulled in one query.
+fn days_per_page(period: BillingPeriod, published: &[DataFile]) -> Option<u32> {
     let rows: u64 = published.iter().map(|file| file.rows).sum();
-    let a_day = (rows / u64::from(period.window().days())).max(1);
-    let days = (u64::from(PAGE_SIZE) / a_day).clamp(1, MOST_DAYS.into());
+    let rows_per_day = (rows / u64::from(period.window().days())).max(1);
+    let days = (u64::from(PAGE_SIZE) / rows_per_day).clamp(1, MAX_WINDOW_DAYS.into());
     (published.len() > 1).then_some(days as u32)
 }
 
-/// How many days a page's costs are of.
-fn days_of(page: &DecodedPage) -> u32 {
+/// Number of distinct days of a page's costs.
+fn distinct_days(page: &DecodedPage) -> u32 {
     let mut days: Vec<i32> = page.totals.groups().iter().map(|group| group.day).collect();
     days.dedup();
     days.len() as u32

@@ -1,9 +1,8 @@
-//! One window of a pull: its pages, one after the other, into one staged Parquet file.
+//! Pull of one window: writes its pages, one after the other, to one staged Parquet file.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::billing_period::{BillingPeriod, Window};
@@ -14,75 +13,83 @@ use crate::confluent::costs::decode::{
 use crate::control_totals::ControlTotals;
 use crate::error::{Error, Result};
 use crate::pipeline::RunContext;
-use crate::store::Store;
 use crate::store::staging::Staging;
 use crate::store::writer::{DataFile, FileWriter, footer_entry};
+use crate::store::{Store, TableName};
 
-/// The footer entry of a costs file.
+/// Key of the footer entry of a costs file.
 const FOOTER: &str = "billstream.window";
 
-/// What one window held; kept in its file's footer.
+/// Record of one window, stored in its file's footer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct WindowRecord {
+pub(crate) struct WindowRecord {
     /// First day.
-    pub start: NaiveDate,
-    /// The day after the last one.
-    pub end: NaiveDate,
-    /// When its first page was asked for.
-    pub pulled_at: DateTime<Utc>,
-    /// Digest of its records.
-    pub digest: String,
-    /// ControlTotals taken on the wire.
-    pub totals: ControlTotals,
-    /// What was tolerated.
-    pub oddities: DataQualityCounts,
+    pub(crate) start: NaiveDate,
+    /// Day after the last one.
+    pub(crate) end: NaiveDate,
+    /// Time before the request of the first page.
+    pub(crate) pulled_at: DateTime<Utc>,
+    /// Digest of the records.
+    pub(crate) digest: String,
+    /// Totals taken on the wire.
+    pub(crate) totals: ControlTotals,
+    /// Irregularities in the costs.
+    #[serde(rename = "oddities")]
+    pub(crate) data_quality: DataQualityCounts,
 }
 
 /// A finished window.
-pub struct Finished {
-    /// `None` when the window held no costs.
-    pub file: Option<DataFile>,
-    /// What it held.
-    pub record: WindowRecord,
+pub(crate) struct FinishedWindow {
+    /// `None` if the window has no costs.
+    pub(crate) file: Option<DataFile>,
+    /// Totals and digest.
+    pub(crate) record: WindowRecord,
 }
 
-/// The staged costs of a month.
-pub fn staging(job: &RunContext, period: BillingPeriod) -> Staging {
-    Staging::new(&job.store, "costs", &job.connection, period)
+/// Staging area of a month's costs.
+pub(crate) fn staging(context: &RunContext, period: BillingPeriod) -> Staging {
+    Staging::new(
+        &context.store,
+        TableName::Costs,
+        &context.connection,
+        period,
+    )
 }
 
-/// Reads what a costs file's footer says of its window.
-pub async fn window_record(store: &Store, file: &DataFile) -> Result<WindowRecord> {
+/// Reads the window record in a costs file's footer.
+pub(crate) async fn window_record(store: &Store, file: &DataFile) -> Result<WindowRecord> {
     let name = format!("costs/{}", file.path);
     let entry = footer_entry(store, &name, file.size, FOOTER).await?;
     let entry = entry.ok_or_else(|| {
         Error::data(format!(
-            "{} does not say what it holds",
+            "{} has no `{FOOTER}` entry in its footer",
             store.display(&name)
         ))
     })?;
-    serde_json::from_str(&entry)
-        .map_err(|e| Error::data(format!("the footer of {}: {e}", store.display(&name))))
+    serde_json::from_str(&entry).map_err(|e| {
+        let name = store.display(&name);
+        Error::data(format!("could not read the footer of {name}: {e}"))
+    })
 }
 
 /// A decoded page and the token of the next one.
-pub struct Page {
-    /// Its costs.
-    pub decoded: DecodedPage,
+pub(crate) struct PulledPage {
+    /// Decoded costs.
+    pub(crate) decoded: DecodedPage,
     /// `None` on the last page.
-    pub token: Option<String>,
+    pub(crate) token: Option<String>,
 }
 
-/// Asks for the page after those that `guard` knows; errors name connection, month and page.
-pub async fn page(
-    job: &RunContext,
+/// Requests the page after those seen by `guard`; errors name connection, month and page.
+pub(crate) async fn pull_page(
+    context: &RunContext,
     client: &Client,
     period: BillingPeriod,
     window: Window,
     token: Option<&str>,
     guard: &TokenGuard,
     number: usize,
-) -> std::result::Result<Page, RequestError> {
+) -> std::result::Result<PulledPage, RequestError> {
     let guard = guard.clone();
     let read = move |text: &str| {
         let decoded = decode_page(text, window)?;
@@ -90,71 +97,63 @@ pub async fn page(
         if let Some(token) = &token {
             guard.clone().check(token).map_err(BodyError::Wrong)?;
         }
-        Ok(Page { decoded, token })
+        Ok(PulledPage { decoded, token })
     };
-    let read = client.try_costs_page(window, token, read).await;
-    read.map_err(|failure| {
-        let place = place(job, period, number);
-        RequestError {
-            error: failure.error.context(place),
-            ..failure
-        }
-    })
+    let read = client.costs_page(window, token, read).await;
+    read.map_err(|failure| failure.context(operation(context, period, number)))
 }
 
-fn place(job: &RunContext, period: BillingPeriod, page: usize) -> String {
-    format!("pulling {period} of `{}`, page {page}", job.connection)
+fn operation(context: &RunContext, period: BillingPeriod, page: usize) -> String {
+    format!("pulling {period} of `{}`, page {page}", context.connection)
 }
 
-/// Reads one window to its end, into one staged file; `first` is its first page where that is known.
-pub async fn read_window(
-    job: RunContext,
+/// Pulls one window into one staged file; `first` is its first page if that was read already.
+pub(crate) async fn pull_window(
+    context: Arc<RunContext>,
     client: Arc<Client>,
     period: BillingPeriod,
     window: Window,
-    first: Option<Page>,
-) -> std::result::Result<Finished, RequestError> {
-    let mut reading = Reading::new(&job, period, window);
-    match reading.pages(&client, first).await {
-        // Page tokens may expire: then the window is read again from its start, once.
-        Err(failure)
-            if failure.status == Some(StatusCode::BAD_REQUEST) && reading.token.is_some() =>
-        {
-            tracing::warn!(%window, "A page token was refused; reading the window again.");
-            reading = Reading::new(&job, period, window);
-            reading.pages(&client, None).await?;
+    first: Option<PulledPage>,
+) -> std::result::Result<FinishedWindow, RequestError> {
+    let mut pull = WindowPull::new(&context, period, window);
+    match pull.pages(&client, first).await {
+        // Page tokens expire: the window is read again from its start, once.
+        Err(failure) if failure.is_bad_request() && pull.token.is_some() => {
+            tracing::warn!(%window, "Page token refused, reading the window again");
+            pull = WindowPull::new(&context, period, window);
+            pull.pages(&client, None).await?;
         }
         read => read?,
     }
-    reading.finish().await.map_err(plain)
+    pull.finish().await.map_err(RequestError::internal)
 }
 
-/// A window being read.
-struct Reading<'j> {
-    job: &'j RunContext,
+/// Pull of a window in progress.
+struct WindowPull<'c> {
+    context: &'c RunContext,
     period: BillingPeriod,
     window: Window,
     pulled_at: DateTime<Utc>,
     identities: Identities,
     totals: ControlTotals,
-    oddities: DataQualityCounts,
+    data_quality: DataQualityCounts,
     guard: TokenGuard,
-    /// The next page's.
+    /// Token of the next page.
     token: Option<String>,
-    /// Opened with the first cost.
+    /// Created with the first cost.
     writer: Option<FileWriter>,
 }
 
-impl<'j> Reading<'j> {
-    fn new(job: &'j RunContext, period: BillingPeriod, window: Window) -> Self {
-        Reading {
-            job,
+impl<'c> WindowPull<'c> {
+    fn new(context: &'c RunContext, period: BillingPeriod, window: Window) -> Self {
+        WindowPull {
+            context,
             period,
             window,
-            pulled_at: (job.clock)(),
-            identities: Identities::new(&job.connection),
+            pulled_at: (context.clock)(),
+            identities: Identities::new(&context.connection),
             totals: ControlTotals::default(),
-            oddities: DataQualityCounts::default(),
+            data_quality: DataQualityCounts::default(),
             guard: TokenGuard::default(),
             token: None,
             writer: None,
@@ -163,14 +162,14 @@ impl<'j> Reading<'j> {
 
     fn file_name(&self) -> String {
         let Window { start, end } = self.window;
-        format!("{start}_{end}-{}.parquet", self.job.run)
+        format!("{start}_{end}-{}.parquet", self.context.run)
     }
 
-    /// Reads page after page; `first` is the first one where it is known already.
+    /// Reads all pages; `first` is the first one if that was read already.
     async fn pages(
         &mut self,
         client: &Client,
-        mut first: Option<Page>,
+        mut first: Option<PulledPage>,
     ) -> std::result::Result<(), RequestError> {
         for number in 1.. {
             let page = match first.take() {
@@ -178,12 +177,21 @@ impl<'j> Reading<'j> {
                 None => {
                     let token = self.token.as_deref();
                     let (period, window) = (self.period, self.window);
-                    page(self.job, client, period, window, token, &self.guard, number).await?
+                    pull_page(
+                        self.context,
+                        client,
+                        period,
+                        window,
+                        token,
+                        &self.guard,
+                        number,
+                    )
+                    .await?
                 }
             };
-            self.take(page)
-                .await
-                .map_err(|e| plain(e.context(place(self.job, self.period, number))))?;
+            self.append(page).await.map_err(|e| {
+                RequestError::internal(e.context(operation(self.context, self.period, number)))
+            })?;
             if self.token.is_none() {
                 break;
             }
@@ -191,19 +199,19 @@ impl<'j> Reading<'j> {
         Ok(())
     }
 
-    async fn take(
+    async fn append(
         &mut self,
-        Page {
+        PulledPage {
             decoded: page,
             token,
-        }: Page,
+        }: PulledPage,
     ) -> Result<()> {
         if let Some(token) = &token {
             self.guard.check(token)?;
         }
         self.token = token;
         self.totals.merge(&page.totals)?;
-        self.oddities.merge(page.oddities);
+        self.data_quality.merge(page.data_quality);
         if page.rows() == 0 {
             return Ok(());
         }
@@ -211,37 +219,32 @@ impl<'j> Reading<'j> {
         let writer = match &mut self.writer {
             Some(writer) => writer,
             None => {
-                let name = staging(self.job, self.period)
+                let name = staging(self.context, self.period)
                     .mark(&self.file_name())
                     .await?;
-                let writer = FileWriter::new(&self.job.store, &name, SCHEMA.clone())?;
+                let writer = FileWriter::new(&self.context.store, &name, SCHEMA.clone())?;
                 self.writer.insert(writer)
             }
         };
         writer.write(&batch).await
     }
 
-    async fn finish(self) -> Result<Finished> {
-        let path = staging(self.job, self.period).path(&self.file_name());
+    async fn finish(self) -> Result<FinishedWindow> {
+        let path = staging(self.context, self.period).path(&self.file_name());
         let record = WindowRecord {
             start: self.window.start,
             end: self.window.end,
             pulled_at: self.pulled_at,
             digest: self.identities.digest().to_string(),
             totals: self.totals,
-            oddities: self.oddities,
+            data_quality: self.data_quality,
         };
         let Some(writer) = self.writer else {
-            return Ok(Finished { file: None, record });
+            return Ok(FinishedWindow { file: None, record });
         };
         let entry =
             serde_json::to_string(&record).map_err(|e| Error::bug(format!("footer: {e}")))?;
         let file = Some(writer.finish(path, &[(FOOTER, entry)]).await?);
-        Ok(Finished { file, record })
+        Ok(FinishedWindow { file, record })
     }
-}
-
-/// An error that no answer of Confluent's is behind.
-pub fn plain(error: Error) -> RequestError {
-    RequestError::of(error, None)
 }

@@ -1,4 +1,4 @@
-//! Which months a run takes.
+//! Selection of the months of a run.
 
 pub mod pending;
 
@@ -7,39 +7,42 @@ use chrono::{DateTime, Days, Months, NaiveDate, TimeDelta, Utc};
 use crate::billing_period::BillingPeriod;
 use crate::error::{Error, Result};
 
-/// Confluent may take this long to show a cost (docs: invoices and costs).
+/// Longest delay until Confluent shows a cost (docs: invoices and costs).
 const COMPLETE_AFTER: TimeDelta = TimeDelta::hours(72);
 
 /// The months a user asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
-    /// Open and settling months, and those never pulled.
-    Due,
-    /// Every month that there is.
+    /// Default: months that can still change, and months left incomplete.
+    Pending,
+    /// Every available month.
     All,
     /// Months by name.
     Named(Vec<BillingPeriod>),
 }
 
-/// The months that Confluent still holds from their first day: twelve, the newest last.
+/// The twelve months that Confluent still holds from their first day, oldest first.
 ///
 /// The API refuses a start date more than a year back (docs: invoices and costs).
-pub fn pullable(today: NaiveDate) -> Vec<BillingPeriod> {
+pub(crate) fn pullable(today: NaiveDate) -> Vec<BillingPeriod> {
     let current = BillingPeriod::of(today);
     let oldest = BillingPeriod::of(today - Months::new(11));
     BillingPeriod::range(oldest, current).collect()
 }
 
-/// Refuses months that cannot be pulled: over a year old, or not begun.
-pub fn refuse_unpullable(months: &[BillingPeriod], today: NaiveDate) -> Result<()> {
+/// Checks that Confluent holds all of each month.
+///
+/// # Errors
+/// Kind usage, for a month that begins over a year back or has not begun.
+pub(crate) fn refuse_unpullable(months: &[BillingPeriod], today: NaiveDate) -> Result<()> {
     let year_ago = today - Months::new(12);
     for month in months {
         if month.first_day() < year_ago {
             return Err(Error::usage(format!(
-                "{month} begins over a year back, and Confluent no longer holds all of it: pulling \
+                "{month} begins over a year back and Confluent no longer holds all of it: pulling \
                  it would replace a whole month by a part"
             ))
-            .with_hint("`billstream transform` maps it anew from the stored costs"));
+            .with_hint("use `billstream transform` to map it again from the stored costs"));
         }
         if month.first_day() > today {
             return Err(Error::usage(format!(
@@ -50,13 +53,16 @@ pub fn refuse_unpullable(months: &[BillingPeriod], today: NaiveDate) -> Result<(
     Ok(())
 }
 
-/// Whether a pull now settles the month: `settle_days` or more after its end.
-pub fn settles(month: BillingPeriod, now: DateTime<Utc>, settle_days: u64) -> bool {
+/// Returns true if a pull at `now` settles the month: `settle_days` or more after its end.
+pub(crate) fn settles(month: BillingPeriod, now: DateTime<Utc>, settle_days: u64) -> bool {
     now.date_naive() >= month.next().first_day() + Days::new(settle_days)
 }
 
-/// The last day of the month whose costs were complete at `pulled_at`; `None` before the first.
-pub fn covered_until(month: BillingPeriod, pulled_at: DateTime<Utc>) -> Option<NaiveDate> {
+/// The last day of the month with complete costs at `pulled_at`; `None` before the first such day.
+pub(crate) fn complete_through(
+    month: BillingPeriod,
+    pulled_at: DateTime<Utc>,
+) -> Option<NaiveDate> {
     let complete_before = (pulled_at - COMPLETE_AFTER).date_naive();
     let end = complete_before.min(month.next().first_day());
     (end > month.first_day()).then(|| end - Days::new(1))
@@ -75,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn twelve_months_end_with_the_current_one() {
+    fn pullable_months_are_the_current_one_and_eleven_before_it() {
         for today in ["2026-11-23", "2026-11-01", "2028-02-29", "2026-12-31"] {
             let months = pullable(day(today));
             assert_eq!(months.len(), 12);
@@ -85,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_month_that_begins_over_a_year_back_is_refused() {
+    fn refuses_months_that_begin_over_a_year_back_or_in_the_future() {
         let today = day("2026-11-23");
         assert!(refuse_unpullable(&[month("2025-11")], today).is_err());
         assert!(refuse_unpullable(&[month("2025-12")], today).is_ok());
@@ -93,30 +99,30 @@ mod tests {
     }
 
     #[test]
-    fn coverage_lags_72_hours_and_ends_with_the_month() {
+    fn complete_through_lags_72_hours_and_ends_with_the_month() {
         let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
         let november = month("2026-11");
         assert_eq!(
-            covered_until(november, at("2026-11-23T04:00:00Z")),
+            complete_through(november, at("2026-11-23T04:00:00Z")),
             Some(day("2026-11-19"))
         );
         assert_eq!(
-            covered_until(november, at("2026-11-23T00:00:00Z")),
+            complete_through(november, at("2026-11-23T00:00:00Z")),
             Some(day("2026-11-19"))
         );
         assert_eq!(
-            covered_until(november, at("2026-11-22T23:59:59Z")),
+            complete_through(november, at("2026-11-22T23:59:59Z")),
             Some(day("2026-11-18"))
         );
-        assert_eq!(covered_until(november, at("2026-11-03T12:00:00Z")), None);
+        assert_eq!(complete_through(november, at("2026-11-03T12:00:00Z")), None);
         assert_eq!(
-            covered_until(month("2026-10"), at("2026-11-23T04:00:00Z")),
+            complete_through(month("2026-10"), at("2026-11-23T04:00:00Z")),
             Some(day("2026-10-31"))
         );
     }
 
     #[test]
-    fn settling_takes_the_days_after_the_end() {
+    fn settles_after_the_configured_days() {
         let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
         assert!(!settles(month("2026-10"), at("2026-11-17T23:00:00Z"), 17));
         assert!(settles(month("2026-10"), at("2026-11-18T00:00:00Z"), 17));

@@ -1,4 +1,5 @@
-//! Which months have something left to be done.
+//! Default selection: months that can still change, plus months left incomplete by a crash or a failed
+//! delivery.
 
 use crate::billing_period::BillingPeriod;
 use crate::error::Result;
@@ -6,53 +7,52 @@ use crate::pipeline::publish::Tables;
 use crate::pipeline::{RunContext, deliver};
 use crate::store::runs;
 
-/// How far a run takes a month.
+/// The stage that a run takes its months to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum UpTo {
+pub(crate) enum Stage {
     /// Costs are stored.
     Costs,
     /// Line items are published.
     LineItems,
-    /// Targets have them.
+    /// Line items are delivered to every destination.
     Delivery,
 }
 
-/// The months that a run takes when none is named: those that may still change, and those that a run
-/// that died, or targets that did not answer, left behind.
-pub async fn due(
-    job: &RunContext,
+/// The months among `periods` that can still change or have not reached `stage`.
+pub(crate) async fn pending_months(
+    context: &RunContext,
     tables: &Tables,
     periods: Vec<BillingPeriod>,
-    up_to: UpTo,
+    stage: Stage,
 ) -> Result<Vec<BillingPeriod>> {
-    let mut due = Vec::new();
+    let mut pending = Vec::new();
     for period in periods {
-        if is_due(job, tables, period, up_to).await? {
-            due.push(period);
+        if is_pending(context, tables, period, stage).await? {
+            pending.push(period);
         }
     }
-    Ok(due)
+    Ok(pending)
 }
 
-async fn is_due(
-    job: &RunContext,
+async fn is_pending(
+    context: &RunContext,
     tables: &Tables,
     period: BillingPeriod,
-    up_to: UpTo,
+    stage: Stage,
 ) -> Result<bool> {
-    let state = runs::month_state(&job.store, &job.connection, period).await?;
-    if !state.settled || up_to == UpTo::Costs {
+    let state = runs::month_state(&context.store, &context.connection, period).await?;
+    if !state.settled || stage == Stage::Costs {
         return Ok(!state.settled);
     }
-    let month = tables.month(job, period).await?;
+    let month = tables.month(context, period).await?;
     let Some(costs) = month.costs_record else {
         return Ok(false);
     };
     let Some(line_items) = month.line_items_record else {
         return Ok(true);
     };
-    let undelivered = up_to == UpTo::Delivery
-        && job.currency == "USD"
-        && deliver::is_behind(job, &state, &line_items)?;
+    let undelivered = stage == Stage::Delivery
+        && context.currency == "USD"
+        && deliver::is_behind(context, &state, &line_items)?;
     Ok(line_items.digest != costs.digest || undelivered)
 }

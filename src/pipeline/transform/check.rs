@@ -1,7 +1,7 @@
 //! Checks: `sql/checks/*.sql` over costs, staged line items and the totals taken on the wire.
 //!
-//! A check returns the rows that offend. Any row stops the publish: exit code 5 for a check that
-//! reconciles (`-- exit 5` in its second line), else 1.
+//! A check returns the offending rows. Any row stops the publish: with exit code 5 if the check reconciles
+//! totals (`-- exit 5` among its first comment lines), else 1.
 
 use arrow::record_batch::RecordBatch;
 use datafusion::common::ScalarValue;
@@ -18,115 +18,125 @@ use crate::engine::text::batches_table;
 use crate::error::{Error, Result};
 use crate::pipeline::enrich::attributes::ResourceAttributes;
 use crate::pipeline::publish::Tables;
-use crate::pipeline::pull::Pulled;
+use crate::pipeline::pull::PulledMonth;
 use crate::pipeline::transform::inputs::{parameters, register};
 use crate::pipeline::transform::{self, LineItems};
-use crate::pipeline::{RunContext, Stage};
+use crate::pipeline::{RunContext, StageTimer};
+use crate::store::TableName;
 use crate::store::writer::DataFile;
 
-/// The check that a pull alone must pass.
+/// Check of a pull without transform.
 const COSTS_MATCH_WIRE: &str = "checks/costs_match_wire";
-/// Line items in one bucket of a check that uses `$bucket`.
+/// Line items per bucket of a check that uses `$bucket`.
 const BUCKET_ROWS: u64 = 1_500_000;
-/// Checks that run at the same time.
-const AT_ONCE: usize = 2;
-const SHOWN_ROWS: usize = 20;
+/// Checks that run concurrently.
+const CONCURRENCY: usize = 2;
+/// Offending rows in the error of a check.
+const MAX_ROWS_SHOWN: usize = 20;
 
-/// Compares costs files, as written, with the totals of the wire.
+/// Compares written costs files with the totals taken on the wire.
 ///
 /// # Errors
 /// Kind reconcile, with the groups that differ.
-pub async fn check_costs(
-    job: &RunContext,
+pub(crate) async fn check_costs(
+    context: &RunContext,
     period: BillingPeriod,
     costs: &[DataFile],
     totals: &ControlTotals,
 ) -> Result<()> {
-    let context = session(job, period, costs, totals)?;
-    let check = job.sql.get(COSTS_MATCH_WIRE)?;
-    let offending = run(job, &context, check, period, 1).await?;
+    let session = session(context, period, costs, totals)?;
+    let check = context.sql.get(COSTS_MATCH_WIRE)?;
+    let offending = run_check(context, &session, check, period, 1).await?;
     verdict(
-        job,
+        context,
         period,
         offending.map(|rows| (check, rows)).into_iter().collect(),
     )
 }
 
-/// Maps a month's costs to staged line items that have passed every check.
+/// Maps a month's costs to staged line items that pass every check.
 ///
 /// # Errors
 /// As [`transform::transform`] and [`check_all`].
-pub async fn checked_line_items(
-    job: &RunContext,
+pub(crate) async fn checked_line_items(
+    context: &RunContext,
     tables: &Tables,
     period: BillingPeriod,
-    source: &Pulled,
-    facts: &ResourceAttributes,
+    source: &PulledMonth,
+    attributes: &ResourceAttributes,
 ) -> Result<LineItems> {
-    (job.progress)(format!("{period}: mapping {} costs", source.digest.count()));
-    let stage = Stage::begin("transform");
+    (context.progress)(format!("{period}: mapping {} costs", source.digest.count()));
+    let timer = StageTimer::begin("transform");
     let published = tables.line_item_names()?;
-    let line_items = transform::transform(job, period, &source.files, facts, &published).await?;
-    drop(stage);
-    let _stage = Stage::begin("checks");
-    check_all(job, period, &source.files, &source.totals, &line_items).await?;
+    let line_items =
+        transform::transform(context, period, &source.files, attributes, &published).await?;
+    drop(timer);
+    let _timer = StageTimer::begin("checks");
+    check_all(context, period, &source.files, &source.totals, &line_items).await?;
     Ok(line_items)
 }
 
-/// Runs every check over a month that is about to be published.
+/// Runs every check over a staged month.
 ///
 /// # Errors
 /// Kind reconcile or data, with the offending rows of every check that failed.
 pub async fn check_all(
-    job: &RunContext,
+    context: &RunContext,
     period: BillingPeriod,
     costs: &[DataFile],
     totals: &ControlTotals,
     line_items: &LineItems,
 ) -> Result<()> {
-    let context = session(job, period, costs, totals)?;
+    let session = session(context, period, costs, totals)?;
     register(
-        job,
-        &context,
-        "line_items",
+        context,
+        &session,
+        TableName::LineItems,
         &line_items.columns,
         period,
         &line_items.files,
     )?;
     let tags = tags_view(&line_items.columns);
     let what = "view line_item_tags";
-    engine::within(job.limits, what, context.sql(&tags)).await?;
+    engine::within(context.limits, what, session.sql(&tags)).await?;
     let buckets = line_items.rows().div_ceil(BUCKET_ROWS).max(1);
-    (job.progress)(format!(
+    (context.progress)(format!(
         "{period}: checking {} line items",
         line_items.rows()
     ));
-    // A few at once: planning is one thread's work.
-    let answers = stream::iter(job.sql.checks())
+    // Concurrent, because planning uses one thread.
+    let results = stream::iter(context.sql.checks())
         .map(|check| {
-            let answer = run(job, &context, check, period, buckets);
-            async move { answer.await.map(|rows| rows.map(|rows| (check, rows))) }
+            let result = run_check(context, &session, check, period, buckets);
+            async move { result.await.map(|rows| rows.map(|rows| (check, rows))) }
         })
-        .buffered(AT_ONCE);
-    let answers: Vec<_> = answers.try_collect().await?;
-    verdict(job, period, answers.into_iter().flatten().collect())
+        .buffered(CONCURRENCY);
+    let results: Vec<_> = results.try_collect().await?;
+    verdict(context, period, results.into_iter().flatten().collect())
 }
 
 fn session(
-    job: &RunContext,
+    context: &RunContext,
     period: BillingPeriod,
     costs: &[DataFile],
     totals: &ControlTotals,
 ) -> Result<SessionContext> {
-    let context = engine::session(&job.store, job.limits)?;
-    register(job, &context, "costs", &decode::SCHEMA, period, costs)?;
-    context
+    let session = engine::session(&context.store, context.limits)?;
+    register(
+        context,
+        &session,
+        TableName::Costs,
+        &decode::SCHEMA,
+        period,
+        costs,
+    )?;
+    session
         .register_batch("wire_totals", totals.to_batch()?)
         .map_err(|e| engine::failed("table wire_totals", &e))?;
-    Ok(context)
+    Ok(session)
 }
 
-/// A view of every distinct tag: `resource_id`, `key`, `value`.
+/// SQL of the view of all distinct tags: `resource_id`, `key`, `value`.
 fn tags_view(columns: &arrow::datatypes::SchemaRef) -> String {
     let quoted = |text: &str| text.replace('\'', "''");
     let mut parts: Vec<String> = columns
@@ -154,29 +164,29 @@ fn tags_view(columns: &arrow::datatypes::SchemaRef) -> String {
     )
 }
 
-/// The offending rows of a check, or `None`.
-async fn run(
-    job: &RunContext,
-    context: &SessionContext,
+/// Returns the offending rows of a check, or `None`.
+async fn run_check(
+    context: &RunContext,
+    session: &SessionContext,
     check: &SqlFile,
     period: BillingPeriod,
     buckets: u64,
 ) -> Result<Option<Vec<RecordBatch>>> {
     let buckets = if check.uses("bucket") { buckets } else { 1 };
     for bucket in 0..buckets {
-        let mut values = parameters(job, period);
+        let mut values = parameters(context, period);
         values.push(("bucket", ScalarValue::Int64(Some(bucket as i64))));
         values.push(("buckets", ScalarValue::Int64(Some(buckets as i64))));
-        let frame = check.plan(context, values).await?;
+        let frame = check.plan(session, values).await?;
         let limited = frame
-            .limit(0, Some(SHOWN_ROWS))
+            .limit(0, Some(MAX_ROWS_SHOWN))
             .map_err(|e| check.failed(&e))?;
-        let rows = tokio::time::timeout(job.limits.timeout, limited.collect())
+        let rows = tokio::time::timeout(context.limits.timeout, limited.collect())
             .await
             .map_err(|_| {
-                let limit = job.limits.timeout.as_secs();
+                let limit = context.limits.timeout.as_secs();
                 Error::data(format!(
-                    "check {} gave no answer after {limit} seconds",
+                    "check {} did not finish within {limit} seconds",
                     check.name
                 ))
             })?
@@ -188,21 +198,23 @@ async fn run(
     Ok(None)
 }
 
+/// Returns true if a failure of the check means that totals do not reconcile.
 fn reconciles(check: &SqlFile) -> bool {
     let head = check.text.lines().take_while(|line| line.starts_with("--"));
     head.filter_map(|line| line.strip_prefix("--"))
         .any(|line| line.trim() == "exit 5")
 }
 
+/// Returns an error that lists the failed checks with their rows.
 fn verdict(
-    job: &RunContext,
+    context: &RunContext,
     period: BillingPeriod,
     failed: Vec<(&SqlFile, Vec<RecordBatch>)>,
 ) -> Result<()> {
     if failed.is_empty() {
         return Ok(());
     }
-    let mut message = format!("{period} of `{}` was not published: ", job.connection);
+    let mut message = format!("{period} of `{}` was not published: ", context.connection);
     let names: Vec<&str> = failed
         .iter()
         .map(|(check, _)| check.name.as_str())
@@ -214,13 +226,13 @@ fn verdict(
             None => String::new(),
         };
         message.push_str(&format!(
-            "\n{}: this does not hold: {}\n{}",
+            "\n{}: violated: {}\n{}",
             check.display(),
             check.title(),
             table.trim_end()
         ));
     }
-    let hint = "what was published before is untouched; the rows above show where it differs";
+    let hint = "the published month is unchanged; the rows above show where the new one differs";
     Err(if failed.iter().any(|(check, _)| reconciles(check)) {
         Error::reconcile(message)
     } else {

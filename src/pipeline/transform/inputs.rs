@@ -1,4 +1,4 @@
-//! What SQL files of a month may use: its files as tables, and parameters.
+//! Inputs of the SQL files of a month: tables over its files, and parameters.
 
 use std::sync::Arc;
 
@@ -12,35 +12,36 @@ use crate::engine::files::FilesTable;
 use crate::engine::sql_files::Parameters;
 use crate::error::Result;
 use crate::pipeline::RunContext;
+use crate::store::TableName;
 use crate::store::writer::DataFile;
 
-/// The parameters that SQL files may use.
-pub fn parameters(job: &RunContext, period: BillingPeriod) -> Parameters {
+/// Parameters of SQL files.
+pub(crate) fn parameters(context: &RunContext, period: BillingPeriod) -> Parameters {
     vec![
-        ("connection", ScalarValue::from(job.connection.as_str())),
+        ("connection", ScalarValue::from(&*context.connection)),
         ("billing_period", ScalarValue::from(period.to_string())),
         (
             "cloud_provider",
-            ScalarValue::from(job.cloud_provider.as_str()),
+            ScalarValue::from(context.cloud_provider.as_str()),
         ),
     ]
 }
 
 /// Registers files of a month as a table of the session.
-pub fn register(
-    job: &RunContext,
-    context: &SessionContext,
-    name: &str,
+pub(crate) fn register(
+    context: &RunContext,
+    session: &SessionContext,
+    name: TableName,
     columns: &SchemaRef,
     period: BillingPeriod,
     files: &[DataFile],
 ) -> Result<()> {
     let files = files
         .iter()
-        .map(|file| (job.connection.clone(), period, file.clone()));
-    let table = FilesTable::new(&job.store, name, columns, files)?;
-    context
-        .register_table(name, Arc::new(table))
+        .map(|file| (context.connection.to_string(), period, file.clone()));
+    let table = FilesTable::new(&context.store, name, columns, files)?;
+    session
+        .register_table(name.as_str(), Arc::new(table))
         .map(|_| ())
         .map_err(|e| engine::failed(&format!("table {name}"), &e))
 }

@@ -1,15 +1,16 @@
-//! Transform: stored or staged costs through `sql/models/line_items.sql` into staged line items.
+//! Transform: maps stored or staged costs to staged line items with `sql/models/line_items.sql`.
 //!
-//! The month streams: each stream of the query writes one Parquet file. No network is touched.
+//! The month is streamed: each stream of the query writes one Parquet file. No network is used.
 
 pub mod check;
-pub mod inputs;
-pub mod retransform;
+pub(crate) mod inputs;
+pub(crate) mod retransform;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use crate::billing_period::BillingPeriod;
 use crate::cloudzero::cbf;
@@ -20,89 +21,101 @@ use crate::error::{Error, Result};
 use crate::pipeline::RunContext;
 use crate::pipeline::enrich::attributes::{self, ResourceAttributes};
 use crate::pipeline::transform::inputs::{parameters, register};
-use crate::store::Store;
 use crate::store::staging::Staging;
 use crate::store::writer::{DataFile, FileWriter};
+use crate::store::{Store, TableName};
 
-/// The mapping's file.
-pub const MODEL: &str = "models/line_items";
+/// SQL file of the mapping.
+pub(crate) const MODEL: &str = "models/line_items";
 
 /// Staged line items of a month.
 #[derive(Debug)]
 pub struct LineItems {
-    /// Files that no commit names yet.
+    /// Files that are not committed yet.
     pub files: Vec<DataFile>,
     /// Columns of the files.
     pub columns: SchemaRef,
-    /// Digest of the facts of resources that went into them.
-    pub facts: String,
+    /// Digest of the joined resource attributes.
+    pub(crate) attributes_digest: String,
 }
 
 impl LineItems {
     /// Number of line items.
-    pub fn rows(&self) -> u64 {
+    pub(crate) fn rows(&self) -> u64 {
         self.files.iter().map(|file| file.rows).sum()
     }
 }
 
-/// The staged line items of a month.
-pub fn staging(job: &RunContext, period: BillingPeriod) -> Staging {
-    Staging::new(&job.store, "line_items", &job.connection, period)
+/// Staging area of a month's line items.
+pub(crate) fn staging(context: &RunContext, period: BillingPeriod) -> Staging {
+    Staging::new(
+        &context.store,
+        TableName::LineItems,
+        &context.connection,
+        period,
+    )
 }
 
-/// The version of the mapping: another SQL text or provider label gives another one.
-pub fn mapping_version(job: &RunContext) -> Result<String> {
-    let model = job.sql.get(MODEL)?;
-    let text = format!("{}\0{}", model.text, job.cloud_provider);
+/// Version of the mapping: a digest of the SQL text and the provider label.
+pub(crate) fn mapping_version(context: &RunContext) -> Result<String> {
+    let model = context.sql.get(MODEL)?;
+    let text = format!("{}\0{}", model.text, context.cloud_provider);
     Ok(short_digest(&text))
 }
 
-/// Maps the costs in `costs` (files of the `costs` table, committed or not) to line items.
+/// Maps costs, in committed or staged files of the `costs` table, to line items.
+///
+/// `attributes` are joined by resource; `published` are the columns of the `line_items` table.
 ///
 /// # Errors
-/// Kind data, for a mapping that does not plan, does not give CBF, or fails on a row.
-///
-/// `facts` are joined by resource; `published` are the columns that the `line_items` table has already.
+/// Kind data, for a mapping that does not plan, does not return CBF, or fails on a row.
 pub async fn transform(
-    job: &RunContext,
+    context: &RunContext,
     period: BillingPeriod,
     costs: &[DataFile],
-    facts: &ResourceAttributes,
+    attributes: &ResourceAttributes,
     published: &[String],
 ) -> Result<LineItems> {
-    let model = job.sql.get(MODEL)?;
-    let context = engine::session(&job.store, job.limits)?;
-    register(job, &context, "costs", &decode::SCHEMA, period, costs)?;
-    context
-        .register_batch(attributes::TABLE, facts.batch.clone())
+    let model = context.sql.get(MODEL)?;
+    let session = engine::session(&context.store, context.limits)?;
+    register(
+        context,
+        &session,
+        TableName::Costs,
+        &decode::SCHEMA,
+        period,
+        costs,
+    )?;
+    session
+        .register_batch(attributes::TABLE, attributes.batch.clone())
         .map_err(|e| engine::failed(attributes::TABLE, &e))?;
-    let mapped = model.plan(&context, parameters(job, period)).await?;
+    let mapped = model.plan(&session, parameters(context, period)).await?;
     let conformed =
         cbf::conform(mapped.schema(), published).map_err(|e| e.context(model.display()))?;
     let frame = mapped
         .select(conformed.expressions)
         .map_err(|e| model.failed(&e))?;
     let what = format!("mapping {period}");
-    let streams = tokio::time::timeout(job.limits.timeout, frame.execute_stream_partitioned())
+    let streams = tokio::time::timeout(context.limits.timeout, frame.execute_stream_partitioned())
         .await
-        .map_err(|_| Error::data(format!("{what}: planning took too long")))?
+        .map_err(|_| Error::data(format!("{what}: planning exceeded the timeout")))?
         .map_err(|e| model.failed(&e))?;
 
-    let staging = staging(job, period);
+    let staging = staging(context, period);
     let mut tasks = JoinSet::new();
     for (at, stream) in streams.into_iter().enumerate() {
         let output = Output {
-            store: job.store.clone(),
+            store: context.store.clone(),
             staging: staging.clone(),
-            name: format!("{}-{at:03}.parquet", job.run),
+            name: format!("{}-{at:03}.parquet", context.run),
             columns: conformed.schema.clone(),
             model: model.clone(),
         };
-        tasks.spawn(write_stream(output, stream));
+        tasks.spawn(write_stream(output, stream).in_current_span());
     }
     let mut files: Vec<DataFile> = Vec::new();
     let mut failure = None;
-    let deadline = tokio::time::Instant::now() + job.limits.timeout;
+    let deadline = tokio::time::Instant::now() + context.limits.timeout;
     loop {
         match tokio::time::timeout_at(deadline, tasks.join_next()).await {
             Ok(None) => break,
@@ -111,9 +124,9 @@ pub async fn transform(
             Ok(Some(Err(e))) if e.is_cancelled() => {}
             Ok(Some(Err(e))) => failure = Some(Error::bug(format!("{what}: {e}"))),
             Err(_) => {
-                let limit = job.limits.timeout.as_secs();
+                let limit = context.limits.timeout.as_secs();
                 failure = Some(Error::data(format!(
-                    "{what}: not done after {limit} seconds"
+                    "{what}: not finished after {limit} seconds"
                 )));
             }
         }
@@ -128,11 +141,11 @@ pub async fn transform(
     Ok(LineItems {
         files,
         columns: conformed.schema,
-        facts: facts.digest.clone(),
+        attributes_digest: attributes.digest.clone(),
     })
 }
 
-/// Where one stream of line items goes.
+/// Output file of one stream of line items.
 struct Output {
     store: Store,
     staging: Staging,

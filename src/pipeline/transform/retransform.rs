@@ -1,45 +1,46 @@
-//! Transform of stored months: mapping, checks, publish, and the drop in the store, from the `costs`
-//! table alone.
+//! Transform of stored months: maps, checks, publishes and delivers from the `costs` table alone.
+
+use tracing::Instrument;
 
 use crate::billing_period::BillingPeriod;
 use crate::error::{Error, Result};
-use crate::pipeline::deliver::{self, Wish};
+use crate::pipeline::deliver::{self, DeliverOptions};
 use crate::pipeline::publish::{self, PublishedMonth, Tables};
 use crate::pipeline::select::Selection;
-use crate::pipeline::select::pending::{self, UpTo};
-use crate::pipeline::summary::{PeriodSummary, Status, Summary};
+use crate::pipeline::select::pending::{self, Stage};
+use crate::pipeline::summary::{PeriodStatus, PeriodSummary, Summary};
 use crate::pipeline::transform::check;
 use crate::pipeline::{RunContext, pull, transform};
 use crate::store::runs;
-use crate::store::tables::Published;
+use crate::store::tables::PublishedFile;
 
-/// Maps stored months anew. Without a selection these are the months that are not settled.
+/// Maps stored months again; see [`Selection`] for the default.
 ///
 /// # Errors
-/// Kind usage, for a month that is not stored; a month's own error is in the summary.
-pub async fn transform_stored(
-    job: &RunContext,
+/// Kind usage, for a month that is not stored; errors of single months are in the summary.
+pub(crate) async fn retransform(
+    context: &RunContext,
     months: &Selection,
     dry_run: bool,
 ) -> Result<Summary> {
-    let mut tables = Tables::open(job).await?;
-    let stored: Vec<Published> = match &tables.costs {
+    let mut tables = Tables::open(context).await?;
+    let stored: Vec<PublishedFile> = match &tables.costs {
         Some(costs) => costs.files().await?,
         None => Vec::new(),
     };
-    let stored: Vec<Published> = stored
+    let stored: Vec<PublishedFile> = stored
         .into_iter()
-        .filter(|file| file.connection == job.connection)
+        .filter(|file| file.connection == context.connection)
         .collect();
     let mut periods: Vec<BillingPeriod> = stored.iter().map(|file| file.period).collect();
     periods.dedup();
     if periods.is_empty() {
         return Err(Error::usage(format!(
             "no costs of `{}` are stored in {}",
-            job.connection,
-            job.store.display("costs")
+            context.connection,
+            context.store.display("costs")
         ))
-        .with_hint("run `billstream import` first, or name another --store or --connection"));
+        .with_hint("run `billstream import` first, or choose another --store or --connection"));
     }
     let selected = match months {
         Selection::All => periods,
@@ -47,24 +48,28 @@ pub async fn transform_stored(
             if let Some(missing) = named.iter().find(|month| !periods.contains(month)) {
                 return Err(Error::usage(format!(
                     "no costs of {missing} are stored for `{}`",
-                    job.connection
+                    context.connection
                 )));
             }
             named.clone()
         }
-        Selection::Due => pending::due(job, &tables, periods, UpTo::Delivery).await?,
+        Selection::Pending => {
+            pending::pending_months(context, &tables, periods, Stage::Delivery).await?
+        }
     };
-    tables.sources(job).await?;
+    tables.enrichment_inputs(context).await?;
     let mut summary = Summary {
-        run: job.run.clone(),
+        run: context.run.clone(),
         periods: Vec::new(),
         errors: Vec::new(),
     };
     for period in selected {
-        let named = *months != Selection::Due;
-        let result = one_month(job, &mut tables, period, named, dry_run).await;
-        let result = publish::swept(job, &tables, period, result).await;
-        match result {
+        let named = *months != Selection::Pending;
+        let month = async {
+            let result = one_month(context, &mut tables, period, named, dry_run).await;
+            publish::with_staging_cleanup(context, &tables, period, result).await
+        };
+        match month.instrument(context.period_span(period)).await {
             Ok((month, errors)) => {
                 summary.periods.push(month);
                 summary
@@ -72,7 +77,7 @@ pub async fn transform_stored(
                     .extend(errors.into_iter().map(|e| (period, e)));
             }
             Err(error) => {
-                let failed = PeriodSummary::new(&job.connection, period, Status::Failed);
+                let failed = PeriodSummary::new(&context.connection, period, PeriodStatus::Failed);
                 summary.periods.push(failed);
                 summary.errors.push((period, error));
             }
@@ -82,30 +87,33 @@ pub async fn transform_stored(
 }
 
 async fn one_month(
-    job: &RunContext,
+    context: &RunContext,
     tables: &mut Tables,
     period: BillingPeriod,
     named: bool,
     dry_run: bool,
 ) -> Result<(PeriodSummary, Vec<Error>)> {
-    let published = tables.month(job, period).await?;
-    let costs = pull::stored(&job.store, &published.costs).await?;
-    let mapping = transform::mapping_version(job)?;
+    let published = tables.month(context, period).await?;
+    let costs = pull::stored_month(&context.store, &published.costs).await?;
+    let mapping = transform::mapping_version(context)?;
     let digest = costs.digest.to_string();
-    let state = runs::month_state(&job.store, &job.connection, period).await?;
-    let mut summary = PeriodSummary::new(&job.connection, period, Status::Unchanged);
-    summary.covered_until = state.covered_until;
+    let state = runs::month_state(&context.store, &context.connection, period).await?;
+    let mut summary = PeriodSummary::new(&context.connection, period, PeriodStatus::Unchanged);
+    summary.complete_through = state.complete_through;
+    let record = published.line_items_record.as_ref();
+    summary.previous_net_amount = record.map(|record| record.net_amount.clone());
 
-    let facts = tables.facts(job, period, &costs.files).await?;
-    // ResourceAttributes alone do not change a month that is settled, unless it is named.
-    let complete = Some(&facts).filter(|facts| !facts.incomplete);
-    let counting = complete.filter(|_| named || !state.settled);
-    if published.is_current(&digest, &mapping, counting) {
-        summary.older_facts = !published.is_current(&digest, &mapping, complete);
+    let attributes = tables.attributes(context, period, &costs.files).await?;
+    // New attributes alone do not change a settled month, unless it is named.
+    let complete = Some(&attributes).filter(|found| !found.incomplete);
+    let relevant = complete.filter(|_| named || !state.settled);
+    if published.is_current(&digest, &mapping, relevant) {
+        summary.older_attributes = !published.is_current(&digest, &mapping, complete);
     } else {
-        let line_items = check::checked_line_items(job, tables, period, &costs, &facts).await?;
+        let line_items =
+            check::checked_line_items(context, tables, period, &costs, &attributes).await?;
         if dry_run {
-            summary.status = Status::DryRun;
+            summary.status = PeriodStatus::DryRun;
             summary = publish::summarize(
                 summary,
                 &PublishedMonth {
@@ -117,15 +125,15 @@ async fn one_month(
             return Ok((summary, Vec::new()));
         }
         tables
-            .publish_line_items(job, period, &costs, &line_items)
+            .publish_line_items(context, period, &costs, &line_items)
             .await?;
-        summary.status = Status::Published;
+        summary.status = PeriodStatus::Published;
     }
-    let published = tables.month(job, period).await?;
+    let published = tables.month(context, period).await?;
     let mut errors = Vec::new();
     if !dry_run {
-        let deliveries = deliver::deliver(job, tables, period, Wish::default()).await;
-        summary.deliveries = deliveries.made;
+        let deliveries = deliver::deliver(context, tables, period, DeliverOptions::default()).await;
+        summary.deliveries = deliveries.completed;
         errors = deliveries.errors;
     }
     Ok((publish::summarize(summary, &published), errors))

@@ -1,150 +1,160 @@
-//! A month side by side, and how its sides compare.
+//! Comparison of one month across its sides.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use crate::billing_period::BillingPeriod;
-use crate::cloudzero::costs;
-use crate::cloudzero::read_back::LineItemTotals;
+use crate::cloudzero::costs::{CostType, MonthlyCosts};
+use crate::cloudzero::totals::LineItemTotals;
 use crate::decimal;
 
-/// CloudZero shows what it took within a day.
-const LATE_AFTER: TimeDelta = TimeDelta::days(1);
-/// Its totals are floats: they are compared to a cent.
+/// Time within which CloudZero shows what it accepted.
+const SHOWN_WITHIN: TimeDelta = TimeDelta::days(1);
+/// Tolerance for CloudZero's totals, which are floats: a cent in units of 1e-24.
 const CENT: i128 = 10i128.pow(22);
 
-/// How a month compares.
+/// Result of comparing a month, from best to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Status {
+pub(crate) enum ComparisonStatus {
     /// All sides agree.
     Equal,
-    /// The month was pointed back or cleared, and CloudZero has what was put there.
+    /// The month was rolled back or cleared, and CloudZero has that content.
     Pinned,
-    /// CloudZero was given the month less than a day ago and does not show it yet.
+    /// CloudZero received the month less than a day ago and does not show it yet.
     Pending,
-    /// An open or settling month moved at Confluent since it was imported.
+    /// An open or settling month changed at Confluent since it was imported.
     Behind,
-    /// Sides differ that should not.
+    /// Sides differ.
     Differs,
 }
 
-/// One side of a month.
+/// Totals of one side of a month.
 #[derive(Debug, Clone, Serialize)]
-pub struct Side {
-    /// Costs, line items or rows; CloudZero's totals have none.
+pub(crate) struct SideTotals {
+    /// Costs, line items or rows. CloudZero's totals have no count.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rows: Option<u64>,
+    rows: Option<u64>,
     /// Sum of `cost/cost`: the net amount.
-    pub cost: String,
+    pub(crate) cost: String,
     /// Sum of `cost/discounted_cost`.
-    pub discounted_cost: String,
+    discounted_cost: String,
     /// Sum of `cost/on_demand_cost`.
-    pub on_demand_cost: String,
+    on_demand_cost: String,
 }
 
-/// A month, side by side; sides that were not asked are missing.
+/// Month side by side. Sides that were not compared are `None`.
 #[derive(Debug, Serialize)]
-pub struct Month {
-    /// The connection.
-    pub connection: String,
-    /// The month.
-    pub billing_period: BillingPeriod,
-    /// What Confluent gives now.
-    pub confluent: Option<Side>,
-    /// The published line items.
-    pub store: Side,
+pub(crate) struct MonthComparison {
+    connection: String,
+    pub(crate) billing_period: BillingPeriod,
+    /// Costs that Confluent returns now.
+    pub(crate) confluent: Option<SideTotals>,
+    /// Published line items.
+    pub(crate) store: SideTotals,
     #[serde(skip)]
     published: LineItemTotals,
-    /// The files of the drop in force.
-    pub bucket: Option<Side>,
-    /// What CloudZero's stream holds.
-    pub stream: Option<Side>,
-    /// What CloudZero shows: billed, discounted and on-demand cost.
-    pub cloudzero: Option<Side>,
-    /// How they compare.
-    pub status: Status,
-    /// What differs, or was not compared, in words.
-    pub notes: Vec<String>,
-    /// When CloudZero was given what is published.
+    /// Files of the active drop.
+    pub(crate) bucket: Option<SideTotals>,
+    /// Rows of CloudZero's stream.
+    pub(crate) stream: Option<SideTotals>,
+    /// Billed, discounted and on-demand cost that CloudZero shows.
+    pub(crate) cloudzero: Option<SideTotals>,
+    pub(crate) status: ComparisonStatus,
+    /// Differences, and reasons why a side was not compared.
+    pub(crate) notes: Vec<String>,
+    /// Time at which CloudZero received the published line items.
     #[serde(skip)]
-    pub given_at: Option<DateTime<Utc>>,
+    pub(super) received_at: Option<DateTime<Utc>>,
 }
 
-impl From<&LineItemTotals> for Side {
-    fn from(sums: &LineItemTotals) -> Side {
-        Side {
-            rows: Some(sums.rows),
-            cost: decimal::plain(sums.cost),
-            discounted_cost: decimal::plain(sums.discounted),
-            on_demand_cost: decimal::plain(sums.on_demand),
+impl From<&LineItemTotals> for SideTotals {
+    fn from(totals: &LineItemTotals) -> SideTotals {
+        SideTotals {
+            rows: Some(totals.rows),
+            cost: decimal::to_plain_string(totals.cost),
+            discounted_cost: decimal::to_plain_string(totals.discounted),
+            on_demand_cost: decimal::to_plain_string(totals.on_demand),
         }
     }
 }
 
-impl Month {
-    /// A month of which nothing but the published line items is known yet.
-    pub fn new(connection: &str, period: BillingPeriod, published: LineItemTotals) -> Month {
-        Month {
+impl From<&MonthlyCosts> for SideTotals {
+    fn from(costs: &MonthlyCosts) -> SideTotals {
+        SideTotals {
+            rows: None,
+            cost: decimal::to_plain_string(costs.billed),
+            discounted_cost: decimal::to_plain_string(costs.discounted),
+            on_demand_cost: decimal::to_plain_string(costs.on_demand),
+        }
+    }
+}
+
+impl MonthComparison {
+    /// Creates a comparison with the store as its only side.
+    pub(super) fn new(
+        connection: &str,
+        period: BillingPeriod,
+        published: LineItemTotals,
+    ) -> MonthComparison {
+        MonthComparison {
             connection: connection.to_string(),
             billing_period: period,
             confluent: None,
-            store: Side::from(&published),
+            store: SideTotals::from(&published),
             published,
             bucket: None,
             stream: None,
             cloudzero: None,
-            status: Status::Equal,
+            status: ComparisonStatus::Equal,
             notes: Vec::new(),
-            given_at: None,
+            received_at: None,
         }
     }
 
-    /// Notes what keeps the sides from being equal.
-    pub fn note(&mut self, status: Status, words: impl Into<String>) {
+    /// Adds a note, and raises the status to at least `status`.
+    pub(super) fn note(&mut self, status: ComparisonStatus, note: impl Into<String>) {
         self.status = self.status.max(status);
-        self.notes.push(words.into());
+        self.notes.push(note.into());
     }
 
-    /// What CloudZero's side lacks is pending for a day.
-    pub fn lacking(&self, now: DateTime<Utc>) -> Status {
-        match self.given_at {
-            Some(given) if now - given < LATE_AFTER => Status::Pending,
-            _ => Status::Differs,
+    /// Returns the status of a month that CloudZero does not show as published: pending for a day.
+    pub(super) fn status_if_missing(&self, now: DateTime<Utc>) -> ComparisonStatus {
+        match self.received_at {
+            Some(received) if now - received < SHOWN_WITHIN => ComparisonStatus::Pending,
+            _ => ComparisonStatus::Differs,
         }
     }
 
-    /// Adds CloudZero's totals of the month, in units of 1e-24 and the order of
-    /// [`costs::COST_TYPES`], and compares them to a cent.
-    pub fn compare_totals(&mut self, shown: [i128; 3], now: DateTime<Utc>) {
-        let [cost, discounted, on_demand] = shown;
-        let side = LineItemTotals {
-            rows: 0,
-            cost,
-            discounted,
-            on_demand,
-        };
-        self.cloudzero = Some(Side {
-            rows: None,
-            ..Side::from(&side)
-        });
-        if self.status == Status::Pinned {
+    /// Adds the totals that CloudZero shows, and compares them to a cent.
+    pub(super) fn compare_cloudzero(&mut self, shown: MonthlyCosts, now: DateTime<Utc>) {
+        self.cloudzero = Some(SideTotals::from(&shown));
+        if self.status == ComparisonStatus::Pinned {
             return;
         }
-        let status = self.lacking(now);
+        let status = self.status_if_missing(now);
         let LineItemTotals {
             cost,
             discounted,
             on_demand,
             ..
         } = self.published;
-        let published = [cost, discounted, on_demand];
-        for ((name, shown), published) in costs::COST_TYPES.iter().zip(shown).zip(published) {
+        let published = MonthlyCosts {
+            billed: cost,
+            discounted,
+            on_demand,
+        };
+        for cost_type in CostType::ALL {
+            let (published, shown) = (published.get(cost_type), shown.get(cost_type));
             if (published - shown).abs() >= CENT {
-                let (shown, published) = (decimal::plain(shown), decimal::plain(published));
+                let (published, shown) = (
+                    decimal::to_plain_string(published),
+                    decimal::to_plain_string(shown),
+                );
+                let name = cost_type.name();
                 self.note(
                     status,
-                    format!("CloudZero shows a {name} of {shown}, published is {published}"),
+                    format!("cloudzero: {name} is {shown}, published is {published}"),
                 );
             }
         }

@@ -1,112 +1,103 @@
-//! Charts of reports: as text for a terminal, as an SVG picture for a slide.
+//! Charts of reports: text for a terminal, SVG pictures for slides.
 //!
-//! ```text
-//! cut.rs        texts that are too long
-//! figures.rs    decimal texts: rounding, exact sums, short units
-//! row.rs        one line of terminal cells
-//! terminal.rs   heading, choice of figures (terminal/ has bars, sparklines)
-//! svg.rs        the page: heading, text, shapes (svg/ has bars, lines, scale)
-//! ```
-//! Floats decide lengths only; every figure shown comes from the decimal text of the report.
+//! Floats decide lengths only; every number shown comes from the decimal text of the report.
 
-mod figures;
-mod row;
+mod decimals;
 mod svg;
 mod terminal;
 #[cfg(test)]
 mod tests;
+mod text_line;
 mod truncate;
 
-pub use crate::query::charts::svg::svg;
-pub use crate::query::charts::terminal::terminal;
+pub(crate) use crate::query::charts::svg::svg;
+pub(crate) use crate::query::charts::terminal::terminal;
 
-/// What to draw, under which heading.
+/// A chart with its heading.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Chart {
-    /// The heading.
-    pub title: String,
-    /// A second, smaller line; may be empty.
-    pub subtitle: String,
-    /// What the figures count, such as `USD`; may be empty.
-    pub unit: String,
-    /// The data.
-    pub kind: Kind,
+pub(crate) struct Chart {
+    pub(crate) title: String,
+    /// Second, smaller line; may be empty.
+    pub(crate) subtitle: String,
+    /// Unit of the values, such as `USD`; may be empty.
+    pub(crate) unit: String,
+    pub(crate) data: ChartData,
 }
 
-/// The data of a chart.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Kind {
-    /// One figure a label, in this order.
+pub(crate) enum ChartData {
+    /// One value per label, in this order.
     Bars(Vec<Bar>),
     /// Series over the same points.
     Lines {
-        /// The labels of the points, in order.
+        /// Labels of the points, in order.
         x: Vec<String>,
-        /// The series; values past the points are ignored, missing ones are absent.
+        /// Values past the points are ignored, missing ones are absent.
         series: Vec<Series>,
     },
 }
 
-/// A labelled figure.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Bar {
-    /// What the figure is of.
-    pub label: String,
-    /// The figure.
-    pub value: Number,
+pub(crate) struct Bar {
+    pub(crate) label: String,
+    pub(crate) value: ChartValue,
 }
 
-/// A named row of figures, one a point.
+/// Named values, one per point.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Series {
-    /// What the figures are of.
-    pub name: String,
-    /// The figures; absent ones are gaps.
-    pub values: Vec<Option<Number>>,
+pub(crate) struct Series {
+    pub(crate) name: String,
+    /// Absent values are gaps.
+    pub(crate) values: Vec<Option<ChartValue>>,
 }
 
-/// A figure.
+/// An exact decimal with an approximation that decides lengths.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Number {
-    /// The exact plain decimal, as the report printed it.
-    pub text: String,
-    /// About the same, for lengths only.
-    pub value: f64,
+pub(crate) struct ChartValue {
+    /// Exact plain decimal, as the report printed it.
+    pub(crate) text: String,
+    pub(crate) approximate: f64,
 }
+
+/// Failure of the drawing library.
+#[derive(Debug, thiserror::Error)]
+#[error("could not draw the chart: {0}")]
+pub(crate) struct DrawError(String);
 
 impl Chart {
-    /// The chart with texts that are safe to print, series as long as the points, finite lengths.
-    fn tidy(&self) -> Chart {
-        let kind = match &self.kind {
-            Kind::Bars(bars) => {
-                let tidy = |bar: &Bar| Bar {
-                    label: clean(&bar.label),
-                    value: bar.value.tidy(),
+    /// The chart with printable texts, series as long as the points, and finite lengths.
+    fn sanitized(&self) -> Chart {
+        let data = match &self.data {
+            ChartData::Bars(bars) => {
+                let sanitized = |bar: &Bar| Bar {
+                    label: printable(&bar.label),
+                    value: bar.value.sanitized(),
                 };
-                Kind::Bars(bars.iter().map(tidy).collect())
+                ChartData::Bars(bars.iter().map(sanitized).collect())
             }
-            Kind::Lines { x, series } => {
-                let value =
-                    |one: &Series, at: usize| one.values.get(at)?.as_ref().map(Number::tidy);
-                let tidy = |one: &Series| Series {
-                    name: clean(&one.name),
+            ChartData::Lines { x, series } => {
+                let value = |one: &Series, at: usize| {
+                    one.values.get(at)?.as_ref().map(ChartValue::sanitized)
+                };
+                let sanitized = |one: &Series| Series {
+                    name: printable(&one.name),
                     values: (0..x.len()).map(|at| value(one, at)).collect(),
                 };
-                Kind::Lines {
-                    x: x.iter().map(|label| clean(label)).collect(),
-                    series: series.iter().map(tidy).collect(),
+                ChartData::Lines {
+                    x: x.iter().map(|label| printable(label)).collect(),
+                    series: series.iter().map(sanitized).collect(),
                 }
             }
         };
         Chart {
-            title: clean(&self.title),
-            subtitle: clean(&self.subtitle),
-            unit: clean(&self.unit),
-            kind,
+            title: printable(&self.title),
+            subtitle: printable(&self.subtitle),
+            unit: printable(&self.unit),
+            data,
         }
     }
 
-    /// The line under the title: subtitle and unit.
+    /// Line under the title: subtitle and unit.
     fn caption(&self) -> String {
         let parts = [self.subtitle.as_str(), self.unit.as_str()];
         let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
@@ -114,19 +105,19 @@ impl Chart {
     }
 
     fn is_empty(&self) -> bool {
-        self.numbers().is_empty()
+        self.values().is_empty()
     }
 
-    /// Digits after the point in every figure: two, but none where all figures are whole.
-    fn places(&self) -> usize {
-        let whole = self.numbers().iter().all(|number| number.is_whole());
+    /// Decimal places of every value: two, but none if all values are whole.
+    fn decimal_places(&self) -> usize {
+        let whole = self.values().iter().all(|value| value.is_whole());
         if whole { 0 } else { 2 }
     }
 
-    fn numbers(&self) -> Vec<&Number> {
-        match &self.kind {
-            Kind::Bars(bars) => bars.iter().map(|bar| &bar.value).collect(),
-            Kind::Lines { series, .. } => {
+    fn values(&self) -> Vec<&ChartValue> {
+        match &self.data {
+            ChartData::Bars(bars) => bars.iter().map(|bar| &bar.value).collect(),
+            ChartData::Lines { series, .. } => {
                 let values = series.iter().flat_map(|one| &one.values);
                 values.flatten().collect()
             }
@@ -134,15 +125,26 @@ impl Chart {
     }
 }
 
-impl Number {
-    fn tidy(&self) -> Number {
-        let drawable = self.value.abs() > 1e-100; // not so when it is not a number
-        Number {
-            text: clean(&self.text),
-            value: match drawable {
-                true => self.value.clamp(-1e100, 1e100),
-                false => 0.0,
-            },
+impl ChartValue {
+    /// A value from the text of a report's cell.
+    pub(crate) fn new(text: &str) -> ChartValue {
+        ChartValue {
+            text: text.to_owned(),
+            approximate: text.parse().unwrap_or_default(),
+        }
+    }
+
+    fn sanitized(&self) -> ChartValue {
+        // False for NaN.
+        let is_drawable = self.approximate.abs() > 1e-100;
+        let approximate = if is_drawable {
+            self.approximate.clamp(-1e100, 1e100)
+        } else {
+            0.0
+        };
+        ChartValue {
+            text: printable(&self.text),
+            approximate,
         }
     }
 
@@ -151,29 +153,29 @@ impl Number {
         digits.bytes().all(|byte| byte.is_ascii_digit())
     }
 
-    /// The sum: exact when all texts are plain decimals.
-    fn sum<'a>(numbers: impl Iterator<Item = &'a Number> + Clone) -> Number {
-        let value: f64 = numbers.clone().map(|number| number.value).sum();
-        let text = figures::sum(numbers.map(|number| number.text.as_str()));
-        Number {
-            text: text.unwrap_or_else(|| value.to_string()),
-            value,
+    /// Exact if all texts are plain decimals.
+    fn sum<'a>(values: impl Iterator<Item = &'a ChartValue> + Clone) -> ChartValue {
+        let approximate: f64 = values.clone().map(|value| value.approximate).sum();
+        let text = decimals::exact_sum(values.map(|value| value.text.as_str()));
+        ChartValue {
+            text: text.unwrap_or_else(|| approximate.to_string()),
+            approximate,
         }
     }
 }
 
-/// Which of so many sizes are the `most` largest, in their order, and which are the others.
-fn largest(sizes: &[f64], most: usize) -> (Vec<usize>, Vec<usize>) {
+/// Indexes of the `count` largest sizes, and of the others, both in their order.
+fn largest(sizes: &[f64], count: usize) -> (Vec<usize>, Vec<usize>) {
     let mut order: Vec<usize> = (0..sizes.len()).collect();
     order.sort_by(|&a, &b| sizes[b].total_cmp(&sizes[a]));
-    let others = order.split_off(most.min(order.len()));
+    let others = order.split_off(count.min(order.len()));
     order.sort_unstable();
     (order, others)
 }
 
-/// Without control characters (they would steer a terminal or break XML) and without marks that
-/// turn the direction of the text around.
-fn clean(text: &str) -> String {
+/// The text without control characters, which could steer a terminal or break XML, and without marks that
+/// change the writing direction.
+fn printable(text: &str) -> String {
     let kept = text.chars().filter_map(|c| match c {
         '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => None,
         '\u{fffe}' | '\u{ffff}' => None,

@@ -1,57 +1,57 @@
-//! Exact output of small charts, and properties of many.
+//! Exact output of small charts, and properties of many generated ones.
 
 #![allow(clippy::unwrap_used)]
 
 use unicode_width::UnicodeWidthStr;
 
 use super::*;
-use crate::query::charts::figures::{figure, short, sum, tick};
+use crate::query::charts::decimals::{abbreviate, exact_sum, format_decimal, tick_label};
 
-fn number(text: &str) -> Number {
-    Number {
+fn value(text: &str) -> ChartValue {
+    ChartValue {
         text: text.to_owned(),
-        value: text.parse().unwrap_or(f64::NAN),
+        approximate: text.parse().unwrap_or(f64::NAN),
     }
 }
 
-fn chart(kind: Kind) -> Chart {
+fn chart(data: ChartData) -> Chart {
     Chart {
         title: "Cost".to_owned(),
         subtitle: "October".to_owned(),
         unit: "USD".to_owned(),
-        kind,
+        data,
     }
 }
 
 fn bars(bars: &[(&str, &str)]) -> Chart {
-    let bar = |(label, value): &(&str, &str)| Bar {
+    let bar = |(label, text): &(&str, &str)| Bar {
         label: (*label).to_owned(),
-        value: number(value),
+        value: value(text),
     };
-    chart(Kind::Bars(bars.iter().map(bar).collect()))
+    chart(ChartData::Bars(bars.iter().map(bar).collect()))
 }
 
-/// Values as words, `-` for absent ones.
+/// A chart of series whose values are separated by spaces; `-` is an absent value.
 fn lines(x: &[&str], series: &[(&str, &str)]) -> Chart {
-    let value = |word: &str| (word != "-").then(|| number(word));
+    let point = |word: &str| (word != "-").then(|| value(word));
     let one = |(name, values): &(&str, &str)| Series {
         name: (*name).to_owned(),
-        values: values.split_whitespace().map(value).collect(),
+        values: values.split_whitespace().map(point).collect(),
     };
-    chart(Kind::Lines {
+    chart(ChartData::Lines {
         x: x.iter().map(|label| (*label).to_owned()).collect(),
         series: series.iter().map(one).collect(),
     })
 }
 
-/// The lines of a chart below its heading.
+/// Lines of a chart below its heading.
 fn body(chart: &Chart, width: u16) -> Vec<String> {
     let text = terminal(chart, width, false);
     assert!(text.starts_with("Cost\nOctober · USD\n\n"), "{text}");
     text.lines().skip(3).map(str::to_owned).collect()
 }
 
-/// The texts of a picture in the order drawn, escaped as they are.
+/// Texts of a picture in drawing order, still escaped.
 fn texts(svg: &str) -> Vec<&str> {
     let parts = svg.split("<text ").skip(1);
     let text = parts.filter_map(|part| Some(part.split_once(">\n")?.1.split_once("\n<")?.0));
@@ -59,7 +59,7 @@ fn texts(svg: &str) -> Vec<&str> {
 }
 
 #[test]
-fn figures_are_rounded_half_even_on_the_text() {
+fn decimals_round_half_even_on_their_text() {
     for (text, expected) in [
         ("0", "0.00"),
         ("7", "7.00"),
@@ -80,14 +80,14 @@ fn figures_are_rounded_half_even_on_the_text() {
         ("-", "-"),
         ("1e5", "1e5"),
     ] {
-        assert_eq!(figure(text, 2), expected, "{text}");
+        assert_eq!(format_decimal(text, 2), expected, "{text}");
     }
-    assert_eq!(figure("1234", 0), "1,234");
-    assert_eq!(figure("0", 0), "0");
+    assert_eq!(format_decimal("1234", 0), "1,234");
+    assert_eq!(format_decimal("0", 0), "0");
 }
 
 #[test]
-fn sums_are_exact() {
+fn sums_of_decimal_texts_are_exact() {
     for (texts, expected) in [
         (vec!["0.1", "0.2"], Some("0.3")),
         (vec!["99.99", "0.01"], Some("100.00")),
@@ -101,12 +101,12 @@ fn sums_are_exact() {
         (vec!["1", "1e5"], None),
         (vec![], None),
     ] {
-        assert_eq!(sum(texts.clone().into_iter()).as_deref(), expected);
+        assert_eq!(exact_sum(texts.clone().into_iter()).as_deref(), expected);
     }
 }
 
 #[test]
-fn axes_have_short_units() {
+fn axis_labels_are_abbreviated() {
     for (value, step, expected) in [
         (0.0, 500.0, "0"),
         (500.0, 500.0, "500"),
@@ -119,14 +119,14 @@ fn axes_have_short_units() {
         (5e19, 1e19, "5e19"),
         (3e-9, 1e-9, "3e-9"),
     ] {
-        assert_eq!(tick(value, step), expected);
+        assert_eq!(tick_label(value, step), expected);
     }
-    let shown = [12345.67, 999.96, -0.5, 1.0, 2.5e12].map(short);
+    let shown = [12345.67, 999.96, -0.5, 1.0, 2.5e12].map(abbreviate);
     assert_eq!(shown, ["12.3k", "1k", "-0.5", "1", "2.5T"]);
 }
 
 #[test]
-fn bars_in_a_terminal() {
+fn terminal_bars() {
     let chart = bars(&[
         ("KAFKA", "1200.5"),
         ("CONNECT", "300.125"),
@@ -145,7 +145,7 @@ fn bars_in_a_terminal() {
 }
 
 #[test]
-fn negative_bars_go_to_the_left() {
+fn terminal_bars_of_negative_values_extend_left() {
     let chart = bars(&[("usage", "30"), ("credits", "-15"), ("small", "-0.1")]);
     assert_eq!(
         body(&chart, 34),
@@ -167,7 +167,7 @@ fn negative_bars_go_to_the_left() {
 }
 
 #[test]
-fn long_names_keep_their_end() {
+fn long_names_are_truncated_before_their_end() {
     let chart = bars(&[
         ("environment-production/connector/lcc-9x2k", "2"),
         ("東京リージョンの接続コネクター", "1"),
@@ -183,7 +183,7 @@ fn long_names_keep_their_end() {
 }
 
 #[test]
-fn sparklines_in_a_terminal() {
+fn terminal_sparklines() {
     let chart = lines(
         &["2026-07", "2026-08", "2026-09", "2026-10"],
         &[("KAFKA", "100 200 400.5 800"), ("CONNECT", "- 1 - 0")],
@@ -209,7 +209,7 @@ fn sparklines_in_a_terminal() {
 }
 
 #[test]
-fn negative_points_hang_below() {
+fn negative_points_hang_on_a_second_line() {
     let chart = lines(&["a", "b", "c", "d"], &[("net", "8 -8 -1 4")]);
     let body = body(&chart, 40);
     assert_eq!(body[1], "net ███      ▄▄▄      8      4      3");
@@ -218,7 +218,7 @@ fn negative_points_hang_below() {
 }
 
 #[test]
-fn more_points_than_columns_become_means() {
+fn points_are_averaged_if_there_are_more_than_columns() {
     let x: Vec<String> = (0..60).map(|day| format!("d{day}")).collect();
     let x: Vec<&str> = x.iter().map(String::as_str).collect();
     let values = "8 0 ".repeat(30);
@@ -227,7 +227,7 @@ fn more_points_than_columns_become_means() {
 }
 
 #[test]
-fn colours_are_ansi_sequences_around_the_same_text() {
+fn colours_add_ansi_sequences_and_nothing_else() {
     let chart = bars(&[("a", "2"), ("b", "-2")]);
     let coloured = terminal(&chart, 20, true);
     assert!(coloured.starts_with("\x1b[1mCost\x1b[0m\n\x1b[2mOctober · USD\x1b[0m\n\n"));
@@ -247,7 +247,7 @@ fn colours_are_ansi_sequences_around_the_same_text() {
 }
 
 #[test]
-fn empty_charts_say_so() {
+fn empty_charts_show_no_data() {
     for empty in [
         bars(&[]),
         lines(&[], &[]),
@@ -267,7 +267,7 @@ fn empty_charts_say_so() {
 }
 
 #[test]
-fn texts_are_escaped_once() {
+fn svg_texts_are_escaped_once() {
     let chart = bars(&[("<b> & \"q\" 'a' &amp;", "1")]);
     let picture = svg(&chart).unwrap();
     assert_eq!(
@@ -278,7 +278,7 @@ fn texts_are_escaped_once() {
 }
 
 #[test]
-fn control_characters_steer_nothing() {
+fn control_characters_are_removed() {
     let chart = bars(&[("\x1b[31mred\x07\u{202e}\nx", "1")]);
     assert!(body(&chart, 40)[0].starts_with("[31mred  x █"));
     let picture = svg(&chart).unwrap();
@@ -287,7 +287,7 @@ fn control_characters_steer_nothing() {
 }
 
 #[test]
-fn the_picture_is_for_a_slide() {
+fn svg_has_slide_size_and_expected_texts() {
     let chart = lines(
         &["2026-09", "2026-10"],
         &[("KAFKA", "1000 1200.5"), ("FLINK", "10 -")],
@@ -318,7 +318,7 @@ fn the_picture_is_for_a_slide() {
 }
 
 #[test]
-fn more_than_eight_series_are_seven_and_others() {
+fn svg_groups_more_than_eight_series_into_seven_and_other() {
     let names: Vec<String> = (1..=9).map(|at| format!("s{at}")).collect();
     let values: Vec<String> = (1..=9).map(|at| format!("{at}.1 -")).collect();
     let series = names.iter().zip(&values);
@@ -333,7 +333,7 @@ fn more_than_eight_series_are_seven_and_others() {
 }
 
 #[test]
-fn too_many_bars_are_the_largest_and_others() {
+fn svg_groups_more_than_24_bars_into_the_largest_and_other() {
     let values: Vec<String> = (1..=30).map(|at| format!("{at}.01")).collect();
     let all: Vec<_> = values.iter().map(|v| (v.as_str(), v.as_str())).collect();
     let picture = svg(&bars(&all)).unwrap();
@@ -343,7 +343,7 @@ fn too_many_bars_are_the_largest_and_others() {
 }
 
 #[test]
-fn labels_of_points_are_thinned_to_whole_weeks() {
+fn svg_point_labels_are_thinned_to_whole_weeks() {
     let x: Vec<String> = (0..60)
         .map(|day| format!("2026-{:02}-{:02}", 9 + day / 30, 1 + day % 30))
         .collect();
@@ -358,7 +358,7 @@ fn labels_of_points_are_thinned_to_whole_weeks() {
     assert_eq!((*days[0], *days[1]), ("2026-09-01", "2026-09-08"));
 }
 
-/// Charts of all sorts: few and many, wide and narrow, tiny, huge, absent and broken.
+/// Generated charts: few and many, wide and narrow, tiny, huge, absent and malformed values.
 fn samples() -> Vec<Chart> {
     let words = [
         "KAFKA",
@@ -412,7 +412,7 @@ fn samples() -> Vec<Chart> {
 }
 
 #[test]
-fn nothing_is_wider_than_asked_nor_ends_in_blanks() {
+fn terminal_lines_fit_the_width_and_have_no_trailing_blanks() {
     for chart in samples() {
         for width in [20, 21, 27, 40, 80, 133, 300] {
             let text = terminal(&chart, width, false);
@@ -426,7 +426,7 @@ fn nothing_is_wider_than_asked_nor_ends_in_blanks() {
 }
 
 #[test]
-fn pictures_stay_within_the_page_and_are_the_same_each_time() {
+fn svg_stays_within_the_page_and_is_deterministic() {
     for chart in samples() {
         let picture = svg(&chart).unwrap();
         assert_eq!(picture, svg(&chart).unwrap());

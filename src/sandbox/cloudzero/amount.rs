@@ -1,12 +1,12 @@
-//! Plain decimal text to exact integers, without billstream's decoder.
+//! Parsing of plain decimal text to exact integers, without billstream's decoder.
 
 use crate::sandbox::data::money::{SCALE, Units};
 
-/// Whether `text` is a plain decimal: digits, at most one point between digits, a minus before.
+/// Returns whether `text` is a plain decimal: digits with an optional point between them and an optional
+/// minus sign, no exponent.
 ///
-/// CloudZero's published pattern has no sign, its documentation and examples send negative
-/// amounts: they are taken. Exponents are not.
-pub fn is_plain(text: &str) -> bool {
+/// CloudZero's published pattern has no sign, but its documentation and examples have negative amounts.
+pub(crate) fn is_plain_decimal(text: &str) -> bool {
     let number = text.strip_prefix('-').unwrap_or(text);
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     match number.split_once('.') {
@@ -15,9 +15,9 @@ pub fn is_plain(text: &str) -> bool {
     }
 }
 
-/// Reads an amount. `None` for what is not a plain decimal, or not exact in steps of 1e-24.
-pub fn read(text: &str) -> Option<Units> {
-    if !is_plain(text) {
+/// Parses an amount; `None` if it is not a plain decimal or not a multiple of 1e-24.
+pub(crate) fn parse(text: &str) -> Option<Units> {
+    if !is_plain_decimal(text) {
         return None;
     }
     let number = text.strip_prefix('-').unwrap_or(text);
@@ -39,10 +39,10 @@ pub fn read(text: &str) -> Option<Units> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::data::money::plain;
+    use crate::sandbox::data::money::to_plain_string;
 
     #[test]
-    fn plain_decimals_are_read_exactly() {
+    fn parses_plain_decimals_exactly() {
         for (text, expected) in [
             ("0", "0"),
             ("-0.0", "0"),
@@ -54,7 +54,11 @@ mod tests {
                 "123456789012.000000000000000000000001",
             ),
         ] {
-            assert_eq!(read(text).map(plain).as_deref(), Some(expected), "{text}");
+            assert_eq!(
+                parse(text).map(to_plain_string).as_deref(),
+                Some(expected),
+                "{text}"
+            );
         }
         for text in [
             "",
@@ -72,7 +76,7 @@ mod tests {
             "0.0000000000000000000000001",
             "999999999999999999",
         ] {
-            assert_eq!(read(text), None, "{text}");
+            assert_eq!(parse(text), None, "{text}");
         }
     }
 }

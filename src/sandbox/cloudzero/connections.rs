@@ -1,16 +1,18 @@
-//! Billing connections: list, create, read, change (spec: billing_connections).
+//! Billing connections: list, create, get, update (spec: billing_connections).
 
 use crate::sandbox::Options;
+use crate::sandbox::cloudzero::pagination::pagination;
 use crate::sandbox::cloudzero::response::Reply;
-use crate::sandbox::cloudzero::{CloudZero, DEFAULT_BUCKET_ID, DEFAULT_STREAM_ID, lock};
+use crate::sandbox::cloudzero::{CloudZero, DEFAULT_BUCKET_ID, DEFAULT_STREAM_ID};
+use crate::sandbox::server::state::lock;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::Utc;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
-const PAGE: usize = 50;
-const LARGEST_PAGE: usize = 1_000;
+const DEFAULT_LIMIT: usize = 50;
+const MAX_LIMIT: usize = 1_000;
 const SORT_KEYS: [&str; 7] = [
     "connection_name",
     "creation_date",
@@ -20,12 +22,12 @@ const SORT_KEYS: [&str; 7] = [
     "last_updated",
     "is_enabled",
 ];
-/// `connection_type` of connections that users make; CloudZero publishes no value.
+/// `connection_type` of custom connections; CloudZero publishes no value.
 const CUSTOM: &str = "anycost";
-/// `connection_type` of CloudZero's own Confluent connection.
+/// `connection_type` of CloudZero's native Confluent connection.
 const NATIVE: &str = "confluent";
-/// Hours that are shown where no ingest rate was given: the published field is a number.
-const INGEST_RATE: f64 = 24.0;
+/// Default of `expected_ingest_rate`, in hours: the published field is a number.
+const DEFAULT_INGEST_RATE: f64 = 24.0;
 
 #[derive(Debug, Clone)]
 struct Connection {
@@ -49,14 +51,14 @@ impl Connection {
             connection_type,
             cloud_provider: cloud_provider.to_owned(),
             bucket: None,
-            ingest_rate: INGEST_RATE,
+            ingest_rate: DEFAULT_INGEST_RATE,
             is_enabled: true,
             created: now.clone(),
             last_updated: now,
         }
     }
 
-    fn shown(&self) -> Value {
+    fn to_json(&self) -> Value {
         json!({
             "id": self.id,
             "connection_id": self.id,
@@ -74,16 +76,16 @@ impl Connection {
     }
 }
 
-/// All connections, in the order they were made.
+/// All connections, in order of creation.
 #[derive(Debug)]
-pub struct Connections {
+pub(crate) struct Connections {
     all: Vec<Connection>,
-    made: u32,
+    created_count: u32,
 }
 
 impl Connections {
-    /// The connections that are there from the start.
-    pub fn new(options: &Options) -> Connections {
+    /// Initial connections.
+    pub(crate) fn new(options: &Options) -> Connections {
         let mut all = vec![Connection::new(
             DEFAULT_STREAM_ID,
             "Sandbox Stream",
@@ -105,39 +107,42 @@ impl Connections {
                 "Confluent",
             ));
         }
-        Connections { all, made: 0 }
+        Connections {
+            all,
+            created_count: 0,
+        }
     }
 
-    /// Whether a connection takes drops by API; `None` if there is no such connection.
-    pub fn is_stream(&self, id: &str) -> Option<bool> {
+    /// Returns whether a connection receives drops by API; `None` if it does not exist.
+    pub(crate) fn is_stream(&self, id: &str) -> Option<bool> {
         let found = self.all.iter().find(|connection| connection.id == id)?;
         Some(found.bucket.is_none() && found.connection_type == CUSTOM)
     }
 
-    /// Whether a connection is there and not paused.
-    pub fn is_enabled(&self, id: &str) -> bool {
+    /// Returns whether a connection exists and is not paused.
+    pub(crate) fn is_enabled(&self, id: &str) -> bool {
         self.all
             .iter()
             .any(|connection| connection.id == id && connection.is_enabled)
     }
 }
 
-/// One page of all connections.
-pub fn list(cloudzero: &CloudZero, query: &str) -> Reply {
-    let (mut limit, mut offset, mut key, mut order) = (PAGE, 0, None, "asc".to_owned());
+/// Returns a page of all connections.
+pub(crate) fn list(cloudzero: &CloudZero, query: &str) -> Reply {
+    let (mut limit, mut offset, mut key, mut order) = (DEFAULT_LIMIT, 0, None, "asc".to_owned());
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         match &*name {
             "limit" => match value.parse() {
-                Ok(given @ 1..=LARGEST_PAGE) => limit = given,
-                _ => return Reply::bad(format!("limit must be from 1 to {LARGEST_PAGE}")),
+                Ok(given @ 1..=MAX_LIMIT) => limit = given,
+                _ => return Reply::bad_request(format!("limit must be from 1 to {MAX_LIMIT}")),
             },
             "cursor" => match offset_of(&value) {
                 Some(given) => offset = given,
-                None => return Reply::bad("the cursor is unknown"),
+                None => return Reply::bad_request("unknown cursor"),
             },
             "sort_key" if SORT_KEYS.contains(&&*value) => key = Some(value.into_owned()),
             "sort_order" if matches!(&*value, "asc" | "desc") => order = value.into_owned(),
-            "sort_key" | "sort_order" => return Reply::bad(format!("{name} is unknown")),
+            "sort_key" | "sort_order" => return Reply::bad_request(format!("unknown {name}")),
             _ => {}
         }
     }
@@ -152,7 +157,7 @@ pub fn list(cloudzero: &CloudZero, query: &str) -> Reply {
         .iter()
         .skip(offset)
         .take(limit)
-        .map(Connection::shown)
+        .map(Connection::to_json)
         .collect();
     let current = key.map(|key| json!({ "sort_key": key, "sort_order": order }));
     let current = Vec::from_iter(current);
@@ -168,37 +173,14 @@ pub fn list(cloudzero: &CloudZero, query: &str) -> Reply {
     }))
 }
 
-/// The published description of a page.
-pub fn pagination(
-    total: usize,
-    offset: usize,
-    shown: usize,
-    limit: usize,
-    cursor: impl Fn(usize) -> String,
-) -> Value {
-    let next = (offset + shown < total).then(|| cursor(offset + shown));
-    let previous = (offset > 0).then(|| cursor(offset.saturating_sub(limit)));
-    json!({
-        "page_count": total.div_ceil(limit),
-        "item_count": shown,
-        "total_count": total,
-        "cursor": {
-            "has_next": next.is_some(),
-            "has_previous": previous.is_some(),
-            "next_cursor": next,
-            "previous_cursor": previous,
-        },
-    })
-}
-
-/// Has `=`, `+` or `/` for most offsets, as a cursor must be URL-encoded.
+/// Cursor that mostly contains `=`, `+` or `/`, so that clients must URL-encode it.
 fn cursor(offset: usize) -> String {
     BASE64.encode(format!("connections>{offset}"))
 }
 
 fn offset_of(cursor: &str) -> Option<usize> {
-    let plain = String::from_utf8(BASE64.decode(cursor).ok()?).ok()?;
-    plain.strip_prefix("connections>")?.parse().ok()
+    let decoded = String::from_utf8(BASE64.decode(cursor).ok()?).ok()?;
+    decoded.strip_prefix("connections>")?.parse().ok()
 }
 
 fn sort_value(connection: &Connection, key: &str) -> String {
@@ -211,62 +193,63 @@ fn sort_value(connection: &Connection, key: &str) -> String {
     }
 }
 
-/// What a body says about a connection. `None` outside: it says nothing; inside: it says null.
+/// Body of a create or update request. The outer `None` means absent, the inner one null.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Wish {
+struct ConnectionChange {
     name: Option<String>,
     cloud_provider: Option<String>,
-    #[serde(deserialize_with = "given")]
+    #[serde(deserialize_with = "present")]
     expected_ingest_rate: Option<Option<f64>>,
     is_enabled: Option<bool>,
-    #[serde(deserialize_with = "given")]
+    #[serde(deserialize_with = "present")]
     s3_bucket_info: Option<Option<Map<String, Value>>>,
 }
 
-fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(value: D) -> Result<Option<T>, D::Error> {
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    value: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(value).map(Some)
 }
 
-/// Makes a connection: a stream, unless it has a bucket.
-pub fn create(cloudzero: &CloudZero, body: &[u8]) -> Reply {
-    let wish: Wish = match serde_json::from_slice(body) {
-        Ok(wish) => wish,
-        Err(error) => return Reply::bad(format!("the body cannot be read: {error}")),
+/// Creates a connection: a bucket connection if it has a bucket, otherwise a stream.
+pub(crate) fn create(cloudzero: &CloudZero, body: &[u8]) -> Reply {
+    let change: ConnectionChange = match serde_json::from_slice(body) {
+        Ok(change) => change,
+        Err(error) => return Reply::bad_request(format!("could not parse the body: {error}")),
     };
-    let (Some(name), Some(provider)) = (&wish.name, &wish.cloud_provider) else {
-        return Reply::bad("name and cloud_provider are required");
+    let (Some(name), Some(provider)) = (&change.name, &change.cloud_provider) else {
+        return Reply::bad_request("name and cloud_provider are required");
     };
     let mut connections = lock(&cloudzero.connections);
-    let id = format!("conn-{:04}", connections.made + 1);
+    let id = format!("conn-{:04}", connections.created_count + 1);
     let mut connection = Connection::new(&id, name, CUSTOM, provider);
-    if let Err(error) = fulfil(&mut connection, wish) {
-        return Reply::bad(error);
+    if let Err(error) = apply(&mut connection, change) {
+        return Reply::bad_request(error);
     }
-    connections.made += 1;
-    let shown = connection.shown();
+    connections.created_count += 1;
+    let value = connection.to_json();
     connections.all.push(connection);
-    Reply::ok(&json!({ "connection": shown }))
+    Reply::ok(&json!({ "connection": value }))
 }
 
-/// One connection.
-pub fn one(cloudzero: &CloudZero, id: &str) -> Reply {
+pub(crate) fn get(cloudzero: &CloudZero, id: &str) -> Reply {
     let connections = lock(&cloudzero.connections);
     match connections
         .all
         .iter()
         .find(|connection| connection.id == id)
     {
-        Some(connection) => Reply::ok(&json!({ "connection": connection.shown() })),
-        None => Reply::missing(format!("there is no connection {id}")),
+        Some(connection) => Reply::ok(&json!({ "connection": connection.to_json() })),
+        None => Reply::not_found(format!("connection {id} does not exist")),
     }
 }
 
-/// Changes a connection that a user made.
-pub fn change(cloudzero: &CloudZero, id: &str, body: &[u8]) -> Reply {
-    let wish: Wish = match serde_json::from_slice(body) {
-        Ok(wish) => wish,
-        Err(error) => return Reply::bad(format!("the body cannot be read: {error}")),
+/// Updates a custom connection.
+pub(crate) fn update(cloudzero: &CloudZero, id: &str, body: &[u8]) -> Reply {
+    let change: ConnectionChange = match serde_json::from_slice(body) {
+        Ok(change) => change,
+        Err(error) => return Reply::bad_request(format!("could not parse the body: {error}")),
     };
     let mut connections = lock(&cloudzero.connections);
     let found = connections
@@ -274,42 +257,42 @@ pub fn change(cloudzero: &CloudZero, id: &str, body: &[u8]) -> Reply {
         .iter_mut()
         .find(|connection| connection.id == id);
     let Some(connection) = found else {
-        return Reply::missing(format!("there is no connection {id}"));
+        return Reply::not_found(format!("connection {id} does not exist"));
     };
     if connection.connection_type != CUSTOM {
-        return Reply::bad("only custom connections can be changed");
+        return Reply::bad_request("only custom connections can be changed");
     }
     let mut changed = connection.clone();
-    if let Err(error) = fulfil(&mut changed, wish) {
-        return Reply::bad(error);
+    if let Err(error) = apply(&mut changed, change) {
+        return Reply::bad_request(error);
     }
     changed.last_updated = Utc::now().timestamp().to_string();
     *connection = changed;
-    Reply::ok(&json!({ "connection": connection.shown() }))
+    Reply::ok(&json!({ "connection": connection.to_json() }))
 }
 
-fn fulfil(connection: &mut Connection, wish: Wish) -> Result<(), String> {
-    if let Some(name) = wish.name {
+fn apply(connection: &mut Connection, change: ConnectionChange) -> Result<(), String> {
+    if let Some(name) = change.name {
         connection.name = name;
     }
-    if let Some(rate) = wish.expected_ingest_rate {
-        connection.ingest_rate = rate.unwrap_or(INGEST_RATE);
+    if let Some(rate) = change.expected_ingest_rate {
+        connection.ingest_rate = rate.unwrap_or(DEFAULT_INGEST_RATE);
     }
-    if let Some(is_enabled) = wish.is_enabled {
+    if let Some(is_enabled) = change.is_enabled {
         connection.is_enabled = is_enabled;
     }
-    match wish.s3_bucket_info {
+    match change.s3_bucket_info {
         None => {}
         Some(None) => connection.bucket = None,
         Some(Some(info)) => {
-            let mut whole = connection.bucket.take().unwrap_or_else(|| json!({}));
+            let mut merged = connection.bucket.take().unwrap_or_else(|| json!({}));
             for (key, value) in info {
-                whole[key] = value;
+                merged[key] = value;
             }
-            if !whole["bucket_name"].is_string() || !whole["bucket_path"].is_string() {
+            if !merged["bucket_name"].is_string() || !merged["bucket_path"].is_string() {
                 return Err("s3_bucket_info needs bucket_name and bucket_path".to_owned());
             }
-            connection.bucket = Some(whole);
+            connection.bucket = Some(merged);
         }
     }
     if connection.name.is_empty() || connection.cloud_provider.is_empty() {

@@ -1,75 +1,77 @@
-//! Faults of CloudZero's API: which requests they wait for, and what is answered then.
+//! Faults of CloudZero's API: the requests they apply to, and their responses.
 
 use crate::sandbox::cloudzero::response::Reply;
-use crate::sandbox::cloudzero::service::Route;
-use crate::sandbox::faults::{Fault, Kind};
+use crate::sandbox::cloudzero::route::CloudZeroRoute;
+use crate::sandbox::faults::{Fault, FaultKind};
 use axum::http::StatusCode;
 
-/// A way for CloudZero's API to go wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
+pub(crate) enum CloudZeroFault {
     /// 429 with Retry-After.
     Limited,
-    /// 500, which an idempotency key keeps.
+    /// 500, stored under the idempotency key.
     Internal,
     /// 503 with Retry-After.
     Unavailable,
-    /// 400, which an idempotency key keeps.
-    Refused,
+    /// 400, stored under the idempotency key.
+    BadRequest,
     /// 403.
     Forbidden,
     /// 404.
     NotFound,
-    /// 413. Waits for a drop, as all below but the last two do.
+    /// 413. Waits for a drop, like all below except the last two.
     TooLarge,
     /// 409.
     Conflict,
-    /// The drop is applied and its answer stored, then the connection is reset.
+    /// The drop is applied and its response stored, then the connection is reset.
     LostReply,
-    /// The drop shows at the third look at its month, or with the next drop.
-    Late,
-    /// One row of the drop is kept with another cost.
+    /// The drop becomes visible at the third read of its month, or with the next drop.
+    Delayed,
+    /// One row of the drop is stored with another cost.
     Corrupt,
-    /// A drop to validate is found wrong. Waits for one.
+    /// Validation of a drop fails. Waits for a validation.
     Invalid,
-    /// The connection is reset before anything happens.
+    /// The connection is reset before the request has any effect.
     Reset,
 }
 
-/// Whether a fault answers requests to `route` in place of the service.
-pub fn replaces(kind: Kind, route: &Route) -> bool {
-    use Trouble::*;
+/// Returns whether a fault replaces the response to a request for `route`.
+pub(crate) fn replaces_response(kind: FaultKind, route: &CloudZeroRoute) -> bool {
+    use CloudZeroFault::*;
     match kind {
-        Kind::CloudZero(TooLarge | Conflict) => matches!(route, Route::AddDrop(_)),
-        Kind::CloudZero(
-            Limited | Internal | Unavailable | Refused | Forbidden | NotFound | Reset,
+        FaultKind::CloudZero(TooLarge | Conflict) => matches!(route, CloudZeroRoute::AddDrop(_)),
+        FaultKind::CloudZero(
+            Limited | Internal | Unavailable | BadRequest | Forbidden | NotFound | Reset,
         ) => true,
         _ => false,
     }
 }
 
-/// Whether an idempotency key keeps the answer of a fault that replaces it.
-pub fn is_stored(kind: Kind) -> bool {
-    matches!(kind, Kind::CloudZero(Trouble::Internal | Trouble::Refused))
+/// Returns whether the response of a fault is stored under the idempotency key.
+pub(crate) fn is_stored(kind: FaultKind) -> bool {
+    matches!(
+        kind,
+        FaultKind::CloudZero(CloudZeroFault::Internal | CloudZeroFault::BadRequest)
+    )
 }
 
-/// The answer of a fault that replaces it.
-pub fn replacement(fault: &Fault) -> Reply {
+/// Response of a fault that replaces the real one.
+pub(crate) fn fault_reply(fault: &Fault) -> Reply {
     let text = "something went wrong on purpose";
     let message = |status| Reply::message(status, text);
     match fault.kind() {
-        Kind::CloudZero(Trouble::Limited) => {
-            message(StatusCode::TOO_MANY_REQUESTS).after(fault.retry_after())
+        FaultKind::CloudZero(CloudZeroFault::Limited) => {
+            message(StatusCode::TOO_MANY_REQUESTS).with_retry_after(fault.retry_after_secs())
         }
-        Kind::CloudZero(Trouble::Unavailable) => {
-            message(StatusCode::SERVICE_UNAVAILABLE).after(fault.retry_after())
+        FaultKind::CloudZero(CloudZeroFault::Unavailable) => {
+            message(StatusCode::SERVICE_UNAVAILABLE).with_retry_after(fault.retry_after_secs())
         }
-        Kind::CloudZero(Trouble::Refused) => Reply::bad(text),
-        Kind::CloudZero(Trouble::Forbidden) => message(StatusCode::FORBIDDEN),
-        Kind::CloudZero(Trouble::NotFound) => Reply::missing(text),
-        Kind::CloudZero(Trouble::TooLarge) => message(StatusCode::PAYLOAD_TOO_LARGE),
-        Kind::CloudZero(Trouble::Conflict) => Reply::error(StatusCode::CONFLICT, text),
-        Kind::CloudZero(Trouble::Reset) => message(StatusCode::OK).unsent(),
+        FaultKind::CloudZero(CloudZeroFault::BadRequest) => Reply::bad_request(text),
+        FaultKind::CloudZero(CloudZeroFault::Forbidden) => message(StatusCode::FORBIDDEN),
+        FaultKind::CloudZero(CloudZeroFault::NotFound) => Reply::not_found(text),
+        FaultKind::CloudZero(CloudZeroFault::TooLarge) => message(StatusCode::PAYLOAD_TOO_LARGE),
+        FaultKind::CloudZero(CloudZeroFault::Conflict) => Reply::error(StatusCode::CONFLICT, text),
+        FaultKind::CloudZero(CloudZeroFault::Reset) => message(StatusCode::OK).with_reset(),
         _ => message(StatusCode::INTERNAL_SERVER_ERROR),
     }
 }

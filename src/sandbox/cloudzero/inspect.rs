@@ -1,11 +1,11 @@
-//! `/sandbox/cloudzero/*`: what is held, exactly; what was asked; and polling the bucket.
+//! `/sandbox/cloudzero/*`: exact totals of the stored line items, the request log, and polling the bucket.
 
+use crate::sandbox::cloudzero::line_item::{LineItem, LineItemCosts};
 use crate::sandbox::cloudzero::period::{Month, day_of};
-use crate::sandbox::cloudzero::rows::{Costs, Row};
-use crate::sandbox::cloudzero::{DEFAULT_STREAM_ID, lock, poller};
-use crate::sandbox::data::money::plain;
+use crate::sandbox::cloudzero::{DEFAULT_STREAM_ID, poller};
+use crate::sandbox::data::money::to_plain_string;
 use crate::sandbox::server::response::json;
-use crate::sandbox::server::state::Sandbox;
+use crate::sandbox::server::state::{Sandbox, lock};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Response, StatusCode, Uri};
@@ -13,13 +13,14 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Exact totals of `?month=YYYY-MM&connection=ID`; without an id those of the stream.
-pub async fn holds(State(sandbox): State<Arc<Sandbox>>, uri: Uri) -> Response<Body> {
+/// Handles `GET /sandbox/cloudzero/holds?month=YYYY-MM&connection=ID`: exact totals of the stored line
+/// items, by default those of the stream.
+pub(crate) async fn holds(State(sandbox): State<Arc<Sandbox>>, uri: Uri) -> Response<Body> {
     let (mut month, mut connection) = (None, DEFAULT_STREAM_ID.to_owned());
     let query = uri.query().unwrap_or_default();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         match &*name {
-            "month" => month = Month::read(&value),
+            "month" => month = Month::parse(&value),
             "connection" => connection = value.into_owned(),
             _ => {}
         }
@@ -28,73 +29,75 @@ pub async fn holds(State(sandbox): State<Arc<Sandbox>>, uri: Uri) -> Response<Bo
         let text = json!({ "message": "give the month as ?month=YYYY-MM" });
         return json(StatusCode::BAD_REQUEST, &text);
     };
-    let held = lock(&sandbox.cloudzero.holdings).shown(&connection, month);
-    let rows = held.as_ref().map_or(&[][..], |held| &held.rows[..]);
-    json(StatusCode::OK, &totals(rows))
+    let stored = lock(&sandbox.cloudzero.ledger).visible(&connection, month);
+    let line_items = stored
+        .as_ref()
+        .map_or(&[][..], |stored| &stored.line_items[..]);
+    json(StatusCode::OK, &totals(line_items))
 }
 
-/// Every request to CloudZero's API, in order.
-pub async fn requests(State(sandbox): State<Arc<Sandbox>>) -> Response<Body> {
-    let journal = lock(&sandbox.cloudzero.journal);
-    json(StatusCode::OK, &json!(journal.entries()))
+/// Handles `GET /sandbox/cloudzero/requests`: all requests to CloudZero's API, in order.
+pub(crate) async fn requests(State(sandbox): State<Arc<Sandbox>>) -> Response<Body> {
+    let request_log = lock(&sandbox.cloudzero.request_log);
+    json(StatusCode::OK, &json!(request_log.requests()))
 }
 
-/// Polls the bucket once, as CloudZero does on its own.
-pub async fn poll(State(sandbox): State<Arc<Sandbox>>) -> Response<Body> {
+/// Handles `GET /sandbox/cloudzero/poll`: polls the bucket once, as CloudZero does periodically.
+pub(crate) async fn poll(State(sandbox): State<Arc<Sandbox>>) -> Response<Body> {
     match poller::poll(&sandbox.cloudzero).await {
         Some(poll) => json(StatusCode::OK, &json!(poll)),
         None => {
-            let text = json!({ "message": "this sandbox polls no bucket" });
+            let text = json!({ "message": "this sandbox has no bucket" });
             json(StatusCode::NOT_FOUND, &text)
         }
     }
 }
 
 #[derive(Default)]
-struct Sum {
-    rows: usize,
-    costs: Costs,
+struct LineItemTotals {
+    line_items: usize,
+    costs: LineItemCosts,
 }
 
-impl Sum {
-    fn add(&mut self, row: &Row) {
-        self.rows += 1;
-        self.costs.billed += row.costs.billed;
-        self.costs.discounted += row.costs.discounted;
-        self.costs.on_demand += row.costs.on_demand;
+impl LineItemTotals {
+    fn add(&mut self, line_item: &LineItem) {
+        self.line_items += 1;
+        self.costs.billed += line_item.costs.billed;
+        self.costs.discounted += line_item.costs.discounted;
+        self.costs.on_demand += line_item.costs.on_demand;
     }
 
-    fn shown(&self) -> Value {
+    fn to_json(&self) -> Value {
         json!({
-            "rows": self.rows,
-            "cost": plain(self.costs.billed),
-            "discounted_cost": plain(self.costs.discounted),
-            "on_demand_cost": plain(self.costs.on_demand),
+            "rows": self.line_items,
+            "cost": to_plain_string(self.costs.billed),
+            "discounted_cost": to_plain_string(self.costs.discounted),
+            "on_demand_cost": to_plain_string(self.costs.on_demand),
         })
     }
 }
 
-fn totals(rows: &[Row]) -> Value {
-    let mut total = Sum::default();
-    let mut groups: BTreeMap<_, Sum> = BTreeMap::new();
+fn totals(line_items: &[LineItem]) -> Value {
+    let mut total = LineItemTotals::default();
+    let mut groups: BTreeMap<_, LineItemTotals> = BTreeMap::new();
     let mut hours = BTreeSet::new();
-    for row in rows {
-        total.add(row);
+    for line_item in line_items {
+        total.add(line_item);
         groups
-            .entry((day_of(row.hour), row.kind()))
+            .entry((day_of(line_item.hour), line_item.line_item_type()))
             .or_default()
-            .add(row);
-        hours.insert(row.hour);
+            .add(line_item);
+        hours.insert(line_item.hour);
     }
-    let groups = groups.into_iter().map(|((day, kind), sum)| {
-        let mut group = sum.shown();
+    let groups = groups.into_iter().map(|((day, line_item_type), sum)| {
+        let mut group = sum.to_json();
         group["day"] = day.to_string().into();
-        group["type"] = kind.into();
+        group["type"] = line_item_type.into();
         group
     });
     let groups: Vec<Value> = groups.collect();
-    let mut shown = total.shown();
-    shown["by_day_type"] = groups.into();
-    shown["hours"] = hours.len().into();
-    shown
+    let mut value = total.to_json();
+    value["by_day_type"] = groups.into();
+    value["hours"] = hours.len().into();
+    value
 }

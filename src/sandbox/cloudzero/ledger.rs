@@ -1,146 +1,156 @@
-//! What CloudZero holds: the line items of each connection and month.
+//! Line items in CloudZero, by connection and month.
 
+use crate::sandbox::cloudzero::line_item::LineItem;
 use crate::sandbox::cloudzero::period::Month;
-use crate::sandbox::cloudzero::rows::Row;
-use crate::sandbox::cloudzero::upload::Operation;
+use crate::sandbox::cloudzero::upload::DropOperation;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Rows that a stream may hold for a month.
-const MOST_ROWS: usize = 1_000_000;
-/// Bytes of rows that a stream may hold for a month.
-const MOST_BYTES: usize = 70_000_000;
-/// The look at a month that first shows a late drop.
-const LATE_LOOKS: u8 = 3;
+/// Maximum rows per stream and month.
+const MAX_ROWS: usize = 1_000_000;
+/// Maximum bytes of rows per stream and month.
+const MAX_BYTES: usize = 70_000_000;
+/// Read of a month that first returns a delayed drop.
+const DELAYED_READS: u8 = 3;
 
-/// A month of a connection.
+/// Line items of one connection and month.
 #[derive(Debug, Clone)]
-pub struct Held {
-    /// The drop that came last.
-    pub drop_id: String,
-    /// The line items.
-    pub rows: Vec<Row>,
+pub(crate) struct StoredDrop {
+    /// Id of the latest drop.
+    pub(crate) drop_id: String,
+    pub(crate) line_items: Vec<LineItem>,
 }
 
-/// A month, and what is still shown in place of it.
+/// Current drop of a month, and the previous one while the current is delayed.
 #[derive(Debug, Default)]
-struct Shelf {
-    now: Option<Arc<Held>>,
-    late: Option<Late>,
+struct MonthSlot {
+    current: Option<Arc<StoredDrop>>,
+    delayed: Option<DelayedDrop>,
 }
 
 #[derive(Debug)]
-struct Late {
-    before: Option<Arc<Held>>,
-    looks: u8,
+struct DelayedDrop {
+    previous: Option<Arc<StoredDrop>>,
+    reads: u8,
 }
 
-impl Shelf {
-    fn shown(&self) -> Option<&Arc<Held>> {
-        match &self.late {
-            Some(late) => late.before.as_ref(),
-            None => self.now.as_ref(),
+impl MonthSlot {
+    fn visible(&self) -> Option<&Arc<StoredDrop>> {
+        match &self.delayed {
+            Some(delayed) => delayed.previous.as_ref(),
+            None => self.current.as_ref(),
         }
     }
 }
 
-/// All months of all connections.
 #[derive(Debug, Default)]
-pub struct Holdings {
-    shelves: BTreeMap<(String, Month), Shelf>,
-    drops: u64,
+pub(crate) struct Ledger {
+    slots: BTreeMap<(String, Month), MonthSlot>,
+    drop_count: u64,
 }
 
-impl Holdings {
-    /// Applies a drop to a stream: its id, and the rows that the month then has. With `late` it
-    /// shows only after some looks at the month.
-    pub fn apply(
+impl Ledger {
+    /// Applies a drop to a stream and returns its id and the resulting number of rows. A delayed drop
+    /// becomes visible after some reads of the month.
+    pub(crate) fn apply(
         &mut self,
         connection: &str,
         month: Month,
-        operation: Operation,
-        rows: Vec<Row>,
-        late: bool,
+        operation: DropOperation,
+        line_items: Vec<LineItem>,
+        is_delayed: bool,
     ) -> Result<(String, usize), String> {
-        let shelf = self
-            .shelves
+        let slot = self
+            .slots
             .entry((connection.to_owned(), month))
             .or_default();
-        let mut all = match (&shelf.now, operation) {
-            (None, _) | (_, Operation::ReplaceDrop) => Vec::new(),
-            (Some(held), Operation::Sum) => held.rows.clone(),
-            (Some(held), Operation::ReplaceHourly) => {
-                let hours: BTreeSet<i64> = rows.iter().map(|row| row.hour).collect();
-                let kept = held.rows.iter().filter(|row| !hours.contains(&row.hour));
+        let mut all = match (&slot.current, operation) {
+            (None, _) | (_, DropOperation::ReplaceDrop) => Vec::new(),
+            (Some(stored_drop), DropOperation::Sum) => stored_drop.line_items.clone(),
+            (Some(stored_drop), DropOperation::ReplaceHourly) => {
+                let hours: BTreeSet<i64> =
+                    line_items.iter().map(|line_item| line_item.hour).collect();
+                let kept = stored_drop
+                    .line_items
+                    .iter()
+                    .filter(|line_item| !hours.contains(&line_item.hour));
                 kept.cloned().collect()
             }
         };
-        all.extend(rows);
-        check_size(all.len(), all.iter().map(|row| row.text.len()).sum())?;
-        self.drops += 1;
-        let drop_id = format!("drop-{:08}", self.drops);
+        all.extend(line_items);
+        check_size(
+            all.len(),
+            all.iter().map(|line_item| line_item.text.len()).sum(),
+        )?;
+        self.drop_count += 1;
+        let drop_id = format!("drop-{:08}", self.drop_count);
         let count = all.len();
-        let before = shelf.now.take();
-        shelf.late = late.then_some(Late { before, looks: 0 });
-        shelf.now = held(&drop_id, all);
+        let previous = slot.current.take();
+        slot.delayed = is_delayed.then_some(DelayedDrop { previous, reads: 0 });
+        slot.current = stored_drop(&drop_id, all);
         Ok((drop_id, count))
     }
 
-    /// Replaces a month with a drop from a bucket; one without rows removes it.
-    pub fn replace(&mut self, connection: &str, month: Month, drop_id: &str, rows: Vec<Row>) {
-        let shelf = self
-            .shelves
+    /// Replaces a month with a drop from a bucket; an empty drop deletes it.
+    pub(crate) fn replace(
+        &mut self,
+        connection: &str,
+        month: Month,
+        drop_id: &str,
+        line_items: Vec<LineItem>,
+    ) {
+        let slot = self
+            .slots
             .entry((connection.to_owned(), month))
             .or_default();
-        *shelf = Shelf {
-            now: held(drop_id, rows),
-            late: None,
+        *slot = MonthSlot {
+            current: stored_drop(drop_id, line_items),
+            delayed: None,
         };
     }
 
-    /// What a month shows, without counting as a look at it.
-    pub fn shown(&self, connection: &str, month: Month) -> Option<Arc<Held>> {
-        let shelf = self.shelves.get(&(connection.to_owned(), month))?;
-        shelf.shown().cloned()
+    /// Visible drop of a month; does not count as a read.
+    pub(crate) fn visible(&self, connection: &str, month: Month) -> Option<Arc<StoredDrop>> {
+        let slot = self.slots.get(&(connection.to_owned(), month))?;
+        slot.visible().cloned()
     }
 
-    /// A look at a month.
-    pub fn look(&mut self, connection: &str, month: Month) -> Option<Arc<Held>> {
-        let shelf = self.shelves.get_mut(&(connection.to_owned(), month))?;
-        if let Some(late) = &mut shelf.late {
-            late.looks += 1;
-            if late.looks >= LATE_LOOKS {
-                shelf.late = None;
+    /// Reads the visible drop of a month, and counts the read.
+    pub(crate) fn read(&mut self, connection: &str, month: Month) -> Option<Arc<StoredDrop>> {
+        let slot = self.slots.get_mut(&(connection.to_owned(), month))?;
+        if let Some(delayed) = &mut slot.delayed {
+            delayed.reads += 1;
+            if delayed.reads >= DELAYED_READS {
+                slot.delayed = None;
             }
         }
-        shelf.shown().cloned()
+        slot.visible().cloned()
     }
 
-    /// Every month that shows something, with its connection, in order.
-    pub fn all(&self) -> impl Iterator<Item = (&str, Month, &Arc<Held>)> {
-        self.shelves
-            .iter()
-            .filter_map(|((connection, month), shelf)| {
-                Some((connection.as_str(), *month, shelf.shown()?))
-            })
+    /// All visible drops with connection and month, in order.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, Month, &Arc<StoredDrop>)> {
+        self.slots.iter().filter_map(|((connection, month), slot)| {
+            Some((connection.as_str(), *month, slot.visible()?))
+        })
     }
 }
 
-fn held(drop_id: &str, rows: Vec<Row>) -> Option<Arc<Held>> {
+fn stored_drop(drop_id: &str, line_items: Vec<LineItem>) -> Option<Arc<StoredDrop>> {
     let drop_id = drop_id.to_owned();
-    (!rows.is_empty()).then(|| Arc::new(Held { drop_id, rows }))
+    (!line_items.is_empty()).then(|| {
+        Arc::new(StoredDrop {
+            drop_id,
+            line_items,
+        })
+    })
 }
 
 fn check_size(rows: usize, bytes: usize) -> Result<(), String> {
-    if rows > MOST_ROWS {
-        return Err(format!(
-            "a month of a stream holds at most {MOST_ROWS} rows"
-        ));
+    if rows > MAX_ROWS {
+        return Err(format!("a month of a stream has at most {MAX_ROWS} rows"));
     }
-    if bytes > MOST_BYTES {
-        return Err(format!(
-            "a month of a stream holds at most {MOST_BYTES} bytes"
-        ));
+    if bytes > MAX_BYTES {
+        return Err(format!("a month of a stream has at most {MAX_BYTES} bytes"));
     }
     Ok(())
 }
@@ -150,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_month_is_limited() {
+    fn limits_rows_and_bytes_per_month() {
         assert!(check_size(1_000_000, 70_000_000).is_ok());
         assert!(check_size(1_000_001, 1).is_err());
         assert!(check_size(1, 70_000_001).is_err());

@@ -1,9 +1,10 @@
-//! What CloudZero does with a bucket (docs: custom drops, bucket delivery): it looks at the
-//! manifest of each billing period, and takes the drop that a changed one names.
+//! Polling of a bucket (docs: custom drops, bucket delivery): reads the manifest of each billing period and
+//! ingests the drop that a changed manifest names.
 
+use crate::sandbox::cloudzero::line_item::{LineItem, REQUIRED_COLUMNS, is_column};
 use crate::sandbox::cloudzero::period::Month;
-use crate::sandbox::cloudzero::rows::{REQUIRED, Row, is_column};
-use crate::sandbox::cloudzero::{Bucket, CloudZero, DEFAULT_BUCKET_ID, lock};
+use crate::sandbox::cloudzero::{Bucket, CloudZero, DEFAULT_BUCKET_ID};
+use crate::sandbox::server::state::lock;
 use flate2::read::MultiGzDecoder;
 use futures::TryStreamExt as _;
 use object_store::path::Path;
@@ -11,23 +12,22 @@ use object_store::{Error as StoreError, ObjectStore as _, ObjectStoreExt as _};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Rows that a file may have.
-const MOST_ROWS: usize = 1_000_000;
+const MAX_ROWS_PER_FILE: usize = 1_000_000;
 
-/// Content of each period's manifest at the last poll.
-pub type Seen = BTreeMap<String, Vec<u8>>;
+/// Manifest content at the last poll, by period folder.
+pub(crate) type SeenManifests = BTreeMap<String, Vec<u8>>;
 
-/// What a poll did.
+/// Result of one poll.
 #[derive(Debug, Default, Serialize)]
-pub struct Poll {
-    ingested: Vec<Ingested>,
-    /// Months whose manifest is as it was.
+pub(crate) struct PollReport {
+    ingested: Vec<IngestedDrop>,
+    /// Months with an unchanged manifest.
     unchanged: Vec<String>,
-    errors: Vec<Failed>,
+    errors: Vec<PollError>,
 }
 
 #[derive(Debug, Serialize)]
-struct Ingested {
+struct IngestedDrop {
     month: String,
     drop_id: String,
     files: usize,
@@ -35,8 +35,8 @@ struct Ingested {
 }
 
 #[derive(Debug, Serialize)]
-struct Failed {
-    /// Name of the billing period's folder; none if it is about the bucket.
+struct PollError {
+    /// Folder name of the billing period; `None` for errors of the bucket.
     period: Option<String>,
     message: String,
 }
@@ -48,92 +48,93 @@ struct Manifest {
     current_drop_id: String,
 }
 
-/// Polls the bucket once; `None` when there is no bucket.
-pub async fn poll(cloudzero: &CloudZero) -> Option<Poll> {
+/// Polls the bucket once; `None` without a bucket.
+pub(crate) async fn poll(cloudzero: &CloudZero) -> Option<PollReport> {
     let bucket = cloudzero.bucket.as_ref()?;
-    let mut seen = cloudzero.seen.lock().await;
-    let mut poll = Poll::default();
+    let mut seen_manifests = cloudzero.seen_manifests.lock().await;
+    let mut report = PollReport::default();
     if !lock(&cloudzero.connections).is_enabled(DEFAULT_BUCKET_ID) {
-        poll.fail(None, "the connection is paused".to_owned());
-        return Some(poll);
+        report.fail(None, "the connection is paused".to_owned());
+        return Some(report);
     }
     let listing = bucket.root.list_with_delimiter(Some(&bucket.prefix)).await;
     let folders = match listing {
         Ok(listing) => listing.common_prefixes,
         Err(error) => {
-            poll.fail(None, format!("the bucket cannot be listed: {error}"));
-            return Some(poll);
+            report.fail(None, format!("could not list the bucket: {error}"));
+            return Some(report);
         }
     };
     for folder in folders {
         let name = folder.filename().unwrap_or_default().to_owned();
-        let month = match Month::of_folder(&name) {
+        let month = match Month::from_folder(&name) {
             None => continue,
             Some(Ok(month)) => month,
             Some(Err(error)) => {
-                poll.fail(Some(name), error);
+                report.fail(Some(name), error);
                 continue;
             }
         };
-        match manifest(bucket, &folder).await {
+        match read_manifest(bucket, &folder).await {
             Ok(None) => {}
-            Ok(Some(content)) if seen.get(&name) == Some(&content) => {
-                poll.unchanged.push(month.to_string());
+            Ok(Some(content)) if seen_manifests.get(&name) == Some(&content) => {
+                report.unchanged.push(month.to_string());
             }
             Ok(Some(content)) => {
                 match ingest(cloudzero, bucket, &folder, month, &content).await {
-                    Ok(ingested) => poll.ingested.push(ingested),
-                    Err(message) => poll.fail(Some(name.clone()), message),
+                    Ok(ingested) => report.ingested.push(ingested),
+                    Err(message) => report.fail(Some(name.clone()), message),
                 }
-                // Also after an error: only a changed manifest is looked at again.
-                seen.insert(name, content);
+                // Also after an error: only a changed manifest is ingested again.
+                seen_manifests.insert(name, content);
             }
-            Err(error) => poll.fail(Some(name), error),
+            Err(error) => report.fail(Some(name), error),
         }
     }
-    Some(poll)
+    Some(report)
 }
 
-impl Poll {
+impl PollReport {
     fn fail(&mut self, period: Option<String>, message: String) {
-        self.errors.push(Failed { period, message });
+        self.errors.push(PollError { period, message });
     }
 }
 
-async fn manifest(bucket: &Bucket, folder: &Path) -> Result<Option<Vec<u8>>, String> {
+async fn read_manifest(bucket: &Bucket, folder: &Path) -> Result<Option<Vec<u8>>, String> {
     match bucket.root.get(&folder.clone().join("manifest.json")).await {
         Ok(object) => match object.bytes().await {
             Ok(content) => Ok(Some(content.to_vec())),
-            Err(error) => Err(format!("the manifest cannot be read: {error}")),
+            Err(error) => Err(format!("could not read the manifest: {error}")),
         },
         Err(StoreError::NotFound { .. }) => Ok(None),
-        Err(error) => Err(format!("the manifest cannot be read: {error}")),
+        Err(error) => Err(format!("could not read the manifest: {error}")),
     }
 }
 
-/// Replaces a month with the drop that its manifest names. On an error it stays as it was.
+/// Replaces a month with the drop that its manifest names; keeps the month on errors.
 async fn ingest(
     cloudzero: &CloudZero,
     bucket: &Bucket,
     folder: &Path,
     month: Month,
     content: &[u8],
-) -> Result<Ingested, String> {
+) -> Result<IngestedDrop, String> {
     let manifest: Manifest = serde_json::from_slice(content)
-        .map_err(|error| format!("manifest.json is wrong: {error}"))?;
+        .map_err(|error| format!("could not parse manifest.json: {error}"))?;
     let drop_id = manifest.current_drop_id;
     if drop_id.is_empty() || drop_id.contains('/') {
         return Err("manifest.json: current_drop_id is not the name of a folder".to_owned());
     }
-    let place = folder.clone().join(drop_id.as_str());
-    let listing: Result<Vec<_>, StoreError> = bucket.root.list(Some(&place)).try_collect().await;
+    let drop_folder = folder.clone().join(drop_id.as_str());
+    let listing: Result<Vec<_>, StoreError> =
+        bucket.root.list(Some(&drop_folder)).try_collect().await;
     let mut files: Vec<Path> = listing
-        .map_err(|error| format!("the drop cannot be listed: {error}"))?
+        .map_err(|error| format!("could not list the drop: {error}"))?
         .into_iter()
         .map(|object| object.location)
         .collect();
     files.sort();
-    let mut rows = Vec::new();
+    let mut line_items = Vec::new();
     for file in &files {
         let name = file.filename().unwrap_or_default().to_owned();
         if !name.ends_with(".csv.gz") {
@@ -144,56 +145,58 @@ async fn ingest(
             Ok(object) => object.bytes().await,
             Err(error) => Err(error),
         };
-        let content = content.map_err(|error| format!("{name} cannot be read: {error}"))?;
-        let read = tokio::task::spawn_blocking(move || read(&content, month, MOST_ROWS));
-        let read = read.await.map_err(|error| error.to_string())?;
-        rows.extend(read.map_err(|error| format!("{name}: {error}"))?);
+        let content = content.map_err(|error| format!("could not read {name}: {error}"))?;
+        let parsing =
+            tokio::task::spawn_blocking(move || parse_file(&content, month, MAX_ROWS_PER_FILE));
+        let parsed = parsing.await.map_err(|error| error.to_string())?;
+        line_items.extend(parsed.map_err(|error| format!("{name}: {error}"))?);
     }
-    let ingested = Ingested {
+    let ingested = IngestedDrop {
         month: month.to_string(),
         drop_id: drop_id.clone(),
         files: files.len(),
-        rows: rows.len(),
+        rows: line_items.len(),
     };
-    lock(&cloudzero.holdings).replace(DEFAULT_BUCKET_ID, month, &drop_id, rows);
+    lock(&cloudzero.ledger).replace(DEFAULT_BUCKET_ID, month, &drop_id, line_items);
     Ok(ingested)
 }
 
-/// Reads a gzipped CSV file of at most `most` rows.
-fn read(content: &[u8], month: Month, most: usize) -> Result<Vec<Row>, String> {
+/// Parses a gzipped CSV file of at most `max_rows` rows.
+fn parse_file(content: &[u8], month: Month, max_rows: usize) -> Result<Vec<LineItem>, String> {
     let mut csv = csv::Reader::from_reader(MultiGzDecoder::new(content));
     let header = csv
         .headers()
-        .map_err(|error| format!("the header is wrong: {error}"))?;
+        .map_err(|error| format!("could not read the header: {error}"))?;
     let header = header.clone();
     let names: BTreeSet<&str> = header.iter().collect();
     if names.len() < header.len() {
-        return Err("a column comes twice".to_owned());
+        return Err("a column occurs twice".to_owned());
     }
-    if let Some(missing) = REQUIRED.iter().find(|name| !names.contains(*name)) {
+    if let Some(missing) = REQUIRED_COLUMNS.iter().find(|name| !names.contains(*name)) {
         return Err(format!("the column {missing} is missing"));
     }
     if let Some(unknown) = names.iter().find(|name| !is_column(name)) {
-        return Err(format!("there is no column `{unknown}`"));
+        return Err(format!("no column `{unknown}` in the Common Bill Format"));
     }
-    let mut rows = Vec::new();
+    let mut line_items = Vec::new();
     let mut record = csv::StringRecord::new();
     while csv
         .read_record(&mut record)
-        .map_err(|error| format!("bad CSV: {error}"))?
+        .map_err(|error| format!("invalid CSV: {error}"))?
     {
-        if rows.len() == most {
-            return Err(format!("a file has at most {most} rows"));
+        if line_items.len() == max_rows {
+            return Err(format!("a file has at most {max_rows} rows"));
         }
-        let number = rows.len() + 1;
-        // A blank cell is an absent one.
+        let number = line_items.len() + 1;
+        // Empty cells count as absent.
         let cells = header
             .iter()
             .zip(&record)
             .filter(|(_, value)| !value.is_empty());
-        rows.push(Row::read(cells, month).map_err(|error| format!("row {number}: {error}"))?);
+        line_items
+            .push(LineItem::parse(cells, month).map_err(|error| format!("row {number}: {error}"))?);
     }
-    Ok(rows)
+    Ok(line_items)
 }
 
 #[cfg(test)]
@@ -207,31 +210,34 @@ mod tests {
         gzip.finish().unwrap_or_default()
     }
 
-    fn refused(text: &str, most: usize) -> String {
-        let month = Month::read("2026-10");
-        let read = month.map(|month| read(&file(text.as_bytes()), month, most));
-        read.and_then(Result::err).unwrap_or_default()
+    fn rejection(text: &str, max_rows: usize) -> String {
+        let month = Month::parse("2026-10");
+        let parsed = month.map(|month| parse_file(&file(text.as_bytes()), month, max_rows));
+        parsed.and_then(Result::err).unwrap_or_default()
     }
 
     #[test]
-    fn files_are_checked() {
+    fn rejects_invalid_files() {
         let head = "time/usage_start,cost/cost,resource/id,resource/tag:env\n";
         let row = "2026-10-01T05:00:00Z,1.5,\"a/b, c\",\n";
-        assert_eq!(refused(&format!("{head}{row}{row}"), 2), "");
-        assert_eq!(refused(head, 2), "");
+        assert_eq!(rejection(&format!("{head}{row}{row}"), 2), "");
+        assert_eq!(rejection(head, 2), "");
         for (text, expected) in [
             (format!("{head}{row}{row}{row}"), "at most 2 rows"),
             (String::new(), "time/usage_start is missing"),
             ("time/usage_start\n".to_owned(), "cost/cost is missing"),
             (
                 "time/usage_start,cost/cost,cost/cost\n".to_owned(),
-                "comes twice",
+                "occurs twice",
             ),
             (
                 "time/usage_start,cost/cost,colour\n".to_owned(),
                 "no column `colour`",
             ),
-            (format!("{head}{row}2026-10-01T05:00:00Z,1\n"), "bad CSV"),
+            (
+                format!("{head}{row}2026-10-01T05:00:00Z,1\n"),
+                "invalid CSV",
+            ),
             (
                 format!("{head}2026-11-01T00:00:00Z,1,,\n"),
                 "not in 2026-10",
@@ -245,10 +251,10 @@ mod tests {
                 "needs a resource/id",
             ),
         ] {
-            let error = refused(&text, 2);
+            let error = rejection(&text, 2);
             assert!(error.contains(expected), "{text}: {error}");
         }
-        let month = Month::read("2026-10").map(|month| read(b"plain text", month, 2));
-        assert!(month.is_some_and(|read| read.is_err()));
+        let parsed = Month::parse("2026-10").map(|month| parse_file(b"plain text", month, 2));
+        assert!(parsed.is_some_and(|parsed| parsed.is_err()));
     }
 }

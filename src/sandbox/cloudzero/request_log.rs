@@ -1,79 +1,76 @@
-//! Every request to CloudZero's API in order, and the answers stored under idempotency keys.
+//! Log of all requests to CloudZero's API, and the replies stored under idempotency keys.
 
 use crate::sandbox::cloudzero::response::Reply;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// One request, as `/sandbox/cloudzero/requests` shows it.
+/// Request in the response of `/sandbox/cloudzero/requests`.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Entry {
-    /// HTTP method.
-    pub method: String,
+pub(crate) struct LoggedRequest {
+    pub(crate) method: String,
     /// Path without the query.
-    pub path: String,
+    pub(crate) path: String,
     /// `operation` of a drop.
-    pub operation: Option<String>,
-    /// Month of a drop, of the body or the path.
-    pub month: Option<String>,
+    pub(crate) operation: Option<String>,
+    /// Month of a drop, from the body or the path.
+    pub(crate) month: Option<String>,
     /// Rows in the body.
-    pub rows: Option<usize>,
-    /// Bytes of the body, uncompressed.
-    pub bytes: usize,
+    pub(crate) rows: Option<usize>,
+    /// Uncompressed bytes of the body.
+    pub(crate) bytes: usize,
     /// Value of `cloudzero-idempotency-key`.
-    pub idempotency_key: Option<String>,
-    /// Status of the answer; none while there is none, or when the connection was reset.
-    pub status: Option<u16>,
-    /// Whether the answer is that of an earlier request with the same key.
-    pub replayed: bool,
-    /// Whether it has been dealt with, by an answer or a reset.
+    pub(crate) idempotency_key: Option<String>,
+    /// Status of the reply; `None` while it is pending, or if the connection was reset.
+    pub(crate) status: Option<u16>,
+    /// True if the reply is that of an earlier request with the same key.
+    pub(crate) replayed: bool,
     #[serde(skip)]
-    pub closed: bool,
+    pub(crate) is_finished: bool,
 }
 
-/// Requests and stored answers.
+/// Requests in order, and stored replies by idempotency key.
 #[derive(Debug, Default)]
-pub struct Journal {
-    entries: Vec<Entry>,
+pub(crate) struct RequestLog {
+    requests: Vec<LoggedRequest>,
     stored: BTreeMap<String, Reply>,
 }
 
-impl Journal {
-    /// Notes a request; the number is for [`Journal::close`].
-    pub fn open(&mut self, entry: Entry) -> usize {
-        self.entries.push(entry);
-        self.entries.len() - 1
+impl RequestLog {
+    /// Logs a request; returns its index for [`RequestLog::finish`].
+    pub(crate) fn start(&mut self, request: LoggedRequest) -> usize {
+        self.requests.push(request);
+        self.requests.len() - 1
     }
 
-    /// Notes the answer of a request.
-    pub fn close(&mut self, number: usize, reply: &Reply, replayed: bool) {
-        if let Some(entry) = self.entries.get_mut(number) {
-            entry.status = reply.is_sent().then(|| reply.status.as_u16());
-            entry.replayed = replayed;
-            entry.closed = true;
+    /// Logs the reply to a request.
+    pub(crate) fn finish(&mut self, index: usize, reply: &Reply, replayed: bool) {
+        if let Some(request) = self.requests.get_mut(index) {
+            request.status = (!reply.is_reset()).then(|| reply.status.as_u16());
+            request.replayed = replayed;
+            request.is_finished = true;
         }
     }
 
-    /// Whether a request before number `number` with the same key has no answer yet.
-    pub fn awaits(&self, key: &str, number: usize) -> bool {
-        let before = self.entries.iter().take(number);
-        let mut open = before.filter(|entry| !entry.closed);
-        open.any(|entry| entry.idempotency_key.as_deref() == Some(key))
+    /// Returns whether a request before `index` with the same key is still pending.
+    pub(crate) fn has_pending(&self, key: &str, index: usize) -> bool {
+        let before = self.requests.iter().take(index);
+        let mut pending = before.filter(|request| !request.is_finished);
+        pending.any(|request| request.idempotency_key.as_deref() == Some(key))
     }
 
-    /// All requests.
-    pub fn entries(&self) -> &[Entry] {
-        &self.entries
+    pub(crate) fn requests(&self) -> &[LoggedRequest] {
+        &self.requests
     }
 
-    /// The answer stored under a key. It is sent even if the first time it was lost.
-    pub fn stored(&self, key: &str) -> Option<Reply> {
+    /// Reply stored under a key. It is sent even if the first reply was lost.
+    pub(crate) fn stored(&self, key: &str) -> Option<Reply> {
         self.stored.get(key).cloned()
     }
 
-    /// Stores the first answer to a key.
-    pub fn store(&mut self, key: &str, reply: &Reply) {
+    /// Stores the first reply to a key.
+    pub(crate) fn store(&mut self, key: &str, reply: &Reply) {
         self.stored
             .entry(key.to_owned())
-            .or_insert_with(|| reply.clone().sent());
+            .or_insert_with(|| reply.clone().without_reset());
     }
 }

@@ -1,103 +1,98 @@
-//! Answers in the two error shapes of CloudZero's specification, and as they are stored.
+//! Replies of CloudZero's API: JSON, and the two error formats of its specification.
 
-use crate::sandbox::faults::injection::ResetConnection;
+use crate::sandbox::faults::injection::ResetMarker;
 use crate::sandbox::server::response;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-/// An answer that can be sent again.
+/// Response that can be stored and sent again.
 #[derive(Debug, Clone)]
-pub struct Reply {
-    /// Its status.
-    pub status: StatusCode,
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
     body: Bytes,
-    retry_after: Option<u64>,
-    reset: bool,
+    retry_after_secs: Option<u64>,
+    is_reset: bool,
 }
 
 impl Reply {
-    /// 200 with JSON.
-    pub fn ok(value: &Value) -> Reply {
-        Reply::text(StatusCode::OK, value.to_string())
+    /// 200 with a JSON value.
+    pub(crate) fn ok(value: &Value) -> Reply {
+        Reply::json_text(StatusCode::OK, value.to_string())
     }
 
-    /// JSON text.
-    pub fn text(status: StatusCode, body: impl Into<Bytes>) -> Reply {
+    /// Reply with JSON text.
+    pub(crate) fn json_text(status: StatusCode, body: impl Into<Bytes>) -> Reply {
         Reply {
             status,
             body: body.into(),
-            retry_after: None,
-            reset: false,
+            retry_after_secs: None,
+            is_reset: false,
         }
     }
 
-    /// An error of the shape `{"message"}`.
-    pub fn message(status: StatusCode, message: &str) -> Reply {
-        Reply::text(status, json!({ "message": message }).to_string())
+    /// Error in the format `{"message"}`.
+    pub(crate) fn message(status: StatusCode, message: &str) -> Reply {
+        Reply::json_text(status, json!({ "message": message }).to_string())
     }
 
-    /// An error of the shape `{"error": {"message", "type"}}`.
-    pub fn error(status: StatusCode, message: impl AsRef<str>) -> Reply {
-        let kind = match status {
+    /// Error in the format `{"error": {"message", "type"}}`.
+    pub(crate) fn error(status: StatusCode, message: impl AsRef<str>) -> Reply {
+        let error_type = match status {
             StatusCode::NOT_FOUND => "NotFoundError",
             StatusCode::CONFLICT => "ConflictError",
             StatusCode::GONE => "ExpiredCacheError",
             StatusCode::TOO_MANY_REQUESTS => "RateLimitError",
             _ => "BadRequestError",
         };
-        let error = json!({ "error": { "message": message.as_ref(), "type": kind } });
-        Reply::text(status, error.to_string())
+        let error = json!({ "error": { "message": message.as_ref(), "type": error_type } });
+        Reply::json_text(status, error.to_string())
     }
 
-    /// 400.
-    pub fn bad(message: impl AsRef<str>) -> Reply {
+    pub(crate) fn bad_request(message: impl AsRef<str>) -> Reply {
         Reply::error(StatusCode::BAD_REQUEST, message)
     }
 
-    /// 404.
-    pub fn missing(message: impl AsRef<str>) -> Reply {
+    pub(crate) fn not_found(message: impl AsRef<str>) -> Reply {
         Reply::error(StatusCode::NOT_FOUND, message)
     }
 
-    /// The same with Retry-After.
-    pub fn after(self, seconds: u64) -> Reply {
+    /// Adds a Retry-After header.
+    pub(crate) fn with_retry_after(self, seconds: u64) -> Reply {
         Reply {
-            retry_after: Some(seconds),
+            retry_after_secs: Some(seconds),
             ..self
         }
     }
 
-    /// The same, but the connection is reset in place of sending it.
-    pub fn unsent(self) -> Reply {
+    /// Resets the connection instead of sending the reply.
+    pub(crate) fn with_reset(self) -> Reply {
         Reply {
-            reset: true,
+            is_reset: true,
             ..self
         }
     }
 
-    /// The same, to be sent in any case.
-    pub fn sent(self) -> Reply {
+    /// Sends the reply even if it was lost before.
+    pub(crate) fn without_reset(self) -> Reply {
         Reply {
-            reset: false,
+            is_reset: false,
             ..self
         }
     }
 
-    /// Whether it is sent.
-    pub fn is_sent(&self) -> bool {
-        !self.reset
+    pub(crate) fn is_reset(&self) -> bool {
+        self.is_reset
     }
 
-    /// The answer to send.
-    pub fn response(self) -> Response<Body> {
-        let mut response = response::answer(self.status, "application/json", self.body);
-        if let Some(seconds) = self.retry_after {
-            response::set(&mut response, "retry-after", seconds);
+    pub(crate) fn into_response(self) -> Response<Body> {
+        let mut response = response::with_body(self.status, "application/json", self.body);
+        if let Some(seconds) = self.retry_after_secs {
+            response::set_header(&mut response, "retry-after", seconds);
         }
-        if self.reset {
-            response.extensions_mut().insert(ResetConnection);
+        if self.is_reset {
+            response.extensions_mut().insert(ResetMarker);
         }
         response
     }

@@ -1,10 +1,11 @@
-//! What every CloudZero request passes: its route, faults, credentials, idempotency.
+//! Pipeline of CloudZero requests: log, faults, credentials, idempotency, handlers.
 
-use crate::sandbox::cloudzero::request_log::Entry;
+use crate::sandbox::cloudzero::request_log::LoggedRequest;
 use crate::sandbox::cloudzero::response::Reply;
-use crate::sandbox::cloudzero::upload::{self, Upload};
-use crate::sandbox::cloudzero::{connections, costs, faults, lock, period, stream};
-use crate::sandbox::server::state::Sandbox;
+use crate::sandbox::cloudzero::route::CloudZeroRoute;
+use crate::sandbox::cloudzero::upload::{self, DropUpload};
+use crate::sandbox::cloudzero::{connections, costs, faults, period, stream};
+use crate::sandbox::server::state::{Sandbox, lock};
 use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING};
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -15,145 +16,76 @@ use std::io::Read as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Bytes of a body, uncompressed, after which 413 is answered.
-const LARGEST_BODY: usize = 5_000_000;
-/// Bytes that are read of any body, so that its sender gets to read the answer.
-const READ_AT_MOST: usize = 256 << 20;
-/// A key that may not list, create and read connections.
-const SCOPELESS_KEY: &str = "no-scope-connections";
+/// Maximum bytes of an uncompressed body; larger ones result in 413.
+const MAX_BODY_BYTES: usize = 5_000_000;
+/// Maximum bytes read of any body. Reading large bodies to the end lets their sender read the reply.
+const MAX_READ_BYTES: usize = 256 << 20;
+/// API key that may not list, create and read connections.
+const KEY_WITHOUT_CONNECTION_SCOPE: &str = "no-scope-connections";
 
-/// What a request is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Route {
-    /// All connections.
-    Connections,
-    /// A new connection.
-    AddConnection,
-    /// One connection.
-    Connection(String),
-    /// Changes to a connection.
-    ChangeConnection(String),
-    /// All drops of a stream.
-    Drops(String),
-    /// A new drop for a stream.
-    AddDrop(String),
-    /// The rows of a stream's month.
-    Drop(String, String),
-    /// A drop to check.
-    Validate,
-    /// Costs.
-    Costs,
-    /// Nothing that is there.
-    Nothing,
-}
-
-impl Route {
-    fn of(method: &Method, path: &str) -> Route {
-        let parts: Vec<String> = path.split('/').skip(2).map(decoded).collect();
-        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-        match (method.as_str(), &parts[..]) {
-            ("GET", ["billing", "costs"]) => Route::Costs,
-            ("GET", ["connections", "billing"]) => Route::Connections,
-            ("POST", ["connections", "billing"]) => Route::AddConnection,
-            ("GET", ["connections", "billing", id]) => Route::Connection((*id).to_owned()),
-            ("PATCH", ["connections", "billing", id]) => Route::ChangeConnection((*id).to_owned()),
-            (_, ["connections", "billing", "anycost", rest @ ..]) => Route::stream(method, rest),
-            _ => Route::Nothing,
-        }
-    }
-
-    fn stream(method: &Method, parts: &[&str]) -> Route {
-        match (method.as_str(), parts) {
-            ("POST", ["validate_billing_drop"]) => Route::Validate,
-            ("GET", [id, "billing_drops"]) => Route::Drops((*id).to_owned()),
-            ("POST", [id, "billing_drops"]) => Route::AddDrop((*id).to_owned()),
-            ("GET", [id, "billing_drops", month]) => {
-                Route::Drop((*id).to_owned(), (*month).to_owned())
-            }
-            _ => Route::Nothing,
-        }
-    }
-
-    fn needs_connection_scope(&self) -> bool {
-        use Route::*;
-        matches!(self, Connections | AddConnection | Connection(_))
-    }
-}
-
-/// A part of a path without percent escapes.
-fn decoded(part: &str) -> String {
-    let query = format!("part={}", part.replace('+', "%2B").replace('&', "%26"));
-    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
-    pairs
-        .next()
-        .map(|(_, value)| value.into_owned())
-        .unwrap_or_default()
-}
-
-/// A request whose body has been read.
-struct Call {
+/// Request whose body has been read.
+struct CloudZeroRequest {
     method: Method,
     path: String,
     query: String,
     headers: HeaderMap,
-    route: Route,
-    /// `None` for one that is far too large.
+    route: CloudZeroRoute,
+    /// `None` for a body above [`MAX_READ_BYTES`].
     body: Option<Bytes>,
-    /// For a new drop: whether the stream had no other in flight, until this is dropped.
-    turn: Option<Turn>,
+    /// Slot of the stream for a new drop; `None` if another drop of the stream is in flight.
+    stream_slot: Option<StreamSlot>,
 }
 
-/// The right to send to a stream.
-struct Turn(Arc<Sandbox>, String);
+/// Exclusive right to add a drop to a stream, until it is dropped.
+struct StreamSlot(Arc<Sandbox>, String);
 
-impl Turn {
-    fn take(sandbox: &Arc<Sandbox>, stream: &str) -> Option<Turn> {
-        let free = lock(&sandbox.cloudzero.busy).insert(stream.to_owned());
-        free.then(|| Turn(sandbox.clone(), stream.to_owned()))
+impl StreamSlot {
+    fn take(sandbox: &Arc<Sandbox>, stream: &str) -> Option<StreamSlot> {
+        let is_free = lock(&sandbox.cloudzero.busy_streams).insert(stream.to_owned());
+        is_free.then(|| StreamSlot(sandbox.clone(), stream.to_owned()))
     }
 }
 
-impl std::ops::Drop for Turn {
+impl std::ops::Drop for StreamSlot {
     fn drop(&mut self) {
-        lock(&self.0.cloudzero.busy).remove(&self.1);
+        lock(&self.0.cloudzero.busy_streams).remove(&self.1);
     }
 }
 
-/// Whether a path is CloudZero's.
-pub fn owns(path: &str) -> bool {
+/// Returns whether a path belongs to CloudZero's API.
+pub(crate) fn is_cloudzero_path(path: &str) -> bool {
     path == "/v2" || path.starts_with("/v2/")
 }
 
-/// Answers a request to CloudZero's API.
-pub async fn answer(sandbox: Arc<Sandbox>, request: Request<Body>) -> Response<Body> {
-    let number = sandbox.cloudzero.requests.fetch_add(1, Ordering::AcqRel) + 1;
+pub(crate) async fn handle(sandbox: Arc<Sandbox>, request: Request<Body>) -> Response<Body> {
+    let request_number = sandbox.cloudzero.requests.fetch_add(1, Ordering::AcqRel) + 1;
     let (head, body) = request.into_parts();
     let path = head.uri.path().to_owned();
-    let route = Route::of(&head.method, &path);
-    // From the first byte on: a second request is refused while the first is still being sent.
-    let turn = match &route {
-        Route::AddDrop(stream) => Turn::take(&sandbox, stream),
+    let route = CloudZeroRoute::of(&head.method, &path);
+    // Taken before the body is read: a second drop is refused while the first is still being sent.
+    let stream_slot = match &route {
+        CloudZeroRoute::AddDrop(stream) => StreamSlot::take(&sandbox, stream),
         _ => None,
     };
-    let body = axum::body::to_bytes(body, READ_AT_MOST).await.ok();
-    let call = Call {
+    let body = axum::body::to_bytes(body, MAX_READ_BYTES).await.ok();
+    let request = CloudZeroRequest {
         method: head.method,
         path,
         query: head.uri.query().unwrap_or_default().to_owned(),
-        body: body.and_then(|body| uncompressed(&head.headers, body)),
+        body: body.and_then(|body| decompressed(&head.headers, body)),
         headers: head.headers,
         route,
-        turn,
+        stream_slot,
     };
-    // A service goes on with what it has received, whether or not its client waits.
-    let work = tokio::spawn(async move { respond(&sandbox, number, call).await });
+    // Spawned, because a server finishes a received request even if the client disconnects.
+    let work = tokio::spawn(async move { reply_to(&sandbox, request_number, request).await });
     let reply = work.await.unwrap_or_else(|_| {
         Reply::message(StatusCode::INTERNAL_SERVER_ERROR, "the sandbox failed")
     });
-    reply.response()
+    reply.into_response()
 }
 
-fn uncompressed(headers: &HeaderMap, body: Bytes) -> Option<Bytes> {
+fn decompressed(headers: &HeaderMap, body: Bytes) -> Option<Bytes> {
     if headers
         .get(CONTENT_ENCODING)
         .is_none_or(|value| value != "gzip")
@@ -161,8 +93,8 @@ fn uncompressed(headers: &HeaderMap, body: Bytes) -> Option<Bytes> {
         return Some(body);
     }
     let mut plain = Vec::new();
-    let limit = LARGEST_BODY as u64 + 1;
-    // What is not gzip stays as it is, and is refused as JSON then.
+    let limit = MAX_BODY_BYTES as u64 + 1;
+    // A body that is not gzip is returned unchanged, and refused later because it is not JSON.
     match MultiGzDecoder::new(&*body)
         .take(limit)
         .read_to_end(&mut plain)
@@ -172,46 +104,52 @@ fn uncompressed(headers: &HeaderMap, body: Bytes) -> Option<Bytes> {
     }
 }
 
-/// Faults come first, as those of a gateway do; then credentials, stored answers, the service.
-async fn respond(sandbox: &Arc<Sandbox>, number: u64, call: Call) -> Reply {
+/// Applies faults first, like a gateway; then credentials, stored replies and the handlers.
+async fn reply_to(sandbox: &Arc<Sandbox>, request_number: u64, request: CloudZeroRequest) -> Reply {
     let cloudzero = &sandbox.cloudzero;
-    let body = call.body.as_ref().filter(|body| body.len() <= LARGEST_BODY);
-    let upload = match (&call.route, body) {
-        (Route::AddDrop(_) | Route::Validate, Some(body)) => Some(upload::read(body)),
+    let body = request
+        .body
+        .as_ref()
+        .filter(|body| body.len() <= MAX_BODY_BYTES);
+    let upload = match (&request.route, body) {
+        (CloudZeroRoute::AddDrop(_) | CloudZeroRoute::ValidateDrop, Some(body)) => {
+            Some(upload::parse(body))
+        }
         _ => None,
     };
-    let entry = entry(&call, upload.as_ref());
-    let key = entry.idempotency_key.clone();
-    let line = lock(&cloudzero.journal).open(entry);
-    let fault = sandbox
-        .faults
-        .take(number, |kind| faults::replaces(kind, &call.route));
-    let stored = key
+    let logged_request = logged_request(&request, upload.as_ref());
+    let idempotency_key = logged_request.idempotency_key.clone();
+    let log_index = lock(&cloudzero.request_log).start(logged_request);
+    let fault = sandbox.faults.take(request_number, |kind| {
+        faults::replaces_response(kind, &request.route)
+    });
+    let stored = idempotency_key
         .as_ref()
-        .and_then(|key| lock(&cloudzero.journal).stored(key));
-    let allowed = authorized(sandbox, &call);
-    let (reply, store, replayed) = match (fault, allowed, stored) {
+        .and_then(|key| lock(&cloudzero.request_log).stored(key));
+    let authorized = authorize(sandbox, &request);
+    let (reply, should_store, replayed) = match (fault, authorized, stored) {
         (Some(fault), ..) => {
-            let kept = faults::is_stored(fault.kind());
-            (faults::replacement(fault), kept, false)
+            let is_stored = faults::is_stored(fault.kind());
+            (faults::fault_reply(fault), is_stored, false)
         }
         (None, Err(refused), _) => (refused, false, false),
         (None, Ok(()), Some(stored)) => (stored, false, true),
         (None, Ok(()), None) => {
-            let waits = matches!(call.route, Route::AddDrop(_)) && call.turn.is_none();
-            let reply = handle(sandbox, number, &call, body, upload).await;
-            // The answer to a key is that of the request in flight, which may have the same key.
-            let awaited = key
+            let is_concurrent = matches!(request.route, CloudZeroRoute::AddDrop(_))
+                && request.stream_slot.is_none();
+            let reply = dispatch(sandbox, request_number, &request, body, upload).await;
+            // A refused concurrent request must not store its reply under the key of the one in flight.
+            let has_pending = idempotency_key
                 .as_ref()
-                .is_some_and(|key| lock(&cloudzero.journal).awaits(key, line));
-            (reply, !(waits && awaited), false)
+                .is_some_and(|key| lock(&cloudzero.request_log).has_pending(key, log_index));
+            (reply, !(is_concurrent && has_pending), false)
         }
     };
-    let mut journal = lock(&cloudzero.journal);
-    if let Some(key) = key.filter(|_| store) {
-        journal.store(&key, &reply);
+    let mut request_log = lock(&cloudzero.request_log);
+    if let Some(key) = idempotency_key.filter(|_| should_store) {
+        request_log.store(&key, &reply);
     }
-    journal.close(line, &reply, replayed);
+    request_log.finish(log_index, &reply, replayed);
     reply
 }
 
@@ -219,62 +157,67 @@ fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     Some(headers.get(name)?.to_str().ok()?.to_owned())
 }
 
-fn entry(call: &Call, upload: Option<&Result<Upload, String>>) -> Entry {
+fn logged_request(
+    request: &CloudZeroRequest,
+    upload: Option<&Result<DropUpload, String>>,
+) -> LoggedRequest {
     let upload = upload.and_then(|upload| upload.as_ref().ok());
-    let (mut month, operation) = upload.map(Upload::shown).unwrap_or_default();
-    if let Route::Drop(_, text) = &call.route {
-        month = period::Month::read(text).map(|month| month.to_string());
+    let (mut month, operation) = upload
+        .map(DropUpload::month_and_operation)
+        .unwrap_or_default();
+    if let CloudZeroRoute::Drop(_, text) = &request.route {
+        month = period::Month::parse(text).map(|month| month.to_string());
     }
-    Entry {
-        method: call.method.to_string(),
-        path: call.path.clone(),
+    LoggedRequest {
+        method: request.method.to_string(),
+        path: request.path.clone(),
         operation,
         month,
-        rows: upload.map(Upload::rows),
-        bytes: call.body.as_ref().map_or(READ_AT_MOST, Bytes::len),
-        idempotency_key: header(&call.headers, "cloudzero-idempotency-key"),
-        ..Entry::default()
+        rows: upload.map(DropUpload::row_count),
+        bytes: request.body.as_ref().map_or(MAX_READ_BYTES, Bytes::len),
+        idempotency_key: header(&request.headers, "cloudzero-idempotency-key"),
+        ..LoggedRequest::default()
     }
 }
 
-/// The key alone, without `Bearer`.
-fn authorized(sandbox: &Sandbox, call: &Call) -> Result<(), Reply> {
-    let refused = |text| Err(Reply::message(StatusCode::FORBIDDEN, text));
-    let key = header(&call.headers, AUTHORIZATION.as_str()).unwrap_or_default();
-    if key == SCOPELESS_KEY && call.route.needs_connection_scope() {
-        return refused("this API key lacks the scope for connections");
+/// Checks the Authorization header, which contains the key without a scheme.
+fn authorize(sandbox: &Sandbox, request: &CloudZeroRequest) -> Result<(), Reply> {
+    let forbidden = |text| Err(Reply::message(StatusCode::FORBIDDEN, text));
+    let key = header(&request.headers, AUTHORIZATION.as_str()).unwrap_or_default();
+    if key == KEY_WITHOUT_CONNECTION_SCOPE && request.route.needs_connection_scope() {
+        return forbidden("this API key lacks the scope for connections");
     }
-    if key == SCOPELESS_KEY || key == sandbox.cloudzero.key.expose_secret() {
+    if key == KEY_WITHOUT_CONNECTION_SCOPE || key == sandbox.cloudzero.key.expose_secret() {
         return Ok(());
     }
-    refused("the Authorization header does not hold a known API key")
+    forbidden("the Authorization header does not contain a known API key")
 }
 
-async fn handle(
+async fn dispatch(
     sandbox: &Arc<Sandbox>,
-    number: u64,
-    call: &Call,
+    request_number: u64,
+    request: &CloudZeroRequest,
     body: Option<&Bytes>,
-    upload: Option<Result<Upload, String>>,
+    upload: Option<Result<DropUpload, String>>,
 ) -> Reply {
     let Some(body) = body else {
         let text = "Request Entity Too Large: a body has at most 5 MB";
         return Reply::message(StatusCode::PAYLOAD_TOO_LARGE, text);
     };
     let cloudzero = &sandbox.cloudzero;
-    match &call.route {
-        Route::Connections => connections::list(cloudzero, &call.query),
-        Route::AddConnection => connections::create(cloudzero, body),
-        Route::Connection(id) => connections::one(cloudzero, id),
-        Route::ChangeConnection(id) => connections::change(cloudzero, id, body),
-        Route::Drops(id) => stream::list(cloudzero, id),
-        Route::Drop(id, month) => stream::contents(cloudzero, id, month),
-        Route::AddDrop(id) => {
-            let free = call.turn.is_some();
-            stream::add(sandbox, number, id, free, upload).await
+    match &request.route {
+        CloudZeroRoute::Connections => connections::list(cloudzero, &request.query),
+        CloudZeroRoute::AddConnection => connections::create(cloudzero, body),
+        CloudZeroRoute::Connection(id) => connections::get(cloudzero, id),
+        CloudZeroRoute::UpdateConnection(id) => connections::update(cloudzero, id, body),
+        CloudZeroRoute::Drops(id) => stream::list(cloudzero, id),
+        CloudZeroRoute::Drop(id, month) => stream::rows(cloudzero, id, month),
+        CloudZeroRoute::AddDrop(id) => {
+            let is_free = request.stream_slot.is_some();
+            stream::add(sandbox, request_number, id, is_free, upload).await
         }
-        Route::Validate => stream::validate(sandbox, number, upload),
-        Route::Costs => costs::costs(cloudzero, &call.query, sandbox.options.today),
-        Route::Nothing => Reply::message(StatusCode::NOT_FOUND, "Not Found"),
+        CloudZeroRoute::ValidateDrop => stream::validate(sandbox, request_number, upload),
+        CloudZeroRoute::Costs => costs::list(cloudzero, &request.query, sandbox.options.today),
+        CloudZeroRoute::Unknown => Reply::message(StatusCode::NOT_FOUND, "Not Found"),
     }
 }

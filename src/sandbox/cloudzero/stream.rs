@@ -1,152 +1,158 @@
-//! Streams: adding a drop, listing them, reading a month back, validating (spec: anycost_stream).
+//! Streams: add, list, read and validate drops (spec: anycost_stream).
 
-use crate::sandbox::cloudzero::faults::Trouble;
+use crate::sandbox::cloudzero::CloudZero;
+use crate::sandbox::cloudzero::faults::CloudZeroFault;
+use crate::sandbox::cloudzero::line_item::LineItem;
 use crate::sandbox::cloudzero::period::Month;
 use crate::sandbox::cloudzero::response::Reply;
-use crate::sandbox::cloudzero::rows::Row;
-use crate::sandbox::cloudzero::upload::{Operation, Upload};
-use crate::sandbox::cloudzero::{CloudZero, lock};
-use crate::sandbox::faults::Kind;
-use crate::sandbox::server::state::Sandbox;
+use crate::sandbox::cloudzero::upload::{DropOperation, DropUpload};
+use crate::sandbox::faults::FaultKind;
+use crate::sandbox::server::state::{Sandbox, lock};
 use axum::http::StatusCode;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a drop is at work, so that a second one at the same time is seen.
-const WORK: Duration = Duration::from_millis(5);
-/// Errors that a validation lists.
-const MOST_ERRORS: usize = 20;
+/// Processing time of a drop, so that concurrent drops overlap.
+const PROCESSING_TIME: Duration = Duration::from_millis(5);
+/// Maximum errors in the response of a validation.
+const MAX_ERRORS: usize = 20;
 
-/// A drop that keeps the rules.
-struct Checked {
+struct ValidDrop {
     month: Month,
-    operation: Operation,
-    rows: Vec<Row>,
+    operation: DropOperation,
+    line_items: Vec<LineItem>,
 }
 
-/// Applies a drop. `free` says whether the stream has no other request in flight.
-pub async fn add(
+/// Applies a drop. `is_free` is false while another drop of the stream is in flight.
+pub(crate) async fn add(
     sandbox: &Sandbox,
-    number: u64,
+    request_number: u64,
     connection: &str,
-    free: bool,
-    upload: Option<Result<Upload, String>>,
+    is_free: bool,
+    upload: Option<Result<DropUpload, String>>,
 ) -> Reply {
     let cloudzero = &sandbox.cloudzero;
-    if let Err(refused) = find(cloudzero, connection) {
+    if let Err(refused) = require_stream(cloudzero, connection) {
         return refused;
     }
-    if !free {
+    if !is_free {
         let text = "another request for this stream is in flight";
         return Reply::error(StatusCode::CONFLICT, text);
     }
-    tokio::time::sleep(WORK).await;
+    tokio::time::sleep(PROCESSING_TIME).await;
     let mut upload = match upload {
         Some(Ok(upload)) => upload,
-        Some(Err(error)) => return Reply::bad(error),
-        None => return Reply::bad("there is no body"),
+        Some(Err(error)) => return Reply::bad_request(error),
+        None => return Reply::bad_request("the body is missing"),
     };
-    let mut checked = match check(&upload, 1) {
-        Ok(checked) => checked,
-        Err(errors) => return Reply::bad(errors.join("; ")),
+    let mut valid = match validate_upload(&upload, 1) {
+        Ok(valid) => valid,
+        Err(errors) => return Reply::bad_request(errors.join("; ")),
     };
-    let hit = |wanted| {
-        let wanted = move |kind| kind == Kind::CloudZero(wanted);
-        sandbox.faults.take(number, wanted).is_some()
+    let takes_fault = |fault| {
+        sandbox
+            .faults
+            .take(request_number, |kind| kind == FaultKind::CloudZero(fault))
+            .is_some()
     };
-    if !checked.rows.is_empty() && hit(Trouble::Corrupt) {
+    if !valid.line_items.is_empty() && takes_fault(CloudZeroFault::Corrupt) {
         upload.corrupt();
-        if let Ok(corrupt) = check(&upload, 1) {
-            checked = corrupt;
+        if let Ok(corrupt) = validate_upload(&upload, 1) {
+            valid = corrupt;
         }
     }
-    let Checked {
+    let ValidDrop {
         month,
         operation,
-        rows,
-    } = checked;
-    let late = hit(Trouble::Late);
-    let applied = lock(&cloudzero.holdings).apply(connection, month, operation, rows, late);
+        line_items,
+    } = valid;
+    let is_delayed = takes_fault(CloudZeroFault::Delayed);
+    let applied =
+        lock(&cloudzero.ledger).apply(connection, month, operation, line_items, is_delayed);
     let (drop_id, row_count) = match applied {
         Ok(applied) => applied,
-        Err(error) => return Reply::bad(error),
+        Err(error) => return Reply::bad_request(error),
     };
-    let drop = json!({ "drop_id": drop_id, "month": month.published(), "row_count": row_count });
+    let drop = json!({ "drop_id": drop_id, "month": month.to_datetime(), "row_count": row_count });
     let reply = Reply::ok(&json!({ "connection": drop }));
-    if hit(Trouble::LostReply) {
-        reply.unsent()
+    if takes_fault(CloudZeroFault::LostReply) {
+        reply.with_reset()
     } else {
         reply
     }
 }
 
-/// The drops of a stream, one a month.
-pub fn list(cloudzero: &CloudZero, connection: &str) -> Reply {
-    if let Err(refused) = find(cloudzero, connection) {
+/// Lists the drops of a stream, one per month.
+pub(crate) fn list(cloudzero: &CloudZero, connection: &str) -> Reply {
+    if let Err(refused) = require_stream(cloudzero, connection) {
         return refused;
     }
-    let holdings = lock(&cloudzero.holdings);
-    let own = holdings.all().filter(|(holder, ..)| *holder == connection);
-    let drops: Vec<_> = own
-        .map(|(_, month, held)| {
-            let rows = held.rows.len();
-            json!({ "drop_id": held.drop_id, "month": month.published(), "row_count": rows })
+    let ledger = lock(&cloudzero.ledger);
+    let stored = ledger.all().filter(|(owner, ..)| *owner == connection);
+    let drops: Vec<_> = stored
+        .map(|(_, month, stored)| {
+            let row_count = stored.line_items.len();
+            json!({ "drop_id": stored.drop_id, "month": month.to_datetime(), "row_count": row_count })
         })
         .collect();
     Reply::ok(&json!({ "billing_drops": drops }))
 }
 
-/// The rows of a month of a stream.
-pub fn contents(cloudzero: &CloudZero, connection: &str, month: &str) -> Reply {
-    if let Err(refused) = find(cloudzero, connection) {
+/// Returns the rows of a stream and month.
+pub(crate) fn rows(cloudzero: &CloudZero, connection: &str, month: &str) -> Reply {
+    if let Err(refused) = require_stream(cloudzero, connection) {
         return refused;
     }
-    let Some(month) = Month::read(month) else {
-        return Reply::bad("month must be YYYY-MM or an ISO 8601 datetime");
+    let Some(month) = Month::parse(month) else {
+        return Reply::bad_request("month must be YYYY-MM or an ISO 8601 datetime");
     };
-    let held = lock(&cloudzero.holdings).look(connection, month);
-    let Some(held) = held else {
-        return Reply::missing(format!("{connection} has no drop for {month}"));
+    let stored = lock(&cloudzero.ledger).read(connection, month);
+    let Some(stored) = stored else {
+        return Reply::not_found(format!("{connection} has no drop for {month}"));
     };
-    let rows: Vec<&str> = held.rows.iter().map(|row| &*row.text).collect();
+    let rows: Vec<&str> = stored.line_items.iter().map(|item| &*item.text).collect();
     let text = format!(r#"{{"billing_drop":[{}]}}"#, rows.join(","));
-    Reply::text(StatusCode::OK, text)
+    Reply::json_text(StatusCode::OK, text)
 }
 
-/// Checks a drop without applying it.
-pub fn validate(
+/// Validates a drop without applying it.
+pub(crate) fn validate(
     sandbox: &Arc<Sandbox>,
-    number: u64,
-    upload: Option<Result<Upload, String>>,
+    request_number: u64,
+    upload: Option<Result<DropUpload, String>>,
 ) -> Reply {
-    let invalid = |kind| kind == Kind::CloudZero(Trouble::Invalid);
+    let invalid = |kind| kind == FaultKind::CloudZero(CloudZeroFault::Invalid);
     let errors = match upload {
-        Some(Ok(_)) if sandbox.faults.take(number, invalid).is_some() => {
-            vec!["data[0]: found wrong on purpose".to_owned()]
+        Some(Ok(_)) if sandbox.faults.take(request_number, invalid).is_some() => {
+            vec!["data[0]: invalid on purpose".to_owned()]
         }
-        Some(Ok(upload)) => check(&upload, MOST_ERRORS).err().unwrap_or_default(),
-        Some(Err(error)) => return Reply::bad(error),
-        None => return Reply::bad("there is no body"),
+        Some(Ok(upload)) => validate_upload(&upload, MAX_ERRORS)
+            .err()
+            .unwrap_or_default(),
+        Some(Err(error)) => return Reply::bad_request(error),
+        None => return Reply::bad_request("the body is missing"),
     };
     let is_valid = errors.is_empty();
     Reply::ok(&json!({ "connection": { "is_valid": is_valid, "errors": errors } }))
 }
 
-fn find(cloudzero: &CloudZero, id: &str) -> Result<(), Reply> {
+fn require_stream(cloudzero: &CloudZero, id: &str) -> Result<(), Reply> {
     match lock(&cloudzero.connections).is_stream(id) {
         Some(true) => Ok(()),
-        Some(false) => Err(Reply::bad(format!("connection {id} takes no drops by API"))),
-        None => Err(Reply::missing(format!("there is no connection {id}"))),
+        Some(false) => Err(Reply::bad_request(format!(
+            "connection {id} does not accept drops by API"
+        ))),
+        None => Err(Reply::not_found(format!("connection {id} does not exist"))),
     }
 }
 
-fn check(upload: &Upload, most: usize) -> Result<Checked, Vec<String>> {
-    let one = |error| vec![error];
-    let month = upload.month().map_err(one)?;
-    Ok(Checked {
+fn validate_upload(upload: &DropUpload, max_errors: usize) -> Result<ValidDrop, Vec<String>> {
+    let as_list = |error| vec![error];
+    let month = upload.month().map_err(as_list)?;
+    Ok(ValidDrop {
         month,
-        operation: upload.operation().map_err(one)?,
-        rows: upload.checked(month, most)?,
+        operation: upload.operation().map_err(as_list)?,
+        line_items: upload.line_items(month, max_errors)?,
     })
 }

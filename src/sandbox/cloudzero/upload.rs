@@ -1,42 +1,42 @@
-//! The body of a drop for a stream (spec: createOneAnyCostStreamConnectionBillingDrop).
+//! Body of a drop for a stream (spec: createOneAnyCostStreamConnectionBillingDrop).
 
-use crate::sandbox::cloudzero::period::{Month, hour};
-use crate::sandbox::cloudzero::rows::Row;
+use crate::sandbox::cloudzero::amount;
+use crate::sandbox::cloudzero::line_item::LineItem;
+use crate::sandbox::cloudzero::period::{Month, parse_hour};
+use crate::sandbox::data::money::{to_plain_string, units};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// What to do with the rows that are there already.
+/// Treatment of the existing rows of the month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operation {
-    /// They are replaced.
+pub(crate) enum DropOperation {
+    /// Replaces all rows.
     ReplaceDrop,
-    /// Those in an hour that the new ones have are replaced.
+    /// Replaces the rows of the hours in the drop.
     ReplaceHourly,
-    /// The new ones are added.
+    /// Adds the rows of the drop.
     Sum,
 }
 
-/// A body as it came.
+/// Parsed but not validated body.
 #[derive(Debug, Deserialize)]
-pub struct Upload {
+pub(crate) struct DropUpload {
     month: Option<String>,
     operation: Option<String>,
     data: Vec<Map<String, Value>>,
 }
 
-/// Reads the JSON of a body.
-pub fn read(body: &[u8]) -> Result<Upload, String> {
-    serde_json::from_slice(body).map_err(|error| format!("the body cannot be read: {error}"))
+pub(crate) fn parse(body: &[u8]) -> Result<DropUpload, String> {
+    serde_json::from_slice(body).map_err(|error| format!("could not parse the body: {error}"))
 }
 
-impl Upload {
-    /// Rows in it.
-    pub fn rows(&self) -> usize {
+impl DropUpload {
+    pub(crate) fn row_count(&self) -> usize {
         self.data.len()
     }
 
-    /// Its month and operation for the journal, as they came where they make no sense.
-    pub fn shown(&self) -> (Option<String>, Option<String>) {
+    /// Month and operation for the request log; invalid values are unchanged.
+    pub(crate) fn month_and_operation(&self) -> (Option<String>, Option<String>) {
         let month = match self.month() {
             Ok(month) => Some(month.to_string()),
             Err(_) => self.month.clone(),
@@ -45,70 +45,69 @@ impl Upload {
         (month, operation.or_else(|| Some("replace_drop".to_owned())))
     }
 
-    /// The month of all rows. Only `data` is required: without a month the first row decides.
-    pub fn month(&self) -> Result<Month, String> {
+    /// Month of all rows. Only `data` is required: the default month is that of the first row.
+    pub(crate) fn month(&self) -> Result<Month, String> {
         if let Some(month) = &self.month {
             let form = "month must be YYYY-MM or an ISO 8601 datetime";
-            return Month::read(month).ok_or_else(|| form.to_owned());
+            return Month::parse(month).ok_or_else(|| form.to_owned());
         }
         let start = self
             .data
             .first()
             .and_then(|row| row.get("time/usage_start"));
-        let hour = start.and_then(Value::as_str).and_then(hour);
+        let hour = start.and_then(Value::as_str).and_then(parse_hour);
         hour.and_then(Month::of_hour)
-            .ok_or_else(|| "month is missing, and no row tells it".to_owned())
+            .ok_or_else(|| "month is missing, and no row has one".to_owned())
     }
 
-    /// What to do with it.
-    pub fn operation(&self) -> Result<Operation, String> {
+    pub(crate) fn operation(&self) -> Result<DropOperation, String> {
         match self.operation.as_deref() {
-            None | Some("replace_drop") => Ok(Operation::ReplaceDrop),
-            Some("replace_hourly") => Ok(Operation::ReplaceHourly),
-            Some("sum") => Ok(Operation::Sum),
-            Some(other) => Err(format!("there is no operation `{other}`")),
+            None | Some("replace_drop") => Ok(DropOperation::ReplaceDrop),
+            Some("replace_hourly") => Ok(DropOperation::ReplaceHourly),
+            Some("sum") => Ok(DropOperation::Sum),
+            Some(other) => Err(format!("no operation `{other}`")),
         }
     }
 
-    /// The rows, all good; else what is wrong with the first `most` bad ones.
-    pub fn checked(&self, month: Month, most: usize) -> Result<Vec<Row>, Vec<String>> {
-        let mut rows = Vec::with_capacity(self.data.len());
-        let mut wrong = Vec::new();
+    /// Line items if all rows are valid, otherwise the errors of the first `max_errors` invalid rows.
+    pub(crate) fn line_items(
+        &self,
+        month: Month,
+        max_errors: usize,
+    ) -> Result<Vec<LineItem>, Vec<String>> {
+        let mut line_items = Vec::with_capacity(self.data.len());
+        let mut errors = Vec::new();
         for (index, columns) in self.data.iter().enumerate() {
-            match row(columns, month) {
-                Ok(row) => rows.push(row),
-                Err(error) => wrong.push(format!("data[{index}]: {error}")),
+            match parse_row(columns, month) {
+                Ok(line_item) => line_items.push(line_item),
+                Err(error) => errors.push(format!("data[{index}]: {error}")),
             }
-            if wrong.len() == most {
+            if errors.len() == max_errors {
                 break;
             }
         }
-        if wrong.is_empty() {
-            Ok(rows)
+        if errors.is_empty() {
+            Ok(line_items)
         } else {
-            Err(wrong)
+            Err(errors)
         }
     }
 
-    /// Makes the cost of the middle row a dollar more.
-    pub fn corrupt(&mut self) {
-        use crate::sandbox::data::money::{plain, units};
+    /// Adds a dollar to the cost of the middle row.
+    pub(crate) fn corrupt(&mut self) {
         let middle = self.data.len() / 2;
         let cell = self
             .data
             .get_mut(middle)
             .and_then(|row| row.get_mut("cost/cost"));
         if let Some(cell) = cell {
-            let cost = cell
-                .as_str()
-                .and_then(super::amount::read)
-                .unwrap_or_default();
-            *cell = Value::String(plain(cost + units(1, 0)));
+            let cost = cell.as_str().and_then(amount::parse).unwrap_or_default();
+            *cell = Value::String(to_plain_string(cost + units(1, 0)));
         }
     }
 }
 
-fn row(columns: &Map<String, Value>, month: Month) -> Result<Row, String> {
+fn parse_row(columns: &Map<String, Value>, month: Month) -> Result<LineItem, String> {
     let cells: Result<Vec<_>, String> = columns
         .iter()
         .map(|(name, value)| match value.as_str() {
@@ -116,9 +115,9 @@ fn row(columns: &Map<String, Value>, month: Month) -> Result<Row, String> {
             None => Err(format!("{name} must be a string")),
         })
         .collect();
-    let mut row = Row::read(cells?, month)?;
-    row.text = serde_json::to_string(columns)
+    let mut line_item = LineItem::parse(cells?, month)?;
+    line_item.text = serde_json::to_string(columns)
         .map_err(|error| error.to_string())?
         .into();
-    Ok(row)
+    Ok(line_item)
 }

@@ -1,11 +1,15 @@
-//! `GET /billing/v1/costs`: query and page (spec: billing/v1 costs).
+//! `GET /billing/v1/costs` (spec: billing/v1 costs).
 
-use crate::sandbox::confluent::access::{Right, authorize, header};
-use crate::sandbox::confluent::query::{Query, Refusal};
-use crate::sandbox::faults::Kind;
-use crate::sandbox::faults::injection::{disturbed, spoiled, spoils_cost, truncated};
-use crate::sandbox::server::response::{Source, failed, new_style, refusal};
-use crate::sandbox::server::state::{Sandbox, Ticket};
+use crate::sandbox::confluent::access::{Permission, authorize, header};
+use crate::sandbox::confluent::costs_query::{CostsQuery, QueryError};
+use crate::sandbox::faults::FaultKind;
+use crate::sandbox::faults::injection::{
+    corrupted_cost, corrupts_cost, interrupted_body, truncated,
+};
+use crate::sandbox::server::response::{
+    ErrorSource, api_error, internal_error, newer_format_error,
+};
+use crate::sandbox::server::state::{RequestId, Sandbox};
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
@@ -17,84 +21,101 @@ use flate2::{Compression, write::GzEncoder};
 use std::io::Write as _;
 use std::sync::Arc;
 
-/// Where costs are.
-pub const PATH: &str = "/billing/v1/costs";
+pub(crate) const PATH: &str = "/billing/v1/costs";
 
-/// Answers a query for costs.
-pub async fn costs(
+/// Returns one page of costs.
+pub(crate) async fn list(
     State(sandbox): State<Arc<Sandbox>>,
-    Extension(ticket): Extension<Ticket>,
+    Extension(request_id): Extension<RequestId>,
     headers: HeaderMap,
     uri: Uri,
 ) -> Response<Body> {
-    if let Err(denied) = authorize(&sandbox, &headers, Right::Costs) {
-        return denied.response(&ticket);
+    if let Err(denied) = authorize(&sandbox, &headers, Permission::Costs) {
+        return denied.response(&request_id);
     }
-    let query = match Query::read(uri.query().unwrap_or_default(), sandbox.history.first_day()) {
-        Ok(query) => query,
-        Err(Refusal::TooLong) => {
-            return new_style(
-                &ticket,
-                "INVALID_DATE_RANGE",
-                "the window is too long",
-                PATH,
-            );
-        }
-        Err(Refusal::Parameter(name, wrong)) => {
-            let detail = format!("{name} {wrong}");
-            return bad_parameter(&ticket, name, &detail);
-        }
-    };
+    let query =
+        match CostsQuery::parse(uri.query().unwrap_or_default(), sandbox.history.first_day()) {
+            Ok(query) => query,
+            Err(QueryError::WindowTooLong) => {
+                return newer_format_error(
+                    &request_id,
+                    "INVALID_DATE_RANGE",
+                    "the window is too long",
+                    PATH,
+                );
+            }
+            Err(QueryError::Parameter(name, problem)) => {
+                let detail = format!("{name} {problem}");
+                return bad_parameter(&request_id, name, &detail);
+            }
+        };
     if query.token.is_some()
         && sandbox
             .faults
-            .take(ticket.number, |kind| kind == Kind::ExpiredToken)
+            .take(request_id.number, |kind| kind == FaultKind::ExpiredToken)
             .is_some()
     {
-        return bad_parameter(&ticket, "page_token", "page_token has expired");
+        return bad_parameter(&request_id, "page_token", "page_token has expired");
     }
     let host = header(&headers, HOST.as_str())
         .unwrap_or("localhost")
         .to_owned();
     let gzip = sandbox.options.gzip
         && header(&headers, ACCEPT_ENCODING.as_str()).is_some_and(|names| names.contains("gzip"));
-    let number = ticket.number;
-    // Making the days of a page takes a while when they are many and new.
-    let page = tokio::task::spawn_blocking(move || page(&sandbox, &query, &host, gzip, number));
+    let request_number = request_id.number;
+    // Generating many days takes a while.
+    let page =
+        tokio::task::spawn_blocking(move || page(&sandbox, &query, &host, gzip, request_number));
     page.await
-        .unwrap_or_else(|_| failed(&ticket, "the sandbox failed"))
+        .unwrap_or_else(|_| internal_error(&request_id, "the sandbox failed"))
 }
 
-fn bad_parameter(ticket: &Ticket, name: &str, detail: &str) -> Response<Body> {
-    let (status, source) = (StatusCode::BAD_REQUEST, Source::Parameter(name));
-    refusal(ticket, status, "invalid_parameter", detail, Some(source))
+fn bad_parameter(request_id: &RequestId, name: &str, detail: &str) -> Response<Body> {
+    let (status, source) = (StatusCode::BAD_REQUEST, ErrorSource::Parameter(name));
+    api_error(
+        request_id,
+        status,
+        "invalid_parameter",
+        detail,
+        Some(source),
+    )
 }
 
-fn page(sandbox: &Sandbox, query: &Query, host: &str, gzip: bool, number: u64) -> Response<Body> {
+fn page(
+    sandbox: &Sandbox,
+    query: &CostsQuery,
+    host: &str,
+    gzip: bool,
+    request_number: u64,
+) -> Response<Body> {
     let faults = &sandbox.faults;
-    let mut page = sandbox
+    let mut slice = sandbox
         .history
-        .page(query.window.clone(), query.offset, query.page_size);
-    let mut next = page
-        .follows
-        .then(|| query.token_at(query.offset + page.costs));
+        .slice(query.window.clone(), query.offset, query.page_size);
+    let mut next = slice
+        .has_more
+        .then(|| query.token_at(query.offset + slice.costs));
     if query.token.is_some()
         && faults
-            .take(number, |kind| kind == Kind::RepeatToken)
+            .take(request_number, |kind| kind == FaultKind::RepeatToken)
             .is_some()
     {
         next.clone_from(&query.token);
     }
-    if page.costs > 0
-        && let Some(fault) = faults.take(number, spoils_cost)
+    if slice.costs > 0
+        && let Some(fault) = faults.take(request_number, corrupts_cost)
     {
-        page.pieces = with_spoiled_cost(sandbox, query, page.costs, fault.kind());
+        slice.chunks = with_corrupted_cost(sandbox, query, slice.costs, fault.kind());
     }
-    let mut chunks = truncated(faults, number, envelope(query, host, next, page.pieces));
+    let mut chunks = truncated(
+        faults,
+        request_number,
+        envelope(query, host, next, slice.chunks),
+    );
     if gzip {
         chunks = vec![compressed(&chunks)];
     }
-    let body = disturbed(faults, number, chunks);
+    let body = interrupted_body(faults, request_number, chunks);
     let mut response = Response::new(Body::new(body));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -104,26 +125,36 @@ fn page(sandbox: &Sandbox, query: &Query, host: &str, gzip: bool, number: u64) -
     response
 }
 
-/// The page with its middle cost made wrong.
-fn with_spoiled_cost(sandbox: &Sandbox, query: &Query, costs: usize, kind: Kind) -> Vec<Bytes> {
+/// The page with its middle cost corrupted.
+fn with_corrupted_cost(
+    sandbox: &Sandbox,
+    query: &CostsQuery,
+    costs: usize,
+    kind: FaultKind,
+) -> Vec<Bytes> {
     let part = |from: usize, count: usize| {
         sandbox
             .history
-            .page(query.window.clone(), query.offset + from, count)
-            .pieces
+            .slice(query.window.clone(), query.offset + from, count)
+            .chunks
     };
     let middle = costs / 2;
     let cost = part(middle, 1).concat();
-    let cost = spoiled(kind, &String::from_utf8_lossy(&cost), &query.window);
-    let mut pieces = part(0, middle);
-    pieces.push(cost.into());
-    pieces.extend(part(middle + 1, costs - middle - 1));
-    pieces
+    let cost = corrupted_cost(kind, &String::from_utf8_lossy(&cost), &query.window);
+    let mut chunks = part(0, middle);
+    chunks.push(cost.into());
+    chunks.extend(part(middle + 1, costs - middle - 1));
+    chunks
 }
 
-/// The list around the costs. How it says that it has no next page, how it says that it has no
-/// costs, its version and the order of its keys differ from window to window: all are allowed.
-fn envelope(query: &Query, host: &str, next: Option<String>, pieces: Vec<Bytes>) -> Vec<Bytes> {
+/// List object around the costs. The forms of a last page and of an empty list, the version and the
+/// key order vary by window, because Confluent may send any of them.
+fn envelope(
+    query: &CostsQuery,
+    host: &str,
+    next: Option<String>,
+    records: Vec<Bytes>,
+) -> Vec<Bytes> {
     let start = query.window.start;
     let variant = start.month0() + start.day0();
     let metadata = match (next, variant % 3) {
@@ -142,24 +173,24 @@ fn envelope(query: &Query, host: &str, next: Option<String>, pieces: Vec<Bytes>)
     };
     let head = format!(r#"{{"api_version":"{version}","kind":"CostList","#);
     let metadata = format!(r#""metadata":{metadata}"#);
-    let metadata_last = variant % 2 == 1;
+    let is_metadata_last = variant % 2 == 1;
     let mut chunks: Vec<Bytes> = vec![head.into()];
-    if !metadata_last {
+    if !is_metadata_last {
         chunks.push((metadata.clone() + ",").into());
     }
-    if pieces.is_empty() && variant.is_multiple_of(2) {
+    if records.is_empty() && variant.is_multiple_of(2) {
         chunks.push(Bytes::from_static(br#""data":null"#));
     } else {
         chunks.push(Bytes::from_static(br#""data":["#));
-        for (index, piece) in pieces.into_iter().enumerate() {
+        for (index, record) in records.into_iter().enumerate() {
             if index > 0 {
                 chunks.push(Bytes::from_static(b","));
             }
-            chunks.push(piece);
+            chunks.push(record);
         }
         chunks.push(Bytes::from_static(b"]"));
     }
-    if metadata_last {
+    if is_metadata_last {
         chunks.push(format!(",{metadata}").into());
     }
     chunks.push(Bytes::from_static(b"}"));
@@ -168,7 +199,7 @@ fn envelope(query: &Query, host: &str, next: Option<String>, pieces: Vec<Bytes>)
 
 fn compressed(chunks: &[Bytes]) -> Bytes {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    // Writing to memory cannot fail.
+    // Writing to memory does not fail.
     let written = chunks.iter().try_for_each(|chunk| encoder.write_all(chunk));
     written
         .and_then(|()| encoder.finish())

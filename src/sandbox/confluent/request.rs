@@ -1,9 +1,9 @@
-//! A request to the IAM or inventory endpoints, and what its answers have in common.
+//! Requests to the IAM and inventory endpoints, and helpers for their responses.
 
-use crate::sandbox::confluent::access::{Caller, Right, authorize, header};
-use crate::sandbox::faults::Kind;
-use crate::sandbox::server::response::{Source, refusal};
-use crate::sandbox::server::state::{Sandbox, Ticket};
+use crate::sandbox::confluent::access::{Caller, Permission, authorize, header};
+use crate::sandbox::faults::FaultKind;
+use crate::sandbox::server::response::{ErrorSource, api_error};
+use crate::sandbox::server::state::{RequestId, Sandbox};
 use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::http::header::HOST;
@@ -15,131 +15,126 @@ use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::sync::Arc;
 
-/// A request without its body.
-pub struct Call {
-    /// Whom it is sent to.
-    pub sandbox: Arc<Sandbox>,
-    /// Its number and id.
-    pub ticket: Ticket,
-    /// Its path and query.
-    pub uri: Uri,
-    /// Its headers.
-    pub headers: HeaderMap,
+/// Request without its body.
+pub(crate) struct ApiRequest {
+    pub(crate) sandbox: Arc<Sandbox>,
+    pub(crate) request_id: RequestId,
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
 }
 
-/// An answer that says no.
+/// Response with an error. Boxed to keep results small.
 #[derive(Debug)]
-pub struct Refused(Box<Response<Body>>);
+pub(crate) struct ErrorResponse(Box<Response<Body>>);
 
-/// What a handler comes to.
-pub type Answer = Result<Response<Body>, Refused>;
+pub(crate) type HandlerResult = Result<Response<Body>, ErrorResponse>;
 
-impl From<Response<Body>> for Refused {
+impl From<Response<Body>> for ErrorResponse {
     fn from(response: Response<Body>) -> Self {
-        Refused(Box::new(response))
+        ErrorResponse(Box::new(response))
     }
 }
 
-impl IntoResponse for Refused {
+impl IntoResponse for ErrorResponse {
     fn into_response(self) -> Response<Body> {
         *self.0
     }
 }
 
-impl FromRequestParts<Arc<Sandbox>> for Call {
+impl FromRequestParts<Arc<Sandbox>> for ApiRequest {
     type Rejection = Infallible;
 
     async fn from_request_parts(
         parts: &mut Parts,
         sandbox: &Arc<Sandbox>,
     ) -> Result<Self, Infallible> {
-        Ok(Call {
+        Ok(ApiRequest {
             sandbox: sandbox.clone(),
-            ticket: parts.extensions.get().cloned().unwrap_or_default(),
+            request_id: parts.extensions.get().cloned().unwrap_or_default(),
             uri: parts.uri.clone(),
             headers: parts.headers.clone(),
         })
     }
 }
 
-impl Call {
-    /// Who sent it, if they may have what they ask for.
-    pub fn authorize(&self, right: Right) -> Result<Caller, Refused> {
-        authorize(&self.sandbox, &self.headers, right)
-            .map_err(|denied| denied.response(&self.ticket).into())
+impl ApiRequest {
+    /// Returns the sender if it has the permission.
+    pub(crate) fn authorize(&self, permission: Permission) -> Result<Caller, ErrorResponse> {
+        authorize(&self.sandbox, &self.headers, permission)
+            .map_err(|denied| denied.response(&self.request_id).into())
     }
 
-    /// Uses up a fault that is `wanted`, if there is one.
-    pub fn fires(&self, wanted: impl Fn(Kind) -> bool) -> bool {
+    /// Takes one use of a fault that `applies`, and returns whether there was one.
+    pub(crate) fn takes_fault(&self, applies: impl Fn(FaultKind) -> bool) -> bool {
         self.sandbox
             .faults
-            .take(self.ticket.number, wanted)
+            .take(self.request_id.number, applies)
             .is_some()
     }
 
-    /// A refusal in the usual shape.
-    pub fn refuse(
+    /// Error in the common format.
+    pub(crate) fn error(
         &self,
         status: StatusCode,
         code: &str,
         detail: &str,
-        source: Option<Source>,
-    ) -> Refused {
-        refusal(&self.ticket, status, code, detail, source).into()
+        source: Option<ErrorSource>,
+    ) -> ErrorResponse {
+        api_error(&self.request_id, status, code, detail, source).into()
     }
 
-    /// 400 for a query parameter.
-    pub fn bad_parameter(&self, name: &str, wrong: &str) -> Refused {
-        self.refuse(
+    /// 400 for a query parameter; `problem` follows its name.
+    pub(crate) fn bad_parameter(&self, name: &str, problem: &str) -> ErrorResponse {
+        self.error(
             StatusCode::BAD_REQUEST,
             "invalid_parameter",
-            &format!("{name} {wrong}"),
-            Some(Source::Parameter(name)),
+            &format!("{name} {problem}"),
+            Some(ErrorSource::Parameter(name)),
         )
     }
 
-    /// 400 for a part of the body.
-    pub fn bad_field(&self, pointer: &str, detail: &str) -> Refused {
+    /// 400 for a field of the body.
+    pub(crate) fn bad_field(&self, pointer: &str, detail: &str) -> ErrorResponse {
         let status = StatusCode::BAD_REQUEST;
-        let source = Some(Source::Pointer(pointer));
-        self.refuse(status, "invalid_request", detail, source)
+        let source = Some(ErrorSource::Pointer(pointer));
+        self.error(status, "invalid_request", detail, source)
     }
 
-    /// 404 for a thing with an id.
-    pub fn missing(&self, what: &str, id: &str) -> Refused {
-        let detail = format!("there is no {what} {id}");
-        self.refuse(StatusCode::NOT_FOUND, "not_found", &detail, None)
+    /// 404 for an object.
+    pub(crate) fn missing(&self, object: &str, id: &str) -> ErrorResponse {
+        let detail = format!("{object} {id} does not exist");
+        self.error(StatusCode::NOT_FOUND, "not_found", &detail, None)
     }
 
-    /// 409 for a thing that is there already.
-    pub fn conflict(&self, detail: &str) -> Refused {
+    /// 409 for an object that already exists.
+    pub(crate) fn conflict(&self, detail: &str) -> ErrorResponse {
         let status = StatusCode::CONFLICT;
-        self.refuse(status, "resource_already_exists", detail, None)
+        self.error(status, "resource_already_exists", detail, None)
     }
 
-    /// Reads a JSON body; 400 when it is something else.
-    pub fn read<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, Refused> {
+    /// Parses a JSON body; 400 if it is not of type `T`.
+    pub(crate) fn parse_body<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, ErrorResponse> {
         serde_json::from_slice(body).map_err(|error| {
-            let detail = format!("the body cannot be read: {error}");
-            self.refuse(StatusCode::BAD_REQUEST, "invalid_request", &detail, None)
+            let detail = format!("could not parse the body: {error}");
+            self.error(StatusCode::BAD_REQUEST, "invalid_request", &detail, None)
         })
     }
 
-    /// An address of the sandbox, as the sender wrote its host.
-    pub fn url(&self, path: &str) -> String {
+    /// URL of a path of the sandbox, with the host as the sender wrote it.
+    pub(crate) fn url(&self, path: &str) -> String {
         let host = header(&self.headers, HOST.as_str()).unwrap_or("localhost");
         format!("http://{host}{path}")
     }
 
-    /// `metadata` of an object: `path` and `name` (its name below the organization) end with its
-    /// id, `made` is when it was made.
-    pub fn metadata(&self, path: &str, name: &str, made: &str) -> Value {
-        let home = &self.sandbox.iam.home;
+    /// `metadata` of an object. Both `path` and `name` (its name below the organization) end with the
+    /// object's id.
+    pub(crate) fn metadata(&self, path: &str, name: &str, created_at: &str) -> Value {
+        let organization = &self.sandbox.iam.home_organization;
         json!({
             "self": self.url(path),
-            "resource_name": format!("crn://confluent.cloud/organization={home}{name}"),
-            "created_at": made,
-            "updated_at": made,
+            "resource_name": format!("crn://confluent.cloud/organization={organization}{name}"),
+            "created_at": created_at,
+            "updated_at": created_at,
         })
     }
 }

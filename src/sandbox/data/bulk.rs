@@ -1,13 +1,13 @@
-//! The bulk resources: as many as asked for, each invented from the seed and its number.
+//! Bulk resources: any number of them, each a function of the seed and its number.
 
-use crate::sandbox::data::catalog::{LINES, position};
+use crate::sandbox::data::catalog::{LINE_TYPES, index_of};
 use crate::sandbox::data::random::{Random, mix};
-use crate::sandbox::data::resource::{ENVIRONMENTS, Resource, meter};
-use crate::sandbox::data::usage::Level::*;
+use crate::sandbox::data::resource::{ENVIRONMENTS, Resource, build_meter};
+use crate::sandbox::data::usage::UsagePattern::*;
 use crate::sandbox::data::usage::{Discount, Meter};
 
-/// Line types of the bulk resources, by kind; the mix is repeated.
-const BULK: [(&str, &[&str]); 8] = [
+/// Id prefix and line types of consecutive bulk resources; the mix repeats.
+const MIX: [(&str, &[&str]); 8] = [
     (
         "lkc",
         &[
@@ -63,7 +63,7 @@ const TEAMS: [&str; 12] = [
     "Ops, EMEA",
     "R&D",
 ];
-const TASKS: [&str; 10] = [
+const TOPICS: [&str; 10] = [
     "events",
     "ledger",
     "clickstream",
@@ -84,25 +84,23 @@ const NETWORKS: [&str; 6] = [
     "MULTI",
 ];
 
-/// One bulk resource.
-pub struct Bulk {
-    /// Who is billed.
-    pub resource: Resource,
-    /// What its meters are invented from.
+pub(crate) struct BulkResource {
+    pub(crate) resource: Resource,
+    /// Source of its meters.
     random: Random,
 }
 
-impl Bulk {
-    /// Bulk resource number `number` (from 0) of the organization of `seed`.
-    pub fn new(seed: u64, number: u64) -> Bulk {
+impl BulkResource {
+    /// Bulk resource `number` (from 0) of the organization of `seed`.
+    pub(crate) fn new(seed: u64, number: u64) -> BulkResource {
         let mut random = Random::new(seed ^ mix(number + 1));
         let mut pick = |from: &[&'static str]| from[random.below(from.len() as u64) as usize];
-        let name = format!("{}-{}-{number:05}", pick(&TEAMS), pick(&TASKS));
+        let name = format!("{}-{}-{number:05}", pick(&TEAMS), pick(&TOPICS));
         let network = pick(&NETWORKS);
-        let (kind, lines) = BULK[(number % 8) as usize];
+        let (kind, line_types) = MIX[(number % 8) as usize];
         let environment = match random.below(40) {
-            few @ 0..=3 => ENVIRONMENTS[few as usize].0.to_owned(),
-            more => format!("env-b{more:02}k{}", more * 7 % 10),
+            named @ 0..=3 => ENVIRONMENTS[named as usize].0.to_owned(),
+            number => format!("env-b{number:02}k{}", number * 7 % 10),
         };
         let id = format!(
             "{kind}-{}",
@@ -113,44 +111,45 @@ impl Bulk {
             name,
             environment,
             network,
-            line_types: lines.to_vec(),
+            line_types: line_types.to_vec(),
         };
-        Bulk { resource, random }
+        BulkResource { resource, random }
     }
 
-    /// Its meters, one for each of its line types.
-    pub fn meters(self) -> Vec<Meter> {
-        let Bulk {
+    /// One meter per line type.
+    pub(crate) fn meters(self) -> Vec<Meter> {
+        let BulkResource {
             resource,
             mut random,
         } = self;
-        // Committed customers get the discount on everything they use, so it goes by resource.
+        // Committed customers get the discount on all their usage, so it depends on the resource.
         let discount = match random.below(4) {
             0 => Discount::Rounded(1000),
             1 => Discount::Exact(1250),
             _ => Discount::None,
         };
         let meters = resource.line_types.iter().map(|line_type| {
-            let line = position(line_type);
-            let price = LINES[line].price / 1_000 * (900 + random.below(200)) + random.below(1_000);
-            let typical = LINES[line].typical;
+            let line = index_of(line_type);
+            let price =
+                LINE_TYPES[line].price / 1_000 * (900 + random.below(200)) + random.below(1_000);
+            let typical = LINE_TYPES[line].typical;
             let typical = (typical / 4 + random.below(typical * 2)).max(1);
-            let level = [Steady, Weekly, Growing][random.below(3) as usize];
-            let mut made = meter(line, price, typical, discount, level, &resource);
-            made.with_id = true;
-            made
+            let pattern = [Steady, Weekly, Growing][random.below(3) as usize];
+            let mut meter = build_meter(line, price, typical, discount, pattern, &resource);
+            meter.has_id = true;
+            meter
         });
         meters.collect()
     }
 }
 
-/// Name of a bulk environment: `team-07` for `env-b07k9`.
-pub fn environment_name(id: &str) -> String {
+/// Name of a bulk environment, such as `team-07` for `env-b07k9`.
+pub(crate) fn environment_name(id: &str) -> String {
     format!("team-{}", id.get(5..7).unwrap_or(id))
 }
 
-/// `number` in digits and small letters.
-pub fn base36(mut number: u64) -> String {
+/// `number` in base 36.
+pub(crate) fn base36(mut number: u64) -> String {
     let mut text = String::new();
     while number > 0 {
         let digit = (number % 36) as u32;

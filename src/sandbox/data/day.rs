@@ -1,76 +1,79 @@
-//! One day of costs, made once: its records as JSON text, where each ends, and what they add up to.
+//! Costs of one day: records as JSON text, their offsets, and their exact totals.
 
-use crate::sandbox::data::catalog::LINES;
+use crate::sandbox::data::catalog::LINE_TYPES;
 use crate::sandbox::data::edge_cases;
-use crate::sandbox::data::money::{Ledger, Sum, units};
+use crate::sandbox::data::money::{GroupTotals, Totals, units};
 use crate::sandbox::data::random::{Random, mix};
-use crate::sandbox::data::usage::{AMOUNT_DECIMALS, Calendar, Meter};
+use crate::sandbox::data::usage::{AMOUNT_DECIMALS, DayContext, Meter};
 use bytes::Bytes;
 use chrono::NaiveDate;
 
-/// How one day is to be made.
+/// Parameters of one day.
 #[derive(Debug, Clone, Copy)]
-pub struct Plan {
-    /// The day.
-    pub date: NaiveDate,
-    /// How many records; what comes after the named resources and the oddities are bulk records.
-    pub rows: usize,
-    /// What a restatement added to the first few costs, in 1e-4 dollars.
-    pub restated: i64,
-    /// Another number, another order of the same records.
-    pub order: u64,
+pub(crate) struct DayPlan {
+    pub(crate) date: NaiveDate,
+    /// Number of costs. Those beyond named resources and edge cases are of bulk resources.
+    pub(crate) costs: usize,
+    /// Amount that a restatement added to the first few costs, in 1e-4 dollars.
+    pub(crate) restatement: i64,
+    /// Seed of the order of the records.
+    pub(crate) order: u64,
 }
 
-/// Costs that a restatement touches.
+/// Number of costs that a restatement changes.
 const RESTATED_METERS: usize = 3;
 
-/// The records of one day.
-pub struct Day {
+/// Generated costs of one day.
+pub(crate) struct DayCosts {
     text: Bytes,
     ends: Vec<u32>,
-    /// Exact sums per product and line type.
-    pub ledger: Ledger,
+    /// Exact totals per product and line type.
+    pub(crate) totals: GroupTotals,
 }
 
-impl Day {
-    /// Makes the day: support, named resources, oddities, then bulk records until there are
-    /// enough, all in a shuffled but repeatable order.
-    pub fn make(seed: u64, meters: &[Meter], named: usize, plan: Plan) -> Day {
-        let calendar = Calendar::new(seed, plan.date);
-        let mut draft = Draft::new(plan.rows);
-        draft.add_odd(&edge_cases::SUPPORT, plan.date);
-        for (index, meter) in meters.iter().enumerate().take(named) {
-            let restated = if index < RESTATED_METERS {
-                plan.restated
+impl DayCosts {
+    /// Generates the costs: support, named resources, edge cases, then bulk resources up to the planned
+    /// number, in a shuffled but reproducible order.
+    pub(crate) fn generate(
+        seed: u64,
+        meters: &[Meter],
+        named_meters: usize,
+        plan: DayPlan,
+    ) -> DayCosts {
+        let context = DayContext::new(seed, plan.date);
+        let mut builder = DayBuilder::new(plan.costs);
+        builder.add_edge_case(&edge_cases::SUPPORT, plan.date);
+        for (index, meter) in meters.iter().enumerate().take(named_meters) {
+            let restatement = if index < RESTATED_METERS {
+                plan.restatement
             } else {
                 0
             };
-            draft.add(meter, &calendar, index, restated);
+            builder.add_metered(meter, &context, index, restatement);
         }
-        for row in edge_cases::of(plan.date) {
-            draft.add_odd(row, plan.date);
+        for record in edge_cases::of_day(plan.date) {
+            builder.add_edge_case(record, plan.date);
         }
-        for (index, meter) in meters.iter().enumerate().skip(named) {
-            if draft.is_full() {
+        for (index, meter) in meters.iter().enumerate().skip(named_meters) {
+            if builder.is_full() {
                 break;
             }
-            draft.add(meter, &calendar, index, 0);
+            builder.add_metered(meter, &context, index, 0);
         }
-        draft.shuffled(mix(plan.order ^ seed) ^ mix(plan.date.to_epoch_days() as u64))
+        builder.shuffled(mix(plan.order ^ seed) ^ mix(plan.date.to_epoch_days() as u64))
     }
 
-    /// How many records the day has.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// How many bytes its text has.
-    pub fn bytes(&self) -> usize {
+    /// Length of the text.
+    pub(crate) fn bytes(&self) -> usize {
         self.text.len()
     }
 
-    /// The records `from..to`, separated by commas, without copying them.
-    pub fn records(&self, from: usize, to: usize) -> Bytes {
+    /// Records `from..to`, separated by commas, without copying.
+    pub(crate) fn records(&self, from: usize, to: usize) -> Bytes {
         let end = |index: usize| self.ends.get(index).map_or(0, |end| *end as usize);
         let start = if from == 0 { 0 } else { end(from - 1) + 1 };
         if to <= from || to > self.ends.len() {
@@ -80,65 +83,64 @@ impl Day {
     }
 }
 
-/// A day being made.
-struct Draft {
-    rows: usize,
+struct DayBuilder {
+    costs: usize,
     text: Vec<u8>,
     ends: Vec<usize>,
-    ledger: Ledger,
-    /// Costs, original and net (1e-8 dollars) per line: cheaper than the ledger for bulk records.
-    sums: [(u64, i64, i64); LINES.len()],
+    totals: GroupTotals,
+    /// Costs, original and net (1e-8 dollars) per line type; cheaper than `totals` for bulk records.
+    sums: [(u64, i64, i64); LINE_TYPES.len()],
 }
 
-impl Draft {
-    fn new(rows: usize) -> Draft {
-        Draft {
-            rows,
-            text: Vec::with_capacity(rows * 480),
-            ends: Vec::with_capacity(rows),
-            ledger: Ledger::default(),
-            sums: [(0, 0, 0); LINES.len()],
+impl DayBuilder {
+    fn new(costs: usize) -> DayBuilder {
+        DayBuilder {
+            costs,
+            text: Vec::with_capacity(costs * 480),
+            ends: Vec::with_capacity(costs),
+            totals: GroupTotals::default(),
+            sums: [(0, 0, 0); LINE_TYPES.len()],
         }
     }
 
     fn is_full(&self) -> bool {
-        self.ends.len() >= self.rows
+        self.ends.len() >= self.costs
     }
 
-    fn add(&mut self, meter: &Meter, calendar: &Calendar, index: usize, restated: i64) {
+    fn add_metered(&mut self, meter: &Meter, context: &DayContext, index: usize, restatement: i64) {
         if self.is_full() {
             return;
         }
-        let amounts = meter.write(&mut self.text, calendar, index, restated);
+        let amounts = meter.write(&mut self.text, context, index, restatement);
         self.ends.push(self.text.len());
         let sum = &mut self.sums[meter.line];
         *sum = (sum.0 + 1, sum.1 + amounts.original, sum.2 + amounts.net);
     }
 
-    fn add_odd(&mut self, row: &edge_cases::OddRow, date: NaiveDate) {
+    fn add_edge_case(&mut self, record: &edge_cases::EdgeCaseRecord, date: NaiveDate) {
         if self.is_full() {
             return;
         }
         self.text
-            .extend_from_slice(edge_cases::text(row, date).as_bytes());
+            .extend_from_slice(edge_cases::render(record, date).as_bytes());
         self.ends.push(self.text.len());
-        self.ledger.add(
-            row.key,
-            Sum {
+        self.totals.add(
+            record.key,
+            Totals {
                 costs: 1,
-                original: row.original,
-                net: row.net,
+                original: record.original,
+                net: record.net,
             },
         );
     }
 
-    fn shuffled(mut self, key: u64) -> Day {
-        for (line, (costs, original, net)) in LINES.iter().zip(self.sums) {
+    fn shuffled(mut self, key: u64) -> DayCosts {
+        for (line, (costs, original, net)) in LINE_TYPES.iter().zip(self.sums) {
             let original = units(original, AMOUNT_DECIMALS);
             let net = units(net, AMOUNT_DECIMALS);
-            self.ledger.add(
+            self.totals.add(
                 (Some(line.product), line.line_type),
-                Sum {
+                Totals {
                     costs,
                     original,
                     net,
@@ -160,10 +162,10 @@ impl Draft {
             text.extend_from_slice(&self.text[start..self.ends[index]]);
             ends.push(text.len() as u32);
         }
-        Day {
+        DayCosts {
             text: text.into(),
             ends,
-            ledger: self.ledger,
+            totals: self.totals,
         }
     }
 }

@@ -1,4 +1,8 @@
 //! The synthetic organization and its costs.
+//!
+//! `catalog`, `organization`, `resource` and `bulk` define resources and their meters; `usage` and
+//! `edge_cases` produce records; `day` and `history` generate and cache days; `money` and `random` are
+//! shared.
 
 pub(crate) mod bulk;
 pub(crate) mod catalog;

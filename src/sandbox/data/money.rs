@@ -1,23 +1,22 @@
-//! Exact money without a decoder: integers that are counted up while the JSON text is written.
+//! Exact money as integers, summed while the JSON text is written.
 //!
-//! The totals made here are what tests and demos compare billstream with, so nothing of
-//! billstream's own decoding is used.
+//! Tests and demos compare billstream with these totals, so they do not use its decoder.
 
 use std::collections::BTreeMap;
 
 /// Decimal places of [`Units`].
-pub const SCALE: u32 = 24;
+pub(crate) const SCALE: u32 = 24;
 
-/// Dollars in steps of 1e-24.
-pub type Units = i128;
+/// Dollars in units of 1e-24.
+pub(crate) type Units = i128;
 
 /// `mantissa` × 10^-`decimals` dollars; `decimals` is at most [`SCALE`].
-pub const fn units(mantissa: i64, decimals: u32) -> Units {
+pub(crate) const fn units(mantissa: i64, decimals: u32) -> Units {
     mantissa as i128 * 10i128.pow(SCALE - decimals)
 }
 
-/// The plain decimal text of an amount: no exponent, no trailing zeros.
-pub fn plain(amount: Units) -> String {
+/// Decimal text of an amount without exponent and trailing zeros.
+pub(crate) fn to_plain_string(amount: Units) -> String {
     let digits = format!("{:025}", amount.unsigned_abs());
     let (whole, fraction) = digits.split_at(digits.len() - SCALE as usize);
     let fraction = fraction.trim_end_matches('0');
@@ -27,14 +26,14 @@ pub fn plain(amount: Units) -> String {
 }
 
 /// Appends `value` × 10^-`decimals` as a JSON number without trailing zeros.
-pub fn push_decimal(out: &mut Vec<u8>, value: i64, decimals: u32) {
+pub(crate) fn push_decimal(out: &mut Vec<u8>, value: i64, decimals: u32) {
     let mut rest = value.unsigned_abs();
     let mut decimals = decimals;
     while decimals > 0 && rest.is_multiple_of(10) {
         rest /= 10;
         decimals -= 1;
     }
-    // 20 digits hold any u64; a value below one has one more zero than decimals.
+    // A u64 has at most 20 digits; a value below 1 needs one leading zero.
     let mut digits = [b'0'; 48];
     let mut at = digits.len();
     let mut written = 0;
@@ -54,44 +53,40 @@ pub fn push_decimal(out: &mut Vec<u8>, value: i64, decimals: u32) {
     out.extend_from_slice(&digits[at..]);
 }
 
-/// Number and sums of some costs.
+/// Number and sums of costs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Sum {
-    /// How many costs.
-    pub costs: u64,
+pub(crate) struct Totals {
+    pub(crate) costs: u64,
     /// Sum of `original_amount`.
-    pub original: Units,
-    /// Sum of the net amounts: `amount`, or original minus discount where it is left out.
-    pub net: Units,
+    pub(crate) original: Units,
+    /// Sum of the net amounts: `amount`, or original minus discount where it is omitted.
+    pub(crate) net: Units,
 }
 
-impl Sum {
-    /// Adds another sum.
-    pub fn add(&mut self, other: Sum) {
+impl Totals {
+    pub(crate) fn add(&mut self, other: Totals) {
         self.costs += other.costs;
         self.original += other.original;
         self.net += other.net;
     }
 }
 
-/// Product (if the record has one) and line type.
-pub type Key = (Option<&'static str>, &'static str);
+/// Product, if the record has one, and line type.
+pub(crate) type GroupKey = (Option<&'static str>, &'static str);
 
-/// Sums per product and line type.
+/// Totals per product and line type.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Ledger(BTreeMap<Key, Sum>);
+pub(crate) struct GroupTotals(BTreeMap<GroupKey, Totals>);
 
-impl Ledger {
-    /// Adds `sum` under `key`.
-    pub fn add(&mut self, key: Key, sum: Sum) {
-        if sum.costs > 0 {
-            self.0.entry(key).or_default().add(sum);
+impl GroupTotals {
+    pub(crate) fn add(&mut self, key: GroupKey, totals: Totals) {
+        if totals.costs > 0 {
+            self.0.entry(key).or_default().add(totals);
         }
     }
 
-    /// Every key with its sum, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (Key, Sum)> {
-        self.0.iter().map(|(key, sum)| (*key, *sum))
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (GroupKey, Totals)> {
+        self.0.iter().map(|(key, totals)| (*key, *totals))
     }
 }
 
@@ -106,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_written_plainly() {
+    fn writes_numbers_without_exponents() {
         assert_eq!(pushed(0, 4), "0");
         assert_eq!(pushed(480, 0), "480");
         assert_eq!(pushed(1_014_576, 4), "101.4576");
@@ -114,12 +109,12 @@ mod tests {
         assert_eq!(pushed(-12_500, 4), "-1.25");
         assert_eq!(pushed(5, 11), "0.00000000005");
         assert_eq!(pushed(i64::MIN, 4), "-922337203685477.5808");
-        assert_eq!(plain(0), "0");
-        assert_eq!(plain(units(-400, 1)), "-40");
+        assert_eq!(to_plain_string(0), "0");
+        assert_eq!(to_plain_string(units(-400, 1)), "-40");
         assert_eq!(
-            plain(units(26_019_000_000_000_001, 16)),
+            to_plain_string(units(26_019_000_000_000_001, 16)),
             "2.6019000000000001"
         );
-        assert_eq!(plain(1), "0.000000000000000000000001");
+        assert_eq!(to_plain_string(1), "0.000000000000000000000001");
     }
 }

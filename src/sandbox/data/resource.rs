@@ -1,11 +1,11 @@
-//! Resources of the synthetic organization, and the meters that bill them.
+//! Resources of the synthetic organization and their meters.
 
-use crate::sandbox::data::catalog::{LINES, Measure};
+use crate::sandbox::data::catalog::{LINE_TYPES, Measure};
 use crate::sandbox::data::money::push_decimal;
-use crate::sandbox::data::usage::{Discount, Level, Meter};
+use crate::sandbox::data::usage::{Discount, Meter, UsagePattern};
 
-/// Environments: id and name. Costs carry the id alone.
-pub const ENVIRONMENTS: [(&str, &str); 5] = [
+/// Environments: id and name. Costs contain only the id.
+pub(crate) const ENVIRONMENTS: [(&str, &str); 5] = [
     ("env-k2m9d", "production"),
     ("env-s4t7q", "staging"),
     ("env-d3v1x", "développement"),
@@ -13,39 +13,37 @@ pub const ENVIRONMENTS: [(&str, &str); 5] = [
     ("env-0ld11", "legacy"),
 ];
 
-/// Who is billed, as far as costs and the inventory both say it.
+/// Billed resource: the attributes that both costs and inventory contain.
 #[derive(Debug, Clone)]
-pub struct Resource {
-    /// Its id, such as `lkc-7aa01x`; empty for costs without a resource.
-    pub id: String,
-    /// Its display name.
-    pub name: String,
-    /// Id of its environment.
-    pub environment: String,
-    /// `network_access_type` of its costs.
-    pub network: &'static str,
-    /// Line types of its costs.
-    pub line_types: Vec<&'static str>,
+pub(crate) struct Resource {
+    /// Such as `lkc-7aa01x`; empty for costs without a resource.
+    pub(crate) id: String,
+    pub(crate) name: String,
+    /// Id of the environment.
+    pub(crate) environment: String,
+    /// `network_access_type` of the costs.
+    pub(crate) network: &'static str,
+    pub(crate) line_types: Vec<&'static str>,
 }
 
-/// The meter of one line type of a resource.
-pub fn meter(
+/// Builds the meter of one line type of a resource. `line` is an index into [`LINE_TYPES`].
+pub(crate) fn build_meter(
     line: usize,
     price: u64,
     typical: u64,
     discount: Discount,
-    level: Level,
+    pattern: UsagePattern,
     resource: &Resource,
 ) -> Meter {
-    let facts = &LINES[line];
+    let spec = &LINE_TYPES[line];
     let network = resource.network;
     let mut head = format!(
         r#","granularity":"DAILY","network_access_type":"{network}","product":"{}","line_type":"{}","price":"#,
-        facts.product, facts.line_type
+        spec.product, spec.line_type
     )
     .into_bytes();
     push_decimal(&mut head, price as i64, 10);
-    head.extend_from_slice(format!(r#","unit":"{}","quantity":"#, facts.unit).as_bytes());
+    head.extend_from_slice(format!(r#","unit":"{}","quantity":"#, spec.unit).as_bytes());
     let tail = if resource.id.is_empty() {
         "}".to_owned()
     } else {
@@ -63,20 +61,20 @@ pub fn meter(
     Meter {
         line,
         price,
-        base: if facts.measure == Measure::Count {
+        base: if spec.measure == Measure::Count {
             typical
         } else {
             typical * 100_000_000
         },
         discount,
-        level,
-        with_id: false,
+        pattern,
+        has_id: false,
         head: head.into(),
         tail: tail.into_bytes().into(),
     }
 }
 
-/// `text` as it stands between the quotes of a JSON string.
+/// Escapes `text` for a JSON string.
 fn escaped(text: &str) -> String {
     text.replace('\\', r"\\")
         .replace('"', r#"\""#)

@@ -1,103 +1,105 @@
-//! A meter: one line type of one resource, which makes one plain record a day.
+//! Meters: daily usage and cost of one line type of one resource.
 
-use crate::sandbox::data::catalog::{LINES, Measure};
+use crate::sandbox::data::catalog::{LINE_TYPES, Measure};
 use crate::sandbox::data::money::push_decimal;
 use crate::sandbox::data::random::mix;
 use chrono::{Datelike, NaiveDate, Weekday};
 
-/// Decimal places of [`Amounts`]: hours are billed in 1e-4 dollars, unrounded discounts have 1e-8.
-pub const AMOUNT_DECIMALS: u32 = 8;
-/// Decimal places of a volume.
+/// Decimal places of [`Amounts`]: hours are billed in 1e-4 dollars, unrounded discounts need 1e-8.
+pub(crate) const AMOUNT_DECIMALS: u32 = 8;
+/// Decimal places of volumes.
 const VOLUME_DECIMALS: u32 = 11;
 
-/// How usage develops over time.
+/// Development of usage over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
-    /// Much the same every day.
+pub(crate) enum UsagePattern {
+    /// Similar every day.
     Steady,
-    /// More on working days.
+    /// Higher on working days.
     Weekly,
-    /// A little more every month.
+    /// Slightly higher every month.
     Growing,
-    /// One more thing from the 12th of January, April, July and October, and back at new year.
-    Steps,
-    /// Four times as much from the 19th to the 21st of each month.
-    Runaway,
+    /// One more unit from the 12th of January, April, July and October; resets at new year.
+    Stepped,
+    /// Fourfold from the 19th to the 21st of each month.
+    Spiking,
 }
 
-/// The discount of a meter, in hundredths of a percent.
+/// Discount of a meter, in hundredths of a percent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Discount {
-    /// None: `discount_amount` is 0.
+pub(crate) enum Discount {
+    /// `discount_amount` is 0.
     None,
     /// Rounded to 1e-4 dollars.
     Rounded(i64),
-    /// Kept with all its digits.
+    /// Unrounded.
     Exact(i64),
 }
 
-/// One line type of one resource.
+/// Usage of one line type of one resource, which results in one record per day.
 #[derive(Debug)]
-pub struct Meter {
-    /// Place in [`LINES`].
-    pub line: usize,
-    /// Price of one unit in steps of 1e-10 dollars.
-    pub price: u64,
-    /// Things, or 1e-11 units of volume an hour.
-    pub base: u64,
-    /// The discount.
-    pub discount: Discount,
-    /// How usage develops.
-    pub level: Level,
-    /// Whether the records carry an `id`.
-    pub with_id: bool,
-    /// The record's text from the granularity up to the quantity.
-    pub head: Box<[u8]>,
-    /// The record's text after the amounts, closing brace included.
-    pub tail: Box<[u8]>,
+pub(crate) struct Meter {
+    /// Index into [`LINE_TYPES`].
+    pub(crate) line: usize,
+    /// Price of one unit in 1e-10 dollars.
+    pub(crate) price: u64,
+    /// Hourly whole units, or 1e-11 units of volume.
+    pub(crate) base: u64,
+    pub(crate) discount: Discount,
+    pub(crate) pattern: UsagePattern,
+    /// Adds an `id` to the records.
+    pub(crate) has_id: bool,
+    /// Text of the record from the granularity up to the quantity.
+    pub(crate) head: Box<[u8]>,
+    /// Text of the record after the amounts, including the closing brace.
+    pub(crate) tail: Box<[u8]>,
 }
 
-/// What all records of a day share.
-pub struct Calendar {
-    /// The day.
-    pub date: NaiveDate,
+/// Shared values of all records of a day.
+pub(crate) struct DayContext {
+    pub(crate) date: NaiveDate,
     /// `"start_date":"…","end_date":"…"`.
-    pub dates: String,
+    pub(crate) dates: String,
     seed: u64,
     months: u64,
-    weekend: bool,
+    is_weekend: bool,
 }
 
-impl Calendar {
-    /// The shared parts of `date` in the organization of `seed`.
-    pub fn new(seed: u64, date: NaiveDate) -> Self {
+impl DayContext {
+    pub(crate) fn new(seed: u64, date: NaiveDate) -> Self {
         let next = date.succ_opt().unwrap_or(date);
-        Calendar {
+        DayContext {
             date,
             dates: format!(r#""start_date":"{date}","end_date":"{next}""#),
             seed: mix(seed ^ mix(u64::from(date.num_days_from_ce().unsigned_abs()))),
             months: ((date.year() - 2025) * 12 + date.month0() as i32).max(0) as u64,
-            weekend: matches!(date.weekday(), Weekday::Sat | Weekday::Sun),
+            is_weekend: matches!(date.weekday(), Weekday::Sat | Weekday::Sun),
         }
     }
 }
 
-/// Original and net amount of one record, in steps of 1e-8 dollars.
+/// Original and net amount of one record, in 1e-8 dollars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Amounts {
+pub(crate) struct Amounts {
     /// `original_amount`.
-    pub original: i64,
+    pub(crate) original: i64,
     /// `amount`.
-    pub net: i64,
+    pub(crate) net: i64,
 }
 
 impl Meter {
-    /// Appends the record of a day and returns its amounts. `index` tells meters apart,
-    /// `restated` dollars (in 1e-4) were added to the original amount afterwards.
-    pub fn write(&self, out: &mut Vec<u8>, day: &Calendar, index: usize, restated: i64) -> Amounts {
-        let noise = mix(day.seed ^ (index as u64).wrapping_mul(0x9e37_79b9));
-        let (quantity, decimals, cost) = self.usage(day, noise);
-        let cost = cost + restated;
+    /// Appends the record of a day and returns its amounts. `index` identifies the meter; `restatement` (in
+    /// 1e-4 dollars) is added to the original amount.
+    pub(crate) fn write(
+        &self,
+        out: &mut Vec<u8>,
+        context: &DayContext,
+        index: usize,
+        restatement: i64,
+    ) -> Amounts {
+        let noise = mix(context.seed ^ (index as u64).wrapping_mul(0x9e37_79b9));
+        let (quantity, decimals, cost) = self.daily_usage(context, noise);
+        let cost = cost + restatement;
         let original = cost * 10_000;
         let discount = match self.discount {
             Discount::None => 0,
@@ -109,13 +111,13 @@ impl Meter {
             net: original - discount,
         };
         out.push(b'{');
-        if self.with_id {
+        if self.has_id {
             out.extend_from_slice(br#""id":""#);
             push_hex(out, noise);
             push_hex(out, mix(noise));
             out.extend_from_slice(br#"","#);
         }
-        out.extend_from_slice(day.dates.as_bytes());
+        out.extend_from_slice(context.dates.as_bytes());
         out.extend_from_slice(&self.head);
         push_decimal(out, quantity, decimals);
         out.extend_from_slice(br#","original_amount":"#);
@@ -128,17 +130,21 @@ impl Meter {
         amounts
     }
 
-    /// Quantity of the day, its decimal places, and its cost in 1e-4 dollars. As Confluent does,
-    /// every hour is rounded by itself, so the cost is not exactly price times quantity.
-    fn usage(&self, day: &Calendar, noise: u64) -> (i64, u32, i64) {
-        if LINES[self.line].measure == Measure::Count {
-            let things = self.base * self.times(day) + self.steps(day);
-            return ((things * 24) as i64, 0, 24 * rounded(self.price, things, 0));
+    /// Quantity of the day, its decimal places, and its cost in 1e-4 dollars. Like Confluent, rounds every
+    /// hour, so the cost is not exactly price times quantity.
+    fn daily_usage(&self, context: &DayContext, noise: u64) -> (i64, u32, i64) {
+        if LINE_TYPES[self.line].measure == Measure::Count {
+            let units = self.base * self.spike_factor(context) + self.extra_units(context);
+            return (
+                (units * 24) as i64,
+                0,
+                24 * hourly_cost(self.price, units, 0),
+            );
         }
-        // 2^20 is a factor of one; noise moves it by an eighth up or down.
-        let factor = self.factor(day) + (noise & 0x3_ffff) - 0x2_0000;
-        let hour = ((u128::from(self.base) * u128::from(factor)) >> 20) as u64;
-        // No more digits than a double has: the larger the volume, the coarser its step.
+        // A factor of 2^20 means one; noise changes it by up to an eighth.
+        let volume_factor = self.volume_factor(context) + (noise & 0x3_ffff) - 0x2_0000;
+        let hour = ((u128::from(self.base) * u128::from(volume_factor)) >> 20) as u64;
+        // Larger volumes have coarser steps, so that no quantity has more digits than a double.
         let step = match hour {
             0..10_000_000_000_000 => 1,
             10_000_000_000_000..1_000_000_000_000_000 => 1_000,
@@ -148,37 +154,38 @@ impl Meter {
             hour / step * step,
             (hour + hour / 4 + (noise >> 60)) / step * step,
         );
-        let cost = 12 * rounded(self.price, hour, VOLUME_DECIMALS)
-            + 12 * rounded(self.price, peak, VOLUME_DECIMALS);
+        let cost = 12 * hourly_cost(self.price, hour, VOLUME_DECIMALS)
+            + 12 * hourly_cost(self.price, peak, VOLUME_DECIMALS);
         (12 * (hour + peak) as i64, VOLUME_DECIMALS, cost)
     }
 
-    fn factor(&self, day: &Calendar) -> u64 {
+    fn volume_factor(&self, context: &DayContext) -> u64 {
         const ONE: u64 = 1 << 20;
-        match self.level {
-            Level::Weekly if day.weekend => ONE * 6 / 10,
-            Level::Weekly => ONE * 115 / 100,
-            Level::Growing => ONE + ONE * 3 / 100 * day.months,
-            _ => ONE * self.times(day),
+        match self.pattern {
+            UsagePattern::Weekly if context.is_weekend => ONE * 6 / 10,
+            UsagePattern::Weekly => ONE * 115 / 100,
+            UsagePattern::Growing => ONE + ONE * 3 / 100 * context.months,
+            _ => ONE * self.spike_factor(context),
         }
     }
 
-    fn times(&self, day: &Calendar) -> u64 {
-        let runaway = self.level == Level::Runaway && (19..=21).contains(&day.date.day());
-        if runaway { 4 } else { 1 }
+    fn spike_factor(&self, context: &DayContext) -> u64 {
+        let is_spiking =
+            self.pattern == UsagePattern::Spiking && (19..=21).contains(&context.date.day());
+        if is_spiking { 4 } else { 1 }
     }
 
-    fn steps(&self, day: &Calendar) -> u64 {
-        if self.level != Level::Steps {
+    fn extra_units(&self, context: &DayContext) -> u64 {
+        if self.pattern != UsagePattern::Stepped {
             return 0;
         }
-        let (month, before) = (u64::from(day.date.month0()), day.date.day() < 12);
+        let (month, before) = (u64::from(context.date.month0()), context.date.day() < 12);
         (month / 3 + 1) - u64::from(month % 3 == 0 && before)
     }
 }
 
-/// Price (1e-10 dollars) × quantity of an hour, rounded half up to 1e-4 dollars.
-fn rounded(price: u64, quantity: u64, decimals: u32) -> i64 {
+/// Price (1e-10 dollars) × quantity of one hour, rounded half up to 1e-4 dollars.
+fn hourly_cost(price: u64, quantity: u64, decimals: u32) -> i64 {
     let step = 10u128.pow(10 + decimals - 4);
     ((u128::from(price) * u128::from(quantity) + step / 2) / step) as i64
 }

@@ -1,15 +1,14 @@
-//! Faults carried out: answers sent instead of the real one or kept back, bodies that end early,
-//! costs made wrong.
+//! Injection of faults: replaced or withheld responses, aborted bodies, corrupted costs.
 
-use crate::sandbox::confluent::iam::faults::{self, Trouble};
-use crate::sandbox::confluent::inventory;
-use crate::sandbox::faults::{Fault, Faults, Kind};
-use crate::sandbox::server::body::{Piece, Pieces, halves};
+use crate::sandbox::confluent::iam::faults::{IamFault, iam_fault_response};
+use crate::sandbox::confluent::inventory::faults::inventory_fault_response;
+use crate::sandbox::confluent::route::ConfluentRoute;
+use crate::sandbox::faults::{Fault, FaultBudgets, FaultKind};
+use crate::sandbox::server::body::{BodyStep, ScriptedBody, split_in_half};
 use crate::sandbox::server::response::{
-    answer, empty, failed, forbidden, not_found, set, unauthorized,
+    empty, forbidden, internal_error, not_found, set_header, unauthorized, with_body,
 };
-use crate::sandbox::server::route::Area;
-use crate::sandbox::server::state::Ticket;
+use crate::sandbox::server::state::RequestId;
 use axum::body::Body;
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::{Response, StatusCode};
@@ -20,164 +19,195 @@ use std::time::{Duration, SystemTime};
 
 const HTML: &str = "text/html; charset=utf-8";
 
-/// What changes something below `/iam/`.
-const CHANGE: Area = Area::Iam { changes: true };
+const IAM_CHANGE: ConfluentRoute = ConfluentRoute::Iam { is_change: true };
 
-/// Mark on an answer that is not to be sent: the connection is reset.
+/// Response extension: reset the connection instead of sending this response.
 #[derive(Debug, Clone, Copy)]
-pub struct ResetConnection;
+pub(crate) struct ResetMarker;
 
-/// Whether a fault takes the place of the whole answer to a request for `area`.
-pub fn replaces_answer(kind: Kind, area: Area) -> bool {
-    use Kind::*;
+/// Returns whether a fault replaces the whole response to a request for `route`.
+pub(crate) fn replaces_response(kind: FaultKind, route: ConfluentRoute) -> bool {
+    use FaultKind::*;
     match kind {
         Limited | LimitedDate | LimitedReset | Internal | BadGateway | Unavailable | Html
         | NotFound | Unauthorized | Forbidden | Redirect | Reset => true,
-        Iam(trouble) => trouble != Trouble::LostReply && area == CHANGE,
-        Inventory(_) => matches!(area, Area::Inventory(_)),
+        Iam(fault) => fault != IamFault::LostReply && route == IAM_CHANGE,
+        Inventory(_) => matches!(route, ConfluentRoute::Inventory(_)),
         _ => false,
     }
 }
 
-/// Whether a fault makes one cost of a page wrong.
-pub fn spoils_cost(kind: Kind) -> bool {
+/// Returns whether a fault corrupts one cost of a page.
+pub(crate) fn corrupts_cost(kind: FaultKind) -> bool {
     matches!(
         kind,
-        Kind::BadRecord | Kind::MissingAmount | Kind::OutsideWindow
+        FaultKind::BadRecord | FaultKind::MissingAmount | FaultKind::OutsideWindow
     )
 }
 
-/// The answer of a fault that replaces it.
-pub fn replacement(fault: &Fault, ticket: &Ticket, area: Area) -> Response<Body> {
-    let seconds = fault.retry_after();
-    match (fault.kind(), area) {
-        (Kind::Iam(trouble), _) => faults::replacement(trouble, ticket),
-        (Kind::Inventory(trouble), Area::Inventory(list)) => {
-            inventory::faults::replacement(trouble, list, ticket)
+/// Response of a fault that replaces the real one.
+pub(crate) fn fault_response(
+    fault: &Fault,
+    request_id: &RequestId,
+    route: ConfluentRoute,
+) -> Response<Body> {
+    match (fault.kind(), route) {
+        (FaultKind::Iam(fault), _) => iam_fault_response(fault, request_id),
+        (FaultKind::Inventory(fault), ConfluentRoute::Inventory(list)) => {
+            inventory_fault_response(fault, list, request_id)
         }
-        (kind, _) => anywhere(kind, seconds, ticket),
+        (kind, _) => common_fault_response(kind, fault.retry_after_secs(), request_id),
     }
 }
 
-fn anywhere(kind: Kind, seconds: u64, ticket: &Ticket) -> Response<Body> {
+fn common_fault_response(
+    kind: FaultKind,
+    retry_after_secs: u64,
+    request_id: &RequestId,
+) -> Response<Body> {
     match kind {
-        Kind::Limited => limited("retry-after", seconds, seconds),
-        Kind::LimitedDate => {
-            let until = SystemTime::now() + Duration::from_secs(seconds);
-            limited("retry-after", httpdate::fmt_http_date(until), seconds)
+        FaultKind::Limited => too_many_requests("retry-after", retry_after_secs, retry_after_secs),
+        FaultKind::LimitedDate => {
+            let until = SystemTime::now() + Duration::from_secs(retry_after_secs);
+            too_many_requests(
+                "retry-after",
+                httpdate::fmt_http_date(until),
+                retry_after_secs,
+            )
         }
-        Kind::LimitedReset => limited("x-ratelimit-reset", seconds, seconds),
-        Kind::BadGateway => {
+        FaultKind::LimitedReset => {
+            too_many_requests("x-ratelimit-reset", retry_after_secs, retry_after_secs)
+        }
+        FaultKind::BadGateway => {
             let page = "<html><head><title>502</title></head><body>Bad Gateway</body></html>";
-            answer(StatusCode::BAD_GATEWAY, HTML, page)
+            with_body(StatusCode::BAD_GATEWAY, HTML, page)
         }
-        Kind::Unavailable => {
-            let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "try later");
-            set(&mut response, "retry-after", seconds);
+        FaultKind::Unavailable => {
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            let mut response = with_body(status, "text/plain", "try later");
+            set_header(&mut response, "retry-after", retry_after_secs);
             response
         }
-        Kind::Html => {
+        FaultKind::Html => {
             let page = "<!DOCTYPE html><html><body><h1>Sign in to the network</h1></body></html>";
-            answer(StatusCode::OK, HTML, page)
+            with_body(StatusCode::OK, HTML, page)
         }
-        Kind::NotFound => not_found(ticket),
-        Kind::Unauthorized => unauthorized(ticket, "invalid API key"),
-        Kind::Forbidden => {
-            let detail = "the owner of this API key lacks a role that may do this";
-            forbidden(ticket, detail)
-        }
-        Kind::Redirect => {
+        FaultKind::NotFound => not_found(request_id),
+        FaultKind::Unauthorized => unauthorized(request_id, "invalid API key"),
+        FaultKind::Forbidden => forbidden(
+            request_id,
+            "the owner of this API key lacks a role with this permission",
+        ),
+        FaultKind::Redirect => {
             let mut response = empty(StatusCode::FOUND);
-            set(&mut response, "location", "http://localhost:9/elsewhere");
+            set_header(&mut response, "location", "http://localhost:9/elsewhere");
             response
         }
-        Kind::Reset => reset(empty(StatusCode::OK)),
-        _ => failed(ticket, "something went wrong on purpose"),
+        FaultKind::Reset => marked_for_reset(empty(StatusCode::OK)),
+        _ => internal_error(request_id, "something went wrong on purpose"),
     }
 }
 
-fn reset(mut response: Response<Body>) -> Response<Body> {
-    response.extensions_mut().insert(ResetConnection);
+fn marked_for_reset(mut response: Response<Body>) -> Response<Body> {
+    response.extensions_mut().insert(ResetMarker);
     response
 }
 
-/// What faults leave of the good answer to request number `number`: its body may be spoiled, and
-/// a change may have been made without anybody hearing of it. Costs see to their bodies
-/// themselves.
-pub async fn spoiled_answer(
-    faults: &Faults,
-    number: u64,
-    area: Area,
+/// Applies body faults and lost replies to a successful IAM or inventory response.
+///
+/// Responses with costs inject their own, because they also compress their bodies.
+pub(crate) async fn inject_into_response(
+    faults: &FaultBudgets,
+    request_number: u64,
+    route: ConfluentRoute,
     response: Response<Body>,
 ) -> Response<Body> {
-    if !response.status().is_success() || !matches!(area, Area::Iam { .. } | Area::Inventory(_)) {
+    if !response.status().is_success()
+        || !matches!(
+            route,
+            ConfluentRoute::Iam { .. } | ConfluentRoute::Inventory(_)
+        )
+    {
         return response;
     }
-    let is_lost = |kind| kind == Kind::Iam(Trouble::LostReply);
-    if area == CHANGE && faults.take(number, is_lost).is_some() {
-        return reset(response);
+    let is_lost = |kind| kind == FaultKind::Iam(IamFault::LostReply);
+    if route == IAM_CHANGE && faults.take(request_number, is_lost).is_some() {
+        return marked_for_reset(response);
     }
     let (mut head, body) = response.into_parts();
-    // What is left of the body announces its own.
+    // The body may be truncated below; hyper computes its length again.
     head.headers.remove(CONTENT_LENGTH);
     match axum::body::to_bytes(body, usize::MAX).await {
         Ok(text) if !text.is_empty() => {
-            let chunks = truncated(faults, number, vec![text]);
-            Response::from_parts(head, Body::new(disturbed(faults, number, chunks)))
+            let chunks = truncated(faults, request_number, vec![text]);
+            let body = interrupted_body(faults, request_number, chunks);
+            Response::from_parts(head, Body::new(body))
         }
         _ => Response::from_parts(head, Body::empty()),
     }
 }
 
-/// The text of a body, or its first half.
-pub fn truncated(faults: &Faults, number: u64, chunks: Vec<Bytes>) -> Vec<Bytes> {
-    match faults.take(number, |kind| kind == Kind::TruncatedJson) {
-        Some(_) => halves(chunks).0,
+/// Text of a body, or its first half if a fault truncates it.
+pub(crate) fn truncated(
+    faults: &FaultBudgets,
+    request_number: u64,
+    chunks: Vec<Bytes>,
+) -> Vec<Bytes> {
+    match faults.take(request_number, |kind| kind == FaultKind::TruncatedJson) {
+        Some(_) => split_in_half(chunks).0,
         None => chunks,
     }
 }
 
-/// A body that may pause or break off in its middle.
-pub fn disturbed(faults: &Faults, number: u64, chunks: Vec<Bytes>) -> Pieces {
-    let disturbs = |kind| matches!(kind, Kind::Cut | Kind::Slow);
-    match faults.take(number, disturbs) {
-        None => Pieces::new(chunks),
-        Some(fault) if fault.kind() == Kind::Slow => {
-            Pieces::interrupted(chunks, [Piece::Pause(fault.pause())])
+/// Body that pauses or aborts in its middle if a fault asks for it.
+pub(crate) fn interrupted_body(
+    faults: &FaultBudgets,
+    request_number: u64,
+    chunks: Vec<Bytes>,
+) -> ScriptedBody {
+    let interrupts = |kind| matches!(kind, FaultKind::Cut | FaultKind::Slow);
+    match faults.take(request_number, interrupts) {
+        None => ScriptedBody::new(chunks),
+        Some(fault) if fault.kind() == FaultKind::Slow => {
+            ScriptedBody::interrupted(chunks, [BodyStep::Pause(fault.pause())])
         }
         // The pause lets the first half reach the client.
         Some(_) => {
-            let pause = Piece::Pause(Duration::from_millis(20));
-            Pieces::interrupted(chunks, [pause, Piece::Break])
+            let pause = BodyStep::Pause(Duration::from_millis(20));
+            ScriptedBody::interrupted(chunks, [pause, BodyStep::Abort])
         }
     }
 }
 
-/// 429, which has no body.
-pub fn limited(header: &'static str, value: impl ToString, reset: u64) -> Response<Body> {
+/// 429 without a body.
+pub(crate) fn too_many_requests(
+    header: &'static str,
+    value: impl ToString,
+    reset_secs: u64,
+) -> Response<Body> {
     let mut response = empty(StatusCode::TOO_MANY_REQUESTS);
-    set(&mut response, "x-ratelimit-remaining", 0);
-    set(&mut response, "x-ratelimit-reset", reset);
-    set(&mut response, header, value);
+    set_header(&mut response, "x-ratelimit-remaining", 0);
+    set_header(&mut response, "x-ratelimit-reset", reset_secs);
+    set_header(&mut response, header, value);
     response
 }
 
-/// One cost (JSON text) made wrong.
-pub fn spoiled(kind: Kind, cost: &str, window: &Range<NaiveDate>) -> String {
+/// JSON text of a cost with one value corrupted.
+pub(crate) fn corrupted_cost(kind: FaultKind, cost: &str, window: &Range<NaiveDate>) -> String {
     match kind {
-        Kind::OutsideWindow => {
+        FaultKind::OutsideWindow => {
             let start = window.end + Days::new(3);
             let dates = [("start_date", start), ("end_date", start + Days::new(1))];
             dates.iter().fold(cost.to_owned(), |cost, (key, date)| {
                 replace_value(&cost, key, Some(&format!(r#""{date}""#)))
             })
         }
-        Kind::MissingAmount => replace_value(cost, "original_amount", None),
+        FaultKind::MissingAmount => replace_value(cost, "original_amount", None),
         _ => replace_value(cost, "original_amount", Some(r#""abc""#)),
     }
 }
 
-/// Replaces the value of a key that is followed by another one, or takes both out.
+/// Replaces the value of a key, or removes both. Another key must follow.
 fn replace_value(cost: &str, key: &str, value: Option<&str>) -> String {
     let quoted = format!(r#""{key}""#);
     let Some(start) = cost.find(&quoted) else {
@@ -189,5 +219,35 @@ fn replace_value(cost: &str, key: &str, value: Option<&str>) -> String {
         Some(value) => format!("{before}{quoted}:{value}{after}"),
         // Costs end with the resource or another amount, so a comma follows.
         None => format!("{before}{}", after.trim_start_matches(',')),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::data::edge_cases::{self, EDGE_CASES};
+    use serde_json::Value;
+
+    #[test]
+    fn corrupts_exactly_the_expected_field_of_every_edge_case() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let window = day("2026-10-01")..day("2026-11-01");
+        for record in EDGE_CASES.iter().copied().flatten() {
+            let cost = edge_cases::render(record, day("2026-10-09"));
+            for kind in [
+                FaultKind::BadRecord,
+                FaultKind::MissingAmount,
+                FaultKind::OutsideWindow,
+            ] {
+                let corrupted = corrupted_cost(kind, &cost, &window);
+                let value: Value = serde_json::from_str(&corrupted).expect(&corrupted);
+                let object = value.as_object().unwrap();
+                match kind {
+                    FaultKind::BadRecord => assert_eq!(object["original_amount"], "abc"),
+                    FaultKind::MissingAmount => assert!(!object.contains_key("original_amount")),
+                    _ => assert_eq!(object["start_date"], "2026-11-04"),
+                }
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
-//! `/sandbox/*`: exact totals, warming up, and what happened so far.
+//! `/sandbox/*` endpoints for the whole sandbox: request counts, exact totals, warming up.
 
-use crate::sandbox::data::money::plain;
-use crate::sandbox::server::response::{answer, json};
+use crate::sandbox::data::money::to_plain_string;
+use crate::sandbox::server::response::{json, with_body};
 use crate::sandbox::server::state::Sandbox;
 use axum::body::Body;
 use axum::extract::State;
@@ -12,20 +12,20 @@ use serde_json::json;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Answer of `/sandbox/totals`. Amounts are plain decimal text.
+/// Response of `/sandbox/totals`. Amounts are plain decimal text.
 #[derive(Debug, Serialize)]
-struct Totals {
+struct MonthTotals {
     month: String,
     costs: u64,
     original_amount: String,
     net_amount: String,
     /// Original minus net.
     discount_amount: String,
-    by_day_product_line_type: Vec<Total>,
+    by_day_product_line_type: Vec<GroupTotals>,
 }
 
 #[derive(Debug, Serialize)]
-struct Total {
+struct GroupTotals {
     day: String,
     product: Option<&'static str>,
     line_type: &'static str,
@@ -34,21 +34,21 @@ struct Total {
     net_amount: String,
 }
 
-/// Requests, concurrency, faults.
-pub async fn status(State(sandbox): State<Arc<Sandbox>>) -> Response<Body> {
+/// Handles `GET /sandbox/status`: requests, concurrency, fired faults.
+pub(crate) async fn status(State(sandbox): State<Arc<Sandbox>>) -> Response<Body> {
     serialized(&sandbox.status())
 }
 
-/// Exact totals of `?month=YYYY-MM`.
-pub async fn totals(State(sandbox): State<Arc<Sandbox>>, uri: Uri) -> Response<Body> {
+/// Handles `GET /sandbox/totals?month=YYYY-MM`: exact totals of a month.
+pub(crate) async fn totals(State(sandbox): State<Arc<Sandbox>>, uri: Uri) -> Response<Body> {
     with_month(&uri, move |month, days| {
-        serialized(&totals_of(&sandbox, month, days))
+        serialized(&month_totals(&sandbox, month, days))
     })
     .await
 }
 
-/// Makes the days of `?month=YYYY-MM`.
-pub async fn warm(State(sandbox): State<Arc<Sandbox>>, uri: Uri) -> Response<Body> {
+/// Handles `GET /sandbox/warm?month=YYYY-MM`: generates the days of a month ahead of time.
+pub(crate) async fn warm(State(sandbox): State<Arc<Sandbox>>, uri: Uri) -> Response<Body> {
     with_month(&uri, move |month, days| {
         let (costs, bytes) = sandbox.history.warm(days);
         json(
@@ -59,58 +59,60 @@ pub async fn warm(State(sandbox): State<Arc<Sandbox>>, uri: Uri) -> Response<Bod
     .await
 }
 
-fn totals_of(sandbox: &Sandbox, month: String, days: Range<NaiveDate>) -> Totals {
-    let (ledgers, sum) = sandbox.history.ledgers(days);
-    let lines = ledgers.iter().flat_map(|(day, ledger)| {
-        ledger.iter().map(|((product, line_type), sum)| Total {
-            day: day.to_string(),
-            product,
-            line_type,
-            costs: sum.costs,
-            original_amount: plain(sum.original),
-            net_amount: plain(sum.net),
-        })
+fn month_totals(sandbox: &Sandbox, month: String, days: Range<NaiveDate>) -> MonthTotals {
+    let (daily, total) = sandbox.history.daily_totals(days);
+    let groups = daily.iter().flat_map(|(day, totals)| {
+        totals
+            .iter()
+            .map(|((product, line_type), group)| GroupTotals {
+                day: day.to_string(),
+                product,
+                line_type,
+                costs: group.costs,
+                original_amount: to_plain_string(group.original),
+                net_amount: to_plain_string(group.net),
+            })
     });
-    Totals {
+    MonthTotals {
         month,
-        costs: sum.costs,
-        original_amount: plain(sum.original),
-        net_amount: plain(sum.net),
-        discount_amount: plain(sum.original - sum.net),
-        by_day_product_line_type: lines.collect(),
+        costs: total.costs,
+        original_amount: to_plain_string(total.original),
+        net_amount: to_plain_string(total.net),
+        discount_amount: to_plain_string(total.original - total.net),
+        by_day_product_line_type: groups.collect(),
     }
 }
 
-/// Works on the month of the query without holding up other requests.
+/// Runs `work` on the month of the query, on a blocking thread because generating days takes a while.
 async fn with_month(
     uri: &Uri,
     work: impl FnOnce(String, Range<NaiveDate>) -> Response<Body> + Send + 'static,
 ) -> Response<Body> {
-    let Some((month, days)) = month(uri.query().unwrap_or_default()) else {
+    let Some((month, days)) = parse_month(uri.query().unwrap_or_default()) else {
         let text = "give the month as ?month=YYYY-MM\n";
-        return answer(StatusCode::BAD_REQUEST, "text/plain", text);
+        return with_body(StatusCode::BAD_REQUEST, "text/plain", text);
     };
     let work = tokio::task::spawn_blocking(move || work(month, days));
     work.await.unwrap_or_else(|_| failed())
 }
 
-fn month(query: &str) -> Option<(String, Range<NaiveDate>)> {
+fn parse_month(query: &str) -> Option<(String, Range<NaiveDate>)> {
     let mut pairs = url::form_urlencoded::parse(query.as_bytes());
     let (_, month) = pairs.find(|(name, _)| name == "month")?;
     let first = NaiveDate::parse_from_str(&format!("{month}-01"), "%Y-%m-%d").ok()?;
-    let after = first.checked_add_months(Months::new(1))?;
-    Some((month.into_owned(), first..after))
+    let end = first.checked_add_months(Months::new(1))?;
+    Some((month.into_owned(), first..end))
 }
 
 fn serialized(value: &impl Serialize) -> Response<Body> {
     match serde_json::to_vec(value) {
-        Ok(text) => answer(StatusCode::OK, "application/json", text),
+        Ok(text) => with_body(StatusCode::OK, "application/json", text),
         Err(_) => failed(),
     }
 }
 
 fn failed() -> Response<Body> {
-    answer(
+    with_body(
         StatusCode::INTERNAL_SERVER_ERROR,
         "text/plain",
         "the sandbox failed\n",

@@ -1,4 +1,4 @@
-//! Bodies that are sent in pieces without copying them, and that can pause or break off.
+//! Response bodies that are sent in parts without copying, and that can pause or abort midway.
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -9,60 +9,66 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Sleep;
 
-/// What comes next in a body.
-pub enum Piece {
-    /// Bytes to send.
-    Data(Bytes),
-    /// A pause.
+/// Step in sending a [`ScriptedBody`].
+pub(crate) enum BodyStep {
+    Send(Bytes),
     Pause(Duration),
-    /// The connection ends here, whatever length was announced.
-    Break,
+    /// Closes the connection even if fewer bytes were sent than announced.
+    Abort,
 }
 
-/// A body of known length made of pieces.
-pub struct Pieces {
-    queue: VecDeque<Piece>,
+/// Body of known length that follows a script of steps.
+pub(crate) struct ScriptedBody {
+    steps: VecDeque<BodyStep>,
     pause: Option<Pin<Box<Sleep>>>,
-    left: u64,
+    remaining: u64,
 }
 
-impl Pieces {
-    /// A body that sends `chunks` one after the other.
-    pub fn new(chunks: Vec<Bytes>) -> Self {
-        let left = chunks.iter().map(|chunk| chunk.len() as u64).sum();
-        Pieces {
-            queue: chunks.into_iter().map(Piece::Data).collect(),
+impl ScriptedBody {
+    /// Body that sends `chunks` in order.
+    pub(crate) fn new(chunks: Vec<Bytes>) -> Self {
+        ScriptedBody {
+            remaining: total_len(&chunks),
+            steps: chunks.into_iter().map(BodyStep::Send).collect(),
             pause: None,
-            left,
         }
     }
 
-    /// The same body with `events` in its middle.
-    pub fn interrupted(chunks: Vec<Bytes>, events: impl IntoIterator<Item = Piece>) -> Self {
-        let mut body = Pieces::new(Vec::new());
-        body.left = chunks.iter().map(|chunk| chunk.len() as u64).sum();
-        let (first, second) = halves(chunks);
-        body.queue.extend(first.into_iter().map(Piece::Data));
-        body.queue.extend(events);
-        body.queue.extend(second.into_iter().map(Piece::Data));
-        body
+    /// Body that sends `chunks`, with `steps` inserted in the middle.
+    pub(crate) fn interrupted(
+        chunks: Vec<Bytes>,
+        steps: impl IntoIterator<Item = BodyStep>,
+    ) -> Self {
+        let remaining = total_len(&chunks);
+        let (first, second) = split_in_half(chunks);
+        let first = first.into_iter().map(BodyStep::Send);
+        let second = second.into_iter().map(BodyStep::Send);
+        ScriptedBody {
+            steps: first.chain(steps).chain(second).collect(),
+            pause: None,
+            remaining,
+        }
     }
 }
 
-/// The bytes of `chunks` up to their middle, and those after it.
-pub fn halves(chunks: Vec<Bytes>) -> (Vec<Bytes>, Vec<Bytes>) {
-    let mut left = chunks.iter().map(Bytes::len).sum::<usize>() / 2;
+fn total_len(chunks: &[Bytes]) -> u64 {
+    chunks.iter().map(|chunk| chunk.len() as u64).sum()
+}
+
+/// Splits `chunks` at the middle of their bytes.
+pub(crate) fn split_in_half(chunks: Vec<Bytes>) -> (Vec<Bytes>, Vec<Bytes>) {
+    let mut remaining = chunks.iter().map(Bytes::len).sum::<usize>() / 2;
     let (mut first, mut second) = (Vec::new(), Vec::new());
     for mut chunk in chunks {
-        let head = chunk.split_to(left.min(chunk.len()));
-        left -= head.len();
+        let head = chunk.split_to(remaining.min(chunk.len()));
+        remaining -= head.len();
         first.push(head);
         second.push(chunk);
     }
     (first, second)
 }
 
-impl Body for Pieces {
+impl Body for ScriptedBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -75,26 +81,28 @@ impl Body for Pieces {
                 std::task::ready!(pause.as_mut().poll(context));
                 self.pause = None;
             }
-            match self.queue.pop_front() {
+            match self.steps.pop_front() {
                 None => return Poll::Ready(None),
-                Some(Piece::Data(bytes)) if bytes.is_empty() => {}
-                Some(Piece::Data(bytes)) => {
-                    self.left -= bytes.len() as u64;
+                Some(BodyStep::Send(bytes)) if bytes.is_empty() => {}
+                Some(BodyStep::Send(bytes)) => {
+                    self.remaining -= bytes.len() as u64;
                     return Poll::Ready(Some(Ok(Frame::data(bytes))));
                 }
-                Some(Piece::Pause(time)) => self.pause = Some(Box::pin(tokio::time::sleep(time))),
-                Some(Piece::Break) => {
-                    return Poll::Ready(Some(Err(io::Error::other("broken off on purpose"))));
+                Some(BodyStep::Pause(time)) => {
+                    self.pause = Some(Box::pin(tokio::time::sleep(time)));
+                }
+                Some(BodyStep::Abort) => {
+                    return Poll::Ready(Some(Err(io::Error::other("body aborted on purpose"))));
                 }
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.queue.is_empty() && self.pause.is_none()
+        self.steps.is_empty() && self.pause.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
+        SizeHint::with_exact(self.remaining)
     }
 }

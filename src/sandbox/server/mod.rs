@@ -1,23 +1,21 @@
-//! The accept loop, and what every request passes: counting, limits, faults, common headers.
+//! Accept loop and request pipeline: counting, rate limit, faults, common headers.
 //!
-//! Connections are held here rather than by axum, because some faults reset them.
+//! Connections are served here rather than by axum because some faults reset them.
 
 pub(crate) mod admin_api;
 pub(crate) mod body;
 pub(crate) mod response;
-pub(crate) mod route;
 pub(crate) mod state;
 
 use crate::error::{Error, Result};
+use crate::sandbox::confluent::route::ConfluentRoute;
 use crate::sandbox::confluent::{costs, iam, inventory};
-use crate::sandbox::faults::Kind;
+use crate::sandbox::faults::FaultKind;
 use crate::sandbox::faults::injection::{
-    ResetConnection, limited, replacement, replaces_answer, spoiled_answer,
+    ResetMarker, fault_response, inject_into_response, replaces_response, too_many_requests,
 };
-
-use crate::sandbox::server::response::{not_found, refusal, set};
-use crate::sandbox::server::route::Area;
-use crate::sandbox::server::state::{Allowance, InFlight, Sandbox, Ticket};
+use crate::sandbox::server::response::{api_error, not_found, set_header};
+use crate::sandbox::server::state::{InFlightGuard, RateLimitDecision, RequestId, Sandbox};
 use crate::sandbox::{Options, cloudzero};
 use axum::body::Body;
 use axum::http::header::AUTHORIZATION;
@@ -43,28 +41,30 @@ use tower_service::Service as _;
 
 /// Serves a sandbox until the future is dropped, which also closes its connections.
 ///
-/// Fails when `listener` is bound to anything but loopback: a sandbox is not for a network.
+/// # Errors
+/// Kind usage when `listener` is bound to anything but loopback: the sandbox must not be reachable
+/// from a network.
 pub async fn serve(listener: TcpListener, options: Options) -> Result<()> {
-    let address = listener.local_addr().map_err(|error| {
-        Error::remote(format!("cannot tell where the sandbox listens: {error}"))
-    })?;
+    let address = listener
+        .local_addr()
+        .map_err(|e| Error::remote(format!("could not read the sandbox's address: {e}")))?;
     if !address.ip().is_loopback() {
-        return Err(
-            Error::usage(format!("a sandbox cannot listen on {address}"))
-                .with_hint("bind it to 127.0.0.1"),
-        );
+        return Err(Error::usage(format!(
+            "could not serve the sandbox on `{address}`: not a loopback address"
+        ))
+        .with_hint("bind it to 127.0.0.1"));
     }
-    let app = App::new(options);
+    let service = SandboxService::new(options);
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(hold(stream, app.clone()));
+                    connections.spawn(serve_connection(stream, service.clone()));
                 }
-                // Out of file descriptors, most likely: connections that end free some.
+                // Most likely out of file descriptors, which ending connections free.
                 Err(error) => {
-                    tracing::warn!(%error, "sandbox cannot accept a connection");
+                    tracing::warn!(%error, "Could not accept a sandbox connection");
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             },
@@ -73,160 +73,163 @@ pub async fn serve(listener: TcpListener, options: Options) -> Result<()> {
     }
 }
 
-/// Serves one connection until it ends.
-async fn hold(stream: TcpStream, app: App) {
-    // Without it small answers wait for acknowledgements; no loss if it is refused.
+async fn serve_connection(stream: TcpStream, service: SandboxService) {
+    // Avoids waiting for acknowledgements; harmless if the option cannot be set.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(|request: Request<Incoming>| {
-        let app = app.clone();
-        Box::pin(async move { app.answer(request.map(Body::new)).await })
+    let handler = service_fn(|request: Request<Incoming>| {
+        let service = service.clone();
+        Box::pin(async move { service.handle(request.map(Body::new)).await })
     });
-    let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), handler);
     let end = poll_fn(|context| connection.poll_without_shutdown(context)).await;
-    let on_purpose = |error: &hyper::Error| {
-        std::error::Error::source(error).is_some_and(|source| source.is::<Reset>())
+    let is_reset = |error: &hyper::Error| {
+        std::error::Error::source(error).is_some_and(|source| source.is::<ConnectionReset>())
     };
-    if end.is_err_and(|error| on_purpose(&error)) {
-        // Closing with no time to linger sends RST rather than an orderly end.
+    if end.is_err_and(|error| is_reset(&error)) {
+        // A linger time of zero makes closing send RST instead of FIN.
         let _ = connection.into_parts().io.into_inner().set_zero_linger();
     }
 }
 
-/// The connection is to be reset without an answer.
-#[derive(Debug)]
-pub struct Reset;
+/// Reset of the connection in place of a response.
+#[derive(Debug, thiserror::Error)]
+#[error("connection reset on purpose")]
+pub(crate) struct ConnectionReset;
 
-impl std::fmt::Display for Reset {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("connection reset on purpose")
-    }
-}
-
-impl std::error::Error for Reset {}
-
-/// A sandbox with its routes.
+/// Sandbox with its routes.
 #[derive(Clone)]
-pub struct App {
+struct SandboxService {
     sandbox: Arc<Sandbox>,
     router: Router,
 }
 
-impl App {
-    /// Prepares a sandbox without serving it.
-    pub fn new(options: Options) -> App {
+impl SandboxService {
+    fn new(options: Options) -> SandboxService {
         let sandbox = Arc::new(Sandbox::new(options));
         let router = Router::new()
-            .route(costs::PATH, get(costs::costs))
+            .route(costs::PATH, get(costs::list))
             .merge(iam::routes())
             .merge(inventory::routes())
             .route("/sandbox/status", get(admin_api::status))
             .route("/sandbox/totals", get(admin_api::totals))
             .route("/sandbox/warm", get(admin_api::warm))
-            .route("/sandbox/iam", get(iam::inspect))
+            .route("/sandbox/iam", get(iam::inspect::snapshot))
             .route("/sandbox/cloudzero/holds", get(cloudzero::inspect::holds))
             .route(
                 "/sandbox/cloudzero/requests",
                 get(cloudzero::inspect::requests),
             )
             .route("/sandbox/cloudzero/poll", get(cloudzero::inspect::poll))
-            .fallback(|Extension(ticket): Extension<Ticket>| async move { not_found(&ticket) })
-            .method_not_allowed_fallback(|Extension(ticket): Extension<Ticket>| async move {
+            .fallback(|Extension(request_id): Extension<RequestId>| async move {
+                not_found(&request_id)
+            })
+            .method_not_allowed_fallback(|Extension(request_id): Extension<RequestId>| async move {
                 let status = StatusCode::METHOD_NOT_ALLOWED;
-                let detail = "this path takes other methods";
-                refusal(&ticket, status, "method_not_allowed", detail, None)
+                let detail = "this path does not support the method";
+                api_error(&request_id, status, "method_not_allowed", detail, None)
             })
             .with_state(sandbox.clone());
-        App { sandbox, router }
+        SandboxService { sandbox, router }
     }
 
-    /// Answers one request.
-    pub async fn answer(
+    async fn handle(
         &self,
         request: Request<Body>,
-    ) -> std::result::Result<Response<Body>, Reset> {
+    ) -> std::result::Result<Response<Body>, ConnectionReset> {
         if request.uri().path().starts_with("/sandbox/") {
-            let ticket = Ticket {
+            let request_id = RequestId {
                 number: 0,
                 id: "req-sandbox".to_owned(),
             };
-            return Ok(self.route(request, ticket).await);
+            return Ok(self.dispatch(request, request_id).await);
         }
-        if cloudzero::owns(request.uri().path()) {
-            let response = cloudzero::answer(self.sandbox.clone(), request).await;
-            return unless_reset(response);
+        if cloudzero::service::is_cloudzero_path(request.uri().path()) {
+            let response = cloudzero::service::handle(self.sandbox.clone(), request).await;
+            return reset_if_marked(response);
         }
-        let area = Area::of(request.method(), request.uri());
-        if matches!(area, Area::Iam { .. } | Area::Inventory(_)) {
+        self.handle_confluent(request).await
+    }
+
+    async fn handle_confluent(
+        &self,
+        request: Request<Body>,
+    ) -> std::result::Result<Response<Body>, ConnectionReset> {
+        let route = ConfluentRoute::of(request.method(), request.uri());
+        if matches!(
+            route,
+            ConfluentRoute::Iam { .. } | ConfluentRoute::Inventory(_)
+        ) {
             let uri = request.uri().path_and_query();
             let uri = uri.map_or("/", PathAndQuery::as_str);
             let line = format!("{} {uri}", request.method());
-            self.sandbox.iam.note(line);
+            self.sandbox.iam.log_request(line);
         }
-        let authorized = request.headers().contains_key(AUTHORIZATION);
-        let (ticket, in_flight) = self.sandbox.admit(area, authorized);
-        let (id, number) = (ticket.id.clone(), ticket.number);
-        let (allowance, faults) = (self.sandbox.allow(), &self.sandbox.faults);
-        let replaces = |kind| replaces_answer(kind, area);
-        let mut response = if !allowance.granted {
-            limited("retry-after", 1, 1)
-        } else if let Some(fault) = faults.take(number, replaces) {
-            replacement(fault, &ticket, area)
+        let has_authorization = request.headers().contains_key(AUTHORIZATION);
+        let (request_id, in_flight) = self.sandbox.count_request(route, has_authorization);
+        let (id, number) = (request_id.id.clone(), request_id.number);
+        let (rate_limit, faults) = (self.sandbox.apply_rate_limit(), &self.sandbox.faults);
+        let mut response = if !rate_limit.is_granted {
+            too_many_requests("retry-after", 1, 1)
+        } else if let Some(fault) = faults.take(number, |kind| replaces_response(kind, route)) {
+            fault_response(fault, &request_id, route)
         } else {
-            let response = self.route(request, ticket).await;
-            spoiled_answer(faults, number, area, response).await
+            let response = self.dispatch(request, request_id).await;
+            inject_into_response(faults, number, route, response).await
         };
-        response = unless_reset(response)?;
-        add_common_headers(&mut response, &id, allowance);
+        response = reset_if_marked(response)?;
+        add_common_headers(&mut response, &id, rate_limit);
         if faults
-            .take(number, |kind| kind == Kind::WrongClock)
+            .take(number, |kind| kind == FaultKind::WrongClock)
             .is_some()
         {
             let tomorrow = SystemTime::now() + Duration::from_secs(24 * 60 * 60);
-            set(&mut response, "date", httpdate::fmt_http_date(tomorrow));
+            set_header(&mut response, "date", httpdate::fmt_http_date(tomorrow));
         }
         Ok(response.map(|body| {
-            Body::new(Counted {
+            Body::new(InFlightBody {
                 body,
                 _in_flight: in_flight,
             })
         }))
     }
 
-    async fn route(&self, mut request: Request<Body>, ticket: Ticket) -> Response<Body> {
-        request.extensions_mut().insert(ticket);
-        let answered: std::result::Result<_, Infallible> = self.router.clone().call(request).await;
-        let Ok(response) = answered;
+    async fn dispatch(&self, mut request: Request<Body>, request_id: RequestId) -> Response<Body> {
+        request.extensions_mut().insert(request_id);
+        let Ok(response): std::result::Result<_, Infallible> =
+            self.router.clone().call(request).await;
         response
     }
 }
 
-fn unless_reset(response: Response<Body>) -> std::result::Result<Response<Body>, Reset> {
-    match response.extensions().get::<ResetConnection>() {
-        Some(_) => Err(Reset),
-        None => Ok(response),
+fn reset_if_marked(
+    response: Response<Body>,
+) -> std::result::Result<Response<Body>, ConnectionReset> {
+    if response.extensions().get::<ResetMarker>().is_some() {
+        return Err(ConnectionReset);
     }
+    Ok(response)
 }
 
-fn add_common_headers(response: &mut Response<Body>, id: &str, allowance: Allowance) {
-    set(response, "x-request-id", id);
-    set(response, "x-ratelimit-limit", allowance.limit);
+fn add_common_headers(response: &mut Response<Body>, id: &str, rate_limit: RateLimitDecision) {
+    set_header(response, "x-request-id", id);
+    set_header(response, "x-ratelimit-limit", rate_limit.limit);
     for (name, value) in [
-        ("x-ratelimit-remaining", allowance.remaining),
+        ("x-ratelimit-remaining", rate_limit.remaining),
         ("x-ratelimit-reset", 1),
     ] {
         if !response.headers().contains_key(name) {
-            set(response, name, value);
+            set_header(response, name, value);
         }
     }
 }
 
-/// A body that keeps its request in flight until it has been sent.
-struct Counted {
+/// Body that keeps its request in flight until it has been sent.
+struct InFlightBody {
     body: Body,
-    _in_flight: InFlight,
+    _in_flight: InFlightGuard,
 }
 
-impl http_body::Body for Counted {
+impl http_body::Body for InFlightBody {
     type Data = Bytes;
     type Error = axum::Error;
 

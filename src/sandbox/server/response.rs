@@ -1,14 +1,14 @@
-//! Answers that are not pages: the error shapes of Confluent's specification, and JSON.
+//! Responses without paging: the error formats of Confluent's specification, and JSON.
 
-use crate::sandbox::server::state::Ticket;
+use crate::sandbox::server::state::RequestId;
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use axum::http::{Response, StatusCode};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-/// An answer of `status` with one body.
-pub fn answer(
+/// Response with one body.
+pub(crate) fn with_body(
     status: StatusCode,
     content_type: &'static str,
     body: impl Into<Bytes>,
@@ -21,20 +21,20 @@ pub fn answer(
     response
 }
 
-/// An answer of `status` without a body.
-pub fn empty(status: StatusCode) -> Response<Body> {
+/// Response without a body.
+pub(crate) fn empty(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response
 }
 
-/// A JSON answer.
-pub fn json(status: StatusCode, value: &Value) -> Response<Body> {
-    answer(status, "application/json", value.to_string())
+/// JSON response.
+pub(crate) fn json(status: StatusCode, value: &Value) -> Response<Body> {
+    with_body(status, "application/json", value.to_string())
 }
 
-/// Sets a header; a value that no header can have is left out.
-pub fn set(response: &mut Response<Body>, name: &'static str, value: impl ToString) {
+/// Sets a header; ignores values that are not legal in a header.
+pub(crate) fn set_header(response: &mut Response<Body>, name: &'static str, value: impl ToString) {
     if let Ok(value) = HeaderValue::from_str(&value.to_string()) {
         response
             .headers_mut()
@@ -42,63 +42,62 @@ pub fn set(response: &mut Response<Body>, name: &'static str, value: impl ToStri
     }
 }
 
-/// What of a request is at fault.
+/// Part of a request that an error points to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source<'a> {
-    /// A query parameter.
+pub(crate) enum ErrorSource<'a> {
+    /// Name of a query parameter.
     Parameter(&'a str),
-    /// A place in the body, as a JSON pointer.
+    /// JSON pointer into the body.
     Pointer(&'a str),
 }
 
-/// The usual error: a list with one entry.
-pub fn refusal(
-    ticket: &Ticket,
+/// Error in the common format: a list with one entry.
+pub(crate) fn api_error(
+    request_id: &RequestId,
     status: StatusCode,
     code: &str,
     detail: &str,
-    source: Option<Source>,
+    source: Option<ErrorSource>,
 ) -> Response<Body> {
     let mut error = json!({
-        "id": ticket.id,
+        "id": request_id.id,
         "status": status.as_u16().to_string(),
         "code": code,
         "title": status.canonical_reason(),
         "detail": detail,
     });
     match source {
-        Some(Source::Parameter(name)) => error["source"] = json!({ "parameter": name }),
-        Some(Source::Pointer(place)) => error["source"] = json!({ "pointer": place }),
+        Some(ErrorSource::Parameter(name)) => error["source"] = json!({ "parameter": name }),
+        Some(ErrorSource::Pointer(pointer)) => error["source"] = json!({ "pointer": pointer }),
         None => {}
     }
     json(status, &json!({ "errors": [error] }))
 }
 
-/// 401, which also says how to authenticate.
-pub fn unauthorized(ticket: &Ticket, detail: &str) -> Response<Body> {
-    let mut response = refusal(
-        ticket,
+/// 401 with a `WWW-Authenticate` header.
+pub(crate) fn unauthorized(request_id: &RequestId, detail: &str) -> Response<Body> {
+    let mut response = api_error(
+        request_id,
         StatusCode::UNAUTHORIZED,
         "user_unauthenticated",
         detail,
         None,
     );
-    challenge(&mut response);
+    add_challenge(&mut response);
     response
 }
 
-/// Says how to authenticate.
-fn challenge(response: &mut Response<Body>) {
+fn add_challenge(response: &mut Response<Body>) {
     let value = r#"Basic error="invalid_key", error_description="The API key is invalid""#;
     response
         .headers_mut()
         .insert(WWW_AUTHENTICATE, HeaderValue::from_static(value));
 }
 
-/// 403: the key is good, its owner lacks the role.
-pub fn forbidden(ticket: &Ticket, detail: &str) -> Response<Body> {
-    refusal(
-        ticket,
+/// 403: the key is valid, but its owner lacks the role.
+pub(crate) fn forbidden(request_id: &RequestId, detail: &str) -> Response<Body> {
+    api_error(
+        request_id,
         StatusCode::FORBIDDEN,
         "user_unauthorized",
         detail,
@@ -106,35 +105,40 @@ pub fn forbidden(ticket: &Ticket, detail: &str) -> Response<Body> {
     )
 }
 
-/// 404 for anything that is not there.
-pub fn not_found(ticket: &Ticket) -> Response<Body> {
-    refusal(
-        ticket,
+/// 404 for an unknown path.
+pub(crate) fn not_found(request_id: &RequestId) -> Response<Body> {
+    api_error(
+        request_id,
         StatusCode::NOT_FOUND,
         "not_found",
-        "there is nothing at this path",
+        "unknown path",
         None,
     )
 }
 
 /// 500.
-pub fn failed(ticket: &Ticket, detail: &str) -> Response<Body> {
+pub(crate) fn internal_error(request_id: &RequestId, detail: &str) -> Response<Body> {
     let status = StatusCode::INTERNAL_SERVER_ERROR;
-    refusal(ticket, status, "internal_error", detail, None)
+    api_error(request_id, status, "internal_error", detail, None)
 }
 
-/// The error of the Connect API, which says little.
-pub fn connect_refusal(status: StatusCode, message: &str) -> Response<Body> {
+/// Error in the format of the Connect API.
+pub(crate) fn connect_error(status: StatusCode, message: &str) -> Response<Body> {
     let error = json!({ "code": status.as_u16(), "message": message });
     let mut response = json(status, &json!({ "error": error }));
     if status == StatusCode::UNAUTHORIZED {
-        challenge(&mut response);
+        add_challenge(&mut response);
     }
     response
 }
 
-/// The newer error: one object, `status` as a number.
-pub fn new_style(ticket: &Ticket, code: &str, message: &str, path: &str) -> Response<Body> {
+/// 400 in the newer format: one object with a numeric `status`.
+pub(crate) fn newer_format_error(
+    request_id: &RequestId,
+    code: &str,
+    message: &str,
+    path: &str,
+) -> Response<Body> {
     let body = json!({
         "status": 400,
         "error": {
@@ -145,7 +149,7 @@ pub fn new_style(ticket: &Ticket, code: &str, message: &str, path: &str) -> Resp
             "path": path,
             "suggestion": "ask for at most one month",
         },
-        "requestId": ticket.id,
+        "requestId": request_id.id,
         "doc_url": "https://docs.confluent.io/cloud/current/api.html",
     });
     json(StatusCode::BAD_REQUEST, &body)

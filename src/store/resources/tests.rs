@@ -1,8 +1,13 @@
-//! The history of resources: what is written is read back, and nothing unknown is taken for gone.
+//! History of resources: what is written is read back, and unread lists delete nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
+use super::columns::from_batch;
+use super::history::updated;
 use super::*;
+use crate::confluent::inventory::{ResourceKind as Kind, ResourceList as List};
 
 fn resource(id: &str, kind: Kind, parent: &str, name: &str) -> Resource {
     let text = |text: &str| (!text.is_empty()).then(|| text.to_string());
@@ -30,7 +35,7 @@ fn environment(id: &str) -> Resource {
     resource(id, Kind::Environment, "", "prod")
 }
 
-/// An inventory whose lists were all read, but for those named.
+/// Inventory with all lists read except the `unread` ones.
 fn inventory(resources: &[Resource], unread: &[(Kind, &str)]) -> Inventory {
     let mut listed = BTreeSet::new();
     let list = |kind, parent: &str| List {
@@ -65,15 +70,14 @@ fn at(hour: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_795_000_000 + hour * 3600, 0).unwrap()
 }
 
-fn names_that_hold(rows: &[Row]) -> Vec<&str> {
+fn current_ids(rows: &[ResourceVersion]) -> Vec<&str> {
     let open = rows.iter().filter(|row| row.valid_until.is_none());
     open.map(|row| row.resource.id.as_str()).collect()
 }
 
 #[tokio::test]
-async fn what_is_written_is_read_back_and_the_same_again_writes_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().display().to_string()).unwrap();
+async fn reads_back_what_it_writes_and_skips_an_unchanged_listing() {
+    let store = Store::in_memory();
     assert_eq!(read(&store, None).await.unwrap().num_rows(), 0);
     let first = [
         environment("env-1"),
@@ -95,14 +99,14 @@ async fn what_is_written_is_read_back_and_the_same_again_writes_nothing() {
         .unwrap()
     );
     let batch = read(&store, Some("acme")).await.unwrap();
-    let expected = first.iter().map(|resource| Row {
+    let expected = first.iter().map(|resource| ResourceVersion {
         resource: resource.clone(),
         valid_from: at(0),
         valid_until: None,
     });
-    let mut expected: Vec<Row> = expected.collect();
+    let mut expected: Vec<ResourceVersion> = expected.collect();
     expected.sort_by(|a, b| a.resource.id.cmp(&b.resource.id));
-    assert_eq!(rows(&batch).unwrap(), expected);
+    assert_eq!(from_batch(&batch).unwrap(), expected);
     assert_eq!(read(&store, None).await.unwrap().num_rows(), 4);
 
     let mut renamed = first.clone();
@@ -113,8 +117,8 @@ async fn what_is_written_is_read_back_and_the_same_again_writes_nothing() {
             .unwrap()
     );
     let batch = read(&store, Some("acme")).await.unwrap();
-    let all = rows(&batch).unwrap();
-    let of: Vec<&Row> = all
+    let all = from_batch(&batch).unwrap();
+    let of: Vec<&ResourceVersion> = all
         .iter()
         .filter(|row| row.resource.id == "lkc-1")
         .collect();
@@ -125,7 +129,7 @@ async fn what_is_written_is_read_back_and_the_same_again_writes_nothing() {
 }
 
 #[test]
-fn what_could_not_be_listed_is_not_gone() {
+fn unread_lists_delete_nothing() {
     let all = [
         environment("env-1"),
         resource("lkc-1", Kind::KafkaCluster, "env-1", "a"),
@@ -136,29 +140,33 @@ fn what_could_not_be_listed_is_not_gone() {
     let without =
         |unread: &[(Kind, &str)]| updated(rows.clone(), &inventory(&all[..1], unread), at(1));
     let gone = without(&[]).unwrap();
-    assert_eq!(names_that_hold(&gone), ["env-1"]);
-    assert_eq!(gone.len(), 4, "what is gone keeps its last facts");
+    assert_eq!(current_ids(&gone), ["env-1"]);
+    assert_eq!(
+        gone.len(),
+        4,
+        "deleted resources keep their last attributes"
+    );
     let unread = [
         (Kind::KafkaCluster, "env-1"),
         (Kind::FlinkComputePool, "env-1"),
     ];
     assert!(without(&unread).is_none());
     let flink_read = without(&unread[..1]).unwrap();
-    assert_eq!(names_that_hold(&flink_read), ["env-1", "lcc-1", "lkc-1"]);
-    // Connectors of a cluster that is there, whose list was refused.
+    assert_eq!(current_ids(&flink_read), ["env-1", "lcc-1", "lkc-1"]);
+    // The list of an existing cluster's connectors was refused.
     let refused = updated(
         rows.clone(),
         &inventory(&all[..2], &[(Kind::Connector, "lkc-1"), unread[1]]),
         at(1),
     );
     assert!(refused.is_none());
-    // An environment that is gone takes all that was in it along.
+    // A deleted environment takes everything in it along.
     let other = updated(rows, &inventory(&[environment("env-2")], &[]), at(1)).unwrap();
-    assert_eq!(names_that_hold(&other), ["env-2"]);
+    assert_eq!(current_ids(&other), ["env-2"]);
 }
 
 #[test]
-fn what_comes_back_begins_anew() {
+fn a_resource_that_comes_back_starts_a_new_version() {
     let all = [
         environment("env-1"),
         resource("lkc-1", Kind::KafkaCluster, "env-1", "a"),
@@ -176,7 +184,7 @@ fn what_comes_back_begins_anew() {
 
 proptest! {
     #[test]
-    fn the_rows_that_hold_are_the_last_listing_and_spans_do_not_overlap(
+    fn current_rows_equal_the_last_listing_and_versions_do_not_overlap(
         listings in proptest::collection::vec(proptest::collection::btree_map(0u8..6, "[ab]", 0..6), 1..8)
     ) {
         let mut all = Vec::new();

@@ -1,4 +1,4 @@
-//! `billstream query`: its forms, and how exact it is.
+//! `billstream query`: formats and exactness.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -37,7 +37,7 @@ fn csv_is_exact_and_quoted() {
 }
 
 #[test]
-fn json_has_decimals_as_text_and_null() {
+fn json_has_decimals_as_text_and_nulls() {
     let (_store, billstream) = pulled();
     let expected = json!([
         {"n": 1, "money": "0.000000000000000000000001", "words": "a, \"b\"", "gap": null, "day": "2026-10-01", "yes": true, "ratio": 1.5},
@@ -78,7 +78,7 @@ fn json_has_decimals_as_text_and_null() {
 }
 
 #[test]
-fn tables_are_for_people() {
+fn tables_show_all_digits() {
     let (_store, billstream) = pulled();
     let output = billstream.run(&["query", SQL]).ok();
     for words in [
@@ -145,7 +145,7 @@ fn literals_are_decimals_and_not_floats() {
 }
 
 #[test]
-fn broken_sql_is_told() {
+fn reports_broken_sql() {
     let (_store, billstream) = pulled();
     billstream
         .run(&["query", "select nothing_like_it from costs"])
@@ -166,14 +166,14 @@ fn broken_sql_is_told() {
 }
 
 #[test]
-fn a_store_without_anything_is_told() {
+fn reports_an_empty_store() {
     let store = tempdir().unwrap();
     let output = Billstream::on(store.path())
         .run(&["query", "select * from costs"])
         .code(3);
     output.says(&["nothing is imported", "hint:", "--demo"]);
     let (_store, billstream) = pulled();
-    // Before a transform there are costs only.
+    // Before the first transform there are only costs.
     billstream
         .run(&["query", "select * from line_items"])
         .code(1)
@@ -181,7 +181,7 @@ fn a_store_without_anything_is_told() {
 }
 
 #[test]
-fn a_reader_that_goes_away_ends_it_quietly() {
+fn a_closed_pipe_ends_the_query_without_an_error() {
     let (_store, billstream) = pulled();
     for format in ["csv", "ndjson", "json", "table"] {
         let mut command = billstream.command(&[

@@ -1,4 +1,4 @@
-//! What the checker of schemas takes and refuses: without that, no test that uses it shows anything.
+//! Tests of the schema checker, on which the other tests of this topic rely.
 
 use serde_json::{Value, json};
 
@@ -6,9 +6,9 @@ use super::{assert_clean, names, pairs, upload};
 use crate::support::schema::{Api, Findings};
 
 #[test]
-fn the_checker_takes_what_is_published_and_what_the_guide_adds() {
+fn accepts_the_published_schema_and_the_additions_of_the_guide() {
     let api = Api::read();
-    assert_clean("as it is", api.check_named("upload", &upload()));
+    assert_clean("unchanged", api.check_named("upload", &upload()));
     for (column, value) in [
         ("cost/cost", "-12.50"),
         ("cost/on_demand_cost", "0"),
@@ -28,7 +28,7 @@ fn the_checker_takes_what_is_published_and_what_the_guide_adds() {
 }
 
 #[test]
-fn the_checker_refuses_what_is_wrong() {
+fn reports_violations_of_the_schema() {
     let api = Api::read();
     let refused = |what: &Value, found: Findings, said: &str| {
         let wrong = found.wrong.join("\n");
@@ -97,7 +97,7 @@ fn the_checker_refuses_what_is_wrong() {
         api.check_named("upload", &json!({})),
         "data is missing",
     );
-    for (endpoint, status, answer, said) in [
+    for (endpoint, status, response, said) in [
         (
             "POST billing_drops",
             200,
@@ -165,7 +165,11 @@ fn the_checker_refuses_what_is_wrong() {
             "cost: a text is",
         ),
     ] {
-        refused(&answer, api.check_answer(endpoint, status, &answer), said);
+        refused(
+            &response,
+            api.check_answer(endpoint, status, &response),
+            said,
+        );
     }
     for (query, said) in [
         ("granularity=daily", "start_date is missing"),
@@ -195,7 +199,7 @@ fn the_checker_refuses_what_is_wrong() {
 }
 
 #[test]
-fn the_checker_names_what_is_not_published() {
+fn names_unpublished_fields() {
     let api = Api::read();
     let mut upload = upload();
     upload["note"] = "x".into();

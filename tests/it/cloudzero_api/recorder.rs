@@ -1,4 +1,4 @@
-//! A proxy before the sandbox that writes down what passes. The key is not kept.
+//! Recording proxy in front of the sandbox. Recordings do not contain the key.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -11,79 +11,79 @@ use serde_json::Value;
 use super::KEY;
 use crate::support::Sandbox;
 
-/// What stands for the key in what is written down.
+/// Placeholder of the key in recordings.
 pub const SHOWN_KEY: &str = "<key>";
 
-/// A request with its answer.
+/// Request with its response.
 pub struct Exchange {
     pub method: String,
     pub path: String,
     pub query: String,
-    /// Names in lower case; the key is taken out of the values.
+    /// Lower-case names; the key is replaced in the values.
     pub headers: BTreeMap<String, String>,
     pub body: Vec<u8>,
     pub status: u16,
-    answer: Vec<u8>,
+    response: Vec<u8>,
 }
 
 impl Exchange {
     pub fn request(&self) -> Value {
-        serde_json::from_slice(&self.body).expect("a body is JSON")
+        serde_json::from_slice(&self.body).expect("request bodies are JSON")
     }
 
-    pub fn answer(&self) -> Value {
-        serde_json::from_slice(&self.answer).expect("an answer is JSON")
+    pub fn response(&self) -> Value {
+        serde_json::from_slice(&self.response).expect("responses are JSON")
     }
 }
 
 #[derive(Default)]
-struct Tape {
+struct Recording {
     exchanges: Mutex<Vec<Exchange>>,
     in_flight: AtomicUsize,
     most_in_flight: AtomicUsize,
-    ended: AtomicBool,
+    is_stopped: AtomicBool,
 }
 
-/// A proxy before a sandbox, until it is dropped.
+/// Proxy in front of a sandbox; runs until it is dropped.
 pub struct Recorder {
     address: String,
-    tape: Arc<Tape>,
+    recording: Arc<Recording>,
 }
 
 impl Recorder {
-    pub fn before(sandbox: &Sandbox) -> Recorder {
+    pub fn start(sandbox: &Sandbox) -> Recorder {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let upstream = sandbox.url().trim_start_matches("http://").to_string();
-        let tape = Arc::new(Tape::default());
-        let shared = tape.clone();
+        let recording = Arc::new(Recording::default());
+        let shared = recording.clone();
         std::thread::spawn(move || {
             for client in listener.incoming() {
-                if shared.ended.load(Ordering::Acquire) {
+                if shared.is_stopped.load(Ordering::Acquire) {
                     return;
                 }
-                let (tape, upstream) = (shared.clone(), upstream.clone());
-                std::thread::spawn(move || pass_on(client.unwrap(), &upstream, &tape));
+                let (recording, upstream) = (shared.clone(), upstream.clone());
+                std::thread::spawn(move || forward(client.unwrap(), &upstream, &recording));
             }
         });
-        Recorder { address, tape }
+        Recorder { address, recording }
     }
 
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// What has passed since the last look.
+    /// Returns the exchanges since the last call.
     pub fn take(&self) -> Vec<Exchange> {
-        std::mem::take(&mut self.tape.exchanges.lock().unwrap())
+        std::mem::take(&mut self.recording.exchanges.lock().unwrap())
     }
 
     pub fn most_in_flight(&self) -> usize {
-        self.tape.most_in_flight.load(Ordering::Acquire)
+        self.recording.most_in_flight.load(Ordering::Acquire)
     }
 
-    /// Sends a request of the test's own.
-    pub fn ask(&self, method: &str, path: &str, key: &str, body: &str) {
+    /// Sends a request through the proxy.
+    pub fn send(&self, method: &str, path: &str, key: &str, body: &str) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let length = body.len();
         let head = format!(
@@ -97,13 +97,13 @@ impl Recorder {
 
 impl Drop for Recorder {
     fn drop(&mut self) {
-        self.tape.ended.store(true, Ordering::Release);
+        self.recording.is_stopped.store(true, Ordering::Release);
         let _ = TcpStream::connect(&self.address);
     }
 }
 
-/// The first line and the headers of a message.
-fn head(reader: &mut impl BufRead) -> (String, BTreeMap<String, String>) {
+/// Reads the first line and the headers of a message.
+fn read_head(reader: &mut impl BufRead) -> (String, BTreeMap<String, String>) {
     let mut line = || {
         let mut line = String::new();
         reader.read_line(&mut line).unwrap();
@@ -118,42 +118,44 @@ fn head(reader: &mut impl BufRead) -> (String, BTreeMap<String, String>) {
     }
 }
 
-/// Passes one request on and its answer back; connections are not kept.
-fn pass_on(mut client: TcpStream, upstream: &str, tape: &Tape) {
+/// Forwards one request and its response, then closes the connection.
+fn forward(mut client: TcpStream, upstream: &str, recording: &Recording) {
     let mut reader = BufReader::new(client.try_clone().unwrap());
-    let (first, mut headers) = head(&mut reader);
+    let (first, mut headers) = read_head(&mut reader);
     let parts: Vec<&str> = first.split(' ').collect();
     let [method, target, _] = parts[..] else {
-        return; // A connection without a request.
+        return; // A connection without a request, such as the one that stops the proxy.
     };
-    let now = tape.in_flight.fetch_add(1, Ordering::AcqRel) + 1;
-    tape.most_in_flight.fetch_max(now, Ordering::AcqRel);
+    let now = recording.in_flight.fetch_add(1, Ordering::AcqRel) + 1;
+    recording.most_in_flight.fetch_max(now, Ordering::AcqRel);
     let length = headers.get("content-length").map_or("0", String::as_str);
-    let mut body = vec![0; length.parse().expect("bodies have a length")];
+    let mut body = vec![0; length.parse().expect("a content length is a number")];
     reader.read_exact(&mut body).unwrap();
 
     let mut server = TcpStream::connect(upstream).unwrap();
-    // HTTP/1.0: the answer ends with the connection.
+    // With HTTP/1.0 the response ends with the connection.
     write!(server, "{method} {target} HTTP/1.0\r\nhost: {upstream}\r\n").unwrap();
-    let passed = headers
+    let forwarded = headers
         .iter()
         .filter(|(name, _)| !matches!(name.as_str(), "host" | "connection"));
-    for (name, value) in passed {
+    for (name, value) in forwarded {
         write!(server, "{name}: {value}\r\n").unwrap();
     }
     server.write_all(b"\r\n").unwrap();
     server.write_all(&body).unwrap();
     let mut reader = BufReader::new(server);
-    let (status, answered) = head(&mut reader);
-    let mut answer = Vec::new();
-    reader.read_to_end(&mut answer).unwrap();
+    let (status, response_headers) = read_head(&mut reader);
+    let mut response = Vec::new();
+    reader.read_to_end(&mut response).unwrap();
 
-    tape.in_flight.fetch_sub(1, Ordering::AcqRel);
-    let status = status.split(' ').nth(1).expect("an answer has a status");
-    let length = answer.len();
-    let kind = answered.get("content-type").map_or("", String::as_str);
-    let answer_head = format!(
-        "HTTP/1.1 {status} Passed On\r\nconnection: close\r\ncontent-type: {kind}\r\n\
+    recording.in_flight.fetch_sub(1, Ordering::AcqRel);
+    let status = status.split(' ').nth(1).expect("a response has a status");
+    let length = response.len();
+    let content_type = response_headers
+        .get("content-type")
+        .map_or("", String::as_str);
+    let response_head = format!(
+        "HTTP/1.1 {status} Forwarded\r\nconnection: close\r\ncontent-type: {content_type}\r\n\
          content-length: {length}\r\n\r\n"
     );
     for value in headers.values_mut() {
@@ -167,10 +169,10 @@ fn pass_on(mut client: TcpStream, upstream: &str, tape: &Tape) {
         headers,
         body,
         status: status.parse().unwrap(),
-        answer: answer.clone(),
+        response: response.clone(),
     };
-    // Before the client has its answer, so that what it has seen is on the tape.
-    tape.exchanges.lock().unwrap().push(exchange);
-    client.write_all(answer_head.as_bytes()).unwrap();
-    client.write_all(&answer).unwrap();
+    // Recorded before the client has its response, so that the recording has everything that the client has seen.
+    recording.exchanges.lock().unwrap().push(exchange);
+    client.write_all(response_head.as_bytes()).unwrap();
+    client.write_all(&response).unwrap();
 }

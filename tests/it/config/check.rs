@@ -1,4 +1,4 @@
-//! `config check`: reads everything, tells everything that is wrong, and connects to nothing.
+//! `config check`: reads everything, reports every problem, and connects to nothing.
 
 use super::Person;
 use crate::connections::chmod;
@@ -7,7 +7,7 @@ use crate::support::{Sandbox, names_below};
 const CHECK: [&str; 2] = ["config", "check"];
 
 #[test]
-fn a_good_configuration_is_read_and_nobody_is_asked() {
+fn accepts_a_good_configuration_without_requests() {
     let (sandbox, person) = (Sandbox::start(&[]), Person::new());
     let url = sandbox.url();
     person.write("sql/reports/mine.sql", "-- Mine.\nselect 1 as one\n");
@@ -26,14 +26,17 @@ fn a_good_configuration_is_read_and_nobody_is_asked() {
     person
         .run(&CHECK)
         .ok()
-        .says(&["all is well with acme, globex"]);
+        .says(&["configuration is valid for acme, globex"]);
     assert_eq!(sandbox.requests(), 0);
-    assert_eq!(sandbox.asked(), Vec::<serde_json::Value>::new());
+    assert_eq!(
+        sandbox.cloudzero_requests(),
+        Vec::<serde_json::Value>::new()
+    );
     assert_eq!(names_below(person.home()), before);
 }
 
 #[test]
-fn everything_that_is_wrong_is_told_at_once() {
+fn reports_every_problem_once() {
     let (sandbox, person) = (Sandbox::start(&[]), Person::new());
     let url = sandbox.url();
     person.write("sql/models/line_items.sql", "select 1");
@@ -61,13 +64,12 @@ fn everything_that_is_wrong_is_told_at_once() {
         output.stderr
     );
     assert!(!output.stderr.contains("5ecret"), "{}", output.stderr);
-    // Each thing once.
     assert_eq!(output.stderr.matches("memory_mb = `1`").count(), 1);
     assert_eq!(sandbox.requests(), 0);
 }
 
 #[test]
-fn places_that_no_run_would_take_are_told() {
+fn rejects_locations_and_endpoints_that_no_run_accepts() {
     let person = Person::new().env("CZ", "5ecret");
     person.configure(
         "store = \"ftp://x\"\ntags = \"ftp://x/t.csv\"\n\
@@ -97,7 +99,7 @@ fn places_that_no_run_would_take_are_told() {
 }
 
 #[test]
-fn without_a_file_the_environment_is_checked() {
+fn checks_the_environment_without_a_file() {
     let person = Person::new();
     person.run(&CHECK).code(3).says(&[
         "CONFLUENT_CLOUD_API_KEY is not set",
@@ -110,7 +112,7 @@ fn without_a_file_the_environment_is_checked() {
     person
         .run(&CHECK)
         .ok()
-        .says(&["all is well with confluent"]);
+        .says(&["configuration is valid for confluent"]);
     let person = person.env("BILLSTREAM_RETRY_ATTEMPTS", "many");
     person
         .run(&CHECK)
@@ -119,7 +121,7 @@ fn without_a_file_the_environment_is_checked() {
 }
 
 #[test]
-fn a_credential_that_cannot_be_sent_is_told_and_not_shown() {
+fn rejects_malformed_credentials_without_echoing_them() {
     for (key, secret, says) in [
         ("k e5ecret", "s", "white space"),
         ("k", "s 5ecret", "white space"),

@@ -1,11 +1,11 @@
-//! Which connections there are, and whose the environment's key is.
+//! Configured connections, and the connection that uses the environment's key.
 
 use super::Person;
 use crate::support::{Billstream, MONTH, Output, Sandbox};
 
-const WARNING: &str = "These are about one connection";
+const WARNING: &str = "Environment variables apply to no configured connection";
 
-/// Two sandboxes, and a file with a connection to each: `acme`, and `globex`.
+/// Two sandboxes and a file with a connection to each: `acme` and `globex`.
 fn two() -> (Sandbox, Sandbox, Person) {
     let sandboxes = [Sandbox::start(&[]), Sandbox::start(&["--seed", "7"])];
     let person = Person::new()
@@ -27,7 +27,7 @@ fn import(person: &Person, flags: &[&str]) -> Output {
     person.run(&[&arguments[..], flags].concat())
 }
 
-/// Asserts that a connection's month is what its sandbox has.
+/// Asserts that a connection's month equals its sandbox's totals.
 fn assert_is(person: &Person, name: &str, sandbox: &Sandbox) {
     let store = person.home().join("billstream-data");
     let billstream = Billstream::on(&store).connection(name);
@@ -35,7 +35,7 @@ fn assert_is(person: &Person, name: &str, sandbox: &Sandbox) {
 }
 
 #[test]
-fn the_environment_alone_makes_the_connection_confluent() {
+fn environment_alone_configures_the_connection_confluent() {
     let (sandbox, person) = (Sandbox::start(&[]), Person::new());
     let person = Person {
         billstream: person.billstream.from(&sandbox),
@@ -44,16 +44,15 @@ fn the_environment_alone_makes_the_connection_confluent() {
     let output = import(&person, &[]).ok();
     assert_eq!(output.status("published")["connection"], "confluent");
     assert_is(&person, "confluent", &sandbox);
-    // A file that configures none changes nothing of that.
+    // A file without connections changes nothing.
     person.configure("[import]\nsettle_days = 17\n");
     import(&person, &[]).ok().status("unchanged");
-    // Another name for it.
     let person = person.env("BILLSTREAM_CONNECTION", "acme");
     assert_eq!(import(&person, &[]).ok().period()["connection"], "acme");
 }
 
 #[test]
-fn without_a_key_it_is_told_how_to_come_by_one() {
+fn missing_key_explains_how_to_create_one() {
     let person = Person::new();
     import(&person, &[]).code(3).says(&[
         "CONFLUENT_CLOUD_API_KEY is not set",
@@ -68,7 +67,7 @@ fn without_a_key_it_is_told_how_to_come_by_one() {
 }
 
 #[test]
-fn all_that_are_configured_run_and_each_has_its_own_costs() {
+fn imports_each_configured_connection_with_its_own_costs() {
     let (acme, globex, person) = two();
     let output = import(&person, &[]).ok();
     let connections = output.json()["connections"].clone();
@@ -85,7 +84,7 @@ fn all_that_are_configured_run_and_each_has_its_own_costs() {
 }
 
 #[test]
-fn one_that_is_named_runs_alone() {
+fn imports_only_the_named_connection() {
     let (acme, globex, person) = two();
     import(&person, &["--connection", "globex"])
         .ok()
@@ -102,7 +101,7 @@ fn one_that_is_named_runs_alone() {
 }
 
 #[test]
-fn the_environments_key_is_not_used_for_those_that_are_configured() {
+fn configured_connections_do_not_use_the_environments_key() {
     let (acme, globex, person) = two();
     let person = person
         .env("CONFLUENT_CLOUD_API_KEY", "env-key")
@@ -118,20 +117,20 @@ fn the_environments_key_is_not_used_for_those_that_are_configured() {
     assert!(!output.stderr.contains("5ecret"), "{}", output.stderr);
     assert_is(&person, "acme", &acme);
     assert_is(&person, "globex", &globex);
-    // A flag names the connection, and hands it nothing.
+    // A flag selects the connection without the environment's credentials.
     import(&person, &["--connection", "acme"])
         .ok()
         .status("unchanged");
-    // The variable that is there for it does.
+    // The variable selects it with them.
     let person = person.env("BILLSTREAM_CONNECTION", "acme");
     let person = person.env("BILLSTREAM_RETRY_ATTEMPTS", "1");
     import(&person, &[])
         .code(7)
-        .says(&["The key is that of CONFLUENT_CLOUD_API_KEY", "127.0.0.1:1"]);
+        .says(&["Using the key from CONFLUENT_CLOUD_API_KEY", "127.0.0.1:1"]);
 }
 
 #[test]
-fn a_connection_called_confluent_takes_the_environments_key_over_its_own() {
+fn connection_confluent_prefers_the_environments_key() {
     let sandbox = Sandbox::start(&[]);
     let person = Person::new();
     person.configure("[connections.confluent]\nkey = \"k\"\nsecret = \"s\"\ncurrency = \"USD\"\n");
@@ -140,14 +139,15 @@ fn a_connection_called_confluent_takes_the_environments_key_over_its_own() {
         ..person
     };
     let output = import(&person, &[]).ok();
-    let output = output
-        .says(&["The key is that of CONFLUENT_CLOUD_API_KEY, not the one of the configuration"]);
+    let output = output.says(&[
+        "Using the key from CONFLUENT_CLOUD_API_KEY instead of the one in the configuration file",
+    ]);
     assert!(!output.stderr.contains(WARNING), "{}", output.stderr);
     assert_is(&person, "confluent", &sandbox);
 }
 
 #[test]
-fn one_that_is_not_configured_can_be_named_beside_those_that_are() {
+fn an_unconfigured_connection_can_be_named_beside_configured_ones() {
     let (_acme, _globex, person) = two();
     let third = Sandbox::start(&["--seed", "9"]);
     let person = Person {
@@ -160,7 +160,7 @@ fn one_that_is_not_configured_can_be_named_beside_those_that_are() {
 }
 
 #[test]
-fn a_command_about_one_connection_asks_which() {
+fn a_command_for_one_connection_requires_its_name() {
     let (_acme, _globex, person) = two();
     let add = ["targets", "add", "cloudzero", "--bucket", "s3://acme/x"];
     person.run(&add).code(2).says(&[

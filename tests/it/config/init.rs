@@ -1,4 +1,4 @@
-//! `config init`: a file to begin with.
+//! `config init`: a commented configuration file.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -6,7 +6,7 @@ use super::Person;
 use crate::support::{MONTH, Sandbox};
 
 #[test]
-fn the_file_is_its_owners_alone_and_changes_nothing() {
+fn writes_a_private_file_that_changes_no_setting() {
     let person = Person::new();
     let before = person
         .run(&["config", "show", "--format", "json"])
@@ -36,23 +36,23 @@ fn the_file_is_its_owners_alone_and_changes_nothing() {
 }
 
 #[test]
-fn a_file_that_is_there_is_not_written_over() {
+fn does_not_overwrite_an_existing_file() {
     let person = Person::new();
     let path = person.configure("store = \"mine\"\n");
     person
         .run(&["config", "init"])
         .code(3)
-        .says(&["is there already", "config show", "--config"]);
+        .says(&["already exists", "config show", "--config"]);
     assert_eq!(
         std::fs::read_to_string(&path).unwrap(),
         "store = \"mine\"\n"
     );
-    // Not even one that cannot be read.
+    // Nor a malformed one.
     std::fs::write(&path, "broken").unwrap();
     person
         .run(&["config", "init"])
         .code(3)
-        .says(&["is there already"]);
+        .says(&["already exists"]);
     person
         .run(&["config", "init", "--config", "other.toml"])
         .ok();
@@ -63,7 +63,7 @@ fn a_file_that_is_there_is_not_written_over() {
 }
 
 #[test]
-fn a_connection_that_is_added_later_comes_into_it() {
+fn keeps_comments_when_a_connection_is_added_and_removed() {
     let (sandbox, person) = (Sandbox::start(&[]), Person::new());
     person.run(&["config", "init"]).ok();
     let path = person.home().join(".config/billstream/billstream.toml");
@@ -92,13 +92,16 @@ fn a_connection_that_is_added_later_comes_into_it() {
 }
 
 #[test]
-fn without_a_home_a_place_has_to_be_named() {
+fn requires_a_path_without_a_home_folder() {
     let person = Person::new();
     let mut command = person.billstream.command(&["config", "init"]);
     command.env_remove("HOME");
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(3));
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("no place for a configuration file"), "{said}");
+    assert!(
+        said.contains("could not determine the path of the configuration file"),
+        "{said}"
+    );
     assert!(said.contains("--config"), "{said}");
 }

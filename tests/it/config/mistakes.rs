@@ -1,8 +1,8 @@
-//! What is wrong with a file is told with its line, and with what may have been meant.
+//! Errors in the configuration file: reported with the line and the nearest valid name.
 
 use super::Person;
 
-/// Asserts that every command refuses the file.
+/// Asserts that every command rejects the file.
 #[track_caller]
 fn refuses(text: &str, says: &[&str]) {
     let person = Person::new();
@@ -19,42 +19,42 @@ fn refuses(text: &str, says: &[&str]) {
 }
 
 #[test]
-fn an_unknown_setting_is_told_with_the_nearest_name() {
+fn suggests_the_nearest_setting() {
     refuses(
         "# mine\n\n[import]\nsetle_days = 3\n",
         &[
-            "line 4: there is no setting `setle_days` in [import]",
+            "line 4: unknown setting `setle_days` in [import]",
             "did you mean `settle_days`?",
         ],
     );
     refuses(
         "stores = \"x\"\n",
-        &["line 1: there is no setting `stores`", "`store`"],
+        &["line 1: unknown setting `stores`", "`store`"],
     );
     refuses(
         "[connections.acme]\nkey = { env = \"A\" }\nend_point = \"https://x\"\n",
         &[
-            "line 3: there is no setting `end_point` in [connections.acme]",
+            "line 3: unknown setting `end_point` in [connections.acme]",
             "`endpoint`",
         ],
     );
 }
 
 #[test]
-fn an_unknown_table_is_told_with_the_nearest_name() {
+fn suggests_the_nearest_table() {
     refuses(
         "\n[conections.acme]\n",
-        &["line 2: there is no setting `conections`", "`connections`"],
+        &["line 2: unknown setting `conections`", "`connections`"],
     );
     refuses(
         "[limit]\nmemory_mb = 64\n",
-        &["there is no setting `limit`", "`limits`"],
+        &["unknown setting `limit`", "`limits`"],
     );
     refuses(
         "[zzzzzz]\n",
         &[
-            "there is no setting `zzzzzz`",
-            "there are store",
+            "unknown setting `zzzzzz`",
+            "expected one of: store",
             "connections",
             "sources",
         ],
@@ -62,20 +62,20 @@ fn an_unknown_table_is_told_with_the_nearest_name() {
 }
 
 #[test]
-fn a_setting_that_is_unlike_any_is_told_what_there_is() {
+fn lists_the_settings_of_a_table_for_an_unlike_name() {
     refuses(
         "[http]\nqqqqqqq = 1\n",
         &[
             "line 2",
             "`qqqqqqq` in [http]",
-            "there are connect_timeout_secs",
+            "expected one of: connect_timeout_secs",
             "retry_attempts",
         ],
     );
 }
 
 #[test]
-fn a_value_of_the_wrong_kind_is_told_what_it_should_be() {
+fn names_the_expected_type_of_a_value() {
     for (text, says) in [
         (
             "[import]\nsettle_days = \"three\"\n",
@@ -85,24 +85,27 @@ fn a_value_of_the_wrong_kind_is_told_what_it_should_be() {
             "[http]\nread_timeout_secs = \"1\"\n",
             "line 2: `http.read_timeout_secs` is not a number of seconds",
         ),
-        ("store = 3\n", "line 1: `store` is not a text in quotes"),
+        ("store = 3\n", "line 1: `store` is not a quoted string"),
         (
             "[connections.a]\ninventory = \"yes\"\n",
             "`connections.a.inventory` is not true or false",
         ),
-        ("connections = 3\n", "`connections` is no table"),
+        ("connections = 3\n", "`connections` is not a table"),
         (
             "[connections]\nacme = \"key\"\n",
-            "`connections.acme` is no table",
+            "`connections.acme` is not a table",
         ),
-        ("[sources]\naws = 3\n", "the source `aws` is no text"),
+        (
+            "[sources]\naws = 3\n",
+            "source `aws` is not a quoted string",
+        ),
     ] {
         refuses(text, &[says]);
     }
 }
 
 #[test]
-fn a_number_out_of_its_bounds_is_told_with_them() {
+fn names_the_bounds_of_a_number() {
     let person = Person::new();
     person.configure("[limits]\nmemory_mb = 1\n");
     let says = [
@@ -111,7 +114,7 @@ fn a_number_out_of_its_bounds_is_told_with_them() {
     ];
     person.run(&["import"]).code(3).says(&says);
     person.run(&["config", "check"]).code(3).says(&says);
-    // The variable that wins over it is named in its place.
+    // A variable that overrides the file is named instead.
     let person = person.env("BILLSTREAM_MEMORY_MB", "2");
     person
         .run(&["import"])
@@ -120,7 +123,7 @@ fn a_number_out_of_its_bounds_is_told_with_them() {
 }
 
 #[test]
-fn what_is_no_toml_is_told_with_its_line_and_not_quoted() {
+fn reports_malformed_toml_by_line_without_quoting_it() {
     let person = Person::new();
     person.configure("store = \"x\"\n[connections.acme]\nsecret = hush-5ecret hush\n");
     let output = person.run(&["config", "check"]).code(3).says(&["line 3"]);
@@ -132,7 +135,7 @@ fn what_is_no_toml_is_told_with_its_line_and_not_quoted() {
 }
 
 #[test]
-fn a_name_that_no_connection_can_have_is_told() {
+fn rejects_an_invalid_connection_name() {
     refuses(
         "[connections.\"A B\"]\n",
         &["line 1", "`A B` cannot name a connection", "lower-case"],

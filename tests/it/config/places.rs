@@ -1,12 +1,12 @@
-//! Where the file is, and which layer wins.
+//! Paths of the configuration file, and precedence of the layers.
 
 use super::Person;
 use crate::support::{MONTH, Sandbox};
 
-/// Where the file is when nobody says, below HOME.
-const PLACE: &str = ".config/billstream/billstream.toml";
+/// Default path below HOME.
+const DEFAULT_PATH: &str = ".config/billstream/billstream.toml";
 
-/// Asserts that `store` is this folder beside the file at this place, which says so.
+/// Asserts that `store` is a folder beside the file at `place`, and that its origin is that file.
 #[track_caller]
 fn assert_read(person: &Person, store: &str, place: &str, flags: &[&str]) {
     let (value, from) = person.shown("store", flags).unwrap();
@@ -16,14 +16,14 @@ fn assert_read(person: &Person, store: &str, place: &str, flags: &[&str]) {
 }
 
 #[test]
-fn the_file_is_found_at_each_of_its_places_the_nearest_first() {
+fn finds_the_file_at_each_path_by_precedence() {
     let person = Person::new();
     assert_eq!(
         person.shown("store", &[]),
         Some(("./billstream-data".into(), "default".into()))
     );
     person.configure("store = \"of-home\"\n");
-    assert_read(&person, "of-home", PLACE, &[]);
+    assert_read(&person, "of-home", DEFAULT_PATH, &[]);
 
     person.write("xdg/billstream/billstream.toml", "store = \"of-xdg\"\n");
     let xdg = person.home().join("xdg").display().to_string();
@@ -39,23 +39,23 @@ fn the_file_is_found_at_each_of_its_places_the_nearest_first() {
 }
 
 #[test]
-fn a_place_that_is_not_absolute_or_not_there_is_passed_by() {
+fn ignores_a_relative_or_empty_xdg_config_home() {
     let person = Person::new();
     person.configure("store = \"of-home\"\n");
-    // The standard says to ignore a relative one.
+    // The XDG specification ignores a relative path.
     person.write("xdg/billstream/billstream.toml", "store = \"of-xdg\"\n");
     let person = person.env("XDG_CONFIG_HOME", "xdg");
-    assert_read(&person, "of-home", PLACE, &[]);
+    assert_read(&person, "of-home", DEFAULT_PATH, &[]);
     let person = person.env("XDG_CONFIG_HOME", "");
-    assert_read(&person, "of-home", PLACE, &[]);
+    assert_read(&person, "of-home", DEFAULT_PATH, &[]);
 }
 
 #[test]
-fn a_file_that_is_named_has_to_be_there() {
+fn fails_when_a_named_file_does_not_exist() {
     let person = Person::new();
     person.configure("store = \"of-home\"\n");
     let says = [
-        "cannot read the configuration",
+        "could not read the configuration file",
         "nowhere.toml",
         "config init",
     ];
@@ -73,7 +73,7 @@ fn a_file_that_is_named_has_to_be_there() {
 }
 
 #[test]
-fn flags_win_over_the_environment_it_over_the_file_and_it_over_defaults() {
+fn flags_override_environment_then_file_then_defaults() {
     let sandbox = Sandbox::start(&[]);
     let person = Person::new();
     let person = Person {
@@ -101,14 +101,14 @@ fn flags_win_over_the_environment_it_over_the_file_and_it_over_defaults() {
 }
 
 #[test]
-fn a_setting_of_the_file_counts_in_a_run() {
+fn a_run_uses_settings_of_the_file() {
     let sandbox = Sandbox::start(&[]);
     let person = Person::new();
     let person = Person {
         billstream: person.billstream.from(&sandbox),
         ..person
     };
-    // A page of 40 costs makes more requests than one of 10000.
+    // Pages of 40 costs need more requests than pages of 10000.
     person.configure("[import]\npage_size = 10_000\n[http]\nrequests_per_second = 999\n");
     person.run(&["pull", "--month", MONTH]).ok();
     let one = sandbox.requests();

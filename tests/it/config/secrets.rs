@@ -1,4 +1,4 @@
-//! Secrets in and around the file.
+//! Secrets in and beside the configuration file.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::support::{MONTH, Sandbox};
 const CHECK: [&str; 2] = ["connections", "check"];
 const PLAIN: &str = "key = \"sandbox-key\"\nsecret = \"sandbox-secret\"\n";
 
-/// A person with the connection `acme` at a sandbox, with these settings.
+/// User with the connection `acme` to a sandbox and further settings.
 fn acme(sandbox: &Sandbox, settings: &str) -> Person {
     let person = Person::new();
     let endpoint = sandbox.url();
@@ -19,9 +19,9 @@ fn acme(sandbox: &Sandbox, settings: &str) -> Person {
     person
 }
 
-/// Asserts that a file that others can read is refused, with the command that mends it, which then does.
+/// Asserts that a file that others can read is rejected with a hint, whose command fixes it.
 #[track_caller]
-fn assert_mended_by_chmod(person: &Person, path: &Path) {
+fn assert_fixed_by_chmod(person: &Person, path: &Path) {
     for mode in [0o644, 0o640, 0o604] {
         chmod(path, mode);
         let command = format!("chmod 600 '{}'", path.display());
@@ -47,12 +47,12 @@ fn assert_mended_by_chmod(person: &Person, path: &Path) {
 }
 
 #[test]
-fn a_plain_secret_works_with_a_warning_and_only_where_nobody_else_can_read_it() {
+fn warns_about_a_plain_secret_and_requires_a_private_file() {
     let sandbox = Sandbox::start(&[]);
     let person = acme(&sandbox, PLAIN);
     let output = person.run(&CHECK).ok();
     let says = [
-        "A secret stands in plain text",
+        "Secret in plain text",
         "setting=\"connections.acme.key\"",
         "setting=\"connections.acme.secret\"",
     ];
@@ -63,26 +63,26 @@ fn a_plain_secret_works_with_a_warning_and_only_where_nobody_else_can_read_it() 
         output.stderr
     );
     let path = person.home().join(".config/billstream/billstream.toml");
-    assert_mended_by_chmod(&person, &path);
-    // A file without a secret may be read by anybody.
+    assert_fixed_by_chmod(&person, &path);
+    // A file without secrets may be readable by others.
     person.configure("store = \"x\"\n");
     chmod(&path, 0o644);
     person.run(&["config", "show"]).ok();
 }
 
 #[test]
-fn cloudzeros_key_is_a_secret_like_any_other() {
+fn treats_cloudzeros_key_as_a_secret() {
     let person = Person::new();
     let path = person.configure("[cloudzero]\napi_key = \"cz-5ecret\"\n");
     let output = person.run(&["config", "show"]).ok();
-    let output = output.says(&["A secret stands in plain text", "cloudzero.api_key"]);
+    let output = output.says(&["Secret in plain text", "cloudzero.api_key"]);
     assert!(!(output.stdout + &output.stderr).contains("5ecret"));
     chmod(&path, 0o644);
     person.run(&["config", "show"]).code(3).says(&["chmod 600"]);
 }
 
 #[test]
-fn secrets_by_variable_are_looked_up_in_every_run() {
+fn reads_secrets_from_variables_in_every_run() {
     let sandbox = Sandbox::start(&[]);
     let by_name = "key = { env = \"ACME_KEY\" }\nsecret = { env = \"ACME_SECRET\" }\n";
     let person = acme(&sandbox, by_name).env("ACME_KEY", "sandbox-key");
@@ -98,18 +98,19 @@ fn secrets_by_variable_are_looked_up_in_every_run() {
 }
 
 #[test]
-fn secrets_by_file_are_relative_to_the_configuration_and_for_their_owner_alone() {
+fn reads_private_secret_files_relative_to_the_configuration() {
     let sandbox = Sandbox::start(&[]);
     let by_path = "key = { file = \"deep/key\" }\nsecret = { file = \"deep/secret\" }\n";
     let person = acme(&sandbox, by_path);
-    person
-        .run(&CHECK)
-        .code(3)
-        .says(&["the key of connection `acme`", "deep/key", "cannot read"]);
+    person.run(&CHECK).code(3).says(&[
+        "the key of connection `acme`",
+        "deep/key",
+        "could not read",
+    ]);
     person.write(".config/billstream/deep/key", "sandbox-key\n");
     let secret = person.write(".config/billstream/deep/secret", "sandbox-secret\n");
     person.run(&CHECK).ok();
-    assert_mended_by_chmod(&person, &secret);
+    assert_fixed_by_chmod(&person, &secret);
     let pull = ["pull", "--month", MONTH];
     let mut elsewhere = person.billstream.command(&pull);
     let output = elsewhere
@@ -124,13 +125,13 @@ fn secrets_by_file_are_relative_to_the_configuration_and_for_their_owner_alone()
 }
 
 #[test]
-fn credentials_in_one_file_are_read_together() {
+fn reads_key_and_secret_from_one_file() {
     let sandbox = Sandbox::start(&[]);
     let person = acme(&sandbox, "credentials = { file = \"acme.toml\" }\n");
     let path = ".config/billstream/acme.toml";
     let file = person.write(path, "key = \"sandbox-key\"\nsecret = \"sandbox-secret\"\n");
     person.run(&CHECK).ok();
-    assert_mended_by_chmod(&person, &file);
+    assert_fixed_by_chmod(&person, &file);
     for broken in [
         "",
         "sandbox-5ecret",
@@ -145,7 +146,7 @@ fn credentials_in_one_file_are_read_together() {
 }
 
 #[test]
-fn half_of_a_key_is_told_which_half_is_missing() {
+fn names_the_missing_half_of_credentials() {
     let sandbox = Sandbox::start(&[]);
     for (given, missing) in [("key = \"k\"\n", "secret"), ("secret = \"s\"\n", "key")] {
         let person = acme(&sandbox, given);
@@ -159,24 +160,24 @@ fn half_of_a_key_is_told_which_half_is_missing() {
 }
 
 #[test]
-fn a_place_that_is_none_is_refused_without_being_shown() {
+fn rejects_malformed_secret_references_without_echoing_them() {
     for (setting, says) in [
         (
             "secret = { var = \"hush-5ecret\" }",
-            "`secret` names no place",
+            "`secret` is not a secret reference",
         ),
         (
             "secret = { env = \"A\", file = \"hush-5ecret\" }",
-            "`secret` names no place",
+            "`secret` is not a secret reference",
         ),
-        ("secret = \"\"", "`secret` names no place"),
+        ("secret = \"\"", "`secret` is not a secret reference"),
         (
             "credentials = \"hush-5ecret\"",
-            "`credentials` names no place",
+            "`credentials` is not a secret reference",
         ),
         (
             "credentials = { env = \"hush-5ecret\" }",
-            "`credentials` names no place",
+            "`credentials` is not a secret reference",
         ),
     ] {
         let person = Person::new();

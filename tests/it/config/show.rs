@@ -1,4 +1,4 @@
-//! `config show`: every setting, who says so, and no secret.
+//! `config show`: every setting with its origin, and no secret.
 
 use super::Person;
 
@@ -30,7 +30,7 @@ fn person() -> Person {
 }
 
 #[test]
-fn every_setting_has_its_origin() {
+fn shows_the_origin_of_every_setting() {
     let person = person();
     let file = person.home().join(".config/billstream/billstream.toml");
     let line = |number: usize| format!("{}, line {number}", file.display());
@@ -78,7 +78,7 @@ fn every_setting_has_its_origin() {
 }
 
 #[test]
-fn no_secret_is_shown_in_any_format() {
+fn shows_no_secret_in_any_format() {
     let person = person();
     for format in ["table", "json"] {
         let output = person.run(&["config", "show", "--format", format]).ok();
@@ -101,7 +101,7 @@ fn no_secret_is_shown_in_any_format() {
 }
 
 #[test]
-fn without_a_file_the_environment_is_shown() {
+fn shows_the_environment_without_a_file() {
     let person = Person::new()
         .env("CONFLUENT_CLOUD_API_KEY", "env-k5ecret")
         .env("CONFLUENT_CLOUD_API_SECRET", "env-5ecret")
@@ -109,7 +109,7 @@ fn without_a_file_the_environment_is_shown() {
     let output = person
         .run(&["config", "show"])
         .ok()
-        .says(&["there is no configuration file at"]);
+        .says(&["no configuration file at"]);
     assert!(!output.stdout.contains("5ecret"), "{}", output.stdout);
     assert_eq!(
         person.shown("connections.confluent.secret", &[]).unwrap(),
@@ -130,7 +130,7 @@ fn without_a_file_the_environment_is_shown() {
 }
 
 #[test]
-fn a_source_of_the_environment_wins_over_the_file() {
+fn sources_of_the_environment_override_the_file() {
     let person = Person::new();
     person.configure("[sources]\naws = \"of-file.csv\"\n");
     let person = person.env("BILLSTREAM_SOURCES", "aws=of-variable.csv, more=x.csv");

@@ -1,23 +1,25 @@
-//! `connections add`: a key that works is stored, and its months come.
+//! `connections add` with an existing key: verified, stored, and used to import.
 
-use super::{ADMIN, AT_ONCE, KEY, Scene, chmod, configure, mode, of_credentials, of_nobody};
+use super::{
+    ADMIN, KEY, NO_KEY_DELAY, Scene, chmod, configure, mode, parse_credentials, unconfigured,
+};
 use crate::support::{Billstream, MONTH, Sandbox, files_below, names_below};
 
 #[test]
-fn a_key_on_stdin_is_stored_and_its_months_come() {
-    // The environment's key is another connection's: neither now nor later does it get into this one.
+fn stores_a_key_from_stdin_and_imports() {
+    // The environment's key belongs to another connection and must never be used for this one.
     let scene = with_foreign_key(Scene::new(&[]));
     let arguments = ["--name", "acme", "--format", "json"];
     let output = scene.add(&arguments, KEY).ok();
     let statuses = output.statuses();
     assert_eq!(statuses.len(), 12, "{statuses:?}");
     assert!(statuses.iter().all(|(_, status)| status == "published"));
-    let output = output.says(&["56 read, so the key works", "12 months published"]);
+    let output = output.says(&["key works: read 56 costs", "12 months published"]);
     assert!(!output.stderr.contains("sandbox-secret"));
 
     let credentials = scene.folder().join("credentials/acme.toml");
     assert_eq!(
-        of_credentials(&scene.file("credentials/acme.toml")),
+        parse_credentials(&scene.file("credentials/acme.toml")),
         ("sandbox-key".into(), "sandbox-secret".into())
     );
     assert_eq!(mode(&credentials), 0o600);
@@ -45,7 +47,7 @@ fn a_key_on_stdin_is_stored_and_its_months_come() {
     assert_eq!(health["status"], "healthy");
 }
 
-/// With a key in the environment that the sandbox does not know.
+/// Adds a key to the environment that the fake Confluent does not know.
 fn with_foreign_key(scene: Scene) -> Scene {
     Scene {
         billstream: scene
@@ -57,7 +59,7 @@ fn with_foreign_key(scene: Scene) -> Scene {
 }
 
 #[test]
-fn without_an_import_the_data_is_pending() {
+fn is_pending_data_without_an_import() {
     let scene = Scene::new(&[]);
     let output = scene.add(&["--name", "acme", "--no-import"], KEY).ok();
     assert_eq!(output.stdout, "");
@@ -74,7 +76,7 @@ fn without_an_import_the_data_is_pending() {
 }
 
 #[test]
-fn a_key_by_variables_is_stored_as_their_names() {
+fn stores_names_of_variables() {
     let scene = Scene::new(&[]);
     let by_name = ["--key-env", "ACME_KEY", "--secret-env", "ACME_SECRET"];
     let arguments = [&["--name", "acme", "--no-import"][..], &by_name].concat();
@@ -115,7 +117,7 @@ fn a_key_by_variables_is_stored_as_their_names() {
 }
 
 #[test]
-fn a_key_by_files_is_stored_as_their_paths() {
+fn stores_paths_of_files() {
     let scene = Scene::new(&[]);
     let home = scene.billstream.home();
     for (name, text) in [("key", "sandbox-key\n"), ("secret", "sandbox-secret\n")] {
@@ -139,14 +141,14 @@ fn a_key_by_files_is_stored_as_their_paths() {
         file.contains(&format!("secret = {{ file = \"{path}\" }}")),
         "{file}"
     );
-    // The path was relative to where the command ran, and is found from elsewhere.
+    // The relative path was stored as an absolute one.
     let mut elsewhere = scene.billstream.command(&["connections", "check", "acme"]);
     let output = elsewhere.current_dir("/").output().unwrap();
     assert!(output.status.success(), "{output:?}");
 }
 
 #[test]
-fn half_of_a_place_is_a_usage_error() {
+fn key_without_secret_location_is_a_usage_error() {
     let scene = Scene::new(&[]);
     for half in [
         ["--key-env", "ACME_KEY"],
@@ -161,7 +163,7 @@ fn half_of_a_place_is_a_usage_error() {
 }
 
 #[test]
-fn a_name_that_is_taken_is_kept_unless_it_is_replaced() {
+fn keeps_an_existing_connection_without_replace() {
     let scene = Scene::new(&[]);
     scene.add(&["--no-import"], KEY).ok();
     let own = "# my own\n[connections.confluent]\ncurrency = \"USD\" # ours\n";
@@ -170,20 +172,20 @@ fn a_name_that_is_taken_is_kept_unless_it_is_replaced() {
     scene.configure(&file);
     let (other, asked) = ("billing-only\nsandbox-secret\n", scene.sandbox.requests());
     scene.add(&["--no-import"], other).code(3).says(&[
-        "there is a connection `confluent` already",
+        "connection `confluent` already exists",
         "--replace",
         "rotate confluent",
     ]);
     assert_eq!(scene.sandbox.requests(), asked);
-    assert_eq!(scene.kept_key("confluent"), "sandbox-key");
+    assert_eq!(scene.stored_key("confluent"), "sandbox-key");
     // A key that does not work replaces nothing.
     let replaces = ["--no-import", "--replace", "--wait-secs", "0"];
     scene
         .add(&replaces, "unknown-key\nunknown-secret\n")
         .code(3);
-    assert_eq!(scene.kept_key("confluent"), "sandbox-key");
+    assert_eq!(scene.stored_key("confluent"), "sandbox-key");
     scene.add(&replaces, other).ok();
-    assert_eq!(scene.kept_key("confluent"), "billing-only");
+    assert_eq!(scene.stored_key("confluent"), "billing-only");
     let file = scene.file("billstream.toml");
     assert!(
         file.contains("# my own") && file.contains("# ours"),
@@ -193,7 +195,7 @@ fn a_name_that_is_taken_is_kept_unless_it_is_replaced() {
 }
 
 #[test]
-fn a_replacement_by_name_takes_the_place_of_stored_credentials_and_back() {
+fn replaces_stored_credentials_by_variables_and_back() {
     let scene = Scene::new(&[]);
     let scene = Scene {
         billstream: scene
@@ -215,25 +217,25 @@ fn a_replacement_by_name_takes_the_place_of_stored_credentials_and_back() {
     ];
     scene.add(&[&acme[..], &by_name].concat(), "").ok();
     assert!(!scene.file("billstream.toml").contains("credentials"));
-    assert!(!stored.exists(), "nobody names it any more");
+    assert!(!stored.exists(), "no setting refers to it any more");
     let shown = scene.run(&["connections", "show", "acme"]).ok().stdout;
     assert!(shown.contains("variable ACME_SECRET"), "{shown}");
     scene.run(&["connections", "check", "acme"]).ok();
 
     scene.add(&[&acme[..], &["--replace"]].concat(), KEY).ok();
     assert!(!scene.file("billstream.toml").contains("ACME_KEY"));
-    assert_eq!(scene.kept_key("acme"), "sandbox-key");
+    assert_eq!(scene.stored_key("acme"), "sandbox-key");
 }
 
 #[test]
-fn an_endpoint_that_is_named_replaces_the_one_before() {
+fn explicit_endpoint_replaces_the_previous_one() {
     let scene = Scene::new(&[]);
     let usual = "endpoint = \"https://api.confluent.cloud\"";
     scene.configure("[connections.acme]\nendpoint = \"http://127.0.0.1:1\"\n");
     let replace = ["--name", "acme", "--no-import", "--replace"];
     scene.add(&replace, KEY).ok();
     assert!(scene.file("billstream.toml").contains(scene.sandbox.url()));
-    // Without one it stays.
+    // Without --endpoint it stays.
     let mut arguments = vec!["connections", "add"];
     arguments.extend(replace);
     scene.billstream.told(&arguments, KEY).ok();
@@ -245,13 +247,13 @@ fn an_endpoint_that_is_named_replaces_the_one_before() {
 }
 
 #[test]
-fn an_empty_answer_is_a_usage_error() {
+fn empty_input_is_a_usage_error() {
     let scene = Scene::new(&[]);
     for (stdin, missing) in [
-        ("", "there is no key"),
-        ("\n\n", "there is no key"),
-        ("sandbox-key\n", "there is no secret"),
-        ("sandbox-key\n  \n", "there is no secret"),
+        ("", "no key was given"),
+        ("\n\n", "no key was given"),
+        ("sandbox-key\n", "no secret was given"),
+        ("sandbox-key\n  \n", "no secret was given"),
     ] {
         scene.add(&[], stdin).code(2).says(&[missing, "--key-env"]);
     }
@@ -260,7 +262,7 @@ fn an_empty_answer_is_a_usage_error() {
 }
 
 #[test]
-fn a_name_that_cannot_be_one_is_refused_before_anything_is_asked() {
+fn rejects_an_invalid_name_before_any_request() {
     let scene = Scene::new(&[]);
     for name in ["Acme", "a b", "../acme", ""] {
         scene
@@ -273,7 +275,7 @@ fn a_name_that_cannot_be_one_is_refused_before_anything_is_asked() {
 }
 
 #[test]
-fn the_environments_key_is_that_of_the_default_connection_alone() {
+fn environment_key_applies_to_the_default_connection_only() {
     let scene = Scene::new(&[]);
     scene.add(&["--no-import"], KEY).ok();
     let scene = with_foreign_key(scene);
@@ -282,14 +284,14 @@ fn the_environments_key_is_that_of_the_default_connection_alone() {
     scene
         .run(&["connections", "check", "confluent"])
         .code(3)
-        .says(&["The key is that of CONFLUENT_CLOUD_API_KEY", "401"]);
+        .says(&["Using the key from CONFLUENT_CLOUD_API_KEY", "401"]);
 }
 
 #[test]
-fn the_endpoint_of_the_environment_is_stored_with_the_key() {
+fn stores_the_endpoint_of_the_environment() {
     let scene = Scene::new(&[]);
     let url = scene.sandbox.url().to_string();
-    let billstream = of_nobody(scene.store.path()).env("CONFLUENT_CLOUD_REST_ENDPOINT", &url);
+    let billstream = unconfigured(scene.store.path()).env("CONFLUENT_CLOUD_REST_ENDPOINT", &url);
     let arguments = ["connections", "add", "--name", "acme", "--no-import"];
     billstream.told(&arguments, KEY).ok();
     let billstream = billstream.without("CONFLUENT_CLOUD_REST_ENDPOINT");
@@ -297,11 +299,11 @@ fn the_endpoint_of_the_environment_is_stored_with_the_key() {
 }
 
 #[test]
-fn a_configuration_that_is_named_has_its_credentials_beside_it() {
-    let scene = Scene::new(&AT_ONCE);
+fn stores_credentials_beside_an_explicit_configuration_file() {
+    let scene = Scene::new(&NO_KEY_DELAY);
     let home = scene.billstream.home();
     let file = home.join("deep/own.toml").display().to_string();
-    // A named file has to be there.
+    // A named file must exist.
     let named = ["--no-import", "--config", file.as_str()];
     scene
         .add(&named, KEY)
@@ -313,7 +315,7 @@ fn a_configuration_that_is_named_has_its_credentials_beside_it() {
     assert!(!scene.folder().exists());
     let check = ["connections", "check", "--config", &file];
     scene.run(&check).ok();
-    // Moved as a whole, it works elsewhere.
+    // The folder works after it is moved.
     std::fs::rename(home.join("deep"), home.join("moved")).unwrap();
     let moved = home.join("moved/own.toml").display().to_string();
     scene
@@ -322,27 +324,27 @@ fn a_configuration_that_is_named_has_its_credentials_beside_it() {
 }
 
 #[test]
-fn a_configuration_that_cannot_be_written_is_told_before_the_key_is_used() {
+fn reports_an_unwritable_configuration_before_using_the_key() {
     let scene = Scene::new(&[]);
-    // Root may write anywhere, so a folder stands where the file should be.
+    // Root may write anywhere, so a file replaces the folder.
     let path = configure(&scene.billstream, "");
     std::fs::remove_file(&path).unwrap();
     std::fs::write(path.parent().unwrap().with_extension("x"), "").unwrap();
     std::fs::remove_dir(path.parent().unwrap()).unwrap();
     std::fs::write(path.parent().unwrap(), "no folder").unwrap();
     let refused = scene.add(&[], KEY).code(3);
-    refused.says(&["cannot", "billstream"]);
+    refused.says(&["could not", "billstream"]);
     assert_eq!(scene.sandbox.requests(), 0);
 }
 
 #[test]
-fn a_variable_that_would_overrule_what_is_stored_is_refused_before_anything_is_sent() {
-    let (scene, other) = (Scene::new(&AT_ONCE), Sandbox::start(&[]));
+fn refuses_overriding_variables_before_any_request() {
+    let (scene, other) = (Scene::new(&NO_KEY_DELAY), Sandbox::start(&[]));
     let with = |variables: &[(&str, &str)]| {
-        let nobody = of_nobody(scene.store.path());
+        let plain = unconfigured(scene.store.path());
         let with =
             |billstream: Billstream, (name, value): &(&str, &str)| billstream.env(name, value);
-        variables.iter().fold(nobody, with)
+        variables.iter().fold(plain, with)
     };
     let add = |billstream: &Billstream, arguments: &[&str], stdin: &str| {
         billstream.told(&scene.adding(arguments), stdin)
@@ -367,7 +369,7 @@ fn a_variable_that_would_overrule_what_is_stored_is_refused_before_anything_is_s
         assert_eq!(names_below(billstream.home()), Vec::<String>::new());
     }
 
-    // The same endpoint and key are no other ones, and a connection of another name has nothing to do with them.
+    // The same endpoint and key are no conflict, nor is a connection of another name.
     let same = [
         ("CONFLUENT_CLOUD_REST_ENDPOINT", scene.sandbox.url()),
         ("CONFLUENT_CLOUD_API_KEY", "sandbox-key"),
@@ -381,7 +383,7 @@ fn a_variable_that_would_overrule_what_is_stored_is_refused_before_anything_is_s
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_file_that_is_gone_when_the_line_is_over_is_no_place_of_a_key() {
+fn rejects_a_temporary_file_as_key_location() {
     let (scene, folder) = (Scene::new(&[]), tempfile::tempdir().unwrap());
     let secret = folder.path().join("secret");
     std::fs::write(&secret, "sandbox-secret").unwrap();
@@ -389,6 +391,6 @@ fn a_file_that_is_gone_when_the_line_is_over_is_no_place_of_a_key() {
     let secret = secret.to_str().unwrap();
     let arguments = ["--key-file", "/dev/stdin", "--secret-file", secret];
     let output = scene.add(&arguments, "sandbox-key").code(2);
-    output.says(&["no file that later runs could read", "on stdin"]);
+    output.says(&["not a file that later runs can read", "on stdin"]);
     scene.assert_nothing_stored();
 }

@@ -1,10 +1,10 @@
-//! `connections check`: Confluent is asked with each key, and what it said is remembered.
+//! `connections check`: probes each key and records the outcome.
 
 use super::{KEY, Scene};
 use crate::support::MONTH;
 
 #[test]
-fn a_check_reads_one_day_and_imports_nothing() {
+fn reads_one_day_and_imports_nothing() {
     let scene = Scene::new(&[]);
     scene.add(&["--no-import"], KEY).ok();
     let scene = scene.at("2026-11-23T07:00:00Z");
@@ -23,7 +23,7 @@ fn a_check_reads_one_day_and_imports_nothing() {
 }
 
 #[test]
-fn an_error_is_shown_until_the_next_good_check_or_import() {
+fn error_is_shown_until_the_next_successful_check_or_import() {
     let scene = Scene::new(&["--fault", "403:2:after=2"]);
     scene.add(&["--name", "acme", "--no-import"], KEY).ok();
     let import = ["import", "--month", MONTH];
@@ -52,7 +52,7 @@ fn an_error_is_shown_until_the_next_good_check_or_import() {
     scene.run(&import).ok();
     assert_eq!(scene.only()["status"], "healthy");
 
-    // The other way round: a good check clears the error of a check.
+    // A successful check also clears the error of a check.
     let broken = scene.folder().join("credentials/acme.toml");
     let kept = std::fs::read_to_string(&broken).unwrap();
     std::fs::write(&broken, kept.replace("sandbox-secret", "other-5ecret")).unwrap();
@@ -67,7 +67,7 @@ fn an_error_is_shown_until_the_next_good_check_or_import() {
 }
 
 #[test]
-fn a_good_check_does_not_make_up_for_a_failed_run() {
+fn successful_check_does_not_clear_a_failed_run() {
     let scene = Scene::new(&["--fault", "404:1:after=1"]);
     scene.add(&["--no-import"], KEY).ok();
     scene.run(&["import", "--month", MONTH]).code(1);
@@ -78,7 +78,7 @@ fn a_good_check_does_not_make_up_for_a_failed_run() {
 }
 
 #[test]
-fn a_name_that_nobody_knows_is_refused_and_not_remembered() {
+fn rejects_an_unknown_name_without_recording_it() {
     let scene = Scene::new(&[]);
     scene
         .run(&["connections", "check"])
@@ -98,7 +98,7 @@ fn a_name_that_nobody_knows_is_refused_and_not_remembered() {
 }
 
 #[test]
-fn several_are_checked_and_each_fails_alone() {
+fn connections_fail_independently() {
     let scene = Scene::new(&[]);
     for name in ["acme", "globex", "initech"] {
         scene.add(&["--name", name, "--no-import"], KEY).ok();

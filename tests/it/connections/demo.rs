@@ -1,18 +1,18 @@
-//! `connections add --demo`: the whole set-up against a sandbox in the same process.
+//! `connections add --demo`: a complete setup against a fake Confluent in the same process.
 
 use crate::support::{Billstream, names_below};
 
 #[test]
-fn the_demo_plays_a_whole_set_up_and_leaves_invented_costs() {
+fn runs_a_complete_setup_and_keeps_the_invented_costs() {
     let store = tempfile::tempdir().unwrap();
-    // The current day is the computer's, as the demo's sandbox has it.
+    // The fake Confluent uses the computer's date.
     let billstream = Billstream::on(store.path()).without("BILLSTREAM_NOW");
-    // What is set up for real does not get into it.
+    // Real settings must not affect the demo.
     let billstream = billstream
         .env("CONFLUENT_CLOUD_REST_ENDPOINT", "http://127.0.0.1:1")
         .env("CONFLUENT_CLOUD_API_KEY", "real")
         .env("CONFLUENT_CLOUD_API_SECRET", "real-5ecret");
-    // The environment's store is not taken either: a demo does not get beside real costs by mistake.
+    // The demo ignores the store of the environment, so that it cannot end up beside real costs.
     let place = store.path().display().to_string();
     let demo = [
         "connections",
@@ -33,9 +33,9 @@ fn the_demo_plays_a_whole_set_up_and_leaves_invented_costs() {
     let output = output.says(&[
         "service account `billstream` (sa-",
         "role `Operator` (rb-",
-        "tried again",
-        "so the key works",
-        "the sandbox and its key are gone",
+        "waiting up to",
+        "key works",
+        "the fake Confluent and its key are gone",
     ]);
     assert!(!output.stderr.contains("5ecret") && !output.stderr.contains("admin-secret"));
     assert_eq!(names_below(billstream.home()), Vec::<String>::new());

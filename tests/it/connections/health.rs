@@ -1,11 +1,11 @@
-//! How connections fare: `connections list`, `show` and `status`, at several times.
+//! Health of connections at several times: `connections list`, `show` and `status`.
 
 use serde_json::Value;
 
-use super::{AT_ONCE, KEY, Scene, configure, of_nobody};
+use super::{KEY, NO_KEY_DELAY, Scene, configure, unconfigured};
 use crate::support::{Billstream, MONTH, Output, Sandbox};
 
-/// An hour after the usual time, 36 hours after it, and a minute more.
+/// One hour after the usual time, 36 hours after it, and one minute later.
 const SOON: &str = "2026-11-23T07:00:00Z";
 const IN_TIME: &str = "2026-11-24T18:00:00Z";
 const TOO_LATE: &str = "2026-11-24T18:01:00Z";
@@ -14,26 +14,26 @@ fn import(scene: &Scene) -> Output {
     scene.run(&["import", "--month", MONTH, "--format", "json"])
 }
 
-/// The only connection of `status`, which ends so.
+/// Returns the only connection of `status`, after checking the exit code.
 #[track_caller]
 fn status(scene: &Scene, code: i32) -> Value {
     let output = scene.run(&["status", "--format", "json"]).code(code);
     let connections = output.json()["connections"].clone();
     assert_eq!(connections.as_array().unwrap().len(), 1);
-    // `list` shows the same, and always ends well.
+    // `list` shows the same, and always succeeds.
     assert_eq!(scene.only(), connections[0]);
     connections[0].clone()
 }
 
 #[test]
-fn it_is_pending_then_healthy_and_late_after_a_day_and_a_half() {
+fn is_pending_then_healthy_then_late_after_36_hours() {
     let scene = Scene::new(&[]);
     scene.add(&["--name", "acme", "--no-import"], KEY).ok();
     let pending = status(&scene, 0);
     assert_eq!(pending["status"], "pending-data");
     assert_eq!(pending["last_data"], Value::Null);
     assert_eq!(pending["next_due"], Value::Null);
-    assert_eq!(pending["complete_until"], Value::Null);
+    assert_eq!(pending["complete_through"], Value::Null);
     assert_eq!(pending["reason"], Value::Null);
 
     import(&scene).ok();
@@ -43,7 +43,7 @@ fn it_is_pending_then_healthy_and_late_after_a_day_and_a_half() {
     assert_eq!(healthy["last_checked"], "2026-11-23T06:00:00Z");
     assert_eq!(healthy["last_data"], "2026-11-23T06:00:00Z");
     assert_eq!(healthy["next_due"], IN_TIME);
-    assert_eq!(healthy["complete_until"], "2026-10-31");
+    assert_eq!(healthy["complete_through"], "2026-10-31");
     assert_eq!(
         healthy["months"],
         serde_json::json!({ "open": 0, "settling": 0, "settled": 1 })
@@ -69,7 +69,7 @@ fn it_is_pending_then_healthy_and_late_after_a_day_and_a_half() {
 }
 
 #[test]
-fn the_expected_interval_is_a_setting() {
+fn expected_interval_is_configurable() {
     let scene = Scene::new(&[]);
     scene.add(&["--name", "acme", "--no-import"], KEY).ok();
     import(&scene).ok();
@@ -84,14 +84,14 @@ fn the_expected_interval_is_a_setting() {
         late["reason"]
             .as_str()
             .unwrap()
-            .contains("and 1 are expected")
+            .contains("expected within 1")
     );
     scene.configure(&format!("{file}expected_interval_hours = 24\n"));
     assert_eq!(status(&scene, 0)["status"], "healthy");
 }
 
 #[test]
-fn a_failed_run_is_an_error_with_its_reason_until_a_good_one() {
+fn failed_run_is_an_error_until_a_run_succeeds() {
     let scene = Scene::new(&["--fault", "401:1:after=1"]);
     scene.add(&["--name", "acme", "--no-import"], KEY).ok();
     import(&scene).code(3);
@@ -107,7 +107,7 @@ fn a_failed_run_is_an_error_with_its_reason_until_a_good_one() {
     assert_eq!(error["last_data"], Value::Null);
     let shown = scene.run(&["connections", "show", "acme"]).ok();
     assert!(shown.stdout.contains("does not accept"), "{}", shown.stdout);
-    // A dry run is none that counts.
+    // Dry runs do not count.
     scene.run(&["import", "--month", MONTH, "--dry-run"]).ok();
     assert_eq!(status(&scene, 4)["status"], "error");
     import(&scene).ok();
@@ -115,7 +115,7 @@ fn a_failed_run_is_an_error_with_its_reason_until_a_good_one() {
 }
 
 #[test]
-fn a_failure_after_good_data_counts_more_than_the_data() {
+fn failure_outranks_earlier_data() {
     let scene = Scene::new(&["--fault", "503:8:retry_after=0:after=2"]);
     scene.add(&["--name", "acme", "--no-import"], KEY).ok();
     import(&scene).ok();
@@ -128,11 +128,11 @@ fn a_failure_after_good_data_counts_more_than_the_data() {
     assert!(error["reason"].as_str().unwrap().contains("503"));
     assert_eq!(error["last_data"], "2026-11-23T06:00:00Z");
     assert_eq!(error["last_checked"], SOON);
-    assert_eq!(error["complete_until"], "2026-10-31");
+    assert_eq!(error["complete_through"], "2026-10-31");
 }
 
 #[test]
-fn months_are_counted_by_state() {
+fn counts_months_by_state() {
     let scene = Scene::new(&[]).at("2026-11-10T06:00:00Z");
     scene.add(&["--name", "acme", "--no-import"], KEY).ok();
     let all = ["import", "--from", "2026-09", "--to", "2026-11"];
@@ -142,20 +142,20 @@ fn months_are_counted_by_state() {
         health["months"],
         serde_json::json!({ "open": 1, "settling": 1, "settled": 1 })
     );
-    assert_eq!(health["complete_until"], "2026-11-06");
+    assert_eq!(health["complete_through"], "2026-11-06");
     let shown = scene.run(&["connections", "list"]).ok().stdout;
     assert!(shown.contains("1 open, 1 settling, 1 settled"), "{shown}");
     assert!(shown.contains("2026-11-06"), "{shown}");
 }
 
 #[test]
-fn a_connection_of_the_environment_alone_is_shown_too() {
+fn shows_connections_defined_by_the_environment_alone() {
     let (sandbox, store) = (Sandbox::start(&[]), tempfile::tempdir().unwrap());
     for (name, billstream) in [
-        ("confluent", of_nobody(store.path()).from(&sandbox)),
+        ("confluent", unconfigured(store.path()).from(&sandbox)),
         (
             "acme",
-            of_nobody(store.path()).from(&sandbox).connection("acme"),
+            unconfigured(store.path()).from(&sandbox).connection("acme"),
         ),
     ] {
         let shown = billstream.run(&["connections", "show", name]).ok().stdout;
@@ -167,8 +167,8 @@ fn a_connection_of_the_environment_alone_is_shown_too() {
         assert!(!shown.contains("sandbox-secret"), "{shown}");
         billstream.import(MONTH).ok();
     }
-    // Whoever looks without their keys knows them from the store.
-    let health = of_nobody(store.path())
+    // Without their keys the connections are known from the store.
+    let health = unconfigured(store.path())
         .run(&["status", "--format", "json"])
         .ok();
     let names: Vec<_> = health.json()["connections"]
@@ -187,14 +187,14 @@ fn a_connection_of_the_environment_alone_is_shown_too() {
 }
 
 #[test]
-fn without_any_connection_it_says_how_to_come_by_one() {
+fn hints_at_connections_add_if_there_are_none() {
     let store = tempfile::tempdir().unwrap();
     let billstream = Billstream::on(store.path());
     for command in [&["status"][..], &["connections", "list"]] {
         billstream
             .run(command)
             .ok()
-            .says(&["there is no connection yet", "connections add confluent"]);
+            .says(&["no connections yet", "connections add confluent"]);
     }
     billstream
         .run(&["connections", "show", "acme"])
@@ -207,8 +207,8 @@ fn without_any_connection_it_says_how_to_come_by_one() {
 }
 
 #[test]
-fn one_that_is_late_or_in_error_among_several_decides() {
-    let scene = Scene::new(&AT_ONCE);
+fn one_bad_connection_among_several_sets_the_exit_code() {
+    let scene = Scene::new(&NO_KEY_DELAY);
     scene.add(&["--name", "acme", "--no-import"], KEY).ok();
     scene
         .run(&["import", "--connection", "acme", "--month", MONTH])
@@ -220,7 +220,7 @@ fn one_that_is_late_or_in_error_among_several_decides() {
             "{file}[connections.globex]\nkey = {{ env = \"NOT_THERE\" }}\nsecret = {{ env = \"NOR_THIS\" }}\n"
         ),
     );
-    // One that has done nothing yet is pending, and no reason to look.
+    // A connection that has not run yet is pending, which is not bad.
     scene.run(&["status"]).ok();
     scene.run(&["connections", "check"]).code(4);
     let scene = scene.at(SOON);
@@ -236,15 +236,15 @@ fn one_that_is_late_or_in_error_among_several_decides() {
 }
 
 #[test]
-fn the_label_of_the_provider_is_shown() {
+fn shows_the_cloud_provider_label() {
     let scene = Scene::new(&[]);
     scene.add(&["--name", "acme", "--no-import"], KEY).ok();
     let file = scene.file("billstream.toml");
     scene.configure(&format!("{file}cloud_provider = \"Kafka, Inc.\"\n"));
     assert_eq!(status(&scene, 0)["cloud_provider"], "Kafka, Inc.");
     import(&scene).ok();
-    // What is in the store keeps the label of the last run.
-    let elsewhere = of_nobody(scene.store.path());
+    // The store keeps the label of the last run.
+    let elsewhere = unconfigured(scene.store.path());
     let listed = elsewhere.run(&["connections", "list", "--format", "json"]);
     assert_eq!(
         listed.json()["connections"][0]["cloud_provider"],
@@ -253,13 +253,13 @@ fn the_label_of_the_provider_is_shown() {
 }
 
 #[test]
-fn a_run_that_cannot_even_begin_is_an_error_until_it_can() {
+fn run_that_fails_to_start_is_an_error_until_one_succeeds() {
     let scene = Scene::new(&[]);
     scene.add(&["--name", "acme", "--no-import"], KEY).ok();
     import(&scene).ok();
     let credentials = scene.folder().join("credentials/acme.toml");
     super::chmod(&credentials, 0o644);
-    // A dry run is none that counts.
+    // Dry runs do not count.
     scene
         .run(&["import", "--month", MONTH, "--dry-run"])
         .code(3);
@@ -275,13 +275,13 @@ fn a_run_that_cannot_even_begin_is_an_error_until_it_can() {
     );
     assert_eq!(error["last_data"], "2026-11-23T06:00:00Z");
     super::chmod(&credentials, 0o600);
-    // Who runs the stages one by one is as well off.
+    // A pull clears the error of an import.
     scene.run(&["pull", "--month", MONTH]).ok();
     assert_eq!(status(&scene, 0)["status"], "healthy");
 }
 
 #[test]
-fn a_connection_that_nobody_imports_becomes_late() {
+fn connection_without_imports_becomes_late() {
     let scene = Scene::new(&[]);
     scene.add(&["--name", "acme", "--no-import"], KEY).ok();
     let scene = scene.at(IN_TIME);
@@ -293,12 +293,12 @@ fn a_connection_that_nobody_imports_becomes_late() {
         late["reason"]
             .as_str()
             .unwrap()
-            .contains("nobody has asked")
+            .contains("not checked since")
     );
 }
 
 #[test]
-fn what_is_broken_of_one_connection_hides_no_other() {
+fn invalid_connection_does_not_hide_the_others() {
     let scene = Scene::new(&[]);
     scene.add(&["--name", "acme"], KEY).ok();
     let file = scene.file("billstream.toml");

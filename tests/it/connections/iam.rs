@@ -1,10 +1,10 @@
-//! What is there at the sandbox's IAM, and what it was asked.
+//! State and request log of the fake IAM.
 
 use serde_json::Value;
 
 use super::Scene;
 
-/// `/sandbox/iam`, as it was at a moment.
+/// Snapshot of `/sandbox/iam`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Iam(Value);
 
@@ -17,12 +17,12 @@ impl Scene {
 impl Iam {
     fn of(&self, kind: &str, is: impl Fn(&Value) -> bool, what: &str) -> Vec<String> {
         let all = self.0[kind].as_array().unwrap().iter();
-        all.filter(|thing| is(thing))
-            .map(|thing| thing[what].as_str().unwrap().to_string())
+        all.filter(|resource| is(resource))
+            .map(|resource| resource[what].as_str().unwrap().to_string())
             .collect()
     }
 
-    /// Ids of the service accounts of a name.
+    /// Ids of the service accounts with this name.
     pub fn accounts(&self, name: &str) -> Vec<String> {
         self.of(
             "service_accounts",
@@ -51,7 +51,7 @@ impl Iam {
         )
     }
 
-    /// Cloud API keys of a service account.
+    /// Ids of the Cloud API keys of a service account.
     pub fn keys(&self, account: &str) -> Vec<String> {
         self.of("api_keys", |key| key["owner"] == *account, "id")
     }
@@ -61,28 +61,28 @@ impl Iam {
         self.of("organizations", |_| true, "id")
     }
 
-    /// All requests, in their order: method, path and query.
+    /// All requests in order: method, path and query.
     pub fn requests(&self) -> Vec<String> {
         let requests = self.0["requests"].as_array().unwrap().iter();
         requests.map(|r| r.as_str().unwrap().to_string()).collect()
     }
 
-    /// Those that change something.
+    /// Requests that are not reads.
     pub fn changes(&self) -> Vec<String> {
         let mut requests = self.requests();
         requests.retain(|request| !request.starts_with("GET "));
         requests
     }
 
-    /// The same but for the requests.
-    pub fn things(&self) -> Value {
-        let mut things = self.0.clone();
-        things["requests"] = Value::Null;
-        things
+    /// The snapshot without its request log.
+    pub fn resources(&self) -> Value {
+        let mut resources = self.0.clone();
+        resources["requests"] = Value::Null;
+        resources
     }
 
-    /// Asserts that there is one account of billstream's name, with these roles and one key, and that nothing
-    /// else was left of a set-up. Gives the account and the key.
+    /// Asserts that a setup left one account named billstream, with these roles and one key, and nothing else.
+    /// Returns account and key.
     #[track_caller]
     pub fn assert_one(&self, roles: &[&str]) -> (String, String) {
         let accounts = self.accounts("billstream");
@@ -90,7 +90,7 @@ impl Iam {
         assert_eq!(self.roles(&accounts[0]), roles, "{self:?}");
         let keys = self.keys(&accounts[0]);
         assert_eq!(keys.len(), 1, "{self:?}");
-        // The administrator's and the sandbox's own are there from the start.
+        // Account and keys of the administrator and of the fake server exist from the start.
         assert_eq!(self.of("service_accounts", |_| true, "id").len(), 2);
         assert_eq!(
             self.of("role_bindings", |_| true, "id").len(),

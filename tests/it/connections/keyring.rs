@@ -1,14 +1,14 @@
-//! The system's keyring: a real Secret Service on a session bus of the test's own.
+//! The system's keyring: a real Secret Service on a private session bus.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::{ADMIN, AT_ONCE, KEY, Scene, of_credentials};
+use super::{ADMIN, KEY, NO_KEY_DELAY, Scene, parse_credentials};
 use crate::support::{MONTH, files_below, names_below};
 
-/// A session bus with an unlocked keyring, in a home of its own. It ends with its stdin.
+/// A session bus with an unlocked keyring and its own home. It ends when its stdin closes.
 struct Bus {
     address: String,
     child: Child,
@@ -47,7 +47,7 @@ impl Bus {
         }
     }
 
-    /// The same scene on the bus.
+    /// Moves a scene to the bus.
     fn reached(&self, scene: Scene) -> Scene {
         Scene {
             billstream: scene
@@ -57,7 +57,7 @@ impl Bus {
         }
     }
 
-    /// Whether there is an entry, by another program.
+    /// Asks another program whether an entry exists.
     fn has(&self, name: &str) -> bool {
         let output = Command::new("dbus-send")
             .env("DBUS_SESSION_BUS_ADDRESS", &self.address)
@@ -85,7 +85,7 @@ impl Drop for Bus {
     }
 }
 
-/// Nothing below the home or the store holds one of these texts.
+/// Asserts that no file below the home or the store contains one of these texts.
 #[track_caller]
 fn assert_not_on_disk(scene: &Scene, secrets: &[&str]) {
     for folder in [scene.billstream.home(), scene.store.path()] {
@@ -99,9 +99,9 @@ fn assert_not_on_disk(scene: &Scene, secrets: &[&str]) {
 }
 
 #[test]
-fn a_key_in_the_keyring_is_on_no_disk_and_is_imported_with() {
+fn imports_with_a_key_that_is_only_in_the_keyring() {
     let bus = Bus::start();
-    let scene = bus.reached(Scene::new(&AT_ONCE));
+    let scene = bus.reached(Scene::new(&NO_KEY_DELAY));
     scene
         .add(&["--name", "acme", "--keyring", "--no-import"], KEY)
         .ok()
@@ -119,13 +119,13 @@ fn a_key_in_the_keyring_is_on_no_disk_and_is_imported_with() {
     let shown = scene.run(&["connections", "show", "acme"]).ok().stdout;
     assert!(shown.contains("hidden: keyring entry acme"), "{shown}");
 
-    // It stays there when it is rotated.
+    // A rotated key stays in the keyring.
     scene.rotate("acme", &[]).ok().says(&["keyring entry acme"]);
     let keys = scene.iam().keys("sa-sandbox");
     assert_eq!(keys.len(), 1);
     assert_ne!(keys[0], "sandbox-key");
     assert_not_on_disk(&scene, &["secret ="]);
-    assert!(!bus.has("acme.new"), "the held key was let go");
+    assert!(!bus.has("acme.new"), "the stored key was deleted");
     scene.run(&import).ok().status("unchanged");
 
     scene.run(&["connections", "remove", "acme"]).ok();
@@ -133,16 +133,16 @@ fn a_key_in_the_keyring_is_on_no_disk_and_is_imported_with() {
 }
 
 #[test]
-fn a_set_up_with_the_keyring_writes_no_secret_while_it_is_on_its_way() {
+fn interrupted_setup_keeps_the_new_key_in_the_keyring() {
     let bus = Bus::start();
     let scene = bus.reached(Scene::new(&["--key-delay-ms", "2000"]));
-    let before = scene.iam().things();
+    let before = scene.iam().resources();
     let short = ["--keyring", "--wait-secs", "0"];
     scene.set_up("acme", &short).code(3);
     assert!(bus.has("acme.new"), "the new key is held");
     assert!(!scene.folder().join("credentials").exists());
     let (_, key) = scene.iam().assert_one(&["BillingAdmin"]);
-    // The same command goes on with it, wherever the administrator's key is.
+    // The same command resumes, also with the administrator's key in files.
     let [admin, secret] = ["admin", "secret"].map(|name| scene.billstream.home().join(name));
     for (path, text) in [(&admin, "sandbox-admin"), (&secret, "sandbox-admin-secret")] {
         std::fs::write(path, text).unwrap();
@@ -157,7 +157,7 @@ fn a_set_up_with_the_keyring_writes_no_secret_while_it_is_on_its_way() {
     let mut arguments = vec!["--name", "acme", "--setup", "--no-import", "--keyring"];
     arguments.extend(places);
     let again = scene.add(&arguments, "").ok();
-    again.says(&[&format!("{key}: made before")]);
+    again.says(&[&format!("{key}: created earlier")]);
     assert_eq!(scene.iam().assert_one(&["BillingAdmin"]).1, key);
     assert!(bus.has("acme") && !bus.has("acme.new"));
     scene.run(&["connections", "check"]).ok();
@@ -165,14 +165,14 @@ fn a_set_up_with_the_keyring_writes_no_secret_while_it_is_on_its_way() {
 
     let revoke = ["connections", "remove", "acme", "--revoke"];
     scene.billstream.told(&revoke, ADMIN).ok();
-    assert_eq!(scene.iam().things(), before);
+    assert_eq!(scene.iam().resources(), before);
     assert!(!bus.has("acme"));
 }
 
 #[test]
-fn a_key_moves_between_file_and_keyring_and_leaves_nothing_behind() {
+fn moves_a_key_between_file_and_keyring() {
     let bus = Bus::start();
-    let scene = bus.reached(Scene::new(&AT_ONCE));
+    let scene = bus.reached(Scene::new(&NO_KEY_DELAY));
     scene.add(&["--no-import"], KEY).ok();
     let stored = scene.folder().join("credentials/confluent.toml");
     assert!(stored.exists());
@@ -184,7 +184,7 @@ fn a_key_moves_between_file_and_keyring_and_leaves_nothing_behind() {
     scene.run(&["connections", "check"]).ok();
     scene.add(&["--no-import", "--replace"], KEY).ok();
     assert_eq!(
-        of_credentials(&scene.file("credentials/confluent.toml")).0,
+        parse_credentials(&scene.file("credentials/confluent.toml")).0,
         "sandbox-key"
     );
     assert!(!bus.has("confluent"));
@@ -192,9 +192,9 @@ fn a_key_moves_between_file_and_keyring_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn an_entry_that_is_not_there_is_named() {
+fn names_a_missing_entry() {
     let bus = Bus::start();
-    let scene = bus.reached(Scene::new(&AT_ONCE));
+    let scene = bus.reached(Scene::new(&NO_KEY_DELAY));
     scene.configure(
         "[connections.acme]\nkey = { keyring = \"nothing\" }\nsecret = { keyring = \"nor this\" }\n",
     );
@@ -205,16 +205,16 @@ fn an_entry_that_is_not_there_is_named() {
 }
 
 #[test]
-fn without_a_keyring_it_is_told_before_anything_is_made() {
+fn reports_a_missing_keyring_before_creating_anything() {
     let nowhere = |scene: Scene| Scene {
         billstream: scene
             .billstream
             .env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere/bus"),
         ..scene
     };
-    let scene = nowhere(Scene::new(&AT_ONCE));
+    let scene = nowhere(Scene::new(&NO_KEY_DELAY));
     let says = [
-        "cannot open the keyring",
+        "could not open keyring entry",
         "Secret Service",
         "session bus",
         "mode 0600",
@@ -227,9 +227,9 @@ fn without_a_keyring_it_is_told_before_anything_is_made() {
 }
 
 #[test]
-fn a_keyring_that_went_away_leaves_the_connection_as_it_is() {
+fn unavailable_keyring_leaves_the_connection_unchanged() {
     let bus = Bus::start();
-    let scene = bus.reached(Scene::new(&AT_ONCE));
+    let scene = bus.reached(Scene::new(&NO_KEY_DELAY));
     scene
         .add(&["--name", "acme", "--keyring", "--no-import"], KEY)
         .ok();

@@ -1,4 +1,4 @@
-//! What lies between: proxies, certificates, endpoints to which no key is sent.
+//! Proxies, certificates, and endpoints that must not receive a key.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -11,7 +11,7 @@ use super::{KEY, Scene};
 use crate::s3::server::{python, script};
 use crate::support::names_below;
 
-/// An HTTPS server with a certificate of its own authority (`tests/tls_server.py`), until it is dropped.
+/// An HTTPS server with a certificate of a private authority (`tests/tls_server.py`).
 struct Tls {
     url: String,
     folder: TempDir,
@@ -47,7 +47,7 @@ impl Tls {
         self.folder.path().join("ca.pem")
     }
 
-    /// Requests that came through.
+    /// Number of requests that arrived.
     fn requests(&self) -> usize {
         let requests = std::fs::read_to_string(self.folder.path().join("requests"));
         requests.map_or(0, |lines| lines.lines().count())
@@ -81,13 +81,13 @@ fn trusting(tls: &Tls) -> (&'static str, String) {
 }
 
 #[test]
-fn an_untrusted_certificate_points_at_the_proxy_that_may_have_made_it() {
+fn untrusted_certificate_hints_at_a_proxy() {
     let (scene, tls) = (Scene::new(&[]), Tls::start("valid"));
     let says = ["invalid peer certificate", "UnknownIssuer", "SSL_CERT_FILE"];
     add(&scene, &tls.url, ("UNUSED", "")).code(3).says(&says);
     assert_eq!(tls.requests(), 0, "no key was sent");
     scene.assert_nothing_stored();
-    // What the hint says helps: the request comes through.
+    // Following the hint helps: the request arrives.
     let (name, path) = trusting(&tls);
     add(&scene, &tls.url, (name, &path))
         .code(3)
@@ -96,7 +96,7 @@ fn an_untrusted_certificate_points_at_the_proxy_that_may_have_made_it() {
 }
 
 #[test]
-fn an_expired_certificate_points_at_the_clock() {
+fn expired_certificate_hints_at_the_clock() {
     let (scene, tls) = (Scene::new(&[]), Tls::start("expired"));
     let (name, path) = trusting(&tls);
     let says = ["certificate expired", "hint: ", "check its clock"];
@@ -111,7 +111,7 @@ fn an_expired_certificate_points_at_the_clock() {
 }
 
 #[test]
-fn a_certificate_of_another_name_is_refused() {
+fn rejects_a_certificate_for_another_name() {
     let (scene, tls) = (Scene::new(&[]), Tls::start("valid"));
     let (name, path) = trusting(&tls);
     let other = tls.url.replace("localhost", "127.0.0.1");
@@ -122,7 +122,7 @@ fn a_certificate_of_another_name_is_refused() {
 }
 
 #[test]
-fn a_proxy_that_wants_a_password_is_told_about() {
+fn reports_a_proxy_that_requires_authentication() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let proxy = format!("http://us:pw5ecret@{}", listener.local_addr().unwrap());
     let answering = std::thread::spawn(move || {
@@ -150,14 +150,14 @@ fn a_proxy_that_wants_a_password_is_told_about() {
 }
 
 #[test]
-fn a_proxy_gets_nothing_of_what_is_on_this_computer() {
+fn loopback_requests_bypass_the_proxy() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let proxy = format!("http://{}", listener.local_addr().unwrap());
     let scene = Scene::new(&[]);
     for variable in ["HTTP_PROXY", "http_proxy", "ALL_PROXY"] {
         let arguments = ["connections", "check"];
-        let billstream = super::of_nobody(scene.store.path())
+        let billstream = super::unconfigured(scene.store.path())
             .from(&scene.sandbox)
             .env(variable, &proxy);
         billstream.run(&arguments).ok();
@@ -166,7 +166,7 @@ fn a_proxy_gets_nothing_of_what_is_on_this_computer() {
 }
 
 #[test]
-fn an_endpoint_that_would_get_the_key_in_the_clear_is_refused() {
+fn rejects_endpoints_that_would_receive_the_key_unencrypted() {
     let scene = Scene::new(&[]);
     for (url, says) in [
         ("http://billing.example", "plain http"),

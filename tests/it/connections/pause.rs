@@ -12,7 +12,7 @@ fn two() -> Scene {
 }
 
 #[test]
-fn a_paused_one_is_left_out_and_told_about() {
+fn skips_and_reports_a_paused_connection() {
     let scene = two();
     scene
         .run(&["connections", "pause", "acme"])
@@ -20,7 +20,7 @@ fn a_paused_one_is_left_out_and_told_about() {
         .says(&["resume acme"]);
     let import = ["import", "--month", MONTH, "--format", "json"];
     let output = scene.run(&import).ok();
-    let output = output.says(&["`acme` is paused, so it is left out"]);
+    let output = output.says(&["`acme` is paused and skipped"]);
     let imported = output.json()["connections"].clone();
     assert_eq!(imported.as_array().unwrap().len(), 1, "{imported}");
     assert_eq!(imported[0]["connection"], "globex");
@@ -36,7 +36,7 @@ fn a_paused_one_is_left_out_and_told_about() {
     assert_eq!(list[0]["reason"], "since 2026-11-23 06:00Z");
     assert_eq!(list[0]["next_due"], serde_json::Value::Null);
     assert_eq!(list[1]["status"], "healthy");
-    // Nobody waits for it, however long it takes.
+    // A paused connection is never late.
     let scene = scene.at("2026-11-24T12:00:00Z");
     scene.run(&["status"]).ok();
 
@@ -47,7 +47,7 @@ fn a_paused_one_is_left_out_and_told_about() {
 }
 
 #[test]
-fn a_paused_one_that_is_named_is_refused() {
+fn refuses_a_paused_connection_by_name() {
     let scene = two();
     scene.run(&["connections", "pause", "acme"]).ok();
     let asked = scene.sandbox.requests();
@@ -57,7 +57,7 @@ fn a_paused_one_that_is_named_is_refused() {
             .code(2)
             .says(&["`acme` is paused since 2026-11-23 06:00:00Z", "resume acme"]);
     }
-    let by_environment = super::of_nobody(scene.store.path()).from(&scene.sandbox);
+    let by_environment = super::unconfigured(scene.store.path()).from(&scene.sandbox);
     by_environment.connection("acme").import(MONTH).code(2);
     assert_eq!(scene.sandbox.requests(), asked);
     scene
@@ -66,20 +66,20 @@ fn a_paused_one_that_is_named_is_refused() {
 }
 
 #[test]
-fn the_only_one_may_be_paused_without_an_alarm_from_cron() {
+fn import_succeeds_if_the_only_connection_is_paused() {
     let scene = Scene::new(&[]);
     scene.add(&["--name", "acme", "--no-import"], KEY).ok();
     let asked = scene.sandbox.requests();
     scene.run(&["connections", "pause", "acme"]).ok();
     let output = scene.run(&["import", "--format", "json"]).ok();
-    let output = output.says(&["`acme` is paused, so it is left out"]);
+    let output = output.says(&["`acme` is paused and skipped"]);
     assert_eq!(output.json(), serde_json::json!({ "connections": [] }));
     scene.run(&["import"]).ok();
     assert_eq!(scene.sandbox.requests(), asked);
 }
 
 #[test]
-fn a_pause_keeps_its_beginning_and_ends_once() {
+fn second_pause_keeps_the_start_of_the_first() {
     let scene = Scene::new(&[]);
     scene.add(&["--name", "acme", "--no-import"], KEY).ok();
     scene.run(&["connections", "pause", "acme"]).ok();
@@ -99,7 +99,7 @@ fn a_pause_keeps_its_beginning_and_ends_once() {
 }
 
 #[test]
-fn a_paused_one_can_still_be_asked_about() {
+fn paused_connection_can_be_checked_and_queried() {
     let scene = Scene::new(&[]);
     scene.add(&["--name", "acme", "--no-import"], KEY).ok();
     scene.run(&["import", "--month", MONTH]).ok();

@@ -1,6 +1,6 @@
-//! `connections remove` without an administrator: what is forgotten, and what stays.
+//! `connections remove` without an administrator: what is deleted, and what stays.
 
-use super::{AT_ONCE, KEY, Scene};
+use super::{KEY, NO_KEY_DELAY, Scene};
 use crate::support::{Billstream, MONTH, files_below, published_files};
 
 fn remove(scene: &Scene, name: &str) -> crate::support::Output {
@@ -8,7 +8,7 @@ fn remove(scene: &Scene, name: &str) -> crate::support::Output {
 }
 
 #[test]
-fn imported_costs_other_connections_and_comments_stay() {
+fn keeps_imported_costs_other_connections_and_comments() {
     let scene = Scene::new(&[]);
     scene.add(&["--name", "acme", "--no-import"], KEY).ok();
     scene.add(&["--name", "globex", "--no-import"], KEY).ok();
@@ -21,9 +21,9 @@ fn imported_costs_other_connections_and_comments_stay() {
     let before = published_files(scene.store.path());
 
     remove(&scene, "acme").ok().says(&[
-        "`acme` is removed",
+        "removed connection `acme`",
         "imported costs stay",
-        "API key is still good",
+        "API key is still active",
     ]);
     let file = scene.file("billstream.toml");
     for kept in [
@@ -35,7 +35,7 @@ fn imported_costs_other_connections_and_comments_stay() {
     }
     assert!(!file.contains("acme"), "{file}");
     assert!(!scene.folder().join("credentials/acme.toml").exists());
-    assert_eq!(scene.kept_key("globex"), "sandbox-key");
+    assert_eq!(scene.stored_key("globex"), "sandbox-key");
     assert!(published_files(scene.store.path()) == before);
     let acme = Billstream::on(scene.store.path()).connection("acme");
     acme.assert_month_is(MONTH, &scene.sandbox.totals(MONTH));
@@ -43,7 +43,7 @@ fn imported_costs_other_connections_and_comments_stay() {
 }
 
 #[test]
-fn a_connection_that_was_removed_is_never_late() {
+fn removed_connection_is_never_late() {
     let scene = Scene::new(&[]);
     scene.add(&["--name", "acme", "--no-import"], KEY).ok();
     scene.run(&["import", "--month", MONTH]).ok();
@@ -53,7 +53,7 @@ fn a_connection_that_was_removed_is_never_late() {
     assert_eq!(scene.list(), Vec::<serde_json::Value>::new());
     scene.run(&["status"]).ok();
     remove(&scene, "acme").code(2);
-    // Added anew it goes on with its months.
+    // Added again, it continues with its months.
     let scene = scene.at(crate::support::NOW);
     scene.add(&["--name", "acme", "--no-import"], KEY).ok();
     let import = ["import", "--month", MONTH, "--format", "json"];
@@ -62,7 +62,7 @@ fn a_connection_that_was_removed_is_never_late() {
 }
 
 #[test]
-fn an_unknown_name_is_refused_with_the_nearest() {
+fn rejects_an_unknown_name_and_suggests_the_nearest() {
     let scene = Scene::new(&[]);
     remove(&scene, "acme")
         .code(2)
@@ -71,12 +71,12 @@ fn an_unknown_name_is_refused_with_the_nearest() {
     remove(&scene, "acmee")
         .code(2)
         .says(&["did you mean `acme`?"]);
-    remove(&scene, "zzz").code(2).says(&["there are acme"]);
-    assert_eq!(scene.kept_key("acme"), "sandbox-key");
+    remove(&scene, "zzz").code(2).says(&["choose one of: acme"]);
+    assert_eq!(scene.stored_key("acme"), "sandbox-key");
 }
 
 #[test]
-fn places_that_somebody_else_made_stay() {
+fn keeps_key_files_it_did_not_create() {
     let scene = Scene::new(&[]);
     let home = scene.billstream.home();
     for (name, text) in [("key", "sandbox-key"), ("secret", "sandbox-secret")] {
@@ -95,7 +95,7 @@ fn places_that_somebody_else_made_stay() {
 }
 
 #[test]
-fn credentials_go_also_while_the_environment_has_a_key() {
+fn deletes_stored_credentials_although_the_environment_has_a_key() {
     let scene = Scene::new(&[]);
     scene.add(&["--no-import"], KEY).ok();
     let scene = Scene {
@@ -107,7 +107,7 @@ fn credentials_go_also_while_the_environment_has_a_key() {
 }
 
 #[test]
-fn a_connection_that_delivers_is_told_that_cloudzero_keeps_what_it_has() {
+fn reports_that_cloudzero_keeps_delivered_data() {
     let scene = Scene::new(&[]);
     scene.add(&["--no-import"], KEY).ok();
     let bucket = tempfile::tempdir().unwrap();
@@ -119,25 +119,25 @@ fn a_connection_that_delivers_is_told_that_cloudzero_keeps_what_it_has() {
     let names = crate::support::names_below(bucket.path());
     remove(&delivering, "confluent")
         .ok()
-        .says(&["CloudZero keeps what it was given", "targets remove"]);
+        .says(&["CloudZero keeps what was delivered", "destinations remove"]);
     assert_eq!(crate::support::names_below(bucket.path()), names);
 }
 
 #[test]
-fn a_connection_is_not_removed_under_a_run() {
+fn refuses_to_remove_during_a_run() {
     let scene = Scene::new(&["--fault", "slow:1:secs=30:after=1"]);
     scene.add(&["--no-import"], KEY).ok();
     let mut run = scene.billstream.spawn(&["import", "--month", MONTH]);
     while run.is_running() && scene.sandbox.fired("slow") == 0 {}
     remove(&scene, "confluent").code(6);
-    assert_eq!(scene.kept_key("confluent"), "sandbox-key");
+    assert_eq!(scene.stored_key("confluent"), "sandbox-key");
     assert!(run.kill(), "the run was still there");
     remove(&scene, "confluent").ok();
 }
 
 #[test]
-fn a_pause_does_not_outlive_its_connection() {
-    let scene = Scene::new(&AT_ONCE);
+fn removal_ends_the_pause() {
+    let scene = Scene::new(&NO_KEY_DELAY);
     scene.add(&["--no-import"], KEY).ok();
     scene.run(&["connections", "pause", "confluent"]).ok();
     remove(&scene, "confluent").ok();

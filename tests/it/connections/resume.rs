@@ -1,84 +1,86 @@
-//! Set-ups that were killed go on where they stopped.
+//! Killed setups resume where they stopped.
 
 use std::path::Path;
 
 use super::{KEY, Scene};
 use crate::support::Running;
 
-/// New keys take a while, in which a set-up can be killed.
+/// New keys take a while to become active, so that a setup can be killed.
 const SLOW: [&str; 2] = ["--key-delay-ms", "3000"];
 
-/// Waits until a file is there, which a run makes.
+/// Waits until a run has created a file.
 fn wait_for(path: &Path, run: &mut Running) {
     while !path.exists() {
-        assert!(run.is_running(), "{} was not made", path.display());
+        assert!(run.is_running(), "{} was not created", path.display());
         std::thread::yield_now();
     }
 }
 
-/// A set-up that was killed while it waited for its key.
+/// Kills a setup while it waits for its key.
 fn killed(scene: &Scene) -> (String, String) {
-    let mut run = scene.begin_set_up("acme");
+    let mut run = scene.start_setup("acme");
     wait_for(&scene.folder().join("credentials/acme.new.toml"), &mut run);
     assert!(run.kill(), "it was still waiting");
     scene.iam().assert_one(&["BillingAdmin"])
 }
 
 #[test]
-fn a_set_up_that_was_killed_goes_on_with_the_same_key() {
+fn killed_setup_resumes_with_the_same_key() {
     let scene = Scene::new(&SLOW);
     let (account, key) = killed(&scene);
     assert!(!scene.folder().join("billstream.toml").exists());
     let output = scene.set_up("acme", &[]).ok();
     output.says(&[
-        "going on where it stopped",
-        &format!("API key {key}: made before"),
+        "resuming the interrupted setup of `acme`",
+        &format!("API key {key}: created earlier"),
     ]);
     assert_eq!(
         scene.iam().assert_one(&["BillingAdmin"]),
         (account, key.clone())
     );
-    assert_eq!(scene.kept_key("acme"), key);
+    assert_eq!(scene.stored_key("acme"), key);
     assert!(!scene.folder().join("credentials/acme.new.toml").exists());
     scene.run(&["connections", "check"]).ok();
 }
 
 #[test]
-fn a_key_whose_secret_was_lost_is_made_anew() {
+fn recreates_a_key_whose_secret_was_lost() {
     let scene = Scene::new(&SLOW);
     let (account, lost) = killed(&scene);
     std::fs::remove_file(scene.folder().join("credentials/acme.new.toml")).unwrap();
     let output = scene.set_up("acme", &[]).ok();
-    output.says(&[&format!("API key {lost}: deleted, as its secret was lost")]);
+    output.says(&[&format!(
+        "API key {lost}: deleted because its secret was lost"
+    )]);
     let (same, key) = scene.iam().assert_one(&["BillingAdmin"]);
-    assert_eq!((same, scene.kept_key("acme")), (account, key.clone()));
+    assert_eq!((same, scene.stored_key("acme")), (account, key.clone()));
     assert_ne!(key, lost);
 }
 
 #[test]
-fn a_set_up_that_was_killed_early_makes_no_second_account() {
+fn setup_killed_early_creates_no_second_account() {
     for file in ["setup", "setup/acme.json"] {
-        let scene = Scene::new(&super::AT_ONCE);
-        let mut run = scene.begin_set_up("acme");
+        let scene = Scene::new(&super::NO_KEY_DELAY);
+        let mut run = scene.start_setup("acme");
         wait_for(&scene.folder().join(file), &mut run);
         run.kill();
         scene.set_up("acme", &["--replace"]).ok();
         let (_, key) = scene.iam().assert_one(&["BillingAdmin"]);
-        assert_eq!(scene.kept_key("acme"), key);
+        assert_eq!(scene.stored_key("acme"), key);
     }
 }
 
 #[test]
-fn what_is_written_down_is_for_its_owner_alone_and_holds_no_secret() {
+fn setup_state_is_private_and_holds_no_secret() {
     let scene = Scene::new(&SLOW);
     killed(&scene);
-    let (_, secret) = super::of_credentials(&scene.file("credentials/acme.new.toml"));
+    let (_, secret) = super::parse_credentials(&scene.file("credentials/acme.new.toml"));
     let notes = scene.file("setup/acme.json");
     assert!(notes.contains("sa-") && !notes.contains(&secret), "{notes}");
     for name in ["setup/acme.json", "credentials/acme.new.toml"] {
         assert_eq!(super::mode(&scene.folder().join(name)), 0o600, "{name}");
     }
-    // One that others can read is not trusted.
+    // A file that others can read is not trusted.
     super::chmod(&scene.folder().join("credentials/acme.new.toml"), 0o644);
     scene
         .set_up("acme", &[])
@@ -87,26 +89,26 @@ fn what_is_written_down_is_for_its_owner_alone_and_holds_no_secret() {
 }
 
 #[test]
-fn another_way_to_add_it_does_not_take_the_unfinished_key() {
+fn entered_key_does_not_use_the_interrupted_setup() {
     let scene = Scene::new(&SLOW);
     killed(&scene);
     scene.add(&["--name", "acme", "--no-import"], KEY).ok();
-    assert_eq!(scene.kept_key("acme"), "sandbox-key");
-    // A rotation would not know which key it is about.
+    assert_eq!(scene.stored_key("acme"), "sandbox-key");
+    // A rotation could not tell which key to replace.
     let rotate = ["connections", "rotate", "acme"];
     scene
         .billstream
         .told(&rotate, super::ADMIN)
         .code(3)
-        .says(&["a set-up of `acme` was cut off", "--setup --replace"]);
+        .says(&["the setup of `acme` was interrupted", "--setup --replace"]);
     scene.set_up("acme", &["--replace"]).ok();
     let (_, key) = scene.iam().assert_one(&["BillingAdmin"]);
-    assert_eq!(scene.kept_key("acme"), key);
+    assert_eq!(scene.stored_key("acme"), key);
 }
 
 #[test]
-fn notes_that_cannot_be_read_are_not_guessed_at() {
-    let scene = Scene::new(&super::AT_ONCE);
+fn reports_unreadable_setup_state() {
+    let scene = Scene::new(&super::NO_KEY_DELAY);
     let path = scene.folder().join("setup/acme.json");
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(&path, "{").unwrap();
@@ -114,6 +116,6 @@ fn notes_that_cannot_be_read_are_not_guessed_at() {
     scene
         .set_up("acme", &[])
         .code(3)
-        .says(&["acme.json", "cannot be read", "delete it"]);
+        .says(&["acme.json", "could not read", "delete it"]);
     assert_eq!(scene.iam().changes(), Vec::<String>::new());
 }

@@ -1,6 +1,6 @@
-//! `connections remove --revoke`: what a set-up made goes at Confluent, too.
+//! `connections remove --revoke`: deletes at Confluent what a setup created.
 
-use super::{ADMIN, AT_ONCE, KEY, Scene};
+use super::{ADMIN, KEY, NO_KEY_DELAY, Scene};
 use crate::support::{Output, names_below};
 
 fn revoke(scene: &Scene, name: &str) -> Output {
@@ -9,75 +9,75 @@ fn revoke(scene: &Scene, name: &str) -> Output {
 }
 
 #[test]
-fn key_roles_and_account_of_a_set_up_go() {
-    let scene = Scene::new(&AT_ONCE);
-    let before = scene.iam().things();
+fn deletes_key_roles_and_account_of_a_setup() {
+    let scene = Scene::new(&NO_KEY_DELAY);
+    let before = scene.iam().resources();
     scene.set_up("acme", &["--with-inventory"]).ok();
     let (account, key) = scene.iam().assert_one(&["BillingAdmin", "Operator"]);
     revoke(&scene, "acme").ok().says(&[
         &format!("API key {key}: deleted"),
         &format!("service account `billstream` ({account}): deleted"),
-        "`acme` is removed",
+        "removed connection `acme`",
     ]);
-    assert_eq!(scene.iam().things(), before);
+    assert_eq!(scene.iam().resources(), before);
     let left = names_below(scene.billstream.home());
     assert_eq!(left, [".config/billstream/billstream.toml"]);
     assert_eq!(scene.list(), Vec::<serde_json::Value>::new());
 }
 
 #[test]
-fn also_after_a_rotation_and_a_set_up_anew() {
-    let scene = Scene::new(&AT_ONCE);
-    let before = scene.iam().things();
+fn deletes_them_after_a_rotation_and_a_second_setup() {
+    let scene = Scene::new(&NO_KEY_DELAY);
+    let before = scene.iam().resources();
     scene.set_up("acme", &[]).ok();
     scene.rotate("acme", &[]).ok();
     revoke(&scene, "acme").ok();
-    assert_eq!(scene.iam().things(), before);
+    assert_eq!(scene.iam().resources(), before);
 
     scene.set_up("acme", &[]).ok();
     let (account, first) = scene.iam().assert_one(&["BillingAdmin"]);
     scene.set_up("acme", &["--replace"]).ok();
-    // The first key is nobody's to delete: it may be in use elsewhere.
-    revoke(&scene, "acme").ok().says(&["stays", "1 other key"]);
+    // The first key may be in use elsewhere.
+    revoke(&scene, "acme").ok().says(&["kept", "1 other key"]);
     assert_eq!(scene.iam().keys(&account), [first]);
     assert_eq!(scene.iam().roles(&account), ["BillingAdmin"]);
 }
 
 #[test]
-fn an_account_with_another_key_stays() {
-    let scene = Scene::new(&AT_ONCE);
-    let before = scene.iam().things();
+fn keeps_an_account_with_other_keys() {
+    let scene = Scene::new(&NO_KEY_DELAY);
+    let before = scene.iam().resources();
     scene.set_up("acme", &[]).ok();
     scene.set_up("globex", &[]).ok();
     let account = scene.iam().accounts("billstream").remove(0);
     revoke(&scene, "acme")
         .ok()
-        .says(&[&account, "stays", "1 other key"]);
-    assert_eq!(scene.iam().keys(&account), [scene.kept_key("globex")]);
+        .says(&[&account, "kept", "1 other key"]);
+    assert_eq!(scene.iam().keys(&account), [scene.stored_key("globex")]);
     assert_eq!(scene.iam().roles(&account), ["BillingAdmin"]);
     scene.run(&["connections", "check"]).ok();
-    // globex found the account, so that it takes back its key alone.
+    // globex found the account, so only its key is deleted.
     revoke(&scene, "globex").ok();
     assert_eq!(
         scene.iam().accounts("billstream"),
         std::slice::from_ref(&account)
     );
     assert_eq!(scene.iam().keys(&account), Vec::<String>::new());
-    assert_ne!(scene.iam().things(), before);
+    assert_ne!(scene.iam().resources(), before);
 }
 
 #[test]
-fn an_account_that_was_there_before_stays_with_its_roles() {
-    let scene = Scene::new(&AT_ONCE);
-    let before = scene.iam().things();
+fn keeps_an_account_that_existed_before_with_its_roles() {
+    let scene = Scene::new(&NO_KEY_DELAY);
+    let before = scene.iam().resources();
     scene.set_up("acme", &["--service-account", "sandbox"]).ok();
     revoke(&scene, "acme").ok();
-    assert_eq!(scene.iam().things(), before);
+    assert_eq!(scene.iam().resources(), before);
 }
 
 #[test]
-fn a_key_that_was_typed_in_goes_alone() {
-    let scene = Scene::new(&AT_ONCE);
+fn deletes_only_the_key_if_it_was_entered() {
+    let scene = Scene::new(&NO_KEY_DELAY);
     scene.add(&["--no-import"], KEY).ok();
     revoke(&scene, "confluent")
         .ok()
@@ -87,39 +87,39 @@ fn a_key_that_was_typed_in_goes_alone() {
 }
 
 #[test]
-fn an_unfinished_set_up_is_taken_back() {
+fn undoes_an_interrupted_setup() {
     let scene = Scene::new(&["--key-delay-ms", "60000"]);
-    let before = scene.iam().things();
+    let before = scene.iam().resources();
     scene.set_up("acme", &["--wait-secs", "0"]).code(3);
     scene.iam().assert_one(&["BillingAdmin"]);
-    // Nothing is configured that would say where Confluent is.
+    // No configuration says where Confluent is.
     let url = scene.sandbox.url().to_string();
     let scene = Scene {
         billstream: scene.billstream.env("CONFLUENT_CLOUD_REST_ENDPOINT", &url),
         ..scene
     };
     revoke(&scene, "acme").ok();
-    assert_eq!(scene.iam().things(), before);
+    assert_eq!(scene.iam().resources(), before);
     assert_eq!(names_below(scene.billstream.home()), Vec::<String>::new());
 }
 
 #[test]
-fn the_key_of_the_environment_is_not_revoked_with_an_unfinished_set_up() {
+fn keeps_the_environment_key_when_undoing_an_interrupted_setup() {
     let scene = Scene::new(&["--key-delay-ms", "60000"]);
-    let before = scene.iam().things();
+    let before = scene.iam().resources();
     scene.set_up("acme", &["--wait-secs", "0"]).code(3);
     let scene = Scene {
         billstream: scene.billstream.from(&scene.sandbox),
         ..scene
     };
     revoke(&scene, "acme").ok();
-    assert_eq!(scene.iam().things(), before);
+    assert_eq!(scene.iam().resources(), before);
 }
 
 #[test]
-fn nor_with_a_connection_that_has_its_own() {
-    let scene = Scene::new(&AT_ONCE);
-    let before = scene.iam().things();
+fn keeps_the_environment_key_when_the_connection_has_its_own() {
+    let scene = Scene::new(&NO_KEY_DELAY);
+    let before = scene.iam().resources();
     scene.set_up("confluent", &[]).ok();
     scene.set_up("acme", &["--service-account", "other"]).ok();
     let scene = Scene {
@@ -128,12 +128,12 @@ fn nor_with_a_connection_that_has_its_own() {
     };
     revoke(&scene, "confluent").ok();
     revoke(&scene, "acme").ok();
-    assert_eq!(scene.iam().things(), before);
+    assert_eq!(scene.iam().resources(), before);
 }
 
 #[test]
-fn the_key_of_the_environment_alone_is_revoked_when_it_is_asked_for() {
-    let scene = Scene::new(&AT_ONCE);
+fn revokes_the_environment_key_of_an_unconfigured_connection() {
+    let scene = Scene::new(&NO_KEY_DELAY);
     let scene = Scene {
         billstream: scene.billstream.from(&scene.sandbox),
         ..scene
@@ -145,10 +145,10 @@ fn the_key_of_the_environment_alone_is_revoked_when_it_is_asked_for() {
 }
 
 #[test]
-fn a_refusal_leaves_the_connection_as_it_is_and_can_be_repeated() {
-    // After the set-up: keys are listed, the key is deleted, and then the account.
+fn failed_revocation_leaves_the_connection_and_can_be_repeated() {
+    // Requests after the setup: list the keys, delete the key, delete the account.
     let scene = Scene::new(&["--key-delay-ms", "0", "--fault", "iam-403:1:after=10"]);
-    let before = scene.iam().things();
+    let before = scene.iam().resources();
     scene.set_up("acme", &[]).ok();
     let arguments = ["connections", "remove", "acme", "--revoke"];
     scene
@@ -162,25 +162,25 @@ fn a_refusal_leaves_the_connection_as_it_is_and_can_be_repeated() {
     assert_eq!(scene.sandbox.fired("iam-403"), 1);
     assert!(scene.file("billstream.toml").contains("acme"));
     revoke(&scene, "acme").ok();
-    assert_eq!(scene.iam().things(), before);
+    assert_eq!(scene.iam().resources(), before);
 }
 
 #[test]
-fn lost_answers_of_deletions_are_survived() {
+fn survives_lost_responses_to_deletions() {
     let scene = Scene::new(&["--key-delay-ms", "0", "--fault", "iam-lost-reply:2:after=8"]);
-    let before = scene.iam().things();
+    let before = scene.iam().resources();
     scene.set_up("acme", &[]).ok();
     revoke(&scene, "acme").ok();
     assert_eq!(scene.sandbox.fired("iam-lost-reply"), 2);
-    assert_eq!(scene.iam().things(), before);
+    assert_eq!(scene.iam().resources(), before);
 }
 
 #[test]
-fn a_connection_whose_key_is_lost_can_be_revoked() {
-    let scene = Scene::new(&AT_ONCE);
-    let before = scene.iam().things();
+fn revokes_a_connection_whose_credentials_are_lost() {
+    let scene = Scene::new(&NO_KEY_DELAY);
+    let before = scene.iam().resources();
     scene.set_up("acme", &[]).ok();
     std::fs::remove_file(scene.folder().join("credentials/acme.toml")).unwrap();
     revoke(&scene, "acme").ok();
-    assert_eq!(scene.iam().things(), before);
+    assert_eq!(scene.iam().resources(), before);
 }

@@ -1,10 +1,10 @@
-//! `connections rotate`: a new key takes the old one's place.
+//! `connections rotate`: replaces a key by a new one.
 
-use super::{ADMIN, AT_ONCE, KEY, Scene, chmod};
+use super::{ADMIN, KEY, NO_KEY_DELAY, Scene, chmod};
 use crate::support::{Billstream, MONTH, Output};
 
 impl Scene {
-    /// `connections rotate` with the administrator's key.
+    /// Runs `connections rotate` with the administrator's key.
     pub fn rotate(&self, name: &str, arguments: &[&str]) -> Output {
         let mut all = vec!["connections", "rotate", name];
         all.extend(arguments);
@@ -12,7 +12,7 @@ impl Scene {
     }
 }
 
-/// Whether a key is refused.
+/// Asserts that a key no longer works.
 fn assert_gone(scene: &Scene, key: &str, secret: &str) {
     let old = Billstream::on(scene.store.path())
         .from(&scene.sandbox)
@@ -22,20 +22,20 @@ fn assert_gone(scene: &Scene, key: &str, secret: &str) {
 }
 
 #[test]
-fn the_new_key_works_and_the_old_one_does_not() {
-    let scene = Scene::new(&AT_ONCE);
+fn replaces_the_key_and_deletes_the_old_one() {
+    let scene = Scene::new(&NO_KEY_DELAY);
     scene.set_up("acme", &[]).ok();
     let (account, old) = scene.iam().assert_one(&["BillingAdmin"]);
-    let (_, old_secret) = super::of_credentials(&scene.file("credentials/acme.toml"));
+    let (_, old_secret) = super::parse_credentials(&scene.file("credentials/acme.toml"));
     let file = scene.file("billstream.toml");
     let output = scene.rotate("acme", &[]).ok();
     let (same, new) = scene.iam().assert_one(&["BillingAdmin"]);
     assert_eq!(same, account);
     assert_ne!(old, new);
-    assert_eq!(scene.kept_key("acme"), new);
+    assert_eq!(scene.stored_key("acme"), new);
     output.says(&[
-        "so the new key works",
-        "`acme` has its new key",
+        "new key works",
+        "switched `acme` to the new key",
         &format!("API key {old}: deleted"),
     ]);
     assert_gone(&scene, &old, &old_secret);
@@ -44,7 +44,7 @@ fn the_new_key_works_and_the_old_one_does_not() {
     let import = ["import", "--month", MONTH, "--format", "json"];
     scene.run(&import).ok().status("published");
 
-    // As often as one likes.
+    // Rotations can be repeated.
     scene.rotate("acme", &[]).ok();
     let (_, third) = scene.iam().assert_one(&["BillingAdmin"]);
     assert!(third != new && third != old);
@@ -52,21 +52,21 @@ fn the_new_key_works_and_the_old_one_does_not() {
 }
 
 #[test]
-fn a_key_that_was_typed_in_is_rotated_like_any_other() {
-    let scene = Scene::new(&AT_ONCE);
+fn rotates_an_entered_key() {
+    let scene = Scene::new(&NO_KEY_DELAY);
     scene.add(&["--no-import"], KEY).ok();
     scene.rotate("confluent", &[]).ok();
     let keys = scene.iam().keys("sa-sandbox");
-    assert_eq!(keys, [scene.kept_key("confluent")]);
+    assert_eq!(keys, [scene.stored_key("confluent")]);
     assert_gone(&scene, "sandbox-key", "sandbox-secret");
     scene.run(&["connections", "check"]).ok();
-    // No second account was made for it.
+    // No second account was created for it.
     assert_eq!(scene.iam().accounts("billstream"), Vec::<String>::new());
 }
 
 #[test]
-fn a_key_in_the_open_or_in_files_moves_to_a_file_of_its_own() {
-    let scene = Scene::new(&AT_ONCE);
+fn moves_plain_text_and_file_keys_to_a_credentials_file() {
+    let scene = Scene::new(&NO_KEY_DELAY);
     let home = scene.billstream.home().to_path_buf();
     let secret = home.join("secret");
     std::fs::write(&secret, "sandbox-secret").unwrap();
@@ -78,7 +78,7 @@ fn a_key_in_the_open_or_in_files_moves_to_a_file_of_its_own() {
             secret.display()
         ),
     ] {
-        let scene = Scene::new(&AT_ONCE);
+        let scene = Scene::new(&NO_KEY_DELAY);
         let url = scene.sandbox.url();
         scene.configure(&format!(
             "# ours\n[connections.acme]\nendpoint = \"{url}\"\n{places}\n\n[connections.other]\ncurrency = \"EUR\"\n"
@@ -94,8 +94,8 @@ fn a_key_in_the_open_or_in_files_moves_to_a_file_of_its_own() {
 }
 
 #[test]
-fn what_the_environment_holds_only_its_owner_can_change() {
-    let scene = Scene::new(&AT_ONCE);
+fn refuses_to_rotate_keys_in_environment_variables() {
+    let scene = Scene::new(&NO_KEY_DELAY);
     let by_environment = |scene: Scene| Scene {
         billstream: scene
             .billstream
@@ -108,7 +108,7 @@ fn what_the_environment_holds_only_its_owner_can_change() {
     scene.rotate("confluent", &[]).code(3).says(&[
         "come from CONFLUENT_CLOUD_API_KEY",
         "only you can change",
-        "make a key with the same owner",
+        "create a key with the same owner",
         "connections check",
         "delete the old key",
     ]);
@@ -124,8 +124,8 @@ fn what_the_environment_holds_only_its_owner_can_change() {
 }
 
 #[test]
-fn variables_of_another_connection_do_not_get_in_the_way() {
-    let scene = Scene::new(&AT_ONCE);
+fn ignores_variables_of_another_connection() {
+    let scene = Scene::new(&NO_KEY_DELAY);
     scene.set_up("acme", &[]).ok();
     let scene = Scene {
         billstream: scene
@@ -136,29 +136,29 @@ fn variables_of_another_connection_do_not_get_in_the_way() {
     };
     scene.rotate("acme", &[]).ok();
     let (_, key) = scene.iam().assert_one(&["BillingAdmin"]);
-    assert_eq!(scene.kept_key("acme"), key);
+    assert_eq!(scene.stored_key("acme"), key);
     assert_eq!(scene.iam().keys("sa-sandbox"), ["sandbox-key"]);
 }
 
 #[test]
-fn an_administrator_of_another_organization_is_told_so() {
-    let scene = Scene::new(&AT_ONCE);
+fn hints_at_an_administrator_of_another_organization() {
+    let scene = Scene::new(&NO_KEY_DELAY);
     scene.set_up("acme", &[]).ok();
     scene.add(&["--name", "typed", "--no-import"], KEY).ok();
     let path = scene.folder().join("credentials/typed.toml");
     std::fs::write(&path, "key = \"THEIRS\"\nsecret = \"of-elsewhere\"\n").unwrap();
     scene.rotate("typed", &[]).code(3).says(&[
-        "Confluent knows no such key",
+        "could not find the current API key at Confluent",
         "administrator of the same organization",
     ]);
-    assert_eq!(scene.kept_key("typed"), "THEIRS");
+    assert_eq!(scene.stored_key("typed"), "THEIRS");
 }
 
 #[test]
-fn somebody_who_is_no_administrator_changes_nothing() {
-    let scene = Scene::new(&AT_ONCE);
+fn non_administrator_changes_nothing() {
+    let scene = Scene::new(&NO_KEY_DELAY);
     scene.set_up("acme", &[]).ok();
-    let before = (scene.iam().things(), scene.kept_key("acme"));
+    let before = (scene.iam().resources(), scene.stored_key("acme"));
     let rotate = ["connections", "rotate", "acme"];
     scene
         .billstream
@@ -169,14 +169,14 @@ fn somebody_who_is_no_administrator_changes_nothing() {
         .billstream
         .told(&rotate, "")
         .code(2)
-        .says(&["there is no key"]);
-    assert_eq!((scene.iam().things(), scene.kept_key("acme")), before);
+        .says(&["no key was given"]);
+    assert_eq!((scene.iam().resources(), scene.stored_key("acme")), before);
     scene.run(&["connections", "check"]).ok();
 }
 
 #[test]
-fn a_name_that_is_not_there_is_refused_with_the_nearest() {
-    let scene = Scene::new(&AT_ONCE);
+fn rejects_an_unknown_name_and_suggests_the_nearest() {
+    let scene = Scene::new(&NO_KEY_DELAY);
     scene.set_up("acme", &[]).ok();
     scene
         .rotate("acmee", &[])
@@ -185,7 +185,7 @@ fn a_name_that_is_not_there_is_refused_with_the_nearest() {
 }
 
 #[test]
-fn a_run_that_holds_the_lease_keeps_its_key() {
+fn fails_while_a_run_holds_the_lease() {
     let scene = Scene::new(&["--key-delay-ms", "0", "--fault", "slow:1:secs=30:after=8"]);
     scene.set_up("acme", &[]).ok();
     assert_eq!(scene.sandbox.requests(), 8);
@@ -202,7 +202,7 @@ fn a_run_that_holds_the_lease_keeps_its_key() {
 }
 
 #[test]
-fn no_run_begins_while_a_key_is_rotated() {
+fn no_run_starts_during_a_rotation() {
     let scene = Scene::new(&["--key-delay-ms", "0", "--fault", "slow:1:secs=30:after=9"]);
     scene.set_up("acme", &[]).ok();
     let rotate = ["connections", "rotate", "acme"];
@@ -213,10 +213,10 @@ fn no_run_begins_while_a_key_is_rotated() {
 }
 
 #[test]
-fn a_rotation_that_was_cut_off_before_the_key_was_replaced_by_hand_begins_anew() {
-    let scene = Scene::new(&AT_ONCE);
+fn starts_over_if_the_key_was_replaced_after_an_interruption() {
+    let scene = Scene::new(&NO_KEY_DELAY);
     scene.set_up("acme", &[]).ok();
-    let first = scene.kept_key("acme");
+    let first = scene.stored_key("acme");
     let notes = scene.file("setup/acme.json");
     let cut_off = notes.replace("\"replaces\": null", &format!("\"replaces\": \"{first}\""));
     assert_ne!(cut_off, notes);
@@ -226,7 +226,9 @@ fn a_rotation_that_was_cut_off_before_the_key_was_replaced_by_hand_begins_anew()
         .ok();
     let output = scene.rotate("acme", &[]).ok();
     output.says(&[
-        &format!("good still: confluent api-key delete {first}"),
+        &format!(
+            "API key {first} is still active; delete it with `confluent api-key delete {first}`"
+        ),
         "API key sandbox-key: deleted",
     ]);
     assert_gone(&scene, "sandbox-key", "sandbox-secret");
@@ -234,20 +236,20 @@ fn a_rotation_that_was_cut_off_before_the_key_was_replaced_by_hand_begins_anew()
 }
 
 #[test]
-fn two_at_once_do_not_lose_a_key() {
+fn concurrent_rotations_lose_no_key() {
     let scene = Scene::new(&["--key-delay-ms", "6000"]);
     scene.set_up("acme", &[]).ok();
     let requests = scene.sandbox.requests();
     let slow = ["connections", "rotate", "acme"];
     let slow = scene.billstream.spawn_told(&slow, ADMIN);
-    // It has made its key, which does not work yet.
+    // Its key exists, but is not active yet.
     while scene.sandbox.requests() < requests + 4 {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
     let output = scene.rotate("acme", &[]).code(6);
-    output.says(&["another command sets up or changes a connection"]);
+    output.says(&["another command is changing a connection"]);
     scene.set_up("other", &[]).code(6);
     slow.wait().ok();
     let (_, key) = scene.iam().assert_one(&["BillingAdmin"]);
-    assert_eq!(key, scene.kept_key("acme"));
+    assert_eq!(key, scene.stored_key("acme"));
 }

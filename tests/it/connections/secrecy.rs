@@ -1,11 +1,11 @@
-//! No secret gets out: not into messages, files, tables, records of runs or the list of processes.
+//! Secrets appear in no message, file, table, run record or process list.
 
 use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
-use super::{Scene, of_credentials};
+use super::{Scene, parse_credentials};
 use crate::support::{CLOUDZERO_KEY, MONTH, Output, STREAM, csv_gz_rows, files_below};
 
 const ADMIN_KEY: &str = "ADMINKEY0ABCDEFG";
@@ -13,7 +13,7 @@ const ADMIN_SECRET: &str = "adm1n+5ecret/of-the-organization";
 const TYPED_KEY: &str = "TYPEDKEY0ABCDEFG";
 const TYPED_SECRET: &str = "typed+5ecret/of-somebody";
 
-/// What must not be seen, in all forms that it takes on the wire.
+/// Secrets in all forms that they take on the wire.
 struct Secrets(Vec<String>);
 
 impl Secrets {
@@ -21,7 +21,7 @@ impl Secrets {
         let pair = format!("{key}:{secret}");
         self.0.push(secret.to_string());
         for text in [secret, pair.as_str()] {
-            // Without the end, which depends on what follows.
+            // The end of the encoding depends on what follows.
             let encoded = [STANDARD.encode(text), URL_SAFE.encode(text)];
             self.0
                 .extend(encoded.map(|text| text[..text.len() - 4].to_string()));
@@ -50,7 +50,7 @@ impl Secrets {
         );
     }
 
-    /// All files but those that are there to hold a secret.
+    /// Checks all files except those that hold credentials.
     #[track_caller]
     fn assert_not_below(&self, folder: &Path, but: &[&str]) {
         for (name, bytes) in files_below(folder) {
@@ -71,7 +71,7 @@ const CREDENTIALS: [&str; 2] = [
     ".config/billstream/credentials/typed.toml",
 ];
 
-/// A scene whose every run may say all that it has to say.
+/// A scene that logs as much as possible.
 fn scene(faults: &[&str]) -> Scene {
     let mut options = vec!["--admin-key", ADMIN_KEY, "--admin-secret", ADMIN_SECRET];
     options.extend(["--key", TYPED_KEY, "--secret", TYPED_SECRET]);
@@ -105,15 +105,15 @@ fn all_known() -> Secrets {
 }
 
 impl Secrets {
-    /// Hides the secret that is kept of a connection now.
+    /// Hides the stored secret of a connection.
     fn hide_kept(&mut self, scene: &Scene, name: &str) {
-        let (key, secret) = of_credentials(&scene.file(&format!("credentials/{name}.toml")));
+        let (key, secret) = parse_credentials(&scene.file(&format!("credentials/{name}.toml")));
         self.hide(&key, &secret);
     }
 }
 
 #[test]
-fn nothing_that_commands_say_or_leave_behind_holds_a_secret() {
+fn no_output_or_file_contains_a_secret() {
     let scene = scene(&[]);
     let mut secrets = all_known();
     let mut outputs = vec![
@@ -172,7 +172,7 @@ fn nothing_that_commands_say_or_leave_behind_holds_a_secret() {
 }
 
 #[test]
-fn failures_do_not_give_a_secret_away() {
+fn failures_do_not_leak_secrets() {
     for fault in [
         "401:3",
         "redirect",
@@ -200,7 +200,7 @@ fn failures_do_not_give_a_secret_away() {
         outputs.push(scene.add(&quick, &admin()));
         let held = scene.folder().join("credentials/made.new.toml");
         if let Ok(text) = std::fs::read_to_string(held) {
-            let (key, secret) = of_credentials(&text);
+            let (key, secret) = parse_credentials(&text);
             secrets.hide(&key, &secret);
         }
         for arguments in [
@@ -226,11 +226,11 @@ fn failures_do_not_give_a_secret_away() {
 }
 
 #[test]
-fn a_server_that_repeats_what_it_was_told_is_not_repeated() {
+fn redacts_credentials_echoed_by_a_server() {
     use std::io::{Read, Write};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    // Every answer says the credentials, in all their forms.
+    // Every response repeats the credentials in all their forms.
     std::thread::spawn(move || {
         for client in listener.incoming() {
             let mut client = client.unwrap();
@@ -275,8 +275,8 @@ fn a_server_that_repeats_what_it_was_told_is_not_repeated() {
     let output = scene.billstream.told(&adding, &typed()).code(3);
     assert!(output.stderr.contains("[redacted]"), "{}", output.stderr);
     secrets.assert_quiet(&output);
-    let setting_up = [&adding[..], &["--setup"]].concat();
-    let output = scene.billstream.told(&setting_up, &admin()).code(3);
+    let setup_arguments = [&adding[..], &["--setup"]].concat();
+    let output = scene.billstream.told(&setup_arguments, &admin()).code(3);
     secrets.assert_quiet(&output.says(&["[redacted]"]));
 
     scene.add(&["--no-import"], &typed()).ok();
@@ -296,7 +296,7 @@ fn a_server_that_repeats_what_it_was_told_is_not_repeated() {
 }
 
 #[test]
-fn the_list_of_processes_shows_no_secret() {
+fn process_list_shows_no_secret() {
     let scene = scene(&["slow:1:secs=30"]);
     let secrets = all_known();
     let arguments = scene.adding(&["--name", "typed", "--no-import"]);
@@ -327,7 +327,7 @@ fn no_flag_takes_a_secret() {
         ] {
             assert!(!help.contains(flag), "{command} {flag}");
         }
-        // Not even by mistake: what stands in the place of a flag's value is not repeated.
+        // The usage error must not repeat a value that follows an unknown flag.
         let wrong = ["connections", command, "--secret", TYPED_SECRET];
         let output = scene.run(&wrong).code(2);
         assert!(!output.stderr.contains(TYPED_SECRET), "{}", output.stderr);

@@ -1,8 +1,8 @@
-//! The bucket: new drops, months that change, and what lies in the folders.
+//! Bucket destination: new drops, changed months, and the content of folders.
 
 use tempfile::tempdir;
 
-use super::{LARGE, Scene, assert_unchanged, deliver, drops, in_force, published};
+use super::{LARGE, Scene, active_drop, assert_unchanged, deliver, drops, published};
 use crate::support::{
     BUCKET, Billstream, Holding, MONTH, Sandbox, csv_gz_rows, files_below, names_below,
 };
@@ -11,7 +11,7 @@ const RESTATED: [&str; 2] = ["--revision", "1"];
 const LOST_DAY: &str = "2026-10-15";
 
 #[test]
-fn the_first_delivery_is_what_the_poller_holds() {
+fn first_delivery_reaches_the_poller_exactly() {
     let scene = Scene::new(&[]);
     let delivery = deliver(&scene.to_bucket(), &[]).ok().delivery("delivered");
     let total = scene.month.holding.total();
@@ -27,7 +27,7 @@ fn the_first_delivery_is_what_the_poller_holds() {
     assert_eq!(delivery["bytes"], bytes);
 
     let drop_id = delivery["drop_id"].as_str().unwrap();
-    assert_eq!(in_force(scene.bucket.path()).as_deref(), Some(drop_id));
+    assert_eq!(active_drop(scene.bucket.path()).as_deref(), Some(drop_id));
     let poll = scene.cloudzero.poll();
     let ingested = poll.ingested(drop_id);
     assert_eq!(ingested["files"], delivery["parts"]);
@@ -36,13 +36,13 @@ fn the_first_delivery_is_what_the_poller_holds() {
     holds.assert_is(&scene.month.holding, "the poller holds");
     assert_eq!(total.cost.to_string(), scene.month.totals.net);
     assert!(
-        scene.cloudzero.asked().is_empty(),
-        "without a key nothing is asked"
+        scene.cloudzero.cloudzero_requests().is_empty(),
+        "sends no requests without a key"
     );
 }
 
 #[test]
-fn an_import_delivers_and_a_restated_month_replaces_it() {
+fn import_delivers_and_a_restated_month_replaces_the_drop() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_bucket(), &[]).ok();
     scene.assert_polled(&scene.month.holding);
@@ -63,13 +63,13 @@ fn an_import_delivers_and_a_restated_month_replaces_it() {
 }
 
 #[test]
-fn a_month_that_lost_a_day_loses_it_in_the_bucket() {
+fn removes_a_lost_day_from_the_bucket() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_bucket(), &[]).ok();
     scene.assert_polled(&scene.month.holding);
     let confluent = Sandbox::start(&["--drop-day", LOST_DAY]);
     let importing = scene.to_bucket().from(&confluent);
-    // Held for a look at first: what CloudZero has stays.
+    // The month is on hold first, so CloudZero keeps the previous one.
     importing.import(MONTH);
     scene.assert_polled(&scene.month.holding);
 
@@ -82,7 +82,7 @@ fn a_month_that_lost_a_day_loses_it_in_the_bucket() {
 }
 
 #[test]
-fn an_unchanged_month_makes_no_new_drop() {
+fn unchanged_month_creates_no_drop() {
     let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&[]));
     deliver(&scene.to_bucket(), &[]).ok();
     scene.assert_polled(&scene.month.holding);
@@ -95,7 +95,7 @@ fn an_unchanged_month_makes_no_new_drop() {
 }
 
 #[test]
-fn a_dry_run_counts_and_writes_nothing() {
+fn dry_run_counts_without_writing() {
     let scene = Scene::new(&[]);
     let before = files_below(scene.store.path());
     let dry = deliver(&scene.to_bucket(), &["--dry-run"])
@@ -115,11 +115,11 @@ fn a_dry_run_counts_and_writes_nothing() {
 }
 
 #[test]
-fn the_same_month_gives_the_same_bytes() {
+fn equal_months_give_equal_bytes() {
     let drop_of = |now: &str| {
         let scene = Scene::new(&[]);
         deliver(&scene.to_bucket().at(now), &[]).ok();
-        let drop_id = in_force(scene.bucket.path()).unwrap();
+        let drop_id = active_drop(scene.bucket.path()).unwrap();
         let folder = scene.bucket.path().join("20261001-20261101").join(drop_id);
         files_below(&folder)
     };
@@ -132,10 +132,10 @@ fn the_same_month_gives_the_same_bytes() {
 }
 
 #[test]
-fn nothing_but_csv_gz_is_in_a_drop() {
+fn drop_contains_only_csv_gz_files() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_bucket(), &[]).ok();
-    let drop_id = in_force(scene.bucket.path()).unwrap();
+    let drop_id = active_drop(scene.bucket.path()).unwrap();
     for name in names_below(scene.bucket.path()) {
         let (period, rest) = name.split_once('/').unwrap();
         assert_eq!(period, "20261001-20261101");
@@ -147,7 +147,7 @@ fn nothing_but_csv_gz_is_in_a_drop() {
 }
 
 #[test]
-fn two_drops_in_a_second_have_names_of_their_own() {
+fn drops_of_the_same_second_have_different_ids() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_bucket(), &[]).ok();
     let restated = scene.publish(&RESTATED);
@@ -161,7 +161,7 @@ fn two_drops_in_a_second_have_names_of_their_own() {
 }
 
 #[test]
-fn a_drop_of_several_files_is_taken_whole() {
+fn poller_ingests_every_file_of_a_drop() {
     let scene = Scene::of(&LARGE, &[]);
     let delivery = deliver(&scene.to_bucket(), &[]).ok().delivery("delivered");
     let drop_id = delivery["drop_id"].as_str().unwrap();
@@ -173,7 +173,7 @@ fn a_drop_of_several_files_is_taken_whole() {
         .values()
         .flat_map(|bytes| csv_gz_rows(bytes))
         .collect();
-    Holding::of_items(&rows).assert_is(&scene.month.holding, "the files have");
+    Holding::from_line_items(&rows).assert_is(&scene.month.holding, "the files have");
     assert_eq!(
         scene.cloudzero.poll().ingested(drop_id)["files"],
         files.len()
@@ -182,12 +182,12 @@ fn a_drop_of_several_files_is_taken_whole() {
 }
 
 #[test]
-fn a_manifest_moved_by_another_is_put_right() {
+fn corrects_a_manifest_that_was_edited() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_bucket(), &[]).ok();
     let restated = scene.publish(&RESTATED);
     deliver(&scene.to_bucket(), &[]).ok();
-    // By hand, back to the first drop: it is not what is published.
+    // Edited to name the first drop, which is outdated.
     let manifest = scene.bucket.path().join("20261001-20261101/manifest.json");
     let text = std::fs::read_to_string(&manifest).unwrap();
     let moved = text.replace("20261123T060000Z-2", "20261123T060000Z");
@@ -200,27 +200,27 @@ fn a_manifest_moved_by_another_is_put_right() {
 }
 
 #[test]
-fn drops_in_the_store_are_the_default() {
+fn delivers_to_the_store_by_default() {
     let scene = Scene::new(&[]);
     let billstream = Billstream::on(scene.store.path());
     deliver(&billstream, &[]).ok().delivery("delivered");
     let folder = scene.store.path().join("cloudzero/confluent");
-    let drop_id = in_force(&folder).unwrap();
+    let drop_id = active_drop(&folder).unwrap();
     let files = files_below(&folder.join("20261001-20261101").join(drop_id));
     let rows: Vec<_> = files
         .values()
         .flat_map(|bytes| csv_gz_rows(bytes))
         .collect();
-    Holding::of_items(&rows).assert_is(&scene.month.holding, "the files have");
+    Holding::from_line_items(&rows).assert_is(&scene.month.holding, "the files have");
 }
 
 #[test]
-fn what_is_not_published_is_not_delivered() {
+fn refuses_months_that_are_not_published() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_bucket(), &["--month", "2026-08"])
         .code(2)
         .says(&["2026-08", "billstream import"]);
-    deliver(&scene.to_bucket(), &["--target", "stream"])
+    deliver(&scene.to_bucket(), &["--destination", "stream"])
         .code(3)
         .says(&["stream"]);
     let empty = tempdir().unwrap();
@@ -231,7 +231,7 @@ fn what_is_not_published_is_not_delivered() {
 }
 
 #[test]
-fn months_are_delivered_each_on_its_own() {
+fn delivers_each_month_separately() {
     let (confluent, scene) = (Sandbox::start(&[]), Scene::new(&[]));
     let importing = scene.to_bucket().from(&confluent);
     importing
@@ -247,7 +247,7 @@ fn months_are_delivered_each_on_its_own() {
 }
 
 #[test]
-fn a_drop_that_lost_a_file_is_written_anew() {
+fn rewrites_a_drop_that_lost_a_file() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_bucket(), &[]).ok();
     let file = names_below(scene.bucket.path())

@@ -1,17 +1,17 @@
-//! `BILLSTREAM_GRANULARITY=hourly`: the costs of a day over its hours, with unchanged sums.
+//! `BILLSTREAM_GRANULARITY=hourly`: spreads the costs of a day over its hours, with unchanged sums.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Scene, deliver, in_force};
+use super::{Scene, active_drop, deliver};
 use crate::support::{BUCKET, Billstream, Exact, MONTH, Row, STREAM, csv_gz_rows, files_below};
 
 fn hourly(billstream: Billstream) -> Billstream {
     billstream.env("BILLSTREAM_GRANULARITY", "hourly")
 }
 
-/// Rows of the drop in force.
+/// Rows of the active drop.
 fn delivered(scene: &Scene) -> Vec<Row> {
-    let drop_id = in_force(scene.bucket.path()).unwrap();
+    let drop_id = active_drop(scene.bucket.path()).unwrap();
     let folder = scene.bucket.path().join("20261001-20261101").join(drop_id);
     let files = files_below(&folder);
     files
@@ -21,14 +21,17 @@ fn delivered(scene: &Scene) -> Vec<Row> {
 }
 
 #[test]
-fn the_bucket_has_24_hours_a_day_and_the_same_sums() {
+fn bucket_has_24_hours_per_day_with_equal_sums() {
     let scene = Scene::new(&[]);
     deliver(&hourly(scene.to_bucket()), &[])
         .ok()
         .delivery("delivered");
     scene.cloudzero.poll().months();
-    let holds = scene.cloudzero.holds(BUCKET, MONTH).money();
-    holds.assert_is(&scene.month.holding.clone().money(), "the poller holds");
+    let holds = scene.cloudzero.holds(BUCKET, MONTH).without_rows();
+    holds.assert_is(
+        &scene.month.holding.clone().without_rows(),
+        "the poller holds",
+    );
     assert_eq!(scene.cloudzero.hours(BUCKET, MONTH), 31 * 24);
 
     let rows = delivered(&scene);
@@ -54,7 +57,7 @@ fn the_bucket_has_24_hours_a_day_and_the_same_sums() {
 }
 
 #[test]
-fn usage_is_spread_too_and_adds_up() {
+fn usage_is_spread_over_hours_with_equal_sums() {
     let scene = Scene::new(&[]);
     deliver(&hourly(scene.to_bucket()), &[]).ok();
     let sums = |rows: &[Row]| {
@@ -73,15 +76,18 @@ fn usage_is_spread_too_and_adds_up() {
 }
 
 #[test]
-fn the_stream_holds_24_hours_a_day_and_the_same_sums() {
+fn stream_holds_24_hours_per_day_with_equal_sums() {
     let scene = Scene::new(&[]);
     let billstream = hourly(scene.to_stream());
     let delivery = deliver(&billstream, &[]).ok().delivery("delivered");
     assert!(delivery["parts"].as_u64().unwrap() > 1, "{delivery}");
     let sent = scene.cloudzero.sent();
     assert!(sent.iter().all(|r| r["operation"] == "replace_hourly"));
-    let holds = scene.cloudzero.holds(STREAM, MONTH).money();
-    holds.assert_is(&scene.month.holding.clone().money(), "the stream holds");
+    let holds = scene.cloudzero.holds(STREAM, MONTH).without_rows();
+    holds.assert_is(
+        &scene.month.holding.clone().without_rows(),
+        "the stream holds",
+    );
     assert_eq!(scene.cloudzero.hours(STREAM, MONTH), 31 * 24);
     deliver(&billstream, &[]).ok().delivery("unchanged");
     let verify = billstream.run(&["verify", "--format", "json"]).ok();
@@ -89,7 +95,7 @@ fn the_stream_holds_24_hours_a_day_and_the_same_sums() {
 }
 
 #[test]
-fn a_month_goes_from_days_to_hours_and_back() {
+fn bucket_switches_from_daily_to_hourly_and_back() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_bucket(), &[]).ok();
     scene.assert_polled(&scene.month.holding);
@@ -104,7 +110,7 @@ fn a_month_goes_from_days_to_hours_and_back() {
 }
 
 #[test]
-fn a_stream_goes_from_hours_to_days() {
+fn stream_switches_from_hourly_to_daily() {
     let scene = Scene::new(&[]);
     deliver(&hourly(scene.to_stream()), &[]).ok();
     deliver(&scene.to_stream(), &[]).ok().delivery("delivered");
@@ -113,7 +119,7 @@ fn a_stream_goes_from_hours_to_days() {
 }
 
 #[test]
-fn another_word_is_refused() {
+fn rejects_other_granularities() {
     let scene = Scene::new(&[]);
     let weekly = scene.to_bucket().env("BILLSTREAM_GRANULARITY", "weekly");
     deliver(&weekly, &[])

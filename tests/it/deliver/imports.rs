@@ -1,5 +1,4 @@
-//! Imports that deliver, or do not: what is published stays published, and what was not delivered is
-//! taken up by a later run.
+//! Deliveries by imports: a failed delivery keeps what is published, and a later run delivers it.
 
 use super::{Scene, deliver, drops, published};
 use crate::support::{Billstream, Holding, MONTH, STREAM, Sandbox, expected, names_below};
@@ -7,7 +6,7 @@ use crate::support::{Billstream, Holding, MONTH, STREAM, Sandbox, expected, name
 const RESTATED: [&str; 2] = ["--revision", "1"];
 
 #[test]
-fn a_failed_delivery_does_not_undo_the_import() {
+fn failed_delivery_keeps_the_import() {
     let scene = Scene::new(&["cz-403:1:after=3"]);
     let confluent = Sandbox::start(&["--revision", "1"]);
     let importing = scene.to_stream().from(&confluent);
@@ -17,13 +16,13 @@ fn a_failed_delivery_does_not_undo_the_import() {
     assert_eq!(scene.cloudzero.fired("cz-403"), 1);
     let totals = confluent.totals(MONTH);
     let month = expected(&importing, &totals);
-    // The costs are the same, and the month is delivered all the same.
+    // The costs are unchanged, but the month is still delivered.
     importing.import(MONTH).ok();
     assert_eq!(scene.assert_streamed(&month), 0);
 }
 
 #[test]
-fn a_stream_that_fails_does_not_keep_the_bucket_from_its_drop() {
+fn failed_stream_does_not_stop_the_bucket() {
     let scene = Scene::new(&["cz-403:1:after=3"]);
     let confluent = Sandbox::start(&RESTATED);
     let both = scene
@@ -34,7 +33,7 @@ fn a_stream_that_fails_does_not_keep_the_bucket_from_its_drop() {
     let month = &published(&RESTATED).holding;
     scene.assert_polled(month);
     assert_eq!(scene.assert_streamed(&Holding::default()), 0);
-    // The second run has the stream's half to do.
+    // The second run delivers to the stream.
     let json = deliver(&both, &[]).ok().json();
     assert_eq!(json["deliveries"][0]["status"], "unchanged");
     assert_eq!(json["deliveries"][1]["status"], "delivered");
@@ -42,7 +41,7 @@ fn a_stream_that_fails_does_not_keep_the_bucket_from_its_drop() {
 }
 
 #[test]
-fn a_month_that_fails_does_not_keep_the_others_back() {
+fn failed_month_does_not_stop_the_others() {
     let scene = Scene::new(&["cz-400:1:after=3"]);
     let confluent = Sandbox::start(&[]);
     let importing = scene.to_stream().from(&confluent);
@@ -62,18 +61,18 @@ fn a_month_that_fails_does_not_keep_the_others_back() {
 }
 
 #[test]
-fn a_month_that_was_left_out_is_delivered_by_the_next_import() {
+fn next_import_delivers_months_that_were_not_delivered() {
     let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&[]));
     let importing = scene.to_bucket().from(&confluent);
     assert!(names_below(scene.bucket.path()).is_empty());
-    // The month is settled: only the target is behind.
+    // The month is settled; only the destination is behind.
     importing.run(&["import"]).ok();
     scene.assert_polled(&scene.month.holding);
     assert_eq!(drops(scene.bucket.path()).len(), 1);
 }
 
 #[test]
-fn neither_pull_nor_transform_nor_a_dry_run_delivers() {
+fn pull_transform_and_dry_runs_deliver_nothing() {
     let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&RESTATED));
     let both = scene
         .to_stream()
@@ -86,16 +85,19 @@ fn neither_pull_nor_transform_nor_a_dry_run_delivers() {
         &["transform"],
     ] {
         both.run(&[arguments, &["--month", MONTH]].concat()).ok();
-        assert!(scene.cloudzero.asked().is_empty(), "{arguments:?}");
+        assert!(
+            scene.cloudzero.cloudzero_requests().is_empty(),
+            "{arguments:?}"
+        );
         assert!(names_below(scene.bucket.path()).is_empty(), "{arguments:?}");
     }
 }
 
 #[test]
-fn a_remembered_stream_needs_its_key_where_it_delivers_only() {
+fn remembered_stream_needs_its_key_for_deliveries_only() {
     let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&RESTATED));
     let stream = scene.to_stream();
-    let add = ["targets", "add", "cloudzero", "--stream"];
+    let add = ["destinations", "add", "cloudzero", "--stream"];
     stream
         .run(&[&add[..], &["--cloudzero-connection", STREAM]].concat())
         .ok();
@@ -110,24 +112,24 @@ fn a_remembered_stream_needs_its_key_where_it_delivers_only() {
     assert!(!keyless.line_items(MONTH).is_empty());
     assert!(
         !scene.store.path().join("cloudzero").exists(),
-        "it does not fall back to a folder"
+        "no fallback to the folder in the store"
     );
     scene.assert_streamed(&scene.month.holding);
 }
 
 #[test]
-fn a_stream_that_the_environment_no_longer_names_is_missed() {
+fn warns_when_the_environment_no_longer_names_the_stream() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_stream(), &[]).ok();
     let without = Billstream::on(scene.store.path());
     deliver(&without, &[])
         .ok()
-        .says(&["No target is set", STREAM]);
+        .says(&["No destination is configured", STREAM]);
     assert!(scene.store.path().join("cloudzero").exists());
 }
 
 #[test]
-fn a_cloudzero_that_is_not_there_is_the_remote_side() {
+fn unreachable_cloudzero_exits_7() {
     let mut scene = Scene::new(&[]);
     let stream = scene.to_stream().env("BILLSTREAM_RETRY_ATTEMPTS", "1");
     scene.cloudzero.stop();
@@ -143,7 +145,7 @@ fn a_cloudzero_that_is_not_there_is_the_remote_side() {
 }
 
 #[test]
-fn an_import_killed_before_it_delivers_is_made_good_by_the_next() {
+fn next_import_delivers_after_a_kill() {
     let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&RESTATED));
     let both = scene
         .to_stream()
@@ -163,7 +165,7 @@ fn an_import_killed_before_it_delivers_is_made_good_by_the_next() {
 }
 
 #[test]
-fn a_month_that_is_held_is_delivered_as_it_was_published() {
+fn delivers_the_published_month_while_it_is_on_hold() {
     let (scene, store) = (Scene::new(&[]), tempfile::tempdir().unwrap());
     let (whole, lost) = (
         Sandbox::start(&[]),

@@ -1,11 +1,11 @@
-//! What the stream does not take is refused before the first request, with the bucket as advice.
+//! Limits of the stream: refused before the first request, with a hint to use a bucket.
 
 use super::{Scene, deliver};
 use crate::support::{BUCKET, MONTH, Sandbox, expected};
 
 #[test]
-fn an_hour_too_large_for_a_request_is_refused_before_anything_is_sent() {
-    // The second of the month: it has one day, in one hour.
+fn refuses_an_hour_larger_than_a_request_before_sending() {
+    // On the second of a month it has one day, in one hour.
     let options = ["--today", "2026-11-02", "--costs-per-day", "9000"];
     let confluent = Sandbox::start(&options);
     let scene = Scene::new(&[]);
@@ -21,7 +21,7 @@ fn an_hour_too_large_for_a_request_is_refused_before_anything_is_sent() {
         .code(1)
         .says(&["2026-11-01T00:00:00Z", "bucket"]);
     deliver(&billstream, &[&month[..], &["--dry-run"]].concat()).code(1);
-    assert!(scene.cloudzero.asked_for("POST", "").is_empty());
+    assert!(scene.cloudzero.cloudzero_requests_to("POST", "").is_empty());
 
     // The bucket has no such limit.
     let to_bucket = scene.to_bucket().at("2026-11-02T06:00:00Z");
@@ -33,29 +33,29 @@ fn an_hour_too_large_for_a_request_is_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn a_month_of_more_than_70_mb_is_refused_before_anything_is_sent() {
-    // By hours a small month becomes a large one.
+fn refuses_a_month_over_70_mb_before_sending() {
+    // Hourly granularity makes a small month large.
     let scene = Scene::of(&["--costs-per-day", "130"], &[]);
     let hourly = scene.to_stream().env("BILLSTREAM_GRANULARITY", "hourly");
     deliver(&hourly, &[])
         .code(1)
         .says(&[MONTH, "70 MB", "bucket"]);
-    assert!(scene.cloudzero.asked_for("POST", "").is_empty());
-    // What was refused is no reason not to deliver days.
+    assert!(scene.cloudzero.cloudzero_requests_to("POST", "").is_empty());
+    // Daily granularity still works afterwards.
     deliver(&scene.to_stream(), &[]).ok().delivery("delivered");
     assert_eq!(scene.assert_streamed(&scene.month.holding), 0);
 }
 
 #[test]
-fn another_currency_is_published_and_not_delivered() {
+fn refuses_to_deliver_other_currencies() {
     let scene = Scene::new(&[]);
     let euros = scene.to_stream().env("BILLSTREAM_CURRENCY", "EUR");
     deliver(&euros, &[]).code(3).says(&["US dollars", "EUR"]);
-    assert!(scene.cloudzero.asked_for("POST", "").is_empty());
+    assert!(scene.cloudzero.cloudzero_requests_to("POST", "").is_empty());
 }
 
 #[test]
-fn two_deliveries_of_a_connection_do_not_run_at_once() {
+fn deliveries_of_a_connection_exclude_each_other() {
     let scene = Scene::new(&[]);
     let mut first = scene.to_bucket().spawn(&["deliver"]);
     while first.is_running() {
@@ -64,7 +64,7 @@ fn two_deliveries_of_a_connection_do_not_run_at_once() {
     }
     let first = first.wait();
     assert!([0, 6].contains(&first.code), "{first:?}");
-    // One of them has done it.
+    // One of them has delivered.
     deliver(&scene.to_bucket(), &[]).ok().delivery("unchanged");
     scene.assert_polled(&scene.month.holding);
 }

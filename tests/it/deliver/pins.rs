@@ -1,11 +1,11 @@
-//! Months that are pointed back to an earlier drop or cleared, and drops that are collected.
+//! Months that are rolled back to an earlier drop or cleared, and deletion of old drops.
 
-use super::{Scene, deliver, drops, in_force};
+use super::{Scene, active_drop, deliver, drops};
 use crate::support::{
     BUCKET, Holding, MONTH, STREAM, Sandbox, csv_gz_rows, drop_folder, files_below, names_below,
 };
 
-/// A scene in whose bucket the first form of the month is, and then the second, which it gives.
+/// Scene whose bucket received the month and then its restatement, which is returned.
 fn delivered_twice() -> (Scene, Holding) {
     let scene = Scene::new(&[]);
     deliver(&scene.to_bucket(), &[]).ok();
@@ -19,35 +19,37 @@ fn delivered_twice() -> (Scene, Holding) {
 const FIRST: &str = "20261123T060000Z";
 
 #[test]
-fn a_month_goes_back_to_an_earlier_drop_and_stays_there() {
+fn rolled_back_month_stays_until_delivered_by_name() {
     let (scene, _) = delivered_twice();
     let billstream = scene.to_bucket();
-    let back = ["--month", MONTH, "--drop", FIRST];
+    let roll_back = ["--month", MONTH, "--drop", FIRST];
     deliver(
         &billstream,
         &["--month", MONTH, "--drop", FIRST, "--dry-run"],
     )
     .ok();
     assert_eq!(
-        in_force(scene.bucket.path()).as_deref(),
+        active_drop(scene.bucket.path()).as_deref(),
         Some("20261123T070000Z")
     );
-    let delivery = deliver(&billstream, &back).ok().delivery("pointed-back");
+    let delivery = deliver(&billstream, &roll_back)
+        .ok()
+        .delivery("pointed-back");
     assert_eq!(delivery["drop_id"], FIRST);
     assert_eq!(delivery["rows"], scene.month.holding.total().rows);
     assert_eq!(drops(scene.bucket.path()).len(), 2);
     scene.assert_polled(&scene.month.holding);
 
-    // Neither the same month nor a changed one moves it.
+    // Neither an unchanged nor a changed month replaces it.
     deliver(&billstream, &[]).ok().delivery("pinned");
     let confluent = Sandbox::start(&["--revision", "2"]);
     let importing = scene.to_bucket().from(&confluent);
     importing.import(MONTH).ok().status("published");
-    assert_eq!(in_force(scene.bucket.path()).as_deref(), Some(FIRST));
+    assert_eq!(active_drop(scene.bucket.path()).as_deref(), Some(FIRST));
     assert_eq!(scene.cloudzero.poll().months(), 0);
     deliver(&billstream, &[]).ok().delivery("pinned");
 
-    // By name it is delivered again.
+    // Delivering it by name ends the pin.
     deliver(&billstream, &["--month", MONTH])
         .ok()
         .delivery("delivered");
@@ -57,7 +59,7 @@ fn a_month_goes_back_to_an_earlier_drop_and_stays_there() {
 }
 
 #[test]
-fn a_drop_that_is_not_there_is_refused() {
+fn refuses_unknown_drops() {
     let (scene, restated) = delivered_twice();
     let file = format!("{FIRST}/line_items-00-0001.csv.gz");
     for id in ["20200101T000000Z", "..", "", "manifest.json", &file, "a/b"] {
@@ -75,7 +77,7 @@ fn a_drop_that_is_not_there_is_refused() {
 }
 
 #[test]
-fn a_drop_that_does_not_read_is_not_put_back() {
+fn refuses_to_roll_back_to_an_unreadable_drop() {
     let (scene, restated) = delivered_twice();
     let folder = scene.bucket.path().join("20261001-20261101").join(FIRST);
     for (name, bytes) in files_below(&folder) {
@@ -86,7 +88,7 @@ fn a_drop_that_does_not_read_is_not_put_back() {
 }
 
 #[test]
-fn clearing_a_month_needs_a_yes() {
+fn clearing_a_month_needs_confirmation() {
     let (scene, restated) = delivered_twice();
     let before = files_below(scene.bucket.path());
     deliver(&scene.to_bucket(), &["--month", MONTH, "--empty"])
@@ -128,7 +130,7 @@ fn clearing_a_month_needs_a_yes() {
 }
 
 #[test]
-fn a_stream_is_cleared_too_and_delivered_again_by_name() {
+fn cleared_stream_stays_until_delivered_by_name() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_stream(), &[]).ok().delivery("delivered");
     deliver(&scene.to_stream(), &["--month", MONTH, "--empty"]).code(2);
@@ -153,12 +155,12 @@ fn a_stream_is_cleared_too_and_delivered_again_by_name() {
 }
 
 #[test]
-fn only_old_drops_that_are_not_in_force_are_collected() {
+fn gc_deletes_only_old_inactive_drops() {
     let (scene, restated) = delivered_twice();
     let bucket = scene.bucket.path();
     deliver(&scene.to_bucket(), &["--month", MONTH, "--drop", FIRST]).ok();
     scene.assert_polled(&scene.month.holding);
-    // Younger than that, by the bucket's clock.
+    // Too young, by the clock of the bucket.
     let young = deliver(
         &scene.to_bucket().at("2020-01-01T00:00:00Z"),
         &["--gc", "1h"],
@@ -176,12 +178,15 @@ fn only_old_drops_that_are_not_in_force_are_collected() {
     assert_eq!(collected["collected"], dry["collected"]);
     assert_eq!(drops(bucket), [FIRST]);
     let again = deliver(&later, &["--gc", "30d"]).ok().json();
-    assert_eq!(again["collected"]["drops"], 0, "nothing is left: {again}");
+    assert_eq!(
+        again["collected"]["drops"], 0,
+        "everything is deleted: {again}"
+    );
     let gone = files - names_below(bucket).len();
     assert_eq!(collected["collected"]["files"], gone);
     assert_eq!(scene.cloudzero.poll().months(), 0);
 
-    // The drop of before is gone, and what is published is not.
+    // The drop is deleted; the published month can be delivered again.
     deliver(&scene.to_bucket(), &["--month", MONTH])
         .ok()
         .delivery("delivered");
@@ -190,7 +195,7 @@ fn only_old_drops_that_are_not_in_force_are_collected() {
 }
 
 #[test]
-fn what_a_crash_left_is_not_put_in_force() {
+fn refuses_to_roll_back_to_a_drop_left_by_a_crash() {
     let (scene, _) = delivered_twice();
     let folder = scene.bucket.path().join(drop_folder(MONTH));
     let part = folder.join("20261101T000000Z");
@@ -202,19 +207,19 @@ fn what_a_crash_left_is_not_put_in_force() {
         &["--month", MONTH, "--drop", "20261101T000000Z"],
     )
     .code(2)
-    .says(&["ever in force", FIRST]);
+    .says(&["never active", FIRST]);
 }
 
 #[test]
-fn what_a_killed_writer_left_on_the_disk_is_collected() {
+fn gc_deletes_files_left_by_a_killed_writer() {
     let (scene, _) = delivered_twice();
     let bucket = scene.bucket.path();
     let left = bucket.join("20261001-20261101/20261123T080000Z");
     std::fs::create_dir(&left).unwrap();
-    std::fs::write(left.join("00000.csv.gz#1"), "cut off").unwrap();
+    std::fs::write(left.join("00000.csv.gz#1"), "incomplete").unwrap();
     assert_eq!(drops(bucket).len(), 3);
     let later = scene.to_bucket().at("2099-01-01T00:00:00Z");
     let collected = deliver(&later, &["--gc", "30d"]).ok().json();
     assert_eq!(collected["collected"]["drops"], 2, "{collected}");
-    assert_eq!(drops(bucket), [in_force(bucket).unwrap()]);
+    assert_eq!(drops(bucket), [active_drop(bucket).unwrap()]);
 }

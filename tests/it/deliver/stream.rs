@@ -1,4 +1,4 @@
-//! The stream: how a month is cut into requests, and what is held after months change.
+//! Stream destination: requests of a month, and the content of the stream after months change.
 
 use serde_json::Value;
 
@@ -7,11 +7,10 @@ use crate::support::{Exact, MONTH, STREAM, Sandbox, names_below};
 
 const RESTATED: [&str; 2] = ["--revision", "1"];
 const LOST_DAY: &str = "2026-10-15";
-/// The most bytes of a request, which is below 5 MB.
-const MOST_BYTES: u64 = 4_999_999;
+/// Largest request in bytes, below 5 MB.
+const MAX_REQUEST_BYTES: u64 = 4_999_999;
 
-/// Asserts what requests with line items have to be like: an operation, a size, a key of their own,
-/// an answer.
+/// Asserts the operation, size, response and a unique key of requests with line items.
 #[track_caller]
 fn assert_requests(requests: &[Value], operation: &str) {
     let mut keys = Vec::new();
@@ -21,7 +20,7 @@ fn assert_requests(requests: &[Value], operation: &str) {
         assert_eq!(request["status"], 200, "{request}");
         assert_eq!(request["replayed"], false, "{request}");
         assert!(
-            request["bytes"].as_u64().unwrap() <= MOST_BYTES,
+            request["bytes"].as_u64().unwrap() <= MAX_REQUEST_BYTES,
             "{request}"
         );
         keys.push(request["idempotency_key"].as_str().unwrap().to_string());
@@ -29,7 +28,7 @@ fn assert_requests(requests: &[Value], operation: &str) {
     let count = keys.len();
     keys.sort();
     keys.dedup();
-    assert_eq!(keys.len(), count, "each request has a key of its own");
+    assert_eq!(keys.len(), count, "every request has a unique key");
 }
 
 fn rows(requests: &[Value]) -> u64 {
@@ -38,7 +37,7 @@ fn rows(requests: &[Value]) -> u64 {
 }
 
 #[test]
-fn a_month_that_fits_one_request_replaces_the_drop() {
+fn month_of_one_request_replaces_the_drop() {
     let scene = Scene::new(&[]);
     let delivery = deliver(&scene.to_stream(), &[]).ok().delivery("delivered");
     assert_eq!(scene.assert_streamed(&scene.month.holding), 0);
@@ -50,19 +49,19 @@ fn a_month_that_fits_one_request_replaces_the_drop() {
     assert_eq!(delivery["parts"], 1);
     assert_eq!(delivery["rows"], scene.month.holding.total().rows);
     assert_eq!(delivery["bytes"], sent[0]["bytes"]);
-    // It was validated before, as it is.
+    // The same body was validated before.
     let validated = scene.cloudzero.validated();
     assert_eq!(validated.len(), 1);
     assert_eq!(validated[0]["bytes"], sent[0]["bytes"]);
     assert!(validated[0]["idempotency_key"].is_null());
     assert!(
         names_below(scene.bucket.path()).is_empty(),
-        "the stream is the only target"
+        "the stream is the only destination"
     );
 }
 
 #[test]
-fn every_value_is_a_text_and_none_is_empty() {
+fn every_value_is_a_non_empty_string() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_stream(), &[]).ok();
     let rows = scene.cloudzero.rows(MONTH);
@@ -89,7 +88,7 @@ fn every_value_is_a_text_and_none_is_empty() {
 }
 
 #[test]
-fn an_unchanged_month_is_not_sent_again() {
+fn unchanged_month_is_not_sent_again() {
     let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&[]));
     deliver(&scene.to_stream(), &[]).ok();
     let later = scene.to_stream().at("2026-11-24T06:00:00Z");
@@ -99,7 +98,7 @@ fn an_unchanged_month_is_not_sent_again() {
 }
 
 #[test]
-fn a_larger_month_goes_hour_by_hour() {
+fn larger_month_is_replaced_by_hours() {
     let scene = Scene::of(&["--costs-per-day", "400"], &[]);
     let delivery = deliver(&scene.to_stream(), &[]).ok().delivery("delivered");
     assert_eq!(scene.assert_streamed(&scene.month.holding), 0);
@@ -111,8 +110,8 @@ fn a_larger_month_goes_hour_by_hour() {
     let sum: u64 = sent.iter().map(|r| r["bytes"].as_u64().unwrap()).sum();
     assert_eq!(delivery["bytes"], sum);
 
-    // All of it was validated before the first was sent.
-    let asked = scene.cloudzero.asked();
+    // Every request was validated before the first was sent.
+    let asked = scene.cloudzero.cloudzero_requests();
     let posts = asked.iter().filter(|r| r["method"] == "POST");
     let validations: Vec<bool> = posts
         .map(|r| {
@@ -127,7 +126,7 @@ fn a_larger_month_goes_hour_by_hour() {
 }
 
 #[test]
-fn a_restated_month_replaces_what_was_held() {
+fn restated_month_replaces_the_previous_one() {
     for options in [&[][..], &LARGE] {
         let scene = Scene::of(options, &[]);
         deliver(&scene.to_stream(), &[]).ok();
@@ -140,7 +139,7 @@ fn a_restated_month_replaces_what_was_held() {
 }
 
 #[test]
-fn an_import_delivers_to_the_stream() {
+fn import_delivers_to_the_stream() {
     let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&RESTATED));
     let importing = scene.to_stream().from(&confluent);
     importing.import(MONTH).ok().status("published");
@@ -151,7 +150,7 @@ fn an_import_delivers_to_the_stream() {
 }
 
 #[test]
-fn a_month_that_was_a_and_then_b_is_a_again() {
+fn month_can_return_to_earlier_content() {
     for options in [&[][..], &LARGE] {
         let scene = Scene::of(options, &[]);
         deliver(&scene.to_stream(), &[]).ok().delivery("delivered");
@@ -170,7 +169,7 @@ fn a_month_that_was_a_and_then_b_is_a_again() {
 }
 
 #[test]
-fn a_small_month_that_lost_a_day_loses_it_in_the_stream() {
+fn removes_a_lost_day_of_a_small_month_from_the_stream() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_stream(), &[]).ok();
     let shrunk = scene.publish(&["--drop-day", LOST_DAY]);
@@ -180,7 +179,7 @@ fn a_small_month_that_lost_a_day_loses_it_in_the_stream() {
 }
 
 #[test]
-fn a_larger_month_that_lost_a_day_has_an_adjustment_without_costs_there() {
+fn clears_a_lost_day_of_a_larger_month_with_zero_costs() {
     let scene = Scene::of(&LARGE, &[]);
     deliver(&scene.to_stream(), &[]).ok();
     let shrunk = scene.publish(&[LARGE[0], LARGE[1], "--drop-day", LOST_DAY]);
@@ -190,14 +189,14 @@ fn a_larger_month_that_lost_a_day_has_an_adjustment_without_costs_there() {
     assert_eq!(scene.assert_streamed(&shrunk), 1, "one hour is emptied");
     deliver(&scene.to_stream(), &[]).ok().delivery("unchanged");
 
-    // And once the day is back, the adjustment is gone.
+    // The adjustment disappears when the day is back.
     let whole = scene.publish(&LARGE);
     deliver(&scene.to_stream(), &[]).ok().delivery("delivered");
     assert_eq!(scene.assert_streamed(&whole), 0);
 }
 
 #[test]
-fn a_month_may_grow_beyond_a_request_and_shrink_again() {
+fn month_can_grow_beyond_a_request_and_shrink_again() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_stream(), &[]).ok();
     let large = scene.publish(&LARGE);
@@ -222,7 +221,7 @@ fn a_month_may_grow_beyond_a_request_and_shrink_again() {
 }
 
 #[test]
-fn validation_can_be_left_out() {
+fn validation_can_be_skipped() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_stream(), &["--no-validate"])
         .ok()
@@ -239,13 +238,13 @@ fn validation_can_be_left_out() {
 }
 
 #[test]
-fn a_dry_run_counts_and_sends_nothing() {
+fn dry_run_counts_without_sending() {
     for options in [&[][..], &LARGE] {
         let scene = Scene::of(options, &[]);
         let dry = deliver(&scene.to_stream(), &["--dry-run"])
             .ok()
             .delivery("dry-run");
-        let posts = scene.cloudzero.asked_for("POST", "");
+        let posts = scene.cloudzero.cloudzero_requests_to("POST", "");
         assert!(posts.is_empty(), "{posts:?}");
         let real = deliver(&scene.to_stream(), &[]).ok().delivery("delivered");
         for key in ["rows", "bytes", "parts"] {
@@ -255,16 +254,16 @@ fn a_dry_run_counts_and_sends_nothing() {
 }
 
 #[test]
-fn a_delivery_to_one_target_leaves_the_other_alone() {
+fn delivery_to_one_destination_leaves_the_other_unchanged() {
     let scene = Scene::new(&[]);
     let both = scene.to_stream().on_bucket(scene.bucket.path());
-    deliver(&both, &["--target", "bucket"])
+    deliver(&both, &["--destination", "bucket"])
         .ok()
         .delivery("delivered");
     assert!(scene.cloudzero.sent().is_empty());
     scene.assert_polled(&scene.month.holding);
     let restated = scene.publish(&RESTATED);
-    deliver(&both, &["--target", "stream"])
+    deliver(&both, &["--destination", "stream"])
         .ok()
         .delivery("delivered");
     scene.assert_streamed(&restated);
@@ -277,7 +276,7 @@ fn a_delivery_to_one_target_leaves_the_other_alone() {
 }
 
 #[test]
-fn a_stream_without_a_key_is_refused() {
+fn rejects_missing_and_wrong_credentials() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_stream().without("CLOUDZERO_API_KEY"), &[])
         .code(3)

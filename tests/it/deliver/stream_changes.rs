@@ -1,4 +1,4 @@
-//! Changes that neither sums nor hours of a month show, and what others put into the stream.
+//! Changes that sums and hours of a month do not show, and rows that others add to the stream.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::support::{MONTH, STREAM};
 const RESTATED: [&str; 2] = ["--revision", "1"];
 
 #[test]
-fn a_change_that_no_sum_shows_is_sent() {
+fn sends_changes_that_do_not_affect_sums() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_stream(), &[]).ok();
     transform(&scene, MONTH, &[tag("team", "payments")]);
@@ -23,7 +23,7 @@ fn a_change_that_no_sum_shows_is_sent() {
 }
 
 #[test]
-fn the_same_change_reaches_the_bucket() {
+fn writes_changes_that_do_not_affect_sums() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_bucket(), &[]).ok();
     transform(&scene, MONTH, &[tag("team", "payments")]);
@@ -33,7 +33,7 @@ fn the_same_change_reaches_the_bucket() {
 }
 
 #[test]
-fn what_others_put_into_other_hours_is_emptied() {
+fn clears_hours_that_others_added() {
     let scene = Scene::of(&LARGE, &[]);
     deliver(&scene.to_stream(), &[]).ok();
     scene.cloudzero.send(&json!({
@@ -48,19 +48,20 @@ fn what_others_put_into_other_hours_is_emptied() {
     deliver(&scene.to_stream(), &[]).ok().delivery("delivered");
     assert_eq!(scene.cloudzero.hours(STREAM, MONTH), 33);
     let mut holds = scene.cloudzero.holds(STREAM, MONTH);
-    // One of the two days has an adjustment of its own, or none has.
+    // A day may already have an adjustment, so rows are counted.
     let emptied = holds.total().rows - scene.month.holding.total().rows;
     assert_eq!(emptied, 2);
     assert_eq!(holds.total().cost, scene.month.holding.total().cost);
-    holds.take_emptied(&scene.month.holding);
-    holds
-        .money()
-        .assert_is(&scene.month.holding.clone().money(), "the stream holds");
+    holds.take_cleared_hours(&scene.month.holding);
+    holds.without_rows().assert_is(
+        &scene.month.holding.clone().without_rows(),
+        "the stream holds",
+    );
     deliver(&scene.to_stream(), &[]).ok().delivery("unchanged");
 }
 
 #[test]
-fn what_others_put_into_an_empty_stream_is_replaced() {
+fn replaces_rows_that_others_added() {
     let scene = Scene::new(&[]);
     scene.cloudzero.send(&json!({
         "month": "2026-10-01T00:00:00Z",
@@ -72,17 +73,18 @@ fn what_others_put_into_an_empty_stream_is_replaced() {
 }
 
 #[test]
-fn a_month_that_goes_back_while_its_delivery_is_cut_off_is_exact() {
-    // Five requests of the first, then what is held, two validations and the first of two bodies.
+fn month_that_reverts_after_an_interrupted_delivery_is_exact() {
+    // The first delivery sends seven requests; the second reads the stream, validates two bodies and sends the
+    // first of them.
     let first = 7;
     let scene = Scene::of(&LARGE, &[&format!("cz-reset:1:after={}", first + 4)]);
     deliver(&scene.to_stream(), &[]).ok();
-    assert_eq!(scene.cloudzero.asked().len(), first);
+    assert_eq!(scene.cloudzero.cloudzero_requests().len(), first);
     scene.publish(&[LARGE[0], LARGE[1], RESTATED[0], RESTATED[1]]);
     let once = scene.to_stream().env("BILLSTREAM_RETRY_ATTEMPTS", "1");
     deliver(&once, &[]).code(7);
     assert_eq!(scene.cloudzero.fired("cz-reset"), 1);
-    // Half of the stream is new now, and the month becomes the old one again.
+    // Half of the stream is restated; now the month reverts.
     assert_ne!(scene.cloudzero.holds(STREAM, MONTH), scene.month.holding);
     let month = scene.publish(&LARGE);
     deliver(&once, &[]).ok().delivery("delivered");
@@ -91,11 +93,18 @@ fn a_month_that_goes_back_while_its_delivery_is_cut_off_is_exact() {
 }
 
 #[test]
-fn another_stream_or_bucket_gets_the_whole_month() {
+fn new_destination_gets_the_whole_month() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_stream(), &[]).ok();
     let other = scene.to_stream().without("CLOUDZERO_CONNECTION_ID");
-    let add = ["targets", "add", "cloudzero", "--stream", "--name", "other"];
+    let add = [
+        "destinations",
+        "add",
+        "cloudzero",
+        "--stream",
+        "--name",
+        "other",
+    ];
     other.run(&add).ok();
     deliver(&other, &[]).ok().delivery("delivered");
     let (_, id) = scene.cloudzero.connections().pop().unwrap();
@@ -111,11 +120,18 @@ fn another_stream_or_bucket_gets_the_whole_month() {
 }
 
 #[test]
-fn one_target_of_two_is_cleared() {
+fn clears_one_destination_of_two() {
     let scene = Scene::new(&[]);
     let both = scene.to_stream().on_bucket(scene.bucket.path());
     deliver(&both, &[]).ok();
-    let clear = ["--month", MONTH, "--empty", "--yes", "--target", "stream"];
+    let clear = [
+        "--month",
+        MONTH,
+        "--empty",
+        "--yes",
+        "--destination",
+        "stream",
+    ];
     deliver(&both, &clear).ok().delivery("cleared");
     scene.assert_streamed(&Default::default());
     scene.assert_polled(&scene.month.holding);
@@ -129,6 +145,8 @@ fn one_target_of_two_is_cleared() {
     scene.assert_polled(&Default::default());
     assert_eq!(statuses(), ["pinned", "pinned"]);
     // A stream has no earlier drops.
-    let back = ["--month", MONTH, "--drop", "20261123T060000Z"];
-    deliver(&scene.to_stream(), &back).code(3).says(&["bucket"]);
+    let roll_back = ["--month", MONTH, "--drop", "20261123T060000Z"];
+    deliver(&scene.to_stream(), &roll_back)
+        .code(3)
+        .says(&["bucket"]);
 }

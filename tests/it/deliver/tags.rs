@@ -1,19 +1,19 @@
-//! Columns of a drop: fixed ones, then tags by key, made legal.
+//! Columns of a drop: the fixed ones, then tags by legal key.
 
 use std::io::Read;
 
-use super::{Scene, deliver, in_force};
+use super::{Scene, active_drop, deliver};
 use crate::support::{BUCKET, Billstream, MONTH, Sandbox, files_below, sum};
 
 /// The shipped model.
 const MODEL: &str = include_str!("../../../sql/models/line_items.sql");
 
-/// A column for a tag with one value; line items without a resource have no tags.
+/// SQL of a tag column with one value; line items without a resource have no tags.
 pub fn tag(key: &str, value: &str) -> String {
     format!("case when resource_id is not null then '{value}' end as \"resource/tag:{key}\"")
 }
 
-/// A folder with the shipped model and more columns.
+/// Folder with the shipped model and additional columns.
 fn model_with(columns: &[String]) -> tempfile::TempDir {
     assert!(MODEL.contains("\n  from typed"));
     let folder = tempfile::tempdir().unwrap();
@@ -26,7 +26,7 @@ fn model_with(columns: &[String]) -> tempfile::TempDir {
     folder
 }
 
-/// Maps a month of the scene anew, with more columns.
+/// Transforms a month of the scene again, with additional columns.
 pub fn transform(scene: &Scene, month: &str, columns: &[String]) {
     let sql = model_with(columns);
     let folder = sql.path().to_str().unwrap();
@@ -36,9 +36,9 @@ pub fn transform(scene: &Scene, month: &str, columns: &[String]) {
         .ok();
 }
 
-/// Columns of the files of the drop in force.
+/// Columns of the active drop's files.
 fn header(scene: &Scene) -> Vec<String> {
-    let drop_id = in_force(scene.bucket.path()).unwrap();
+    let drop_id = active_drop(scene.bucket.path()).unwrap();
     let folder = scene.bucket.path().join("20261001-20261101").join(drop_id);
     let mut headers = files_below(&folder).into_values().map(|bytes| {
         let mut text = String::new();
@@ -64,7 +64,7 @@ fn tags(header: &[String]) -> Vec<&str> {
 }
 
 #[test]
-fn columns_have_a_fixed_order_and_tags_follow_by_key() {
+fn tags_follow_the_fixed_columns_sorted_by_key() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_bucket(), &[]).ok();
     let shipped = header(&scene);
@@ -87,7 +87,7 @@ fn columns_have_a_fixed_order_and_tags_follow_by_key() {
 }
 
 #[test]
-fn a_tag_of_one_month_is_a_column_of_all_that_are_delivered_later() {
+fn tag_of_one_month_is_a_column_of_later_deliveries() {
     let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&[]));
     let importing = scene.to_bucket().from(&confluent);
     importing
@@ -99,7 +99,7 @@ fn a_tag_of_one_month_is_a_column_of_all_that_are_delivered_later() {
         .delivery("delivered");
     assert!(tags(&header(&scene)).contains(&"only-september"));
     scene.assert_polled(&scene.month.holding);
-    // The other way round too: a month without the tag of another is whole.
+    // A month without the tag of another is complete, too.
     deliver(&scene.to_bucket(), &[]).ok();
     scene.cloudzero.poll().months();
     let holds = scene.cloudzero.holds(BUCKET, "2026-09").total();
@@ -107,7 +107,7 @@ fn a_tag_of_one_month_is_a_column_of_all_that_are_delivered_later() {
 }
 
 #[test]
-fn keys_are_made_legal_and_those_that_meet_are_one_column() {
+fn legalizes_tag_keys_and_merges_equal_ones() {
     let scene = Scene::new(&[]);
     let of_kafka = "case when resource_id is not null and product = 'KAFKA' then 'spaced' end \
                     as \"resource/tag:Team Name\"";
@@ -132,8 +132,8 @@ fn keys_are_made_legal_and_those_that_meet_are_one_column() {
     }
     scene.assert_polled(&scene.month.holding);
 
-    // The first that has a value counts, and no resource is without one.
-    let drop_id = in_force(scene.bucket.path()).unwrap();
+    // The first value counts, and every resource has one.
+    let drop_id = active_drop(scene.bucket.path()).unwrap();
     let folder = scene.bucket.path().join("20261001-20261101").join(drop_id);
     let files = files_below(&folder);
     let rows: Vec<_> = files
@@ -152,7 +152,7 @@ fn keys_are_made_legal_and_those_that_meet_are_one_column() {
 }
 
 #[test]
-fn a_stream_has_legal_keys_too() {
+fn stream_has_legal_tag_keys() {
     let scene = Scene::new(&[]);
     transform(&scene, MONTH, &[tag("Team Name", "a, \"b\"")]);
     let stream: Billstream = scene.to_stream();

@@ -1,8 +1,8 @@
-//! `verify`: Confluent, the store, the drop in force and what CloudZero holds, side by side.
+//! `verify`: compares Confluent, the store, the active drop, the stream and CloudZero's totals.
 
 use serde_json::{Value, json};
 
-use super::{Published, Scene, deliver, in_force};
+use super::{Published, Scene, active_drop, deliver};
 use crate::support::{
     BUCKET, Billstream, Exact, MONTH, Output, STREAM, Sandbox, files_below, names_below,
 };
@@ -14,7 +14,7 @@ fn verify(billstream: &Billstream) -> Output {
     billstream.run(&["verify", "--format", "json"])
 }
 
-/// Asserts that sides of a period are the month to the last digit, and that the others were not asked.
+/// Asserts that `sides` of a period equal the month to the last digit, and that the others are absent.
 #[track_caller]
 fn assert_sides(period: &Value, sides: &[&str], month: &Published) {
     let total = month.holding.total();
@@ -36,7 +36,7 @@ fn assert_sides(period: &Value, sides: &[&str], month: &Published) {
     }
 }
 
-/// Within a cent: CloudZero's totals are floats.
+/// Asserts equality within a cent: CloudZero's totals are floats.
 #[track_caller]
 fn assert_near(text: &Value, exact: Exact) {
     let found = Exact::of(text.as_str().unwrap());
@@ -44,7 +44,7 @@ fn assert_near(text: &Value, exact: Exact) {
 }
 
 #[test]
-fn without_credentials_store_and_bucket_are_compared() {
+fn compares_store_and_bucket_without_credentials() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_bucket(), &[]).ok();
     let output = verify(&scene.to_bucket()).ok();
@@ -52,7 +52,7 @@ fn without_credentials_store_and_bucket_are_compared() {
     assert_sides(&period, &["store", "bucket"], &scene.month);
     assert!(period["cloudzero"].is_null());
     assert_eq!(period["notes"], json!([]));
-    assert!(scene.cloudzero.asked().is_empty());
+    assert!(scene.cloudzero.cloudzero_requests().is_empty());
 }
 
 #[test]
@@ -72,14 +72,19 @@ fn all_sides_are_equal_after_a_delivery() {
     assert_near(&shown["discounted_cost"], total.discounted);
     assert_near(&shown["on_demand_cost"], total.on_demand);
 
-    let table = both.run(&["verify", "--month", MONTH]).ok();
-    for word in [MONTH, "equal", &scene.month.totals.net] {
-        assert!(table.stdout.contains(word), "{}", table.stdout);
+    let net = &scene.month.totals.net;
+    let shown = Exact::of(net).shown();
+    for (arguments, net) in [(&[][..], &shown), (&["--exact"], net)] {
+        let arguments = [&["verify", "--month", MONTH], arguments].concat();
+        let table = both.run(&arguments).ok();
+        for word in [MONTH, "equal", net] {
+            assert!(table.stdout.contains(word), "{}", table.stdout);
+        }
     }
 }
 
 #[test]
-fn all_months_cost_one_request_a_cost_type() {
+fn sends_one_request_per_cost_type() {
     let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&[]));
     let billstream = scene.to_stream().from(&confluent);
     billstream
@@ -90,7 +95,10 @@ fn all_months_cost_one_request_a_cost_type() {
     let equal = |month: &str| (month.to_string(), "equal".to_string());
     assert_eq!(statuses, [equal("2026-09"), equal(MONTH)]);
     assert_eq!(
-        scene.cloudzero.asked_for("GET", "/v2/billing/costs").len(),
+        scene
+            .cloudzero
+            .cloudzero_requests_to("GET", "/v2/billing/costs")
+            .len(),
         3
     );
 }
@@ -102,67 +110,70 @@ fn verify_changes_nothing() {
     deliver(&both, &[]).ok();
     let published = || {
         let mut files = files_below(scene.store.path());
-        // How the run ended is remembered.
+        // Runs record their outcome.
         let of_runs = ["runs/2", "runs/leases", "runs/connections"];
         files.retain(|name, _| !of_runs.iter().any(|start| name.starts_with(start)));
         files
     };
     let (store, bucket) = (published(), files_below(scene.bucket.path()));
-    let sent = scene.cloudzero.asked_for("POST", "").len();
+    let sent = scene.cloudzero.cloudzero_requests_to("POST", "").len();
     verify(&both.from(&confluent));
     let after = published();
     assert!(after == store, "{:?} {:?}", after.keys(), store.keys());
     assert!(files_below(scene.bucket.path()) == bucket);
-    assert_eq!(scene.cloudzero.asked_for("POST", "").len(), sent);
+    assert_eq!(
+        scene.cloudzero.cloudzero_requests_to("POST", "").len(),
+        sent
+    );
 }
 
 #[test]
-fn a_month_that_was_never_delivered_differs() {
+fn undelivered_month_differs() {
     let scene = Scene::new(&[]);
     verify(&scene.to_bucket()).code(5).status("differs");
     let period = verify(&scene.to_stream()).code(5).status("differs");
     assert_eq!(period["stream"]["cost"], "0");
 }
 
-/// The file of the drop in force.
-fn delivered_file(scene: &Scene) -> std::path::PathBuf {
-    let drop_id = in_force(scene.bucket.path()).unwrap();
+/// The last file of the active drop.
+fn active_file(scene: &Scene) -> std::path::PathBuf {
+    let drop_id = active_drop(scene.bucket.path()).unwrap();
     let folder = scene.bucket.path().join("20261001-20261101").join(drop_id);
     let name = names_below(&folder).pop().unwrap();
     folder.join(name)
 }
 
 #[test]
-fn a_file_that_is_gone_differs() {
+fn missing_file_differs() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_bucket(), &[]).ok();
-    std::fs::remove_file(delivered_file(&scene)).unwrap();
+    std::fs::remove_file(active_file(&scene)).unwrap();
     let output = verify(&scene.to_bucket()).code(5);
     assert!(output.stderr.contains("2026-10"), "{}", output.stderr);
 }
 
 #[test]
-fn a_file_that_is_torn_differs() {
+fn truncated_file_differs() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_bucket(), &[]).ok();
-    let file = delivered_file(&scene);
+    let file = active_file(&scene);
     let bytes = std::fs::read(&file).unwrap();
     std::fs::write(&file, &bytes[..bytes.len() - 20]).unwrap();
     verify(&scene.to_bucket()).code(5).says(&["csv.gz"]);
 }
 
 #[test]
-fn a_cost_that_was_edited_differs() {
+fn edited_cost_differs() {
     use std::io::{Read, Write};
     let scene = Scene::new(&[]);
     deliver(&scene.to_bucket(), &[]).ok();
-    let file = delivered_file(&scene);
+    let file = active_file(&scene);
     let mut text = String::new();
     let bytes = std::fs::read(&file).unwrap();
     flate2::read::GzDecoder::new(&bytes[..])
         .read_to_string(&mut text)
         .unwrap();
-    // The last digit of a number, so that the sum differs by as little as there is.
+    // The last digit of a number: the smallest possible difference.
     let edited = text.replacen(",136.8,", ",136.800000000000000000000001,", 1);
     let edited = match edited == text {
         true => text
@@ -180,7 +191,7 @@ fn a_cost_that_was_edited_differs() {
 }
 
 #[test]
-fn a_manifest_that_was_moved_by_hand_differs() {
+fn outdated_drop_differs() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_bucket(), &[]).ok();
     scene.publish(&RESTATED);
@@ -189,8 +200,8 @@ fn a_manifest_that_was_moved_by_hand_differs() {
     verify(&scene.to_bucket()).ok().status("equal");
 }
 
-/// Changes one hour of the stream behind billstream's back.
-fn meddle(scene: &Scene) {
+/// Changes one hour of the stream without billstream.
+fn change_stream(scene: &Scene) {
     scene.cloudzero.send(&json!({
         "month": "2026-10-01T00:00:00Z",
         "operation": "sum",
@@ -202,22 +213,22 @@ fn meddle(scene: &Scene) {
 }
 
 #[test]
-fn a_stream_that_was_changed_by_another_is_pending_for_a_day_and_differs_then() {
+fn changed_stream_is_pending_for_a_day_and_differs_then() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_stream(), &[]).ok();
-    meddle(&scene);
+    change_stream(&scene);
     let period = verify(&scene.to_stream()).ok().status("pending");
     assert!(period["notes"][0].as_str().unwrap().contains("2026-10-03"));
     let later = scene.to_stream().at(WEEK_LATER);
     verify(&later).code(5).status("differs");
-    // The next delivery puts it right.
+    // The next delivery corrects it.
     deliver(&later, &[]).ok().delivery("delivered");
     scene.assert_streamed(&scene.month.holding);
     verify(&later).ok().status("equal");
 }
 
 #[test]
-fn a_settling_month_that_moved_at_confluent_is_behind() {
+fn settling_month_that_changed_at_confluent_is_behind() {
     // Restated months settle 17 days after their end.
     let early = "2026-11-10T06:00:00Z";
     let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&["--today", "2026-11-10"]));
@@ -238,7 +249,7 @@ fn a_settling_month_that_moved_at_confluent_is_behind() {
 }
 
 #[test]
-fn a_settled_month_that_moved_at_confluent_differs() {
+fn settled_month_that_changed_at_confluent_differs() {
     let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&RESTATED));
     let billstream = scene.to_bucket().from(&confluent);
     deliver(&billstream, &[]).ok();
@@ -248,10 +259,10 @@ fn a_settled_month_that_moved_at_confluent_differs() {
 }
 
 #[test]
-fn a_month_that_was_pointed_back_is_pinned() {
+fn rolled_back_month_is_pinned() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_bucket(), &[]).ok();
-    let first = in_force(scene.bucket.path()).unwrap();
+    let first = active_drop(scene.bucket.path()).unwrap();
     scene.publish(&RESTATED);
     deliver(&scene.to_bucket(), &[]).ok();
     deliver(&scene.to_bucket(), &["--month", MONTH, "--drop", &first]).ok();
@@ -265,23 +276,23 @@ fn a_month_that_was_pointed_back_is_pinned() {
 }
 
 #[test]
-fn a_stream_that_was_cleared_is_pinned() {
+fn cleared_stream_is_pinned() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_stream(), &[]).ok();
     deliver(&scene.to_stream(), &["--month", MONTH, "--empty", "--yes"]).ok();
     let later = scene.to_stream().at(WEEK_LATER);
     verify(&later).ok().status("pinned");
-    meddle(&scene);
+    change_stream(&scene);
     verify(&later).code(5).status("differs");
 }
 
 #[test]
-fn totals_of_a_bucket_are_those_of_the_connection_that_reads_it() {
+fn bucket_totals_come_from_the_connection_that_reads_it() {
     let scene = Scene::new(&[]);
     let billstream = scene.to_bucket().with_cloudzero(&scene.cloudzero);
     let folder = scene.bucket.path().display().to_string();
     let add = [
-        "targets",
+        "destinations",
         "add",
         "cloudzero",
         "--bucket",
@@ -308,7 +319,7 @@ fn totals_of_a_bucket_are_those_of_the_connection_that_reads_it() {
 }
 
 #[test]
-fn another_connection_at_cloudzero_does_not_count() {
+fn ignores_other_cloudzero_connections() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_bucket(), &[]).ok();
     scene.assert_polled(&scene.month.holding);
@@ -325,7 +336,7 @@ fn another_connection_at_cloudzero_does_not_count() {
 }
 
 #[test]
-fn the_totals_request_may_fail() {
+fn tolerates_a_failed_totals_request() {
     let scene = Scene::new(&["cz-400:1:after=6"]);
     deliver(&scene.to_stream(), &[]).ok();
     let output = verify(&scene.to_stream()).ok();
@@ -336,7 +347,7 @@ fn the_totals_request_may_fail() {
 }
 
 #[test]
-fn a_restatement_that_was_never_sent_is_not_pending() {
+fn undelivered_restatement_is_not_pending() {
     let (scene, restated) = (Scene::new(&[]), Sandbox::start(&["--revision", "1"]));
     let stream = scene.to_stream();
     deliver(&stream, &[]).ok();
@@ -347,5 +358,5 @@ fn a_restatement_that_was_never_sent_is_not_pending() {
     verify(&stream).code(5).status("differs");
     let keyless = stream.without("CLOUDZERO_API_KEY");
     let month = verify(&keyless).ok().status("equal");
-    assert!(month["notes"].to_string().contains("not asked"));
+    assert!(month["notes"].to_string().contains("not compared"));
 }

@@ -1,19 +1,18 @@
-//! What billstream warns of before the first delivery; and that keys stay out of what it says and
-//! stores.
+//! Warnings before the first delivery, and secrecy of the API key.
 
 use super::{Scene, deliver};
 use crate::support::{Billstream, CLOUDZERO_KEY, MONTH, Sandbox, files_below};
 
-const NATIVE: &str = "CloudZero has its own Confluent connection";
-const TWICE: &str = "counts every dollar twice";
-const NOT_S3: &str = "S3 only";
+const NATIVE: &str = "native Confluent connection";
+const TWICE: &str = "bucket and stream of one connection";
+const NOT_S3: &str = "S3 buckets only";
 
 fn native() -> Sandbox {
     Sandbox::start(&["--native-confluent"])
 }
 
 #[test]
-fn the_connection_of_cloudzeros_own_is_named_before_the_first_delivery_only() {
+fn names_the_native_connection_before_the_first_delivery_only() {
     let (scene, cloudzero) = (Scene::new(&[]), native());
     let billstream = scene.to_stream().on_stream(&cloudzero);
     let first = deliver(&billstream, &[]).ok();
@@ -23,13 +22,13 @@ fn the_connection_of_cloudzeros_own_is_named_before_the_first_delivery_only() {
     let second = deliver(&billstream, &[]).ok();
     second.delivery("delivered");
     assert!(!second.stderr.contains(NATIVE), "{}", second.stderr);
-    // The warning came before anything was sent.
-    let asked = cloudzero.asked();
+    // The warning precedes all requests with line items.
+    let asked = cloudzero.cloudzero_requests();
     assert_eq!(asked[0]["path"], "/v2/connections/billing");
 }
 
 #[test]
-fn it_is_named_for_a_bucket_and_by_an_import_too() {
+fn names_the_native_connection_for_buckets_and_imports() {
     let (scene, cloudzero) = (Scene::new(&[]), native());
     let billstream = scene
         .to_bucket()
@@ -41,17 +40,17 @@ fn it_is_named_for_a_bucket_and_by_an_import_too() {
 }
 
 #[test]
-fn adding_a_target_warns_of_it() {
+fn names_the_native_connection_when_a_destination_is_added() {
     let (scene, cloudzero) = (Scene::new(&[]), native());
     let billstream = Billstream::on(scene.store.path()).with_cloudzero(&cloudzero);
     billstream
-        .run(&["targets", "add", "cloudzero", "--stream"])
+        .run(&["destinations", "add", "cloudzero", "--stream"])
         .ok()
         .says(&[NATIVE]);
 }
 
 #[test]
-fn without_the_scope_there_is_no_warning_and_no_error() {
+fn does_not_warn_without_the_scope() {
     let (scene, cloudzero) = (Scene::new(&[]), native());
     let billstream = scene
         .to_stream()
@@ -63,19 +62,19 @@ fn without_the_scope_there_is_no_warning_and_no_error() {
 }
 
 #[test]
-fn a_bucket_that_cloudzero_cannot_read_is_warned_of() {
+fn warns_of_a_bucket_that_cloudzero_cannot_read() {
     let scene = Scene::new(&[]);
     deliver(&scene.to_bucket(), &[]).ok().says(&[NOT_S3]);
     let again = deliver(&scene.to_bucket(), &[]).ok();
     assert!(!again.stderr.contains(NOT_S3), "{}", again.stderr);
-    // The folder in the store is where drops go that nobody asked for.
+    // The default folder in the store gets no warning.
     let scene = Scene::new(&[]);
     let inside = deliver(&Billstream::on(scene.store.path()), &[]).ok();
     assert!(!inside.stderr.contains(NOT_S3), "{}", inside.stderr);
 }
 
 #[test]
-fn a_dry_run_claims_nothing() {
+fn dry_run_claims_nothing() {
     let (scene, cloudzero) = (Scene::new(&[]), native());
     let billstream = scene.to_stream().on_stream(&cloudzero);
     deliver(&billstream, &["--dry-run"]).ok();
@@ -83,9 +82,9 @@ fn a_dry_run_claims_nothing() {
 }
 
 #[test]
-fn bucket_and_stream_of_one_connection_are_warned_of() {
+fn warns_of_bucket_and_stream_of_one_connection() {
     let scene = Scene::new(&[]);
-    // The bucket is one that CloudZero reads: of a folder elsewhere it counts nothing.
+    // CloudZero reads S3 buckets only, so a local folder would not be counted twice.
     let both = scene
         .to_stream()
         .env("BILLSTREAM_BUCKET", "s3://acme-billing/confluent")
@@ -94,14 +93,14 @@ fn bucket_and_stream_of_one_connection_are_warned_of() {
         .env("AWS_REGION", "us-east-1")
         .env("AWS_ALLOW_HTTP", "true")
         .env("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
-    let output = deliver(&both, &["--target", "stream"]).ok();
+    let output = deliver(&both, &["--destination", "stream"]).ok();
     output.delivery("delivered");
     output.says(&[TWICE]);
     scene.assert_streamed(&scene.month.holding);
 }
 
 #[test]
-fn the_key_is_in_no_output_and_in_no_file() {
+fn never_writes_the_key_to_output_or_files() {
     for fault in [
         "cz-500:1:after=3",
         "cz-500:99",
@@ -122,8 +121,8 @@ fn the_key_is_in_no_output_and_in_no_file() {
         for arguments in [
             &["deliver", "-vv"][..],
             &["verify", "-vv"],
-            &["targets", "add", "cloudzero", "--stream"],
-            &["targets", "list"],
+            &["destinations", "add", "cloudzero", "--stream"],
+            &["destinations", "list"],
         ] {
             let output = billstream.run(arguments);
             said += &output.stdout;

@@ -1,4 +1,4 @@
-//! How often Confluent is asked: once a day, and an hour after something failed.
+//! Frequency of inventory requests: once a day, and an hour after a failure.
 
 use serde_json::Value;
 use tempfile::tempdir;
@@ -7,7 +7,7 @@ use super::enriched;
 use crate::support::{Billstream, MONTH, Sandbox};
 
 #[test]
-fn lists_are_good_for_a_day() {
+fn inventory_is_current_for_a_day() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let at = |now: &str| enriched(Billstream::on(store.path()).from(&sandbox)).at(now);
     let pull = |now: &str| {
@@ -22,12 +22,12 @@ fn lists_are_good_for_a_day() {
     assert_eq!(
         pull("2026-11-24T05:00:00Z"),
         2 * once,
-        "a day from the second time"
+        "a day after the second update"
     );
 }
 
 #[test]
-fn lists_that_failed_are_asked_for_again_after_an_hour() {
+fn a_failed_inventory_is_retried_after_an_hour() {
     for (fault, code) in [("inventory-403:1", "403"), ("inventory-404:1:after=1", "")] {
         let (sandbox, store) = (Sandbox::start(&["--fault", fault]), tempdir().unwrap());
         let at = |now: &str| enriched(Billstream::on(store.path()).from(&sandbox)).at(now);
@@ -35,7 +35,7 @@ fn lists_that_failed_are_asked_for_again_after_an_hour() {
         let first = pull("2026-11-22T06:00:00Z");
         let asked = sandbox.inventory_requests();
         if code.is_empty() {
-            // What is not there any more has nothing in it: that is an answer, good for a day.
+            // A deleted environment has no resources: a valid response, current for a day.
             assert!(!first.stderr.contains("WARN"), "{}", first.stderr);
             pull("2026-11-23T05:59:59Z");
             assert_eq!(sandbox.inventory_requests(), asked, "{fault}");
@@ -51,7 +51,7 @@ fn lists_that_failed_are_asked_for_again_after_an_hour() {
 }
 
 #[test]
-fn what_a_connection_knows_of_its_lists_is_its_own() {
+fn inventory_state_is_kept_per_connection() {
     let store = tempdir().unwrap();
     let sandboxes = ["1", "2"].map(|seed| Sandbox::start(&["--seed", seed]));
     for (name, sandbox) in ["acme", "globex"].iter().zip(&sandboxes) {
@@ -74,7 +74,7 @@ fn what_a_connection_knows_of_its_lists_is_its_own() {
 }
 
 #[test]
-fn a_state_that_cannot_be_read_is_told_and_costs_are_imported() {
+fn an_unreadable_inventory_state_does_not_stop_an_import() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let path = store
         .path()

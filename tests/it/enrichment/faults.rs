@@ -1,4 +1,4 @@
-//! Lists that fail: costs are imported all the same, and what could not be listed keeps its facts.
+//! Failing lists: costs are imported, and resources that could not be listed keep their attributes.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -12,39 +12,44 @@ use super::{TAGS, enriched, resource_of, tag};
 use crate::support::{Billstream, Files, MONTH, Output, Row, Sandbox, files_below, write_files};
 
 /// Region and tags by resource.
-fn facts(billstream: &Billstream) -> BTreeMap<String, Vec<String>> {
+fn attributes(billstream: &Billstream) -> BTreeMap<String, Vec<String>> {
     let rows = billstream.line_items(MONTH);
     let of = |row| {
-        let mut facts: Vec<String> = TAGS.iter().map(|key| tag(row, key).to_string()).collect();
-        // A tier's price has a region of its own, on some rows only.
-        if !facts[2].is_empty() {
-            facts.push(row["resource/region"].clone());
+        let mut attributes: Vec<String> =
+            TAGS.iter().map(|key| tag(row, key).to_string()).collect();
+        // A price tier has a separate region, on some rows only.
+        if !attributes[2].is_empty() {
+            attributes.push(row["resource/region"].clone());
         }
-        (resource_of(row).to_string(), facts)
+        (resource_of(row).to_string(), attributes)
     };
     rows.iter().map(of).collect()
 }
 
-/// A store with a good month that may still change, and its facts. It is made once a test run.
+/// A store with an enriched month that is not settled, and its attributes. Created once per test process.
 fn good_month() -> (TempDir, BTreeMap<String, Vec<String>>) {
     static ONCE: OnceLock<(Files, BTreeMap<String, Vec<String>>)> = OnceLock::new();
-    let (files, facts) = ONCE.get_or_init(|| {
+    let (files, attributes) = ONCE.get_or_init(|| {
         let (good, store) = (Sandbox::start(&[]), tempdir().unwrap());
         let billstream =
             enriched(Billstream::on(store.path()).from(&good)).at("2026-11-10T06:00:00Z");
         billstream.import(MONTH).ok().status("published");
-        (files_below(store.path()), facts(&billstream))
+        (files_below(store.path()), attributes(&billstream))
     });
-    assert!(facts.values().any(|facts| facts[2] == "orders-prod"));
+    assert!(
+        attributes
+            .values()
+            .any(|attributes| attributes[2] == "orders-prod")
+    );
     let store = tempdir().unwrap();
     write_files(store.path(), files);
-    (store, facts.clone())
+    (store, attributes.clone())
 }
 
-/// Imports a good month, and a day later the same with a fault. Gives what the second run said, and which
-/// resources it took for gone.
+/// Imports a good month, and the same a day later with a fault. Returns the output of the second run, and the
+/// resources that it closed.
 #[track_caller]
-fn then(fault: &str, kind: &str) -> (Output, Vec<Row>) {
+fn import_then_fault(fault: &str, kind: &str) -> (Output, Vec<Row>) {
     let (store, before) = good_month();
     let broken = Sandbox::start(&["--fault", fault]);
     let billstream = enriched(Billstream::on(store.path()).from(&broken))
@@ -54,14 +59,14 @@ fn then(fault: &str, kind: &str) -> (Output, Vec<Row>) {
     assert!(broken.fired(kind) > 0, "{fault} did not fire");
     output.status("unchanged");
     billstream.assert_month_is(MONTH, &broken.totals(MONTH));
-    assert_eq!(facts(&billstream), before, "{fault}");
+    assert_eq!(attributes(&billstream), before, "{fault}");
     let closed = billstream.query(
         "select resource_id, kind from resources where valid_until is not null order by resource_id",
     );
     if closed.is_empty() {
         return (output, closed);
     }
-    // Later all is well again, and each resource holds once.
+    // The next run recovers, and each resource has one current row.
     billstream
         .at("2026-11-12T06:00:00Z")
         .import(MONTH)
@@ -81,12 +86,13 @@ fn then(fault: &str, kind: &str) -> (Output, Vec<Row>) {
 }
 
 #[test]
-fn a_list_that_is_refused_keeps_its_facts() {
+fn a_refused_list_keeps_its_attributes() {
     for after in ["1", "9"] {
-        let (output, closed) = then(&format!("inventory-403:1:after={after}"), "inventory-403");
+        let (output, closed) =
+            import_then_fault(&format!("inventory-403:1:after={after}"), "inventory-403");
         output.says(&[
             "WARN",
-            "what was known of them stays",
+            "keeping their last known names and regions",
             "role Operator",
             "403",
             "more=0",
@@ -96,16 +102,21 @@ fn a_list_that_is_refused_keeps_its_facts() {
 }
 
 #[test]
-fn a_service_that_is_out_of_order_is_so_alone() {
-    let (output, closed) = then("inventory-500:1:after=3", "inventory-500");
-    output.says(&["WARN", "what was known of them stays", "500", "more=0"]);
+fn a_failing_service_affects_its_lists_only() {
+    let (output, closed) = import_then_fault("inventory-500:1:after=3", "inventory-500");
+    output.says(&[
+        "WARN",
+        "keeping their last known names and regions",
+        "500",
+        "more=0",
+    ]);
     assert_eq!(closed.len(), 0, "{closed:?}");
 }
 
 #[test]
-fn an_empty_list_says_that_things_are_gone_and_their_last_facts_stay() {
+fn resources_missing_from_a_list_are_closed_and_keep_their_attributes() {
     for kind in ["inventory-empty", "inventory-404"] {
-        let (output, closed) = then(&format!("{kind}:3:after=1"), kind);
+        let (output, closed) = import_then_fault(&format!("{kind}:3:after=1"), kind);
         assert!(
             !closed.is_empty(),
             "three lists, and not all of them were empty before"
@@ -119,22 +130,22 @@ fn an_empty_list_says_that_things_are_gone_and_their_last_facts_stay() {
 }
 
 #[test]
-fn when_all_lists_fail_everything_stays_known() {
+fn failing_lists_close_no_resource() {
     for (kind, words) in [
         ("inventory-403", "role Operator"),
         ("inventory-404", "404"),
-        ("inventory-500", "asked for again in an hour"),
+        ("inventory-500", "the next attempt is in an hour"),
         ("inventory-empty", "role Operator"),
     ] {
-        let (output, closed) = then(&format!("{kind}:1000"), kind);
-        output.says(&["WARN", "costs are imported all the same", words]);
+        let (output, closed) = import_then_fault(&format!("{kind}:1000"), kind);
+        output.says(&["WARN", "costs are imported without the update", words]);
         assert_eq!(closed.len(), 0, "{kind}: {closed:?}");
     }
 }
 
 #[test]
-fn all_lists_but_the_environments_fail_and_it_is_told_once() {
-    let (output, closed) = then("inventory-403:1000:after=1", "inventory-403");
+fn many_failed_lists_are_one_warning() {
+    let (output, closed) = import_then_fault("inventory-403:1000:after=1", "inventory-403");
     assert_eq!(
         output.stderr.matches("WARN").count(),
         1,
@@ -146,25 +157,28 @@ fn all_lists_but_the_environments_fail_and_it_is_told_once() {
 }
 
 #[test]
-fn bodies_that_are_no_lists_keep_facts_too() {
+fn invalid_responses_keep_attributes() {
     for (fault, words) in [
         ("html-200", "HTML page"),
         ("truncated-json", "not JSON"),
-        ("reset", "asked for again"),
+        ("reset", "the next attempt is in an hour"),
         ("redirect", "redirects to"),
     ] {
-        // The first request is for environments.
-        let (output, closed) = then(fault, fault);
-        output.says(&["WARN", "costs are imported all the same", words]);
+        // The first request lists environments.
+        let (output, closed) = import_then_fault(fault, fault);
+        output.says(&["WARN", "costs are imported without the update", words]);
         assert_eq!(closed.len(), 0, "{fault}: {closed:?}");
     }
 }
 
 #[test]
-fn lists_that_do_not_come_hold_an_import_up_for_one_timeout() {
+fn a_stalled_list_delays_an_import_by_one_timeout() {
     for (fault, said) in [
-        ("slow:1:secs=60", "costs are imported all the same"),
-        ("slow:1:secs=60:after=3", "what was known of them stays"),
+        ("slow:1:secs=60", "costs are imported without the update"),
+        (
+            "slow:1:secs=60:after=3",
+            "keeping their last known names and regions",
+        ),
     ] {
         let (sandbox, store) = (Sandbox::start(&["--fault", fault]), tempdir().unwrap());
         let billstream = enriched(Billstream::on(store.path()).from(&sandbox))
@@ -185,7 +199,7 @@ fn lists_that_do_not_come_hold_an_import_up_for_one_timeout() {
 }
 
 #[tokio::test]
-async fn what_was_listed_until_the_time_is_up_counts() {
+async fn lists_received_before_the_timeout_count() {
     let sandbox = Sandbox::start(&["--fault", "slow:8:secs=30:after=4"]);
     let url = sandbox.url().parse().unwrap();
     let settings = Settings {
@@ -208,10 +222,10 @@ async fn what_was_listed_until_the_time_is_up_counts() {
     let environments = listed
         .resources
         .iter()
-        .filter(|r| r.kind == inventory::Kind::Environment);
+        .filter(|r| r.kind == inventory::ResourceKind::Environment);
     assert!(environments.count() >= 5);
 
-    // Not even environments: nothing is known, and nothing is gone.
+    // Without environments the list fails, and no resource is closed.
     let sandbox = Sandbox::start(&["--fault", "slow:1:secs=30"]);
     let settings = Settings::new(
         sandbox.url().parse().unwrap(),
@@ -227,7 +241,7 @@ async fn what_was_listed_until_the_time_is_up_counts() {
 }
 
 #[test]
-fn a_limit_of_requests_is_kept_to() {
+fn respects_the_rate_limit() {
     let (sandbox, store) = (Sandbox::start(&["--rate-limit", "60"]), tempdir().unwrap());
     let billstream = enriched(Billstream::on(store.path()).from(&sandbox))
         .env("BILLSTREAM_REQUESTS_PER_SECOND", "40");
@@ -242,7 +256,7 @@ fn a_limit_of_requests_is_kept_to() {
 }
 
 #[test]
-fn no_secret_of_a_connector_is_kept() {
+fn stores_no_secret_of_a_connector() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let billstream = enriched(Billstream::on(store.path()).from(&sandbox));
     billstream.import(MONTH).ok();
@@ -257,7 +271,7 @@ fn no_secret_of_a_connector_is_kept() {
 }
 
 #[test]
-fn an_inventory_that_cannot_be_read_stops_no_costs() {
+fn an_unreadable_inventory_does_not_stop_an_import() {
     let (store, before) = good_month();
     for name in crate::support::names_below(&store.path().join("resources")) {
         if name.ends_with(".parquet") {
@@ -269,13 +283,13 @@ fn an_inventory_that_cannot_be_read_stops_no_costs() {
         enriched(Billstream::on(store.path()).from(&sandbox)).at("2026-11-10T07:00:00Z");
     let output = billstream.import(MONTH).ok();
     output.status("unchanged");
-    output.says(&["Names and regions cannot be read"]);
+    output.says(&["Could not read names and regions"]);
     assert_eq!(
-        facts(&billstream),
+        attributes(&billstream),
         before,
-        "what is published keeps its facts"
+        "the published month keeps its attributes"
     );
-    // Costs that changed are published all the same.
+    // Changed costs are published.
     let restated = Sandbox::start(&["--revision", "1"]);
     let billstream =
         enriched(Billstream::on(store.path()).from(&restated)).at("2026-11-10T08:00:00Z");

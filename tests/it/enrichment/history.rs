@@ -1,4 +1,4 @@
-//! What is known of resources keeps its history: a new row for what changed, an end for what is gone.
+//! History of resources: a new row for each change, an end for each deletion.
 
 use tempfile::tempdir;
 
@@ -19,7 +19,7 @@ fn sandbox(options: &[&str]) -> Sandbox {
     Sandbox::start(&all)
 }
 
-/// Name, cluster, beginning and end of the rows of a resource, oldest first.
+/// Name, cluster, start and end of the rows of a resource, oldest first.
 fn rows_of(billstream: &Billstream, id: &str) -> Vec<(String, String, String, String)> {
     let rows = billstream.query(&format!(
         "select name, kafka_cluster_id, valid_from, valid_until from resources where resource_id = '{id}' order by 3"
@@ -52,7 +52,7 @@ fn values<'r>(items: &'r [Row], id: &str, column: &str) -> Vec<&'r str> {
 }
 
 #[test]
-fn renamed_and_deleted_resources_have_a_history_and_their_last_facts() {
+fn renamed_and_deleted_resources_have_a_history_and_keep_their_last_attributes() {
     let store = tempdir().unwrap();
     let run = |sandbox: &Sandbox, now: &str| {
         let billstream = enriched(Billstream::on(store.path()).from(sandbox)).at(now);
@@ -75,7 +75,7 @@ fn renamed_and_deleted_resources_have_a_history_and_their_last_facts() {
     assert_eq!(
         run(&second, SECOND),
         "published",
-        "facts changed, costs did not"
+        "attributes changed, costs did not"
     );
 
     let billstream = Billstream::on(store.path());
@@ -106,7 +106,7 @@ fn renamed_and_deleted_resources_have_a_history_and_their_last_facts() {
         [row("schémas", FIRST, "")]
     );
 
-    // The deleted ones keep their facts; a new name is that of all days, old ones too.
+    // Deleted resources keep their attributes; a new name applies to all days.
     let items = billstream.line_items(OPEN);
     for (id, column, value) in [
         ("lkc-7aa01x", "resource/region", "eu-west-1"),
@@ -146,13 +146,13 @@ fn renamed_and_deleted_resources_have_a_history_and_their_last_facts() {
     let days: std::collections::BTreeSet<&String> = days.map(|r| &r["time/usage_start"]).collect();
     assert!(days.len() > 5);
 
-    // The same again, also a day later, is nothing new.
+    // A repeated run changes nothing, also a day later.
     let before = published_files(store.path());
     assert_eq!(run(&second, "2026-11-11T07:00:00Z"), "unchanged");
     assert_eq!(run(&second, THIRD), "unchanged");
     assert!(published_files(store.path()) == before);
 
-    // What comes back begins anew.
+    // A resource that reappears gets a new row.
     assert_eq!(run(&first, "2026-11-13T06:00:00Z"), "published");
     assert_eq!(
         rows_of(&billstream, "lkc-7aa01x"),
@@ -164,7 +164,7 @@ fn renamed_and_deleted_resources_have_a_history_and_their_last_facts() {
 }
 
 #[test]
-fn a_connector_that_moves_to_another_cluster_is_a_change_of_it() {
+fn a_connector_that_moves_to_another_cluster_gets_a_new_row() {
     let store = tempdir().unwrap();
     let run = |sandbox: &Sandbox, now: &str| {
         enriched(Billstream::on(store.path()).from(sandbox))
@@ -184,7 +184,7 @@ fn a_connector_that_moves_to_another_cluster_is_a_change_of_it() {
 }
 
 #[test]
-fn a_deleted_environment_takes_its_resources_along_and_facts_stay() {
+fn a_deleted_environment_closes_its_resources_and_attributes_stay() {
     let store = tempdir().unwrap();
     let run = |sandbox: &Sandbox, now: &str| {
         let billstream = enriched(Billstream::on(store.path()).from(sandbox)).at(now);
@@ -215,7 +215,7 @@ fn a_deleted_environment_takes_its_resources_along_and_facts_stay() {
 }
 
 #[test]
-fn a_run_without_an_inventory_keeps_what_is_known() {
+fn a_run_without_an_inventory_keeps_the_stored_attributes() {
     let (store, sandbox) = (tempdir().unwrap(), sandbox(&[]));
     let billstream = Billstream::on(store.path()).from(&sandbox).at(FIRST);
     enriched(Billstream::on(store.path()).from(&sandbox))

@@ -1,4 +1,4 @@
-//! Which months take new facts: open and settling ones by themselves, settled ones when somebody says so.
+//! New attributes end to end. The rules themselves are tested in `pipeline::tests`.
 
 use std::sync::OnceLock;
 
@@ -21,7 +21,7 @@ fn sandbox(name: &str, more: &[&str]) -> Sandbox {
     Sandbox::start(&options.iter().chain(more).copied().collect::<Vec<_>>())
 }
 
-/// Three months as they are on 10 November. They are imported once a test run.
+/// Three months as of 10 November. Imported once per test process.
 struct Scene(TempDir);
 
 impl Scene {
@@ -60,7 +60,7 @@ impl Scene {
             .ok()
     }
 
-    /// Asserts how orders-prod is called in the line items and the drop of each month.
+    /// Asserts the name of lkc-7aa01x in the line items and the drop of each month.
     #[track_caller]
     fn assert_names(&self, names: [&str; 3]) {
         let billstream = Billstream::on(self.0.path());
@@ -74,7 +74,7 @@ impl Scene {
                 assert!(of.peek().is_some());
                 assert!(
                     of.all(|row| tag(row, "confluent_name") == name),
-                    "{month} is not of {name}"
+                    "{month} does not have {name}"
                 );
             }
         }
@@ -94,7 +94,7 @@ fn statuses(output: &Output) -> Vec<String> {
 }
 
 #[test]
-fn open_and_settling_months_take_new_facts_once_and_settled_ones_do_not() {
+fn open_and_settling_months_take_new_attributes_once_and_settled_ones_keep_theirs() {
     let scene = Scene::new();
     let (second, drops) = (sandbox("second", &[]), scene.drops());
     let output = scene.import(&second, "2026-11-11T06:00:00Z");
@@ -111,56 +111,15 @@ fn open_and_settling_months_take_new_facts_once_and_settled_ones_do_not() {
     assert_eq!(
         statuses(&scene.transform(&[])),
         ["unchanged"; 2],
-        "a settled month is not due"
+        "a settled month is not pending"
     );
     assert!(published_files(scene.0.path()) == before);
 }
 
 #[test]
-fn a_named_transform_gives_a_settled_month_the_facts_of_today() {
+fn a_transform_without_months_keeps_the_attributes_of_settled_ones() {
     let scene = Scene::new();
-    let second = sandbox("second", &[]);
-    scene.import(&second, "2026-11-11T06:00:00Z");
-    assert_eq!(
-        statuses(&scene.transform(&["--month", SETTLED])),
-        ["published"]
-    );
-    scene.assert_names(["second"; 3]);
-    let totals = second.totals(SETTLED);
-    Billstream::on(scene.0.path()).assert_month_is(SETTLED, &totals);
-    let before = published_files(scene.0.path());
-    assert_eq!(
-        statuses(&scene.transform(&["--month", SETTLED])),
-        ["unchanged"]
-    );
-    assert_eq!(statuses(&scene.transform(&["--all"])), ["unchanged"; 3]);
-    assert!(published_files(scene.0.path()) == before);
-}
-
-#[test]
-fn a_month_takes_new_facts_for_the_last_time_with_the_pull_that_settles_it() {
-    let scene = Scene::new();
-    let output = scene.import(&sandbox("second", &[]), "2026-11-18T06:00:00Z");
-    assert_eq!(statuses(&output), ["unchanged", "published", "published"]);
-    let output = scene.import(&sandbox("third", &[]), "2026-11-20T06:00:00Z");
-    assert_eq!(statuses(&output), ["unchanged", "unchanged", "published"]);
-    scene.assert_names(["first", "second", "third"]);
-}
-
-#[test]
-fn a_settled_month_whose_costs_were_restated_takes_new_facts_along() {
-    let scene = Scene::new();
-    let restated = sandbox("second", &["--revision", "1"]);
-    let output = scene.import(&restated, "2026-11-11T06:00:00Z");
-    assert_eq!(statuses(&output), ["published"; 3]);
-    scene.assert_names(["second"; 3]);
-    Billstream::on(scene.0.path()).assert_month_is(SETTLED, &restated.totals(SETTLED));
-}
-
-#[test]
-fn a_transform_without_months_leaves_settled_ones_as_they_are() {
-    let scene = Scene::new();
-    // Nothing of it was delivered, so that it is due.
+    // Without a delivery the month is pending.
     let states = scene.0.path().join("runs/months");
     let state = names_below(&states)
         .into_iter()

@@ -1,4 +1,4 @@
-//! SQL of the user's own: a mapping that does not ask for facts, and facts made in another way.
+//! Overridden SQL: a mapping that does not join attributes, and other models of attributes.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::support::{
 };
 
 const MODEL: &str = include_str!("../../../sql/models/line_items.sql");
-const FACTS: &str = include_str!("../../../sql/models/resource_facts.sql");
+const ATTRIBUTES: &str = include_str!("../../../sql/models/resource_facts.sql");
 
 /// A folder of SQL with one model.
 fn folder(name: &str, sql: &str) -> TempDir {
@@ -25,7 +25,7 @@ fn with_sql(billstream: Billstream, folder: &Path) -> Billstream {
 }
 
 #[test]
-fn a_mapping_from_before_there_were_facts_works_and_is_not_published_anew_by_them() {
+fn a_mapping_without_attributes_is_not_published_again_by_them() {
     let joined = MODEL.split_once("\nselect\n  mapped.*").unwrap().0;
     let sql = format!(
         "{joined}\nselect * exclude (cost_resource_id, tier_region), tier_region as \"resource/region\" from mapped"
@@ -58,7 +58,7 @@ fn a_mapping_from_before_there_were_facts_works_and_is_not_published_anew_by_the
             .all(|(name, bytes)| before.get(name) == Some(bytes))
     );
 
-    // The shipped mapping after it has the facts.
+    // The shipped mapping joins the attributes.
     let shipped = enriched(billstream.from(&renamed)).at("2026-11-11T07:00:00Z");
     shipped.import(MONTH).ok().status("published");
     let items = shipped.line_items(MONTH);
@@ -66,7 +66,7 @@ fn a_mapping_from_before_there_were_facts_works_and_is_not_published_anew_by_the
 }
 
 #[test]
-fn own_facts_need_neither_an_inventory_nor_a_file() {
+fn an_overridden_attributes_model_needs_no_inventory_or_tags() {
     let sql = "select distinct resource_id, 'resource/tag:team' as column_name,\n\
                case when resource_id like 'lkc%' then 'streams' else $connection end as value\n\
                from costs where resource_id <> ''";
@@ -97,9 +97,9 @@ fn own_facts_need_neither_an_inventory_nor_a_file() {
 }
 
 #[test]
-fn own_facts_may_add_to_the_shipped_ones() {
+fn an_overridden_attributes_model_can_extend_the_shipped_one() {
     let sql = format!(
-        "{FACTS}union all\nselect resource_id, 'resource/tag:package' as column_name, package as value\n\
+        "{ATTRIBUTES}union all\nselect resource_id, 'resource/tag:package' as column_name, package as value\n\
          from resources where valid_until is null and package <> ''"
     );
     let (sandbox, store, sql) = (
@@ -126,7 +126,7 @@ fn own_facts_may_add_to_the_shipped_ones() {
 }
 
 #[test]
-fn facts_that_are_wrong_are_told_and_nothing_is_published() {
+fn invalid_attributes_fail_the_import_and_publish_nothing() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let select = |column: &str, value: &str| {
         format!(
@@ -148,7 +148,7 @@ fn facts_that_are_wrong_are_told_and_nothing_is_published() {
         ),
         (
             select("resource/tag:team", "'x'").replace("value", "team"),
-            "no column value",
+            "the column value is missing",
         ),
         ("select\n  nonsense from costs".to_string(), "line 2"),
         ("select from from costs".to_string(), "resource_facts.sql"),
@@ -173,7 +173,7 @@ fn facts_that_are_wrong_are_told_and_nothing_is_published() {
         assert!(published_files(store.path()).is_empty(), "{words}");
         assert_eq!(orphans(store.path()), Vec::<String>::new());
     }
-    // And where something is published, it stays.
+    // A published month stays unchanged.
     let billstream = Billstream::on(store.path()).from(&sandbox);
     billstream.import(MONTH).ok().status("published");
     let before = published_files(store.path());
@@ -192,7 +192,7 @@ fn facts_that_are_wrong_are_told_and_nothing_is_published() {
 }
 
 #[test]
-fn tags_of_own_facts_that_differ_in_case_from_published_ones_are_refused() {
+fn refuses_attribute_tags_that_differ_in_case_from_published_ones() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let sql = |key: &str| {
         let sql = format!(
@@ -202,7 +202,7 @@ fn tags_of_own_facts_that_differ_in_case_from_published_ones_are_refused() {
     };
     let run = |folder: &TempDir| {
         let billstream = with_sql(Billstream::on(store.path()).from(&sandbox), folder.path());
-        // The month may still change.
+        // The month is not settled.
         billstream.at("2026-11-10T06:00:00Z").import(MONTH)
     };
     run(&sql("team")).ok().status("published");

@@ -1,4 +1,4 @@
-//! Lists that are longer than a page.
+//! Lists longer than a page.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::support::Sandbox;
 use crate::support::inventory::items;
 
-/// So many costs that an environment has more clusters than a page takes.
+/// Enough costs for an environment with more clusters than a page holds.
 const MANY: [&str; 2] = ["--costs-per-day", "30000"];
 const CLUSTERS: [&str; 3] = ["cmk", "v2", "clusters"];
 
@@ -26,7 +26,7 @@ fn client(sandbox: &Sandbox) -> Client {
     Client::new(settings).unwrap()
 }
 
-/// The environment with the most Kafka clusters, and how many these are.
+/// The environment with the most Kafka clusters, and their number.
 fn largest(sandbox: &Sandbox) -> (String, usize) {
     let environments = items(sandbox, "/org/v2/environments", "");
     let counted = environments.iter().map(|environment| {
@@ -46,11 +46,11 @@ async fn clusters(
     let query = [("environment", environment)];
     let client = client(sandbox);
     let listed = lists::all(&client, "clusters", &CLUSTERS, &query, "Operator").await;
-    listed.map_err(|failure| failure.error)
+    listed.map_err(|failure| failure.into_error())
 }
 
 #[tokio::test]
-async fn a_long_list_comes_whole_and_each_entry_once() {
+async fn reads_a_paged_list_completely_and_without_duplicates() {
     let sandbox = Sandbox::start(&MANY);
     let (environment, count) = largest(&sandbox);
     let before = sandbox.inventory_requests();
@@ -74,7 +74,7 @@ async fn a_long_list_comes_whole_and_each_entry_once() {
 }
 
 #[tokio::test]
-async fn pages_that_go_round_in_circles_or_expire_are_no_list() {
+async fn repeated_or_expired_page_tokens_are_errors() {
     for (fault, words) in [("repeat-token", "token"), ("expired-token", "expired")] {
         let (environment, _) = largest(&Sandbox::start(&MANY));
         let sandbox = Sandbox::start(&[&MANY[..], &["--fault", fault]].concat());

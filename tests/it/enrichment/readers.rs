@@ -1,4 +1,4 @@
-//! The table of resources as others read it, on this computer and on S3.
+//! The table of resources as other tools read it, locally and on S3.
 
 use std::process::Command;
 
@@ -12,8 +12,8 @@ use crate::support::{
     Billstream, MONTH, Output, Sandbox, assert_costs_are, assert_line_items_are, assert_summary_is,
 };
 
-/// Rows of the table of resources as deltalake reads it, and as DuckDB reads the files that its log names (of a
-/// local store: its S3 extension needs a download).
+/// Rows of the table as read by deltalake, and by DuckDB from the files in the log (for a local store only,
+/// because DuckDB's S3 extension needs a download).
 const READ: &str = "
 import json, os, sys
 import duckdb
@@ -47,7 +47,7 @@ fn read(location: &str, prepare: impl Fn(&mut Command)) -> Value {
         .json()
 }
 
-/// The rows as billstream reads them.
+/// Rows as read by billstream.
 fn own(billstream: &Billstream) -> Vec<Vec<String>> {
     let rows = billstream.query(
         "select resource_id, kind, name, region, cast(valid_from as varchar) as since, \

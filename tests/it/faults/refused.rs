@@ -1,4 +1,4 @@
-//! Faults that do not pass: the pull stops at once, in words that help, and nothing is published.
+//! Permanent faults: the pull stops at once with a helpful error, and nothing is published.
 
 use std::path::Path;
 
@@ -6,13 +6,12 @@ use tempfile::tempdir;
 
 use crate::support::{Billstream, MONTH, Output, Sandbox, orphans, published_files};
 
-/// Imports into an empty store through a fault that does not pass. It is met once, and nothing is
-/// published.
-fn stops(fault: &str, code: i32, settings: &[(&str, &str)]) -> Output {
-    stops_when_met(1, fault, code, settings)
+/// Imports into an empty store through a permanent fault; asserts that it fires once and nothing is published.
+fn assert_stops(fault: &str, code: i32, settings: &[(&str, &str)]) -> Output {
+    assert_stops_after(1, fault, code, settings)
 }
 
-fn stops_when_met(times: u64, fault: &str, code: i32, settings: &[(&str, &str)]) -> Output {
+fn assert_stops_after(times: u64, fault: &str, code: i32, settings: &[(&str, &str)]) -> Output {
     let (sandbox, store) = (Sandbox::start(&["--fault", fault]), tempdir().unwrap());
     let billstream = settings.iter().fold(
         Billstream::on(store.path()).from(&sandbox),
@@ -23,7 +22,7 @@ fn stops_when_met(times: u64, fault: &str, code: i32, settings: &[(&str, &str)])
     assert_eq!(
         sandbox.fired(fault.split(':').next().unwrap()),
         times,
-        "how often {fault} is met"
+        "{fault} fired"
     );
     assert_nothing_published(store.path());
     output
@@ -42,7 +41,7 @@ fn assert_nothing_published(store: &Path) {
 
 #[test]
 fn a_401_stops_at_once() {
-    stops("401:9", 3, &[]).says(&[
+    assert_stops("401:9", 3, &[]).says(&[
         "401",
         "API key",
         "request id req-00000001",
@@ -53,12 +52,12 @@ fn a_401_stops_at_once() {
 
 #[test]
 fn a_403_stops_at_once() {
-    stops("403:9", 3, &[]).says(&["403", "request id req-00000001", "hint:"]);
+    assert_stops("403:9", 3, &[]).says(&["403", "request id req-00000001", "hint:"]);
 }
 
 #[test]
-fn a_404_is_an_error_and_no_empty_page() {
-    stops("404:9", 1, &[]).says(&[
+fn a_404_is_an_error_and_not_an_empty_page() {
+    assert_stops("404:9", 1, &[]).says(&[
         "404",
         "request id req-00000001",
         "hint:",
@@ -67,9 +66,9 @@ fn a_404_is_an_error_and_no_empty_page() {
 }
 
 #[test]
-fn an_amount_that_is_no_number_stops_the_pull() {
-    // A peer took it for 0.
-    stops("bad-record:9", 1, &[]).says(&[
+fn an_amount_that_is_not_a_number_stops_the_pull() {
+    // It must never count as 0.
+    assert_stops("bad-record:9", 1, &[]).says(&[
         "2026-10-01..2026-11-01",
         "page 1",
         "row ",
@@ -81,8 +80,8 @@ fn an_amount_that_is_no_number_stops_the_pull() {
 
 #[test]
 fn a_missing_amount_stops_the_pull() {
-    // A peer took the unit price instead.
-    stops("missing-amount:9", 1, &[]).says(&[
+    // The unit price must never replace it.
+    assert_stops("missing-amount:9", 1, &[]).says(&[
         "2026-10-01..2026-11-01",
         "page 1",
         "row ",
@@ -93,7 +92,7 @@ fn a_missing_amount_stops_the_pull() {
 
 #[test]
 fn a_cost_outside_its_window_stops_the_pull() {
-    stops("outside-window:9", 1, &[]).says(&[
+    assert_stops("outside-window:9", 1, &[]).says(&[
         "page 1",
         "row ",
         "`start_date`",
@@ -103,13 +102,13 @@ fn a_cost_outside_its_window_stops_the_pull() {
 }
 
 #[test]
-fn a_wrong_record_of_a_later_page_is_named() {
-    // Pages of 40 of 56 costs make windows of a day with two pages each.
+fn names_a_wrong_record_of_a_later_page() {
+    // With 56 costs a day, pages of 40 lead to windows of one day with two pages each.
     let settings = [
         ("BILLSTREAM_PAGE_SIZE", "40"),
         ("BILLSTREAM_CONCURRENCY", "1"),
     ];
-    stops("bad-record:1:after=4", 1, &settings).says(&[
+    assert_stops("bad-record:1:after=4", 1, &settings).says(&[
         "2026-10-02..2026-10-03",
         "page 2",
         "`original_amount`",
@@ -118,7 +117,7 @@ fn a_wrong_record_of_a_later_page_is_named() {
 
 #[test]
 fn a_repeated_page_token_stops_the_pull() {
-    stops("repeat-token:1", 1, &[("BILLSTREAM_PAGE_SIZE", "20")]).says(&[
+    assert_stops("repeat-token:1", 1, &[("BILLSTREAM_PAGE_SIZE", "20")]).says(&[
         "page_token",
         "2026-10-",
         "page 2",
@@ -131,7 +130,7 @@ fn page_tokens_that_expire_again_stop_the_pull() {
         ("BILLSTREAM_PAGE_SIZE", "20"),
         ("BILLSTREAM_CONCURRENCY", "1"),
     ];
-    stops_when_met(2, "expired-token:2", 1, &settings).says(&[
+    assert_stops_after(2, "expired-token:2", 1, &settings).says(&[
         "reading the window again",
         "the page token is no longer valid",
         "run the command again",
@@ -139,8 +138,8 @@ fn page_tokens_that_expire_again_stop_the_pull() {
 }
 
 #[test]
-fn a_refused_window_says_why() {
-    // The sandbox is a few days ahead of the run, so that the oldest month begins too far back.
+fn a_refused_window_names_the_reason() {
+    // The sandbox is a few days ahead of the run, so that the oldest month starts too far back.
     let (sandbox, store) = (
         Sandbox::start(&["--today", "2026-12-05"]),
         tempdir().unwrap(),
@@ -151,12 +150,12 @@ fn a_refused_window_says_why() {
         .code(1);
     output.status("failed");
     output.says(&["400", "too far back", "one year", "request id req-00000001"]);
-    assert_eq!(sandbox.requests(), 1, "a 400 is not tried again");
+    assert_eq!(sandbox.requests(), 1, "a 400 is not repeated");
     assert_nothing_published(store.path());
 }
 
 #[test]
-fn a_key_of_the_wrong_kind_is_told_so() {
+fn a_key_of_the_wrong_type_is_named() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let billstream = Billstream::on(store.path())
         .from(&sandbox)
@@ -171,7 +170,7 @@ fn a_key_of_the_wrong_kind_is_told_so() {
 }
 
 #[test]
-fn a_key_without_the_role_is_told_about_the_role() {
+fn a_key_without_the_role_is_a_config_error_that_names_the_role() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let billstream = Billstream::on(store.path())
         .from(&sandbox)
@@ -200,7 +199,7 @@ fn a_wrong_secret_is_refused() {
 }
 
 #[test]
-fn giving_up_says_how_often_and_why() {
+fn the_error_after_all_retries_has_the_number_of_attempts_and_the_cause() {
     let (sandbox, store) = (
         Sandbox::start(&["--fault", "503:99:retry_after=0"]),
         tempdir().unwrap(),
@@ -221,7 +220,7 @@ fn giving_up_says_how_often_and_why() {
 }
 
 #[test]
-fn a_server_that_asks_for_more_patience_than_allowed_is_not_waited_for() {
+fn fails_at_once_when_the_server_asks_for_a_longer_wait_than_allowed() {
     let (sandbox, store) = (
         Sandbox::start(&["--fault", "429:99:retry_after=3600"]),
         tempdir().unwrap(),
@@ -233,12 +232,12 @@ fn a_server_that_asks_for_more_patience_than_allowed_is_not_waited_for() {
     assert_eq!(
         sandbox.fired("429"),
         1,
-        "it would come back sooner than asked"
+        "a repetition would come sooner than the server asks"
     );
 }
 
 #[test]
-fn a_refused_refresh_of_several_months_leaves_them_all() {
+fn a_refused_refresh_of_several_months_changes_none_of_them() {
     let store = tempdir().unwrap();
     let good = Sandbox::start(&[]);
     let months = [

@@ -1,8 +1,7 @@
-//! `kill -9` at telling moments: readers see the old month or the new one, and the next import
-//! makes it whole.
+//! `kill -9` at chosen moments: readers see the old month or the new one, and the next import completes it.
 //!
-//! A moment is a file that appears in the store. The run may have gone on a little by the time the
-//! signal arrives, which is as good a moment as any other: what must hold, holds at all of them.
+//! A moment is the appearance of a file in the store. The run may be slightly further when the signal arrives;
+//! the assertions hold at every moment.
 
 use std::path::Path;
 
@@ -14,7 +13,7 @@ use crate::support::{
     names_below, net_of, orphans, sum,
 };
 
-/// A month in its old form, in a store, and the sandbox that has its new form.
+/// A store with the old version of a month, and a sandbox with the new one.
 struct Scene {
     store: TempDir,
     old: Totals,
@@ -43,7 +42,7 @@ impl Scene {
             .at("2026-11-23T07:00:00Z")
     }
 
-    /// Asserts that whoever reads now sees one whole month, in every place.
+    /// Asserts that readers see one complete version in costs, line items and drop.
     fn assert_readable(&self) {
         let billstream = self.billstream();
         let nets = [Exact::of(&self.old.net), Exact::of(&self.new.net)];
@@ -67,7 +66,7 @@ impl Scene {
         );
     }
 
-    /// Asserts that the next import makes all of it new, and leaves no litter.
+    /// Asserts that the next import publishes the new version and leaves no orphaned files.
     fn assert_recovers(&self) {
         self.billstream().import(MONTH).ok();
         self.billstream().assert_month_is(MONTH, &self.new);
@@ -80,7 +79,7 @@ impl Scene {
     }
 }
 
-/// Files below a folder of the store whose name ends so.
+/// Number of files below a folder of the store with this ending.
 fn count(store: &Path, folder: &str, ending: &str) -> usize {
     names_below(&store.join(folder))
         .iter()
@@ -88,8 +87,8 @@ fn count(store: &Path, folder: &str, ending: &str) -> usize {
         .count()
 }
 
-/// Kills an import once more files than before are there, and checks what is left.
-fn killed_when_there_is(folder: &str, ending: &str) {
+/// Kills an import once a new file appears, and checks the store.
+fn assert_recovers_from_a_kill_at(folder: &str, ending: &str) {
     let scene = Scene::new(&[]);
     let store = scene.store.path();
     let before = count(store, folder, ending);
@@ -98,7 +97,7 @@ fn killed_when_there_is(folder: &str, ending: &str) {
     let killed = run.kill();
     assert!(
         killed || count(store, folder, ending) > before,
-        "the import ended before the moment came"
+        "the import ended before the file appeared"
     );
     scene.assert_readable();
     scene.assert_recovers();
@@ -106,33 +105,33 @@ fn killed_when_there_is(folder: &str, ending: &str) {
 
 #[test]
 fn killed_when_the_costs_are_staged() {
-    killed_when_there_is("runs/staging/costs", ".parquet");
+    assert_recovers_from_a_kill_at("runs/staging/costs", ".parquet");
 }
 
 #[test]
 fn killed_when_a_costs_file_is_written() {
-    killed_when_there_is("costs/connection=confluent", ".parquet");
+    assert_recovers_from_a_kill_at("costs/connection=confluent", ".parquet");
 }
 
 #[test]
 fn killed_when_a_line_items_file_is_written() {
-    killed_when_there_is("line_items/connection=confluent", ".parquet");
+    assert_recovers_from_a_kill_at("line_items/connection=confluent", ".parquet");
 }
 
 #[test]
 fn killed_when_the_costs_are_committed() {
-    killed_when_there_is("costs/_delta_log", ".json");
+    assert_recovers_from_a_kill_at("costs/_delta_log", ".json");
 }
 
 #[test]
 fn killed_when_the_line_items_are_committed() {
-    killed_when_there_is("line_items/_delta_log", ".json");
+    assert_recovers_from_a_kill_at("line_items/_delta_log", ".json");
 }
 
 #[test]
 fn killed_when_a_file_of_the_drop_is_written() {
-    // A peer opened the final path for writing, and a crash left half a file in force.
-    killed_when_there_is("cloudzero", ".csv.gz");
+    // A writer that opens the final path would leave half a file after a crash.
+    assert_recovers_from_a_kill_at("cloudzero", ".csv.gz");
 }
 
 #[test]
@@ -191,11 +190,11 @@ fn killed_in_the_first_import_of_a_store() {
 }
 
 #[test]
-fn a_table_without_a_commit_yet_can_be_asked() {
+fn queries_work_on_a_table_without_a_commit() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let billstream = Billstream::on(store.path()).from(&sandbox);
     billstream.run(&["pull", "--month", MONTH]).ok();
-    // As it is between the creation of the table and its first commit.
+    // The state between the creation of the table and its first commit.
     std::fs::remove_file(
         store
             .path()
@@ -221,13 +220,13 @@ fn a_table_without_a_commit_yet_can_be_asked() {
 }
 
 #[test]
-fn a_settled_month_whose_drop_was_cut_off_is_due_again() {
+fn a_settled_month_with_an_interrupted_drop_is_pending_again() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let billstream = Billstream::on(store.path()).from(&sandbox);
     let mut run = billstream.spawn(&["import", "--month", MONTH]);
     while run.is_running() && count(store.path(), "cloudzero", ".csv.gz") == 0 {}
     run.kill();
-    // Without a month it takes what is due.
+    // The default selection includes the month.
     let due = Billstream::on(store.path()).run(&["transform"]).ok();
     assert!(
         due.stdout.contains(MONTH) || due.stderr.contains("nothing is due"),
@@ -237,7 +236,7 @@ fn a_settled_month_whose_drop_was_cut_off_is_due_again() {
 }
 
 #[test]
-fn readers_see_the_old_month_or_the_new_one_while_it_is_replaced() {
+fn readers_see_the_old_or_the_new_month_during_a_publish() {
     let scene = Scene::new(&[]);
     let mut run = scene.billstream().spawn(&["import", "--month", MONTH]);
     let mut looks = 0;
@@ -264,7 +263,7 @@ fn terminate(run: &Running) {
 
 #[cfg(unix)]
 #[test]
-fn a_signal_ends_the_run_in_order() {
+fn a_signal_stops_the_run_cleanly() {
     let scene = Scene::new(&["--fault", "slow:1:secs=60"]);
     let mut run = scene.billstream().spawn(&["import", "--month", MONTH]);
     while run.is_running() && scene.sandbox.fired("slow") == 0 {}

@@ -1,21 +1,21 @@
-//! `import --demo`: the main job, with no account. It runs on the computer's own date.
+//! `import --demo` needs no account and runs on the computer's date.
 
 use chrono::{Months, NaiveDate, Utc};
 use tempfile::tempdir;
 
 use crate::support::{Billstream, MONTH, Sandbox, assert_summary_is, published_files};
 
-/// The demo takes the real day, which may end during a test.
+/// The demo uses the real date, which may change during a test.
 fn today() -> NaiveDate {
     Utc::now().date_naive()
 }
 
-/// The month before the computer's, which has all its days.
+/// The previous month, which is complete.
 fn last_month() -> String {
     (today() - Months::new(1)).format("%Y-%m").to_string()
 }
 
-/// A demo on its own store, with every setting of the environment set to nonsense.
+/// A demo on its default store, with every environment variable set to nonsense.
 fn demo() -> Billstream {
     let store = "not-a-store://x";
     [
@@ -46,7 +46,7 @@ fn demo() -> Billstream {
 }
 
 #[test]
-fn twelve_months_come_up_and_the_second_run_publishes_nothing() {
+fn demo_imports_twelve_months_and_a_second_run_publishes_nothing() {
     let day = today();
     let demo = demo();
     let store = demo.home().join("billstream-data");
@@ -66,16 +66,16 @@ fn twelve_months_come_up_and_the_second_run_publishes_nothing() {
     for heading in [
         "costs",
         "line items",
-        "original",
+        "list",
         "discount",
-        "net",
+        "net (USD)",
         "status",
     ] {
         assert!(first.stdout.contains(heading), "no column `{heading}`");
     }
     let before = published_files(&store);
 
-    // A restatement of its last two days, if midnight passes, is no defect.
+    // A restatement of the last two days, if midnight passes, is not a defect.
     let second = demo.run(&["import", "--demo", "--format", "json"]).ok();
     if today() != day {
         return;
@@ -92,7 +92,7 @@ fn twelve_months_come_up_and_the_second_run_publishes_nothing() {
     );
     second.clone().says(&["nothing changed"]);
 
-    // Its amounts are those of another sandbox of the same day.
+    // Its amounts equal those of a separate sandbox of the same day.
     let sandbox = Sandbox::start(&["--today", &day.to_string(), "--costs-per-day", "60"]);
     for period in second.json()["periods"].as_array().unwrap() {
         assert_eq!(period["connection"], "demo");
@@ -108,7 +108,7 @@ fn twelve_months_come_up_and_the_second_run_publishes_nothing() {
 }
 
 #[test]
-fn the_commands_it_names_work() {
+fn suggested_commands_work() {
     let (store, demo) = (tempdir().unwrap(), demo());
     let folder = store.path().display().to_string();
     let month = last_month();
@@ -119,7 +119,7 @@ fn the_commands_it_names_work() {
         .stderr
         .lines()
         .map(str::trim)
-        // As it was called, because with `cargo run` it is not in the PATH.
+        // The path as called, because with `cargo run` the binary is not in the PATH.
         .filter(|line| line.starts_with(crate::support::binary().to_str().unwrap()))
         .collect();
     assert_eq!(steps.len(), 3, "{}", output.stderr);
@@ -145,7 +145,7 @@ fn the_commands_it_names_work() {
 }
 
 #[test]
-fn invented_costs_do_not_go_beside_real_ones() {
+fn refuses_a_store_with_real_costs() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let billstream = Billstream::on(store.path())
         .from(&sandbox)
@@ -162,7 +162,7 @@ fn invented_costs_do_not_go_beside_real_ones() {
 }
 
 #[test]
-fn a_proxy_of_the_environment_is_not_asked_for_loopback() {
+fn ignores_proxies_for_loopback() {
     let store = tempdir().unwrap();
     let folder = store.path().display().to_string();
     let proxies = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"];

@@ -1,4 +1,4 @@
-//! Each cost becomes the right line items, to the last digit.
+//! Each cost maps to the right line items, to the last digit.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
@@ -10,7 +10,7 @@ use crate::support::{
     Billstream, CONNECTION, Exact, MONTH, Row, Sandbox, Totals, drop_in_force, net_of, sum,
 };
 
-/// A published month: its costs, its line items, the rows of its drop, and what they should be.
+/// A published month: costs, line items, rows of the drop, and the expected totals.
 pub struct Month {
     pub costs: Vec<Row>,
     pub items: Vec<Row>,
@@ -32,8 +32,8 @@ pub fn month() -> &'static Month {
     })
 }
 
-/// What a cost should become: type, cost, discounted cost and on-demand cost of each line item.
-/// Written from the design, not from the SQL.
+/// Expected line items of a cost: type, cost, discounted cost and on-demand cost. Derived from the design,
+/// not from the SQL.
 fn expected_items(cost: &Row) -> Vec<(&'static str, Exact, Exact, Exact)> {
     let (original, net, none) = (
         Exact::of(&cost["original_amount"]),
@@ -44,9 +44,10 @@ fn expected_items(cost: &Row) -> Vec<(&'static str, Exact, Exact, Exact)> {
         .iter()
         .any(|key| cost[*key].starts_with("SUPPORT"));
     if cost["line_type"] == "PROMO_CREDIT" {
-        return match net < none {
-            true => vec![("Credit", net, net, none)],
-            false => vec![("Adjustment", net, net, original)],
+        return if net < none {
+            vec![("Credit", net, net, none)]
+        } else {
+            vec![("Adjustment", net, net, original)]
         };
     }
     match (support, original < none, original > net) {
@@ -63,7 +64,7 @@ fn expected_items(cost: &Row) -> Vec<(&'static str, Exact, Exact, Exact)> {
 }
 
 #[test]
-fn each_cost_becomes_the_line_items_of_the_design() {
+fn maps_each_cost_to_the_designed_line_items() {
     let month = month();
     for items in [&month.items, &month.drop] {
         let by_id: BTreeMap<&str, &Row> = items
@@ -105,7 +106,7 @@ fn each_cost_becomes_the_line_items_of_the_design() {
 }
 
 #[test]
-fn cost_and_discounted_cost_both_sum_up_to_the_net() {
+fn cost_and_discounted_cost_sum_to_the_net() {
     let Month {
         costs,
         items,
@@ -135,7 +136,7 @@ fn cost_and_discounted_cost_both_sum_up_to_the_net() {
 }
 
 #[test]
-fn numbers_of_a_drop_are_plain() {
+fn drop_has_plain_numbers() {
     let plain = |text: &str| {
         let digits = text.strip_prefix('-').unwrap_or(text);
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "1"));
@@ -156,7 +157,7 @@ fn numbers_of_a_drop_are_plain() {
 }
 
 #[test]
-fn discount_rows_repeat_their_usage_row_but_for_the_usage() {
+fn discount_rows_repeat_their_usage_row_except_the_usage() {
     let items = &month().items;
     let by_id: BTreeMap<&str, &Row> = items
         .iter()
@@ -185,7 +186,7 @@ fn discount_rows_repeat_their_usage_row_but_for_the_usage() {
 }
 
 #[test]
-fn other_seeds_and_sizes_and_months_are_exact_too() {
+fn other_seeds_sizes_and_months_are_exact() {
     for (options, month) in [
         (&["--seed", "7"][..], "2026-02"),
         (&["--seed", "99", "--costs-per-day", "91"], "2026-09"),

@@ -1,4 +1,4 @@
-//! Outages: what is published stays, and the run says so with its exit code.
+//! Outages: published months stay unchanged, and the exit code reports the failure.
 
 use tempfile::tempdir;
 
@@ -6,7 +6,7 @@ use super::published_month;
 use crate::support::{Billstream, MONTH, Sandbox, orphans, published_files};
 
 #[test]
-fn a_vanished_host_leaves_a_published_month_untouched() {
+fn an_unreachable_host_does_not_change_a_published_month() {
     let (mut sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let billstream = Billstream::on(store.path())
         .from(&sandbox)
@@ -22,7 +22,7 @@ fn a_vanished_host_leaves_a_published_month_untouched() {
 }
 
 #[test]
-fn errors_for_ever_leave_a_published_month_untouched() {
+fn persistent_errors_do_not_change_a_published_month() {
     for fault in [
         "500",
         "503",
@@ -53,7 +53,7 @@ fn errors_for_ever_leave_a_published_month_untouched() {
 }
 
 #[test]
-fn a_lost_role_or_path_leaves_a_published_month_untouched() {
+fn refusals_do_not_change_a_published_month() {
     let (store, _) = published_month();
     let before = published_files(store.path());
     for (fault, code) in [("404", 1), ("403", 3), ("401", 3)] {
@@ -63,7 +63,7 @@ fn a_lost_role_or_path_leaves_a_published_month_untouched() {
             .import(MONTH)
             .code(code)
             .status("failed");
-        assert_eq!(broken.fired(fault), 1, "asked once");
+        assert_eq!(broken.fired(fault), 1, "requested once");
         assert!(
             published_files(store.path()) == before,
             "{fault} changed what is published"
@@ -72,7 +72,7 @@ fn a_lost_role_or_path_leaves_a_published_month_untouched() {
 }
 
 #[test]
-fn one_lost_window_of_many_fails_the_month() {
+fn one_failed_window_fails_the_month() {
     let store = tempdir().unwrap();
     let broken = Sandbox::start(&["--fault", "500:1000:after=4"]);
     let billstream = Billstream::on(store.path())
@@ -90,8 +90,8 @@ fn one_lost_window_of_many_fails_the_month() {
 }
 
 #[test]
-fn a_failed_month_makes_the_run_partial_and_the_others_stay_right() {
-    // A peer logged the error of a tenant and ended with 0.
+fn a_failed_month_does_not_affect_the_others() {
+    // An error of one month must not end with exit code 0.
     let store = tempdir().unwrap();
     let broken = Sandbox::start(&["--fault", "bad-record:1"]);
     let billstream = Billstream::on(store.path()).from(&broken);
@@ -122,7 +122,7 @@ fn a_failed_month_makes_the_run_partial_and_the_others_stay_right() {
 }
 
 #[test]
-fn an_outage_in_a_later_month_is_partial() {
+fn an_outage_after_a_published_month_is_partial() {
     let store = tempdir().unwrap();
     let broken = Sandbox::start(&["--fault", "500:1000:after=1"]);
     let billstream = Billstream::on(store.path())
@@ -141,7 +141,7 @@ fn an_outage_in_a_later_month_is_partial() {
     assert_eq!(
         broken.fired("500"),
         1,
-        "what every month would meet stops the run"
+        "an error that affects every month stops the run"
     );
     billstream.assert_month_is("2026-08", &broken.totals("2026-08"));
 }

@@ -1,4 +1,4 @@
-//! SQL of the user's own in place of the shipped one: it works, and it is told where it is broken.
+//! SQL files of the user in place of the shipped ones: valid ones work, broken ones are reported.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -48,7 +48,7 @@ impl SqlFolder {
     }
 }
 
-/// A store with pulled costs of [`MONTH`]; no network is needed after that.
+/// A store with pulled costs of [`MONTH`]; nothing else needs the network.
 pub struct Pulled {
     store: TempDir,
     pub totals: Totals,
@@ -94,7 +94,7 @@ impl Pulled {
         self.billstream().run(&arguments)
     }
 
-    /// Asserts that a model does not come through, and that nothing is published.
+    /// Asserts that a model is refused and nothing is published.
     #[track_caller]
     pub fn refuses(&self, sql: &str, code: i32, words: &[&str]) {
         let before = published_files(self.path());
@@ -111,7 +111,7 @@ impl Pulled {
 }
 
 #[test]
-fn a_column_for_a_tag_is_published() {
+fn publishes_a_tag_column_of_an_overridden_model() {
     let pulled = Pulled::new();
     let plain = Billstream::on(pulled.path())
         .run(&["transform", "--month", MONTH])
@@ -141,7 +141,7 @@ fn a_column_for_a_tag_is_published() {
             assert_eq!(row["resource/tag:team"], team, "{id}");
         }
     }
-    // The same again is unchanged; the shipped model afterwards is another mapping.
+    // A repeated run is unchanged; the shipped model is another mapping version.
     pulled.transform(&sql).ok().status("unchanged");
     let variable = pulled.billstream().env("BILLSTREAM_SQL_DIR", sql.path());
     variable
@@ -165,7 +165,7 @@ fn a_column_for_a_tag_is_published() {
 }
 
 #[test]
-fn months_with_and_without_a_tag_lie_in_one_table() {
+fn months_with_and_without_a_tag_share_a_table() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     let billstream = Billstream::on(store.path()).from(&sandbox);
     billstream.import("2026-09").ok();
@@ -200,7 +200,7 @@ fn months_with_and_without_a_tag_lie_in_one_table() {
 }
 
 #[test]
-fn a_syntax_error_names_file_and_line() {
+fn syntax_error_names_file_and_line() {
     let sql = model(
         "service as \"resource/service\",",
         "service as as \"resource/service\",",
@@ -210,7 +210,7 @@ fn a_syntax_error_names_file_and_line() {
 }
 
 #[test]
-fn an_unknown_column_names_file_and_line() {
+fn unknown_column_names_file_and_line() {
     let sql = model(
         "network_access_type as \"action/operation\"",
         "networks as \"action/operation\"",
@@ -224,13 +224,13 @@ fn an_unknown_column_names_file_and_line() {
 }
 
 #[test]
-fn an_unknown_function_names_the_file() {
+fn unknown_function_names_the_file() {
     let sql = model("initcap(replace(product, '_', ' '))", "titlecase(product)");
     Pulled::new().refuses(&sql, 1, &["models/line_items.sql", "titlecase"]);
 }
 
 #[test]
-fn a_missing_column_is_named() {
+fn missing_column_is_named() {
     let sql = model("  network_access_type as \"action/operation\",\n", "");
     Pulled::new().refuses(
         &sql,
@@ -240,7 +240,7 @@ fn a_missing_column_is_named() {
 }
 
 #[test]
-fn a_column_that_cloudzero_does_not_know_is_named() {
+fn column_outside_cbf_is_named() {
     let pulled = Pulled::new();
     pulled.refuses(
         &with_column("service as \"my/column\""),
@@ -255,7 +255,7 @@ fn a_column_that_cloudzero_does_not_know_is_named() {
 }
 
 #[test]
-fn money_in_floats_is_refused() {
+fn refuses_amounts_as_floats() {
     let sql = model(
         "else net_amount\n    end as \"cost/cost\"",
         "else net_amount\n    end * cast(1 as double) as \"cost/cost\"",
@@ -264,14 +264,14 @@ fn money_in_floats_is_refused() {
 }
 
 #[test]
-fn an_error_in_a_row_names_the_file() {
+fn execution_error_names_the_file() {
     let sql =
         with_column("case when cast(line_type as int) > 0 then 'x' end as \"resource/tag:team\"");
     Pulled::new().refuses(&sql, 1, &["models/line_items.sql"]);
 }
 
 #[test]
-fn statements_that_are_no_query_are_refused() {
+fn refuses_statements_that_are_not_queries() {
     let pulled = Pulled::new();
     for sql in [
         "create table x as select 1",
@@ -285,7 +285,7 @@ fn statements_that_are_no_query_are_refused() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_or_overrides_nothing_is_told() {
+fn reports_a_missing_or_ineffective_sql_folder() {
     let pulled = Pulled::new();
     let arguments =
         |folder: &str| ["transform", "--month", MONTH, "--sql-dir", folder].map(str::to_string);
@@ -307,8 +307,8 @@ fn a_folder_that_is_not_there_or_overrides_nothing_is_told() {
 }
 
 #[test]
-fn tags_that_differ_only_in_case_are_refused_before_anything_is_published() {
-    // Columns of a Delta table differ in more than their case.
+fn refuses_tags_that_differ_in_case_before_publishing() {
+    // Column names of a Delta table are unique regardless of case.
     let tag = |key: &str| {
         let column =
             format!("case when resource_id is not null then 'x' end as \"resource/tag:{key}\"");

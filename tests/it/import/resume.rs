@@ -1,4 +1,4 @@
-//! A pull that was cut off goes on from its finished windows.
+//! An interrupted pull resumes from its finished windows.
 
 use std::path::Path;
 
@@ -6,8 +6,8 @@ use tempfile::tempdir;
 
 use crate::support::{Billstream, MONTH, Sandbox, names_below, orphans};
 
-/// Pages of 500 of 56 costs a day make windows of five days: seven in October, and one request
-/// before that tells that the month is large.
+/// Pages of 500 with 56 costs per day result in windows of five days: seven in October, after one request
+/// that shows that the month is large.
 fn one_at_a_time(store: &Path, sandbox: &Sandbox) -> Billstream {
     Billstream::on(store)
         .from(sandbox)
@@ -16,8 +16,8 @@ fn one_at_a_time(store: &Path, sandbox: &Sandbox) -> Billstream {
         .env("BILLSTREAM_RETRY_ATTEMPTS", "1")
 }
 
-/// Requests of a pull that nothing disturbs.
-fn undisturbed() -> u64 {
+/// Number of requests of a pull without faults.
+fn requests_of_a_complete_pull() -> u64 {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     one_at_a_time(store.path(), &sandbox)
         .run(&["pull", "--month", MONTH])
@@ -25,8 +25,8 @@ fn undisturbed() -> u64 {
     sandbox.requests()
 }
 
-/// A store in which a pull broke off after some requests.
-fn broken_off(after: u32) -> tempfile::TempDir {
+/// A store in which a pull failed after some requests.
+fn interrupted_pull(after: u32) -> tempfile::TempDir {
     let store = tempdir().unwrap();
     let broken = Sandbox::start(&["--fault", &format!("500:1000:after={after}")]);
     one_at_a_time(store.path(), &broken)
@@ -43,15 +43,18 @@ fn staged(store: &Path) -> usize {
 }
 
 #[test]
-fn the_next_run_takes_over_finished_windows() {
-    let all = undisturbed();
-    let store = broken_off(4);
+fn the_next_run_resumes_finished_windows() {
+    let all = requests_of_a_complete_pull();
+    let store = interrupted_pull(4);
     let finished = staged(store.path()) as u64;
     assert!(finished >= 2, "{finished} windows were finished");
 
     let sandbox = Sandbox::start(&[]);
     let billstream = one_at_a_time(store.path(), &sandbox);
-    let output = billstream.import(MONTH).ok().says(&["taken over"]);
+    let output = billstream
+        .import(MONTH)
+        .ok()
+        .says(&["resumed from an interrupted pull"]);
     output.status("published");
     assert!(
         sandbox.requests() < all,
@@ -62,18 +65,22 @@ fn the_next_run_takes_over_finished_windows() {
     assert_eq!(staged(store.path()), 0);
     assert_eq!(orphans(store.path()), Vec::<String>::new());
 
-    // Nothing is pulled short of the month the next time.
+    // The next run pulls the whole month.
     billstream.import(MONTH).ok().status("unchanged");
 }
 
 #[test]
-fn after_seven_hours_they_are_pulled_again() {
-    let all = undisturbed();
-    let store = broken_off(4);
+fn windows_older_than_six_hours_are_pulled_again() {
+    let all = requests_of_a_complete_pull();
+    let store = interrupted_pull(4);
     let sandbox = Sandbox::start(&[]);
     let billstream = one_at_a_time(store.path(), &sandbox).at("2026-11-23T13:00:01Z");
     let output = billstream.import(MONTH).ok();
-    assert!(!output.stderr.contains("taken over"), "{}", output.stderr);
+    assert!(
+        !output.stderr.contains("resumed from an interrupted pull"),
+        "{}",
+        output.stderr
+    );
     assert_eq!(sandbox.requests(), all);
     billstream.assert_month_is(MONTH, &sandbox.totals(MONTH));
     assert_eq!(staged(store.path()), 0);
@@ -81,7 +88,7 @@ fn after_seven_hours_they_are_pulled_again() {
 }
 
 #[test]
-fn a_pull_may_break_off_again_and_again() {
+fn a_pull_completes_after_repeated_interruptions() {
     let store = tempdir().unwrap();
     let mut finished = 0;
     for _ in 0..20 {
@@ -93,29 +100,41 @@ fn a_pull_may_break_off_again_and_again() {
             return one_at_a_time(store.path(), &flaky).assert_month_is(MONTH, &totals);
         }
         let now = staged(store.path());
-        assert!(now > finished, "a run went no further: {}", output.stderr);
+        assert!(now > finished, "a run made no progress: {}", output.stderr);
         finished = now;
     }
-    panic!("the month never came through");
+    panic!("the month was never published");
 }
 
 #[test]
-fn windows_of_another_connection_or_month_are_not_taken_over() {
-    let store = broken_off(4);
+fn does_not_resume_windows_of_another_connection_or_month() {
+    let store = interrupted_pull(4);
     let left = staged(store.path());
     let sandbox = Sandbox::start(&["--seed", "5"]);
     let other = one_at_a_time(store.path(), &sandbox).connection("acme");
-    assert!(!other.import(MONTH).ok().stderr.contains("taken over"));
+    assert!(
+        !other
+            .import(MONTH)
+            .ok()
+            .stderr
+            .contains("resumed from an interrupted pull")
+    );
     other.assert_month_is(MONTH, &sandbox.totals(MONTH));
     let same = one_at_a_time(store.path(), &sandbox);
-    assert!(!same.import("2026-09").ok().stderr.contains("taken over"));
+    assert!(
+        !same
+            .import("2026-09")
+            .ok()
+            .stderr
+            .contains("resumed from an interrupted pull")
+    );
     same.assert_month_is("2026-09", &sandbox.totals("2026-09"));
     assert_eq!(staged(store.path()), left);
 }
 
 #[test]
-fn a_damaged_staged_window_is_pulled_again() {
-    let store = broken_off(4);
+fn pulls_a_damaged_window_again() {
+    let store = interrupted_pull(4);
     let costs = store.path().join("costs");
     let window = names_below(&costs)
         .into_iter()
@@ -133,7 +152,7 @@ fn a_damaged_staged_window_is_pulled_again() {
 }
 
 #[test]
-fn a_large_month_of_full_pages_resumes_too() {
+fn resumes_a_month_with_full_pages() {
     // 21,700 costs: more than two pages of 10,000.
     let store = tempdir().unwrap();
     let options = ["--costs-per-day", "700", "--fault", "500:1000:after=3"];
@@ -151,14 +170,14 @@ fn a_large_month_of_full_pages_resumes_too() {
     large(&sandbox)
         .import(MONTH)
         .ok()
-        .says(&["taken over"])
+        .says(&["resumed from an interrupted pull"])
         .status("published");
     let totals = sandbox.totals(MONTH);
     assert_eq!(totals.costs, 21_700);
     large(&sandbox).assert_month_is(MONTH, &totals);
     assert_eq!(orphans(store.path()), Vec::<String>::new());
 
-    // The finished windows were not asked for again: undisturbed it is one request that tells the
-    // size, and one for each of four windows.
+    // Finished windows were not requested again: a complete pull has one request that shows the size, and one
+    // for each of four windows.
     assert!(sandbox.requests() < 5, "{} requests", sandbox.requests());
 }

@@ -1,4 +1,4 @@
-//! The other commands over all connections: pull, transform, deliver, verify.
+//! The other commands with several connections: pull, transform, deliver, verify.
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ fn run(scene: &Scene, command: &str) -> Output {
 }
 
 #[test]
-fn pull_then_transform_is_import() {
+fn pull_then_transform_equals_import() {
     let mut scene = Scene::new(&[&[], &[], &[]]);
     let json = run(&scene, "pull").ok().json();
     assert!(
@@ -51,7 +51,7 @@ fn pull_then_transform_is_import() {
 }
 
 #[test]
-fn a_connection_without_costs_is_told_by_transform_and_others_go_on() {
+fn transform_reports_a_connection_without_costs_and_continues() {
     let scene = Scene::new(&[&[], &[]]);
     let only = ["pull", "--connection", "acme", "--month", MONTH];
     scene.billstream().run(&only).ok();
@@ -64,7 +64,7 @@ fn a_connection_without_costs_is_told_by_transform_and_others_go_on() {
 }
 
 #[test]
-fn deliver_and_verify_go_over_all() {
+fn deliver_and_verify_cover_all_connections() {
     let scene = Scene::new(&[&[], &[]]);
     let bucket = tempfile::tempdir().unwrap();
     let place = |name: &str| bucket.path().join(name).to_str().unwrap().to_string();
@@ -122,7 +122,7 @@ fn deliver_and_verify_go_over_all() {
 }
 
 #[test]
-fn a_difference_in_one_is_told_with_its_name() {
+fn verify_reports_a_difference_with_its_connection() {
     let scene = Scene::new(&[&[], &[]]);
     import(&scene.billstream()).ok();
     let restated = Scene::new(&[&[], &["--revision", "1"]]);
@@ -144,7 +144,7 @@ fn a_difference_in_one_is_told_with_its_name() {
 }
 
 #[test]
-fn what_can_be_of_one_only_asks_for_its_name() {
+fn commands_for_one_connection_require_a_name() {
     let scene = Scene::new(&[&[], &[]]);
     import(&scene.billstream()).ok();
     for arguments in [

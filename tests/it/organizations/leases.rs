@@ -1,10 +1,10 @@
-//! Leases are the connections' own; a run that dies, and a pause.
+//! Leases per connection, killed runs, and pauses.
 
 use super::{Scene, import, of, statuses};
 use crate::support::{MONTH, orphans, published_files};
 
 #[test]
-fn a_lease_that_another_process_holds_keeps_that_connection_back_alone() {
+fn a_held_lease_blocks_its_connection_only() {
     let scene = Scene::new(&[&[], &["--fault", "slow:1:secs=60"], &[]]);
     let only = ["import", "--connection", "globex", "--month", MONTH];
     let mut other = scene.billstream().spawn(&only);
@@ -31,7 +31,7 @@ fn a_lease_that_another_process_holds_keeps_that_connection_back_alone() {
 }
 
 #[test]
-fn a_run_that_was_killed_in_the_middle_is_made_good_by_the_next() {
+fn the_next_run_completes_a_killed_one() {
     let slow: &[&str] = &["--fault", "slow:1:secs=60:after=1"];
     let scene = Scene::new(&[&[], slow]);
     scene.configure("", |_| "inventory = true".to_string());
@@ -41,7 +41,7 @@ fn a_run_that_was_killed_in_the_middle_is_made_good_by_the_next() {
             .keys()
             .any(|name| name.ends_with("manifest.json"))
     };
-    // One is done, and the other waits for a list.
+    // One connection is done, the other waits for a list.
     while run.is_running() && !(scene.sandboxes[1].fired("slow") == 1 && published()) {}
     assert!(run.kill(), "a body was slow, so the run was waiting");
     scene.assert_month_is("acme", MONTH);
@@ -56,7 +56,7 @@ fn a_run_that_was_killed_in_the_middle_is_made_good_by_the_next() {
 }
 
 #[test]
-fn two_runs_of_all_connections_at_once_double_nothing() {
+fn concurrent_runs_of_all_connections_duplicate_nothing() {
     let scene = Scene::new(&[&[], &[]]);
     scene.configure("", |_| "inventory = true".to_string());
     let arguments = ["import", "--month", MONTH, "--format", "json"];
@@ -80,7 +80,7 @@ fn two_runs_of_all_connections_at_once_double_nothing() {
 }
 
 #[test]
-fn a_paused_connection_is_left_out() {
+fn skips_a_paused_connection() {
     let scene = Scene::new(&[&[], &[]]);
     scene
         .billstream()
@@ -89,7 +89,7 @@ fn a_paused_connection_is_left_out() {
     let output = import(&scene.billstream()).ok();
     let output = output.says(&["`acme` is paused"]);
     let json = output.json();
-    // Whoever reads the summary finds it in its usual shape.
+    // The summary keeps its usual shape.
     assert_eq!(json["connections"].as_array().unwrap().len(), 1);
     assert_eq!(statuses(&json, "globex"), ["published"]);
     assert_eq!(scene.sandboxes[0].requests(), 0);

@@ -1,4 +1,4 @@
-//! Runs at once on one S3 store. Held puts make each race happen.
+//! Concurrent runs on one S3 store. Held puts force each race.
 
 use serde_json::{Value, json};
 
@@ -7,16 +7,16 @@ use super::{CREATED, LEASE, REPLACED, assert_month_is, import, log_entry};
 use crate::support::*;
 
 const MONTH_OF_COSTS: &str = "costs/connection=confluent/billing_period=2026-10/";
-/// A put that found that another was first.
+/// Log line of a put that found an object another writer had created.
 const TOO_LATE: &str = "412 if-none-match=*";
 
-/// A claim of another run that ends at a time.
+/// Lease of another run with an expiry.
 fn claim(expires_at: &str) -> String {
     json!({ "run": "20201120T000000Z-dead", "expires_at": expires_at }).to_string()
 }
 
 #[test]
-fn of_two_imports_that_reach_for_the_lease_at_once_one_is_told() {
+fn one_of_two_imports_that_create_the_lease_at_once_is_refused() {
     let sandbox = Sandbox::start(&[]);
     let bucket = Bucket::new("lease-race", "store");
     let billstream = bucket.billstream().from(&sandbox);
@@ -44,7 +44,7 @@ fn of_two_imports_that_reach_for_the_lease_at_once_one_is_told() {
 }
 
 #[test]
-fn two_connections_that_create_the_tables_at_once_both_come_through() {
+fn two_connections_that_create_the_tables_at_once_both_publish() {
     let sandboxes = [Sandbox::start(&[]), Sandbox::start(&["--seed", "2"])];
     let bucket = Bucket::new("table-race", "store");
     let connections = [("acme", &sandboxes[0]), ("other", &sandboxes[1])]
@@ -76,7 +76,7 @@ fn two_connections_that_create_the_tables_at_once_both_come_through() {
 }
 
 #[test]
-fn a_killed_runs_lease_is_reported_and_taken_over_once_expired() {
+fn a_killed_runs_lease_is_reported_and_replaced_once_expired() {
     let sandbox = Sandbox::start(&[]);
     let bucket = Bucket::new("killed", "store");
     let billstream = bucket.billstream().from(&sandbox);
@@ -88,8 +88,8 @@ fn a_killed_runs_lease_is_reported_and_taken_over_once_expired() {
 
     let lease: Value = serde_json::from_slice(&bucket.get(LEASE).unwrap()).unwrap();
     let run = lease["run"].as_str().unwrap();
-    let told = billstream.import(MONTH).code(6);
-    told.says(&["another run holds the lease", run, "until", "hint: wait"]);
+    let refused = billstream.import(MONTH).code(6);
+    refused.says(&["another run holds the lease", run, "until", "hint: wait"]);
     assert!(
         !bucket
             .objects("")
@@ -102,14 +102,14 @@ fn a_killed_runs_lease_is_reported_and_taken_over_once_expired() {
     assert_eq!(
         bucket.puts(LEASE, REPLACED),
         1,
-        "taken over by a conditional put"
+        "replaced by a conditional put"
     );
     assert!(bucket.get(LEASE).is_none());
     assert_month_is(&bucket, &billstream, &sandbox.totals(MONTH));
 }
 
 #[test]
-fn a_lease_that_was_cut_off_while_it_was_written_is_taken_over() {
+fn an_interrupted_lease_is_replaced() {
     let sandbox = Sandbox::start(&[]);
     let bucket = Bucket::new("torn", "store");
     bucket.put(LEASE, "{\"run\":\"2026");
@@ -123,7 +123,7 @@ fn a_lease_that_was_cut_off_while_it_was_written_is_taken_over() {
 }
 
 #[test]
-fn of_two_runs_that_find_an_expired_lease_one_is_told() {
+fn one_of_two_runs_that_find_an_expired_lease_is_refused() {
     let sandbox = Sandbox::start(&[]);
     let bucket = Bucket::new("expired-race", "store");
     bucket.put(LEASE, &claim("2020-11-20T00:05:00Z"));
@@ -145,51 +145,51 @@ fn of_two_runs_that_find_an_expired_lease_one_is_told() {
     assert_month_is(&bucket, &billstream, &sandbox.totals(MONTH));
 }
 
-/// A run slept so long that its lease expired; another took over and published meanwhile.
+/// A run was suspended until its lease expired; another run took the lease and published.
 #[test]
-fn a_run_that_lost_its_lease_does_not_undo_what_was_published_meanwhile() {
+fn a_run_that_lost_its_lease_does_not_undo_the_other_runs_month() {
     let [old, stale, fresh] = ["0", "1", "2"].map(|number| Sandbox::start(&["--revision", number]));
     let bucket = Bucket::new("overtaken", "store");
     bucket.billstream().from(&old).import(MONTH).ok();
 
     let writing = bucket.hold(1, MONTH_OF_COSTS);
-    let sleeper = bucket.billstream().from(&stale).spawn(&import());
+    let suspended = bucket.billstream().from(&stale).spawn(&import());
     writing.arrived();
     bucket.put(LEASE, &claim("2020-11-20T00:05:00Z"));
-    let awake = bucket.billstream().from(&fresh).at("2026-11-23T12:00:00Z");
-    awake.import(MONTH).ok().status("published");
+    let resumed = bucket.billstream().from(&fresh).at("2026-11-23T12:00:00Z");
+    resumed.import(MONTH).ok().status("published");
 
     writing.release();
-    let told = sleeper.wait().code(6);
-    told.says(&[
+    let refused = suspended.wait().code(6);
+    refused.says(&[
         "another run published 2026-10 of `confluent`",
         "hint: nothing of this run was published",
     ]);
-    assert_month_is(&bucket, &awake, &fresh.totals(MONTH));
+    assert_month_is(&bucket, &resumed, &fresh.totals(MONTH));
 }
 
-/// As before, but the sleeper ends while the other still runs.
+/// As before, but the suspended run ends while the other still runs.
 #[test]
-fn a_run_that_lost_its_lease_does_not_give_back_the_other_runs() {
+fn a_run_that_lost_its_lease_does_not_release_the_other_runs() {
     let [old, stale, fresh] = ["0", "1", "2"].map(|number| Sandbox::start(&["--revision", number]));
     let bucket = Bucket::new("not-mine", "store");
     bucket.billstream().from(&old).import(MONTH).ok();
 
     let writing = bucket.hold(1, MONTH_OF_COSTS);
-    let sleeper = bucket.billstream().from(&stale).spawn(&import());
+    let suspended = bucket.billstream().from(&stale).spawn(&import());
     writing.arrived();
     bucket.put(LEASE, &claim("2020-11-20T00:05:00Z"));
-    let awake = bucket.billstream().from(&fresh).at("2026-11-23T12:00:00Z");
+    let resumed = bucket.billstream().from(&fresh).at("2026-11-23T12:00:00Z");
     let marking = bucket.hold(1, "runs/staging/costs/confluent/2026-10/");
-    let holder = awake.spawn(&import());
+    let holder = resumed.spawn(&import());
     marking.arrived();
     let lease = bucket.get(LEASE).unwrap();
 
     writing.release();
-    sleeper.wait().ok().status("published");
+    suspended.wait().ok().status("published");
     assert!(
         bucket.get(LEASE) == Some(lease),
-        "the lease of the run that took over is gone"
+        "the other run's lease was deleted"
     );
 
     marking.release();
@@ -197,6 +197,6 @@ fn a_run_that_lost_its_lease_does_not_give_back_the_other_runs() {
         .wait()
         .code(6)
         .says(&["another run published 2026-10 of `confluent`"]);
-    assert_month_is(&bucket, &awake, &stale.totals(MONTH));
+    assert_month_is(&bucket, &resumed, &stale.totals(MONTH));
     assert!(bucket.get(LEASE).is_none());
 }

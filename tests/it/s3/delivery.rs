@@ -1,4 +1,4 @@
-//! A bucket target on S3, apart from the store, as CloudZero reads it.
+//! Bucket destination on S3, separate from the store, as CloudZero reads it.
 
 use tempfile::tempdir;
 
@@ -7,8 +7,8 @@ use super::{CREATED, REPLACED};
 use crate::support::*;
 
 #[test]
-fn drops_go_to_a_bucket_on_s3_where_cloudzero_polls_them() {
-    let target = Bucket::new("acme-billing", "cloudzero/confluent");
+fn delivers_drops_to_a_bucket_that_cloudzero_polls() {
+    let destination = Bucket::new("acme-billing", "cloudzero/confluent");
     let url = "s3://acme-billing/cloudzero/confluent";
     let store = tempdir().unwrap();
     let location = store.path().display().to_string();
@@ -22,7 +22,7 @@ fn drops_go_to_a_bucket_on_s3_where_cloudzero_polls_them() {
     assert_eq!(first.poll().months(), 1);
     let before = expected(&run, &first.totals(MONTH));
     first.holds(BUCKET, MONTH).assert_is(&before, "first");
-    assert_eq!(target.puts(&manifest, CREATED), 1);
+    assert_eq!(destination.puts(&manifest, CREATED), 1);
     assert!(!store.path().join("cloudzero").exists());
 
     let restated = Sandbox::start_with(&["--bucket", url, "--revision", "1"], &settings());
@@ -31,7 +31,7 @@ fn drops_go_to_a_bucket_on_s3_where_cloudzero_polls_them() {
     assert_eq!(restated.poll().months(), 1);
     let after = expected(&run, &restated.totals(MONTH));
     restated.holds(BUCKET, MONTH).assert_is(&after, "restated");
-    assert_eq!(target.puts(&manifest, REPLACED), 1);
+    assert_eq!(destination.puts(&manifest, REPLACED), 1);
     run.run(&["verify"]).ok();
 
     let first_drop = "20261123T060000Z";
@@ -40,7 +40,7 @@ fn drops_go_to_a_bucket_on_s3_where_cloudzero_polls_them() {
     assert_eq!(restated.poll().months(), 1);
     restated
         .holds(BUCKET, MONTH)
-        .assert_is(&before, "pointed back");
+        .assert_is(&before, "rolled back");
 
     run.run(&["deliver", "--month", MONTH]).ok();
     restated.poll();
@@ -49,7 +49,11 @@ fn drops_go_to_a_bucket_on_s3_where_cloudzero_polls_them() {
         .assert_is(&after, "delivered again");
     let later = billstream(&restated).at("2099-01-01T00:00:00Z");
     later.run(&["deliver", "--gc", "30d"]).ok();
-    assert_eq!(target.objects("").len(), 2, "one file and the manifest");
+    assert_eq!(
+        destination.objects("").len(),
+        2,
+        "one file and the manifest"
+    );
     assert_eq!(restated.poll().months(), 0);
     later.run(&["deliver"]).ok();
 }

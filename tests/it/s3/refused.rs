@@ -1,4 +1,4 @@
-//! S3 stores that cannot be used: the exit code, what is said, and that nothing is given away.
+//! Unusable S3 stores: exit code, message, and no leaked secrets.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -7,39 +7,39 @@ use super::import;
 use super::server::on_s3;
 use crate::support::*;
 
-/// Where nobody listens.
-const NOBODY: &str = "127.0.0.1:1";
+/// Address without a server.
+const UNREACHABLE: &str = "127.0.0.1:1";
 
 #[test]
-fn a_bucket_that_is_not_there_is_named_with_what_to_do() {
+fn names_a_missing_bucket_with_a_hint() {
     let sandbox = Sandbox::start(&[]);
     let billstream = on_s3("s3://no-such-bucket/store").from(&sandbox);
     for command in [&import()[..], &["query", "select count(*) from costs"]] {
         let output = billstream.run(command).code(3);
         assert_clean(output.says(&["s3://no-such-bucket/", "hint: ", "bucket"]));
     }
-    assert_eq!(sandbox.requests(), 0, "Confluent is not asked in vain");
+    assert_eq!(sandbox.requests(), 0, "no request to Confluent");
 }
 
 #[test]
-fn an_endpoint_where_nobody_listens_is_an_error_that_says_so() {
+fn names_an_unreachable_endpoint() {
     let sandbox = Sandbox::start(&[]);
     let billstream = on_s3("s3://bucket/store")
         .from(&sandbox)
-        .env("AWS_ENDPOINT_URL", &format!("http://{NOBODY}"));
+        .env("AWS_ENDPOINT_URL", &format!("http://{UNREACHABLE}"));
     let output = billstream.import(MONTH).code(7);
-    assert_clean(output.says(&["s3://bucket/store/", NOBODY, "hint: check endpoint"]));
+    assert_clean(output.says(&["s3://bucket/store/", UNREACHABLE, "hint: check endpoint"]));
 }
 
 #[test]
-fn an_endpoint_without_tls_has_to_be_allowed() {
+fn requires_permission_for_an_endpoint_without_tls() {
     let billstream = on_s3("s3://bucket/store").without("AWS_ALLOW_HTTP");
     let output = billstream.run(&["query", "select 1"]).code(3);
     assert_clean(output.says(&["AWS_ALLOW_HTTP=true"]));
 }
 
 #[test]
-fn refused_credentials_are_a_matter_of_configuration() {
+fn refused_credentials_are_a_configuration_error() {
     let sandbox = Sandbox::start(&[]);
     let billstream = on_s3("s3://bucket/store")
         .from(&sandbox)
@@ -49,19 +49,22 @@ fn refused_credentials_are_a_matter_of_configuration() {
 }
 
 #[test]
-fn missing_credentials_are_a_matter_of_configuration() {
-    // Without any, an EC2 machine's own are asked for, which other machines have not.
-    for nobody in [NOBODY.to_string(), refusing_server().to_string()] {
+fn missing_credentials_are_a_configuration_error() {
+    // Without keys the client asks for an EC2 machine's own, which other machines lack.
+    for metadata_server in [UNREACHABLE.to_string(), refusing_server().to_string()] {
         let billstream = on_s3("s3://bucket/store")
             .without("AWS_ACCESS_KEY_ID")
             .without("AWS_SECRET_ACCESS_KEY")
-            .env("AWS_METADATA_ENDPOINT", &format!("http://{nobody}"));
+            .env(
+                "AWS_METADATA_ENDPOINT",
+                &format!("http://{metadata_server}"),
+            );
         let output = billstream.run(&["query", "select * from costs"]).code(3);
         assert_clean(output.says(&["hint: ", "AWS_ACCESS_KEY_ID"]));
     }
 }
 
-/// A server that answers 403, in S3's words, to everything.
+/// Server that answers every request with S3's 403.
 fn refusing_server() -> SocketAddr {
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = server.local_addr().unwrap();
@@ -80,7 +83,7 @@ fn refusing_server() -> SocketAddr {
     address
 }
 
-/// Asserts that an error shows neither secrets nor the server's raw answer.
+/// Asserts that an error shows neither secrets nor the raw response.
 #[track_caller]
 fn assert_clean(output: Output) {
     for raw in ["test-secret-access-key", "<Error>", "<?xml", "RequestId"] {

@@ -1,4 +1,4 @@
-//! An S3 server on loopback (`tests/s3_server.py`, which is moto), and what lies in its buckets.
+//! S3 server on loopback (`tests/s3_server.py`, based on moto) and the content of its buckets.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -19,14 +19,14 @@ pub fn python() -> Command {
     Command::new(path)
 }
 
-/// A script of `tests/`.
+/// Path of a script in `tests/`.
 pub fn script(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests")
         .join(name)
 }
 
-/// One server for all tests. It ends with this process, as its stdin does.
+/// Server of all tests. It ends with this process, because its stdin does.
 struct Server {
     port: u16,
     _child: Child,
@@ -46,7 +46,7 @@ fn server() -> &'static Server {
         BufReader::new(child.stdout.take().unwrap())
             .read_line(&mut line)
             .unwrap();
-        let port = line.trim().parse().expect("the S3 server says its port");
+        let port = line.trim().parse().expect("the S3 server prints its port");
         Server {
             port,
             _stdin: child.stdin.take().unwrap(),
@@ -57,7 +57,7 @@ fn server() -> &'static Server {
 
 fn request(method: &str, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
     let mut stream = TcpStream::connect(("127.0.0.1", server().port)).unwrap();
-    // moto answers strangers with 403, and believes every signature.
+    // moto answers unsigned requests with 403, and accepts every signature.
     let head = format!(
         "{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Length: {}\r\nAuthorization: AWS4-HMAC-SHA256 \
          Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0\r\n\r\n",
@@ -65,31 +65,31 @@ fn request(method: &str, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
     );
     stream.write_all(head.as_bytes()).unwrap();
     stream.write_all(body).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    let end = answer
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).unwrap();
+    let end = response
         .windows(4)
         .position(|w| w == b"\r\n\r\n")
-        .expect("an HTTP answer");
-    let head = String::from_utf8_lossy(&answer[..end]);
+        .expect("an HTTP response");
+    let head = String::from_utf8_lossy(&response[..end]);
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, answer[end + 4..].to_vec())
+    (status, response[end + 4..].to_vec())
 }
 
-/// A bucket of its own for a test, with a store under a path in it.
+/// Bucket of one test, with a store under a path in it.
 pub struct Bucket {
     name: &'static str,
     prefix: &'static str,
 }
 
 impl Bucket {
-    /// Makes the bucket; the store lies under `prefix` (empty: at the bucket's root).
+    /// Creates the bucket; the store is at `prefix` (empty: the bucket's root).
     pub fn new(name: &'static str, prefix: &'static str) -> Bucket {
         assert_eq!(request("PUT", &format!("/{name}"), b"").0, 200);
         Bucket { name, prefix }
     }
 
-    /// billstream on the store.
+    /// Returns billstream with this store.
     pub fn billstream(&self) -> Billstream {
         on_s3(&format!("s3://{}/{}", self.name, self.prefix))
     }
@@ -98,7 +98,7 @@ impl Bucket {
         format!("/{}/{}/{relative}", self.name, self.prefix).replace("//", "/")
     }
 
-    /// An object of the store.
+    /// Content of an object.
     pub fn get(&self, relative: &str) -> Option<Vec<u8>> {
         match request("GET", &self.key(relative), b"") {
             (200, body) => Some(body),
@@ -107,7 +107,7 @@ impl Bucket {
         }
     }
 
-    /// Writes an object of the store.
+    /// Writes an object.
     pub fn put(&self, relative: &str, body: &str) {
         assert_eq!(
             request("PUT", &self.key(relative), body.as_bytes()).0,
@@ -116,7 +116,7 @@ impl Bucket {
         );
     }
 
-    /// All objects of the store below a path, by name.
+    /// Objects below a path, by name.
     pub fn objects(&self, below: &str) -> BTreeMap<String, Vec<u8>> {
         let (status, xml) = request("GET", &format!("/{}?list-type=2", self.name), b"");
         assert_eq!(status, 200);
@@ -133,7 +133,7 @@ impl Bucket {
             .collect()
     }
 
-    /// Requests about objects of the bucket: `PUT 412 if-none-match=* /bucket/key`.
+    /// Logged requests for objects of the bucket: `PUT 412 if-none-match=* /bucket/key`.
     pub fn log(&self) -> Vec<String> {
         let (_, log) = request("GET", "/-/log", b"");
         let ours = format!(" /{}/", self.name);
@@ -145,16 +145,16 @@ impl Bucket {
             .collect()
     }
 
-    /// How often an object was put with a status and a condition, such as `412 if-none-match=*`.
-    pub fn puts(&self, relative: &str, what: &str) -> usize {
-        let (wanted, key) = (format!("PUT {what}"), format!(" {}", self.key(relative)));
+    /// Number of puts of an object with a status and a condition, such as `412 if-none-match=*`.
+    pub fn puts(&self, relative: &str, outcome: &str) -> usize {
+        let (expected, key) = (format!("PUT {outcome}"), format!(" {}", self.key(relative)));
         self.log()
             .iter()
-            .filter(|line| line.starts_with(&wanted) && line.ends_with(&key))
+            .filter(|line| line.starts_with(&expected) && line.ends_with(&key))
             .count()
     }
 
-    /// Lets the next `count` puts to objects whose name begins so wait.
+    /// Holds the next `count` puts of objects with this prefix.
     pub fn hold(&self, count: usize, relative: &str) -> Hold {
         let key = self.key(relative);
         assert_eq!(request("PUT", &format!("/-/hold/{count}{key}"), b"").0, 200);
@@ -162,25 +162,25 @@ impl Bucket {
     }
 }
 
-/// Puts that wait.
+/// Held puts.
 pub struct Hold {
     key: String,
 }
 
 impl Hold {
-    /// Waits until all of them are there.
+    /// Waits until all of them have arrived.
     pub fn arrived(&self) {
         let (status, _) = request("PUT", &format!("/-/arrived{}", self.key), b"");
-        assert_eq!(status, 200, "nobody came to put {}", self.key);
+        assert_eq!(status, 200, "no put of {}", self.key);
     }
 
-    /// Lets them go on, one after the other.
+    /// Lets them proceed, one after another.
     pub fn release(self) {
         request("PUT", &format!("/-/release{}", self.key), b"");
     }
 }
 
-/// billstream on a store of the server.
+/// Returns billstream with a store on the server.
 pub fn on_s3(location: &str) -> Billstream {
     settings()
         .iter()
@@ -189,7 +189,7 @@ pub fn on_s3(location: &str) -> Billstream {
         })
 }
 
-/// What a program has to know of the server.
+/// Environment variables for clients of the server.
 pub fn settings() -> [(&'static str, String); 5] {
     [
         (

@@ -1,4 +1,4 @@
-//! CloudZero as the sandbox plays it: what its stream and its poller hold, and what it was asked.
+//! The sandbox's CloudZero: content of its stream and poller, and its request log.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -9,14 +9,14 @@ use serde_json::Value;
 
 use super::{Billstream, Exact, Row, Sandbox, Totals, assert_costs_are, assert_line_items_are};
 
-/// CloudZero's id of the stream that a sandbox has from the start.
+/// CloudZero's id of the sandbox's predefined stream.
 pub const STREAM: &str = "sandbox-stream";
 /// CloudZero's id of the connection that reads the sandbox's bucket.
 pub const BUCKET: &str = "sandbox-bucket";
-/// The key that it takes.
+/// API key that the sandbox accepts.
 pub const CLOUDZERO_KEY: &str = "sandbox-cloudzero-key";
 
-/// Line items of a group, added up.
+/// Totals of a group of line items.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sum {
     pub rows: u64,
@@ -33,19 +33,19 @@ impl Sum {
         self.on_demand += other.on_demand;
     }
 
-    fn costs_nothing(&self) -> bool {
+    fn has_zero_costs(&self) -> bool {
         let none = Exact::default();
         (self.cost, self.discounted, self.on_demand) == (none, none, none)
     }
 }
 
-/// A month in exact decimals, by day and type of line item.
+/// Totals of a month in exact decimals, by day and line item type.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Holding(pub BTreeMap<(String, String), Sum>);
 
 impl Holding {
-    /// Of line items, as the store or a drop has them.
-    pub fn of_items(items: &[Row]) -> Holding {
+    /// Sums line items of the store or of a drop.
+    pub fn from_line_items(items: &[Row]) -> Holding {
         let mut sums: BTreeMap<(String, String), Sum> = BTreeMap::new();
         for item in items {
             let day = item["time/usage_start"][..10].to_string();
@@ -61,8 +61,8 @@ impl Holding {
         Holding(sums)
     }
 
-    /// Of the answer of `/sandbox/cloudzero/holds`.
-    pub fn of_json(json: &Value) -> Holding {
+    /// Reads the response of `/sandbox/cloudzero/holds`.
+    pub fn from_json(json: &Value) -> Holding {
         let text = |value: &Value| value.as_str().unwrap().to_string();
         let sum = |value: &Value| Sum {
             rows: value["rows"].as_u64().unwrap(),
@@ -75,41 +75,40 @@ impl Holding {
             .iter()
             .map(|group| ((text(&group["day"]), text(&group["type"])), sum(group)));
         let holding = Holding(groups.collect());
-        assert_eq!(holding.total(), sum(json), "the sandbox adds up its groups");
+        assert_eq!(holding.total(), sum(json), "the sandbox sums its groups");
         holding
     }
 
-    /// What a month adds up to.
+    /// Returns the totals of the month.
     pub fn total(&self) -> Sum {
         let mut total = Sum::default();
         self.0.values().for_each(|sum| total.add(sum));
         total
     }
 
-    /// Whether there is any line item on a day.
+    /// Returns true if a day has line items.
     pub fn has_day(&self, day: &str) -> bool {
         self.0.keys().any(|(other, _)| other == day)
     }
 
-    /// Without counts of line items.
-    pub fn money(mut self) -> Holding {
+    /// Sets the counts of line items to zero, which leaves the costs.
+    pub fn without_rows(mut self) -> Holding {
         self.0.values_mut().for_each(|sum| sum.rows = 0);
         self
     }
 
-    /// Takes out the adjustments without costs that are there in place of lost hours, and says how
-    /// many there were. `expected` has none of its own.
-    pub fn take_emptied(&mut self, expected: &Holding) -> u64 {
-        let mut emptied = 0;
+    /// Removes the adjustments without costs that clear lost hours, and returns their number. `expected` has none.
+    pub fn take_cleared_hours(&mut self, expected: &Holding) -> u64 {
+        let mut cleared = 0;
         self.0.retain(|key, sum| {
-            let is = key.1 == "Adjustment" && sum.costs_nothing() && !expected.0.contains_key(key);
-            emptied += if is { sum.rows } else { 0 };
+            let is = key.1 == "Adjustment" && sum.has_zero_costs() && !expected.0.contains_key(key);
+            cleared += if is { sum.rows } else { 0 };
             !is
         });
-        emptied
+        cleared
     }
 
-    /// Asserts that two months are the same to the last digit.
+    /// Asserts that two months are equal to the last digit.
     #[track_caller]
     pub fn assert_is(&self, expected: &Holding, what: &str) {
         for key in self.0.keys().chain(expected.0.keys()) {
@@ -118,26 +117,26 @@ impl Holding {
     }
 }
 
-/// What a month has to be at CloudZero: the published line items, once they are seen to be the totals.
+/// Returns the expected content of CloudZero: the published line items, after checking them against the totals.
 #[track_caller]
 pub fn expected(billstream: &Billstream, totals: &Totals) -> Holding {
     let costs = billstream.costs(&totals.month);
     assert_costs_are(&costs, totals);
     let items = billstream.line_items(&totals.month);
     assert_line_items_are(&items, &costs, totals);
-    let expected = Holding::of_items(&items);
+    let expected = Holding::from_line_items(&items);
     let total = expected.total();
     assert_eq!(total.cost.to_string(), totals.net);
     assert_eq!(total.discounted.to_string(), totals.net);
     expected
 }
 
-/// What a poll of the bucket did.
+/// Result of a poll of the bucket.
 #[derive(Debug)]
 pub struct Poll(Value);
 
 impl Poll {
-    /// Asserts that it took one drop, which had these files, and nothing went wrong.
+    /// Asserts that exactly this drop was ingested without errors, and returns its description.
     #[track_caller]
     pub fn ingested(&self, drop_id: &str) -> &Value {
         assert_eq!(self.0["errors"], serde_json::json!([]), "{self:?}");
@@ -147,7 +146,7 @@ impl Poll {
         &ingested[0]
     }
 
-    /// Months that it took anew; asserts that nothing went wrong.
+    /// Returns the number of ingested months; asserts that there were no errors.
     #[track_caller]
     pub fn months(&self) -> usize {
         assert_eq!(self.0["errors"], serde_json::json!([]), "{self:?}");
@@ -156,64 +155,64 @@ impl Poll {
 }
 
 impl Sandbox {
-    /// Polls the bucket, as CloudZero does.
+    /// Polls the bucket like CloudZero.
     pub fn poll(&self) -> Poll {
         Poll(self.get("/sandbox/cloudzero/poll"))
     }
 
-    /// What CloudZero holds of a month of one of its connections.
+    /// Returns the totals that CloudZero holds for a month of a connection.
     pub fn holds(&self, connection: &str, month: &str) -> Holding {
         let path = format!("/sandbox/cloudzero/holds?month={month}&connection={connection}");
-        Holding::of_json(&self.get(&path))
+        Holding::from_json(&self.get(&path))
     }
 
-    /// Hours of a month in which CloudZero holds line items.
+    /// Returns the number of hours of a month with line items in CloudZero.
     pub fn hours(&self, connection: &str, month: &str) -> u64 {
         let path = format!("/sandbox/cloudzero/holds?month={month}&connection={connection}");
         self.get(&path)["hours"].as_u64().unwrap()
     }
 
-    /// All requests to CloudZero's API, in their order.
-    pub fn asked(&self) -> Vec<Value> {
+    /// Returns all requests to CloudZero's API, in order.
+    pub fn cloudzero_requests(&self) -> Vec<Value> {
         let requests = self.get("/sandbox/cloudzero/requests");
         requests.as_array().unwrap().clone()
     }
 
-    /// Those of a method whose path ends so.
-    pub fn asked_for(&self, method: &str, ending: &str) -> Vec<Value> {
-        let mut asked = self.asked();
+    /// Returns the requests with this method and path ending.
+    pub fn cloudzero_requests_to(&self, method: &str, ending: &str) -> Vec<Value> {
+        let mut asked = self.cloudzero_requests();
         asked.retain(|request| {
             request["method"] == method && request["path"].as_str().unwrap().ends_with(ending)
         });
         asked
     }
 
-    /// Those that send line items to a stream.
+    /// Returns the requests that send line items to a stream.
     pub fn sent(&self) -> Vec<Value> {
-        self.asked_for("POST", "/billing_drops")
+        self.cloudzero_requests_to("POST", "/billing_drops")
     }
 
-    /// Those that have line items validated.
+    /// Returns the requests that validate line items.
     pub fn validated(&self) -> Vec<Value> {
-        self.asked_for("POST", "/validate_billing_drop")
+        self.cloudzero_requests_to("POST", "/validate_billing_drop")
     }
 
-    /// Sends line items to the stream behind billstream's back.
+    /// Sends line items to the stream without billstream.
     pub fn send(&self, body: &Value) {
         let path = format!("/v2/connections/billing/anycost/{STREAM}/billing_drops");
-        self.ask("POST", &path, &body.to_string());
+        self.send_request("POST", &path, &body.to_string());
     }
 
-    /// The line items that the stream holds of a month, as they were sent.
+    /// Returns the line items of a month in the stream, as they were sent.
     pub fn rows(&self, month: &str) -> Vec<Value> {
         let path = format!("/v2/connections/billing/anycost/{STREAM}/billing_drops/{month}");
-        let answer: Value = serde_json::from_str(&self.ask("GET", &path, "")).unwrap();
+        let answer: Value = serde_json::from_str(&self.send_request("GET", &path, "")).unwrap();
         answer["billing_drop"].as_array().unwrap().clone()
     }
 
-    /// Names and ids of the billing connections.
+    /// Returns names and ids of the billing connections.
     pub fn connections(&self) -> Vec<(String, String)> {
-        let answer = self.ask("GET", "/v2/connections/billing", "");
+        let answer = self.send_request("GET", "/v2/connections/billing", "");
         let answer: Value = serde_json::from_str(&answer).unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_string();
         let connections = answer["connections"].as_array().unwrap();
@@ -223,8 +222,8 @@ impl Sandbox {
         named.collect()
     }
 
-    /// Asks CloudZero's API, which has to agree.
-    fn ask(&self, method: &str, path: &str, body: &str) -> String {
+    /// Sends a request to CloudZero's API, asserts status 200, and returns the body.
+    fn send_request(&self, method: &str, path: &str, body: &str) -> String {
         let address = self.url().trim_start_matches("http://");
         let mut stream = TcpStream::connect(address).expect("the sandbox listens");
         write!(
@@ -243,27 +242,27 @@ impl Sandbox {
 }
 
 impl Billstream {
-    /// With CloudZero's API at a sandbox. It does not wait to see what is late.
+    /// Uses a sandbox as CloudZero's API, without waiting for late application.
     pub fn with_cloudzero(self, sandbox: &Sandbox) -> Self {
         self.env("CLOUDZERO_API_URL", sandbox.url())
             .env("CLOUDZERO_API_KEY", CLOUDZERO_KEY)
             .env("BILLSTREAM_READ_BACK_SECS", "0")
     }
 
-    /// Delivering to a sandbox's stream.
+    /// Delivers to a sandbox's stream.
     pub fn on_stream(self, sandbox: &Sandbox) -> Self {
         self.with_cloudzero(sandbox)
             .env("CLOUDZERO_CONNECTION_ID", STREAM)
     }
 
-    /// Delivering to a folder.
+    /// Delivers to a folder.
     pub fn on_bucket(self, folder: &Path) -> Self {
         self.env("BILLSTREAM_BUCKET", &folder.display().to_string())
     }
 }
 
 impl super::Output {
-    /// The only delivery of a report, with this status.
+    /// Returns the only delivery of a report, which must have this status.
     #[track_caller]
     pub fn delivery(&self, status: &str) -> Value {
         let deliveries = self.json()["deliveries"].clone();

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-/// A row by column name. CSV has one form for NULL and the empty text.
+/// Row by column name. CSV does not distinguish NULL from the empty text.
 pub type Row = HashMap<String, String>;
 
 /// Rows of a CSV text with a header.
@@ -38,7 +38,7 @@ pub fn csv_gz_rows(bytes: &[u8]) -> Vec<Row> {
 /// Files by their path in a folder, with their bytes.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
-/// All files below a folder.
+/// Reads all files below a folder.
 pub fn files_below(folder: &Path) -> Files {
     let read = |name: String| {
         std::fs::read(folder.join(&name))
@@ -48,7 +48,7 @@ pub fn files_below(folder: &Path) -> Files {
     names_below(folder).into_iter().filter_map(read).collect()
 }
 
-/// Paths of all files below a folder. Files may come and go meanwhile.
+/// Lists the paths of all files below a folder, which may change meanwhile.
 pub fn names_below(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
@@ -74,7 +74,7 @@ pub fn names_below(folder: &Path) -> Vec<String> {
     found
 }
 
-/// Writes files into a folder, as [`files_below`] found them.
+/// Writes files of [`files_below`] into a folder.
 pub fn write_files(folder: &Path, files: &Files) {
     for (name, bytes) in files {
         let path = folder.join(name);
@@ -83,14 +83,14 @@ pub fn write_files(folder: &Path, files: &Files) {
     }
 }
 
-/// All files of a store but those of `runs/`, which every run adds to.
+/// Reads all files of a store except `runs/`, to which every run adds.
 pub fn published_files(store: &Path) -> Files {
     let mut files = files_below(store);
     files.retain(|name, _| !name.starts_with("runs/"));
     files
 }
 
-/// `20261001-20261101` of `2026-10`.
+/// Folder of a month in a drop: `20261001-20261101` for `2026-10`.
 pub fn drop_folder(month: &str) -> String {
     let (year, number) = month.split_once('-').unwrap();
     let (year, number): (u32, u32) = (year.parse().unwrap(), number.parse().unwrap());
@@ -102,7 +102,7 @@ pub fn drop_folder(month: &str) -> String {
     format!("{year}{number:02}01-{next_year}{next:02}01")
 }
 
-/// The drop that a month's manifest names.
+/// Returns the id of the active drop of a month.
 pub fn current_drop_id(store: &Path, connection: &str, month: &str) -> String {
     let path = store
         .join("cloudzero")
@@ -115,7 +115,7 @@ pub fn current_drop_id(store: &Path, connection: &str, month: &str) -> String {
     manifest["current_drop_id"].as_str().unwrap().to_string()
 }
 
-/// Rows of the drop that a month's manifest names.
+/// Reads the rows of the active drop of a month.
 pub fn drop_in_force(store: &Path, connection: &str, month: &str) -> Vec<Row> {
     let id = current_drop_id(store, connection, month);
     let folder = store
@@ -134,7 +134,7 @@ pub fn drop_in_force(store: &Path, connection: &str, month: &str) -> Vec<Row> {
         .collect()
 }
 
-/// Parquet files of a store that no commit of their table names, and no mark of a staged file.
+/// Lists Parquet files of a store that neither a commit of their table nor a staging mark names.
 pub fn orphans(store: &Path) -> Vec<String> {
     let names = names_below(store);
     let mut known = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! What a sandbox says of its resources, asked without billstream.
+//! Resources of a sandbox, listed without billstream.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::Sandbox;
 
-/// `sandbox-key:sandbox-secret`.
+/// Base64 of `sandbox-key:sandbox-secret`.
 const AUTHORIZATION: &str = "Basic c2FuZGJveC1rZXk6c2FuZGJveC1zZWNyZXQ=";
 
-/// What is known of a resource, empty where nothing is.
+/// Attributes of a resource; empty if unknown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Known {
     pub name: String,
@@ -20,11 +20,11 @@ pub struct Known {
     pub cloud: String,
     pub region: String,
     pub cluster_kind: String,
-    /// The Kafka cluster that it works with.
+    /// Kafka cluster that the resource uses.
     pub cluster: String,
 }
 
-/// Environments by id with their names, and resources by id. What works with a Kafka cluster is where that is.
+/// Names of environments and resources, by id. A resource has the region of the Kafka cluster it uses.
 #[derive(Debug, Clone, Default)]
 pub struct Inventory {
     pub environments: BTreeMap<String, String>,
@@ -32,7 +32,7 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// Asks a sandbox.
+    /// Lists the resources of a sandbox.
     pub fn of(sandbox: &Sandbox) -> Inventory {
         let mut inventory = Inventory::default();
         for item in items(sandbox, "/org/v2/environments", "") {
@@ -103,7 +103,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_string()
 }
 
-/// All items of a list, page by page.
+/// Returns all items of a list.
 pub fn items(sandbox: &Sandbox, path: &str, query: &str) -> Vec<Value> {
     let mut items = Vec::new();
     let mut next = format!("{path}?{query}page_size=100");

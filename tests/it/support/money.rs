@@ -15,7 +15,7 @@ const SCALE: usize = 24;
 pub struct Exact(pub i128);
 
 impl Exact {
-    /// Of a plain decimal; the empty text counts as 0.
+    /// Parses a plain decimal; the empty text is 0.
     #[track_caller]
     pub fn of(text: &str) -> Exact {
         let (negative, digits) = match text.strip_prefix('-') {
@@ -34,6 +34,26 @@ impl Exact {
         );
         let units: i128 = format!("0{whole}{fraction:0<SCALE$}").parse().unwrap();
         Exact(if negative { -units } else { units })
+    }
+}
+
+impl Exact {
+    /// Formats with two decimals, half-even, and thousands separators, as tables do.
+    pub fn shown(self) -> String {
+        let cent = 10u128.pow(SCALE as u32 - 2);
+        let units = self.0.unsigned_abs();
+        let (mut cents, rest) = (units / cent, units % cent);
+        if rest * 2 > cent || (rest * 2 == cent && cents % 2 == 1) {
+            cents += 1;
+        }
+        let mut whole = (cents / 100).to_string();
+        let mut at = whole.len();
+        while at > 3 {
+            at -= 3;
+            whole.insert(at, ',');
+        }
+        let sign = if self.0 < 0 && cents > 0 { "-" } else { "" };
+        format!("{sign}{whole}.{:02}", cents % 100)
     }
 }
 
@@ -74,7 +94,7 @@ impl fmt::Debug for Exact {
     }
 }
 
-/// Sum of a column, as plain text.
+/// Returns the sum of a column as plain text.
 pub fn sum<'r>(rows: impl IntoIterator<Item = &'r Row>, column: &str) -> Exact {
     rows.into_iter().map(|row| Exact::of(&row[column])).sum()
 }
@@ -100,7 +120,7 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Of the answer of `/sandbox/totals`.
+    /// Parses the response of `/sandbox/totals`.
     pub fn read(json: &Value) -> Totals {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
         let groups = json["by_day_product_line_type"].as_array().unwrap();
@@ -145,7 +165,7 @@ pub fn assert_summary_is(period: &Value, totals: &Totals) {
     }
 }
 
-/// The net amount of a stored cost.
+/// Returns the net amount of a stored cost.
 pub fn net_of(cost: &Row) -> Exact {
     match cost["amount"].as_str() {
         "" => Exact::of(&cost["original_amount"]) - Exact::of(&cost["discount_amount"]),
@@ -153,7 +173,7 @@ pub fn net_of(cost: &Row) -> Exact {
     }
 }
 
-/// Asserts that stored costs add up to the totals in each day, product and line type.
+/// Asserts that stored costs sum to the totals per day, product and line type.
 #[track_caller]
 pub fn assert_costs_are(costs: &[Row], totals: &Totals) {
     let mut groups: BTreeMap<(String, String, String), Sums> = BTreeMap::new();
@@ -172,8 +192,8 @@ pub fn assert_costs_are(costs: &[Row], totals: &Totals) {
     assert_eq!(costs.len() as u64, totals.costs);
 }
 
-/// Asserts that line items (of the table or of a drop) add up in each day and line type: costs and
-/// discounted costs to the net, on-demand costs to the original without credits.
+/// Asserts that line items (of the table or of a drop) sum to the totals per day and line type: cost and
+/// discounted cost to the net, on-demand cost to the original without credits.
 #[track_caller]
 pub fn assert_line_items_are(items: &[Row], costs: &[Row], totals: &Totals) {
     let mut nets: BTreeMap<(String, String), Exact> = BTreeMap::new();

@@ -1,23 +1,23 @@
-//! A checker of JSON against the schemas in `fixtures/cloudzero-api.json`.
+//! Validator of JSON against the schemas in `fixtures/cloudzero-api.json`.
 //!
-//! It knows the keywords and patterns that are used there, and no others: an unknown one panics, so
-//! that nothing is passed over in silence.
+//! It supports exactly the keywords and patterns of the fixture and panics at any other, so that nothing is
+//! ignored silently.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-/// The facts about CloudZero's API.
+/// Schemas and limits of CloudZero's API.
 pub struct Api {
     document: Value,
 }
 
-/// What a check found.
+/// Result of a validation.
 #[derive(Debug, Default)]
 pub struct Findings {
-    /// What breaks the schema, with where it is.
+    /// Violations of the schema with their locations.
     pub wrong: Vec<String>,
-    /// Where properties are that the schema does not name; places in arrays are `*`.
+    /// Locations of properties that the schema does not name; array indexes are `*`.
     pub unnamed: BTreeSet<String>,
 }
 
@@ -26,7 +26,7 @@ impl Findings {
         self.wrong.push(format!(": {text}"));
     }
 
-    /// Takes what was found below a step.
+    /// Adds the findings of a nested value.
     fn take(&mut self, below: Findings, step: &str) {
         let wrong = below.wrong.into_iter().map(|text| format!("/{step}{text}"));
         self.wrong.extend(wrong);
@@ -49,13 +49,13 @@ impl Api {
         }
     }
 
-    /// A number of the limits.
+    /// Returns a limit by name.
     pub fn limit(&self, name: &str) -> usize {
         let limit = self.document["limits"][name].as_u64();
         usize::try_from(limit.unwrap_or_else(|| panic!("no limit {name}"))).unwrap()
     }
 
-    /// The endpoint of a request, by name.
+    /// Returns the name of the endpoint of a request.
     #[track_caller]
     pub fn endpoint(&self, method: &str, path: &str) -> &str {
         let endpoints = self.document["endpoints"].as_object().unwrap();
@@ -70,7 +70,7 @@ impl Api {
         name.unwrap_or_else(|| panic!("no endpoint for {method} {path}"))
     }
 
-    /// Statuses that CloudZero publishes, as `ENDPOINT STATUS`.
+    /// Returns the documented statuses as `ENDPOINT STATUS`.
     pub fn published(&self) -> BTreeSet<String> {
         let endpoints = self.document["endpoints"].as_object().unwrap();
         let answers = |name: &String, endpoint: &Value| {
@@ -85,8 +85,8 @@ impl Api {
             .collect()
     }
 
-    /// Checks a part of a request: `request`, `query` or `month`. An endpoint without a schema for
-    /// it takes none.
+    /// Validates a part of a request: `request`, `query` or `month`. An endpoint without a schema for it
+    /// takes none.
     pub fn check_request(&self, endpoint: &str, part: &str, value: &Value) -> Findings {
         match self.document["endpoints"][endpoint].get(part) {
             Some(schema) => self.check(schema, value),
@@ -98,12 +98,12 @@ impl Api {
         }
     }
 
-    /// Whether a part of a request has a schema.
+    /// Returns true if a part of a request has a schema.
     pub fn takes(&self, endpoint: &str, part: &str) -> bool {
         self.document["endpoints"][endpoint].get(part).is_some()
     }
 
-    /// Checks an answer; a status that is neither published nor assumed is wrong.
+    /// Validates a response; its status must be documented or assumed.
     pub fn check_answer(&self, endpoint: &str, status: u16, value: &Value) -> Findings {
         let status = status.to_string();
         let facts = &self.document["endpoints"][endpoint];
@@ -122,7 +122,7 @@ impl Api {
         }
     }
 
-    /// Checks a value against a schema by its name.
+    /// Validates a value against a named schema.
     pub fn check_named(&self, name: &str, value: &Value) -> Findings {
         let schema = self.document["schemas"].get(name);
         self.check(schema.unwrap_or_else(|| panic!("no schema {name}")), value)
@@ -240,7 +240,7 @@ fn is_a(name: &str, value: &Value) -> bool {
     }
 }
 
-/// Whether a text fits one of the patterns of the fixture.
+/// Returns true if a text matches one of the patterns of the fixture.
 fn fits(pattern: &str, text: &str) -> bool {
     match pattern {
         r"^\d+(\.\d+)?$" => is_plain(text),
@@ -267,7 +267,7 @@ fn is_plain(text: &str) -> bool {
     }
 }
 
-/// Whether a text has the shape of another, in which a 9 stands for any digit.
+/// Returns true if a text has the shape of another, in which a 9 stands for any digit.
 fn is_shaped(text: &str, shape: &str) -> bool {
     let same = |(at, wanted): (u8, u8)| match wanted {
         b'9' => at.is_ascii_digit(),

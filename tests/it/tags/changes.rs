@@ -1,4 +1,4 @@
-//! What a change of the file changes: open months by themselves, settled ones when somebody says so.
+//! Changes of the file: open months are updated by the next run, settled ones on request.
 
 use super::{Tagged, one_value, published_files};
 use crate::support::{MONTH, Sandbox, assert_line_items_are};
@@ -11,7 +11,7 @@ fn team(tagged: &Tagged, month: &str) -> String {
 }
 
 #[test]
-fn a_change_of_the_file_changes_open_months_and_settled_ones_with_a_named_transform() {
+fn a_changed_file_updates_open_months_and_settled_ones_by_a_named_transform() {
     let tagged = Tagged::new("resource,team\nlkc-7aa01x,first\n");
     let sandbox = Sandbox::start(&["--today", "2026-11-10"]);
     let import = |now: &str| {
@@ -32,7 +32,7 @@ fn a_change_of_the_file_changes_open_months_and_settled_ones_with_a_named_transf
     let teams = || ["2026-09", "2026-10"].map(|month| team(&tagged, month));
     assert_eq!(teams(), ["first", "second"]);
 
-    // Another order of lines, a comment's worth of rules that match nothing: the same facts.
+    // Another order of lines and a rule without a match: the same attributes.
     let before = published_files(tagged.store());
     tagged.write("team,resource\nnobody,lkc-nowhere\nsecond,LKC-7aa01x\nthird,lkc-7aa01x\n");
     assert_eq!(import("2026-11-10T09:00:00Z"), ["unchanged"; 2]);
@@ -49,14 +49,14 @@ fn a_change_of_the_file_changes_open_months_and_settled_ones_with_a_named_transf
         .billstream()
         .assert_month_is("2026-09", &sandbox.totals("2026-09"));
 
-    // Without the file the tags are gone, where months are still open.
+    // Without rules the tags disappear from months that are not settled.
     tagged.write("resource,team\n");
     assert_eq!(import("2026-11-10T10:00:00Z"), ["unchanged", "published"]);
     assert_eq!(teams(), ["second", ""]);
 }
 
 #[test]
-fn a_key_more_and_a_key_less_are_columns_of_all_months() {
+fn every_key_ever_used_is_a_column_of_all_months() {
     let tagged = Tagged::new("resource,team\nlkc-7aa01x,first\n");
     let sandbox = Sandbox::start(&[]);
     let billstream = || {
@@ -78,7 +78,7 @@ fn a_key_more_and_a_key_less_are_columns_of_all_months() {
 }
 
 #[test]
-fn a_key_that_differs_from_a_published_one_in_case_is_refused() {
+fn refuses_a_key_that_differs_in_case_from_a_published_one() {
     let tagged = Tagged::new("resource,team\nlkc-7aa01x,first\n");
     let sandbox = Sandbox::start(&[]);
     let billstream = tagged.billstream().from(&sandbox);
@@ -90,8 +90,8 @@ fn a_key_that_differs_from_a_published_one_in_case_is_refused() {
         let output = billstream.run(&[command, "--month", MONTH]).code(1);
         let output = output.says(&[
             &file,
-            "the tag `Team` is published as `team`",
-            "write `team`",
+            "the tag `Team` is already published as `team`",
+            "use the published spelling `team`",
         ]);
         assert_eq!(
             output.stderr.matches("error:").count(),

@@ -1,4 +1,4 @@
-//! Where the file of tags is, and what is wrong with it.
+//! Location of the file of tags, and errors in it.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -6,7 +6,7 @@ use super::{RULES, Tagged, one_value};
 use crate::s3::server::{Bucket, settings};
 use crate::support::{Billstream, MONTH, Sandbox, published_files};
 
-/// Asserts that nothing is asked for and nothing published with this file.
+/// Asserts that an import with this file sends no request and publishes nothing.
 #[track_caller]
 fn refused(rules: &str, code: i32, words: &[&str]) {
     let (sandbox, tagged) = (Sandbox::start(&[]), Tagged::new(rules));
@@ -35,32 +35,35 @@ fn refused(rules: &str, code: i32, words: &[&str]) {
 }
 
 #[test]
-fn a_file_that_is_not_right_is_told_by_its_line() {
+fn rejects_invalid_files_with_the_line() {
     for (rules, words) in [
         ("", &["no column"][..]),
         (
             "team\nx\n",
-            &["line 1", "what a rule matches", "environment"],
+            &["line 1", "no column that matches resources", "environment"],
         ),
-        ("name\nx\n", &["line 1", "no column says tags"]),
+        ("name\nx\n", &["line 1", "no column for a tag"]),
         ("name,team,TEAM\nx,y,z\n", &["line 1", "TEAM"]),
         (
             "name,cost centre\nx,y\n",
-            &["line 1", "cost centre", "no spaces"],
+            &["line 1", "cost centre", "without spaces"],
         ),
         (
             "name,confluent_cloud\nx,y\n",
             &["line 1", "confluent_cloud"],
         ),
-        ("name,resource/tag:team\nx,y\n", &["line 1", "write `team`"]),
+        (
+            "name,resource/tag:team\nx,y\n",
+            &["line 1", "use the key alone, `team`"],
+        ),
         ("name,team,\nx,y,z\n", &["line 1", "no name"]),
         (
             "name,team\na,b\n\nc\n",
-            &["line 4", "1 values where the header has 2"],
+            &["line 4", "1 values, but the header has 2"],
         ),
         (
             "name,team\na,b,c\n",
-            &["line 2", "3 values where the header has 2"],
+            &["line 2", "3 values, but the header has 2"],
         ),
     ] {
         refused(rules, 1, words);
@@ -68,7 +71,7 @@ fn a_file_that_is_not_right_is_told_by_its_line() {
 }
 
 #[test]
-fn a_file_that_is_not_utf8_is_told_by_its_line() {
+fn rejects_a_file_that_is_not_utf8_with_the_line() {
     let tagged = Tagged::new("");
     std::fs::write(tagged.file(), b"name,team\na,b\n\xff\xfe,c\n").unwrap();
     let sandbox = Sandbox::start(&[]);
@@ -78,7 +81,7 @@ fn a_file_that_is_not_utf8_is_told_by_its_line() {
 }
 
 #[test]
-fn a_file_that_is_not_there_or_may_not_be_read_is_a_matter_of_configuration() {
+fn a_missing_or_unreadable_file_is_a_configuration_error() {
     let (sandbox, tagged) = (Sandbox::start(&[]), Tagged::new(RULES));
     let folder = tagged.file().parent().unwrap().to_path_buf();
     for place in [
@@ -105,20 +108,20 @@ fn a_file_that_is_not_there_or_may_not_be_read_is_a_matter_of_configuration() {
     }
     assert_eq!(sandbox.requests(), 0);
     assert!(published_files(tagged.store()).is_empty());
-    if may_read_everything() {
+    if is_privileged() {
         return;
     }
     std::fs::set_permissions(tagged.file(), PermissionsExt::from_mode(0o000)).unwrap();
     tagged.billstream().from(&sandbox).import(MONTH).code(3);
 }
 
-/// Whether this user may read everything.
-fn may_read_everything() -> bool {
+/// Returns true if this user can read every file.
+fn is_privileged() -> bool {
     std::fs::read("/etc/shadow").is_ok()
 }
 
 #[test]
-fn the_configuration_names_the_file_from_the_working_folder() {
+fn the_configured_path_is_relative_to_the_working_folder() {
     let (sandbox, tagged) = (Sandbox::start(&[]), Tagged::new(RULES));
     let billstream = Billstream::on(tagged.store()).from(&sandbox);
     std::fs::create_dir(billstream.home().join("a folder")).unwrap();
@@ -138,7 +141,7 @@ fn the_configuration_names_the_file_from_the_working_folder() {
         one_value(&rows, "team")["kafka-cluster/lkc-7aa01x"],
         "orders"
     );
-    // The environment wins, and an empty value is none.
+    // The environment variable takes precedence.
     let other = Tagged::new("resource,team\nlkc-7aa01x,other\n");
     let other = billstream.env("BILLSTREAM_TAGS", other.file().to_str().unwrap());
     other.import(MONTH).ok().status("published");
@@ -150,7 +153,7 @@ fn the_configuration_names_the_file_from_the_working_folder() {
 }
 
 #[test]
-fn the_file_may_be_on_s3() {
+fn reads_the_file_from_s3() {
     let (sandbox, bucket) = (Sandbox::start(&[]), Bucket::new("tags", "rules"));
     bucket.put("tags.csv", RULES);
     let tagged = Tagged::new("");

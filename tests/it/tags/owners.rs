@@ -1,4 +1,4 @@
-//! `report owners`: what it says adds up to what line items say, to the last digit.
+//! `report owners` agrees with line items to the last digit.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ fn report(billstream: &Billstream, parameters: &[&str]) -> Vec<Row> {
     csv_rows(billstream.run(&arguments).ok().stdout.as_bytes())
 }
 
-/// Parts of a hundred, rounded half away from zero at two decimals, in hundredths.
+/// Percentage in hundredths, rounded half away from zero.
 fn percent(part: i128, whole: i128) -> i128 {
     let scaled = part.abs() * 10_000;
     let rounded = (scaled + whole / 2) / whole;
@@ -32,7 +32,7 @@ fn hundredths(text: &str) -> i128 {
 }
 
 #[test]
-fn shares_agree_with_line_items_in_exact_integers() {
+fn shares_agree_with_line_items_exactly() {
     for month in [MONTH, "2026-11"] {
         let (sandbox, tagged) = (Sandbox::start(&["--seed", "7"]), Tagged::new(RULES));
         let billstream = tagged.billstream().from(&sandbox);
@@ -70,7 +70,7 @@ fn shares_agree_with_line_items_in_exact_integers() {
         assert_eq!(sum(&rows, "billed_cost"), total);
         assert_eq!(rows.len(), owned.len() + lacking.len());
         for row in &rows {
-            // A product of a quotient: a unit in its last place may round the other way.
+            // A product of a quotient: the last place may round the other way.
             let found = hundredths(&row["percent"]);
             let wanted = percent(
                 Exact::of(&row["billed_cost"]).0 / 1_000_000,
@@ -83,7 +83,7 @@ fn shares_agree_with_line_items_in_exact_integers() {
                 "{row:?}: {wanted}"
             );
         }
-        // Rounded, each share is at most half a hundredth off.
+        // Each rounded share is at most half a hundredth off.
         let shares: i128 = rows.iter().map(|row| hundredths(&row["percent"])).sum();
         assert!(
             (shares - 10_000).abs() <= rows.len() as i128 / 2 + 1,
@@ -95,7 +95,7 @@ fn shares_agree_with_line_items_in_exact_integers() {
 }
 
 #[test]
-fn a_month_without_owners_and_one_where_all_have_one() {
+fn reports_months_with_all_or_no_resources_owned() {
     let sandbox = Sandbox::start(&[]);
     let tagged = Tagged::new("resource,team\n*,all\n");
     let billstream = tagged.billstream().from(&sandbox);
@@ -119,7 +119,7 @@ fn a_month_without_owners_and_one_where_all_have_one() {
 }
 
 #[test]
-fn the_latest_owner_of_a_resource_is_that_of_all_its_months() {
+fn the_latest_owner_applies_to_all_months() {
     let tagged = Tagged::new("resource,team\nlkc-7aa01x,first\n");
     let sandbox = Sandbox::start(&[]);
     let billstream = tagged.billstream().from(&sandbox);

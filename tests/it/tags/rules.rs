@@ -1,4 +1,4 @@
-//! Which rule counts, against a naive reading of the same file.
+//! Choice of rules, compared with a naive implementation over the same file.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use billstream::pipeline::enrich::tag_rules;
 use billstream::store::{Store, resources};
 use proptest::prelude::*;
 
-/// A resource as costs have it.
+/// A resource in costs.
 #[derive(Debug, Clone)]
 struct Resource {
     id: String,
@@ -21,7 +21,7 @@ struct Resource {
     products: Vec<&'static str>,
 }
 
-/// What is in the columns resource, name, environment and service; then the values of two tags.
+/// Patterns of resource, name, environment and service, and the values of two tags.
 #[derive(Debug, Clone)]
 struct Rule {
     patterns: [String; 4],
@@ -37,7 +37,7 @@ const PRODUCTS: [(&str, &str); 5] = [
     ("", "Confluent Cloud"),
 ];
 
-/// Whether a text fits a pattern of `*` and `?`, whatever the case of its letters.
+/// Returns true if a text matches a pattern with `*` and `?`.
 fn fits(pattern: &[char], text: &[char]) -> bool {
     match (pattern.first(), text.first()) {
         (None, None) => true,
@@ -55,7 +55,7 @@ fn matches(pattern: &str, text: &str) -> bool {
     fits(&chars(pattern), &chars(text))
 }
 
-/// Whether a column says nothing: `*` is as good as no text.
+/// Returns true for a pattern that matches everything: empty or `*`.
 fn is_any(pattern: &str) -> bool {
     pattern.chars().all(|c| c == '*')
 }
@@ -66,7 +66,7 @@ impl Rule {
         let one = |pattern: &str, text: &str| {
             is_any(pattern) || (!text.is_empty() && matches(pattern, text))
         };
-        // As CloudZero shows an id of no known kind.
+        // The form of an id of unknown kind in CloudZero.
         let shown = format!("resource/{}", resource.id.replace([':', '/'], "_"));
         let of_service = |product: &&str| {
             let words = PRODUCTS.iter().find(|(code, _)| code == product).unwrap().1;
@@ -78,8 +78,8 @@ impl Rule {
             && (is_any(service) || resource.products.iter().any(of_service))
     }
 
-    /// The nearer, the greater: column by column, the thing itself before a pattern before anything.
-    fn nearness(&self) -> [u8; 4] {
+    /// Specificity by column: exact value before pattern before any.
+    fn specificity(&self) -> [u8; 4] {
         self.patterns
             .each_ref()
             .map(|pattern| match pattern.as_str() {
@@ -90,7 +90,7 @@ impl Rule {
     }
 }
 
-/// Tags by resource and key, by looking at every rule for every resource.
+/// Tags by resource and key, by a scan of every rule for every resource.
 fn naive(resources: &[Resource], rules: &[Rule]) -> BTreeMap<(String, String), String> {
     let mut chosen = BTreeMap::new();
     for resource in resources {
@@ -100,7 +100,7 @@ fn naive(resources: &[Resource], rules: &[Rule]) -> BTreeMap<(String, String), S
                 .iter()
                 .filter(|rule| !rule.values[at].is_empty() && rule.takes(resource))
             {
-                if best.is_none_or(|best| rule.nearness() > best.nearness()) {
+                if best.is_none_or(|best| rule.specificity() > best.specificity()) {
                     best = Some(rule);
                 }
             }
@@ -142,7 +142,7 @@ fn costs(resources: &[Resource]) -> RecordBatch {
     .unwrap()
 }
 
-/// The product's answer: the file read, and the shipped SQL over it.
+/// Tags by the shipped SQL over the parsed file.
 async fn by_sql(resources: &[Resource], rules: &[Rule]) -> BTreeMap<(String, String), String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tags.csv");
@@ -199,7 +199,7 @@ async fn by_sql(resources: &[Resource], rules: &[Rule]) -> BTreeMap<(String, Str
     found
 }
 
-/// A text that means something to SQL, CSV or a regular expression.
+/// Texts with special characters of SQL, CSV and regular expressions.
 const TEXT: &str = "[aAbé%_\\\\.(|/\"'-]{1,4}";
 
 fn pattern() -> impl Strategy<Value = String> {
@@ -251,11 +251,11 @@ fn resource() -> impl Strategy<Value = Resource> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 20, ..ProptestConfig::default() })]
     #[test]
-    fn the_sql_chooses_as_a_naive_reading_does(
+    fn sql_agrees_with_a_naive_implementation(
         resources in proptest::collection::vec(resource(), 1..24),
         rules in proptest::collection::vec(rule(), 0..24),
     ) {
-        // An id is one resource's.
+        // Ids are unique.
         let by_id: BTreeMap<String, Resource> = resources.into_iter().map(|r| (r.id.clone(), r)).collect();
         let resources: Vec<Resource> = by_id.into_values().collect();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
@@ -265,7 +265,7 @@ proptest! {
 }
 
 #[test]
-fn the_naive_reading_reads_patterns() {
+fn naive_implementation_matches_patterns() {
     for (pattern, text, fit) in [
         ("a*", "ABC", true),
         ("a?c", "abc", true),

@@ -4,76 +4,81 @@ use serde::Serialize;
 
 use crate::cli::args::{StoreArgs, SummaryFormat};
 use crate::cli::context::CommandContext;
-use crate::connections::key_probe::{self, Proof};
+use crate::cli::output::money::count;
+use crate::cli::output::table::{Column, Table};
+use crate::connections::interactive_client;
+use crate::connections::key_probe::{self, ProbedCosts};
 use crate::connections::state::{self, CheckState};
-use crate::engine::text::table;
 use crate::error::{Error, Result};
 
 /// Arguments of `connections check`.
 #[derive(Debug, clap::Args)]
-pub struct CheckArgs {
+pub(crate) struct CheckArgs {
     /// Name of a connection [default: all]
     name: Option<String>,
     #[command(flatten)]
     store: StoreArgs,
-    /// How it is written to stdout
+    /// Output format on stdout
     #[arg(long, value_enum, default_value_t = SummaryFormat::Table)]
     format: SummaryFormat,
 }
 
-/// What a check found.
 #[derive(Debug, Serialize)]
-struct Checked {
-    /// The day that was asked for.
+struct CheckResult {
+    /// Probed day.
     day: chrono::NaiveDate,
-    /// Costs on its first page.
+    /// Number of costs on the first page.
     costs: usize,
 }
 
-/// Asks Confluent with the key of each connection.
-pub async fn run(args: CheckArgs) -> Result<u8> {
+/// Probes the key of each connection.
+pub(crate) async fn run(args: CheckArgs) -> Result<u8> {
     let mut flags = args.store.flags();
     flags.connection = args.name.clone();
-    let scene = CommandContext::open(flags)?;
+    let context = CommandContext::open(flags)?;
     if let Some(name) = &args.name {
-        crate::cli::commands::connections::known(&scene, name).await?;
+        super::check_exists(&context, name).await?;
     }
-    let connections = scene.config.connections()?;
-    let results = scene
-        .each(connections, async |name| check(&scene, name).await)
+    let connections = context.config.connections()?;
+    let results = context
+        .each(connections, async |name| check(&context, name).await)
         .await;
-    results.report(args.format, |_| None, |_| &[], row, |_, _| {})
-}
-
-async fn check(scene: &CommandContext, name: &str) -> Result<Checked> {
-    let at = (scene.settings.clock)();
-    let asked = ask(scene, name).await;
-    let state = CheckState {
-        at,
-        error: asked.as_ref().err().map(Error::to_string),
-    };
-    // Somebody who has no connection yet does not get one by asking.
-    if scene.config.knows(name) {
-        state::checked(&scene.store, name, &state).await?;
-    }
-    let Proof { day, costs } = asked?;
-    Ok(Checked { day, costs })
-}
-
-async fn ask(scene: &CommandContext, name: &str) -> Result<Proof> {
-    let client = crate::cli::commands::connections::client(scene.config.confluent(name)?)?;
-    key_probe::prove(&client, (scene.settings.clock)().date_naive()).await
-}
-
-fn row(checked: &Checked) -> String {
-    let row = vec![
-        checked.day.to_string(),
-        checked.costs.to_string(),
-        "works".to_string(),
-    ];
-    table(
-        &["day", "costs", "key"],
-        &[false, true, false],
-        std::iter::once(row),
+    results.print(
+        args.format,
+        |_| None,
+        |_| &[],
+        |_, checked| row(checked),
+        |_, _| {},
     )
+}
+
+async fn check(context: &CommandContext, name: &str) -> Result<CheckResult> {
+    let at = (context.settings.clock)();
+    let probed = probe(context, name).await;
+    // A check must not create state for a connection that does not exist.
+    if context.config.knows(name) {
+        let error = probed.as_ref().err().map(Error::to_string);
+        state::save_check(&context.store, name, &CheckState { at, error }).await?;
+    }
+    let ProbedCosts { day, costs } = probed?;
+    Ok(CheckResult { day, costs })
+}
+
+async fn probe(context: &CommandContext, name: &str) -> Result<ProbedCosts> {
+    let client = interactive_client(&context.config.confluent(name)?)?;
+    key_probe::probe(&client, (context.settings.clock)().date_naive()).await
+}
+
+fn row(result: &CheckResult) -> String {
+    let mut table = Table::new(vec![
+        Column::text("day"),
+        Column::number("costs"),
+        Column::text("key"),
+    ]);
+    table.row(vec![
+        result.day.to_string(),
+        count(result.costs as u64),
+        "works".to_string(),
+    ]);
+    table.render(None)
 }

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
-
 use crate::cli::args::{StoreArgs, SummaryFormat};
 use crate::cli::context::{CommandContext, NetworkScope};
+use crate::cli::output::connections_table::{connections_table, months, time};
+use crate::cli::output::stdout::terminal_width;
+use crate::cli::output::table::NONE;
 use crate::cli::{print, print_json};
 use crate::config::settings;
-use crate::connections::health::{self, Expected, Health};
+use crate::connections::health::{self, Expectations, Health};
 use crate::connections::state;
-use crate::engine::text::table;
 use crate::error::{ErrorKind, Result};
 
 /// Arguments of `connections list` and of `status`.
@@ -19,17 +19,17 @@ use crate::error::{ErrorKind, Result};
 Examples:
   billstream connections list
   billstream status --format json")]
-pub struct ListArgs {
+pub(crate) struct ListArgs {
     #[command(flatten)]
     store: StoreArgs,
-    /// How it is written to stdout
+    /// Output format on stdout
     #[arg(long, value_enum, default_value_t = SummaryFormat::Table)]
     format: SummaryFormat,
 }
 
 /// Arguments of `connections show`.
 #[derive(Debug, clap::Args)]
-pub struct ShowArgs {
+pub(crate) struct ShowArgs {
     /// Name of the connection
     name: String,
     #[command(flatten)]
@@ -37,13 +37,13 @@ pub struct ShowArgs {
 }
 
 /// Runs `connections list`.
-pub async fn list(args: ListArgs) -> Result<u8> {
-    all(args).await.map(|_| 0)
+pub(crate) async fn list(args: ListArgs) -> Result<u8> {
+    print_all(args).await.map(|_| 0)
 }
 
-/// Runs `status`: exit code 4 when a connection is late or in error.
-pub async fn status(args: ListArgs) -> Result<u8> {
-    let all = all(args).await?;
+/// Runs `status`: exit code 4 if a connection is late or in error.
+pub(crate) async fn status(args: ListArgs) -> Result<u8> {
+    let all = print_all(args).await?;
     let bad = all.iter().any(|health| health.status.is_bad());
     Ok(if bad {
         ErrorKind::Partial.exit_code()
@@ -52,20 +52,21 @@ pub async fn status(args: ListArgs) -> Result<u8> {
     })
 }
 
-/// Shows all connections, and why some are not well.
-async fn all(args: ListArgs) -> Result<Vec<Health>> {
-    let scene = CommandContext::open(args.store.flags())?;
+/// Prints all connections, and to stderr the reasons of those that are not healthy.
+async fn print_all(args: ListArgs) -> Result<Vec<Health>> {
+    let context = CommandContext::open(args.store.flags())?;
     let mut all = Vec::new();
-    for name in names(&scene).await? {
-        let health = of(&scene, &name).await;
+    for name in names(&context).await? {
+        let health = health_of(&context, &name).await;
         all.push(health.unwrap_or_else(|error| Health::unavailable(&name, &error)));
     }
     match args.format {
         SummaryFormat::Json => print_json(&serde_json::json!({ "connections": &all }))?,
-        SummaryFormat::Table => print(overview(&all).as_bytes())?,
+        SummaryFormat::Table if all.is_empty() => {}
+        SummaryFormat::Table => print(connections_table(&all, terminal_width()).as_bytes())?,
     }
     if all.is_empty() {
-        eprintln!("there is no connection yet: `billstream connections add confluent` sets one up");
+        eprintln!("no connections yet; add one with `billstream connections add confluent`");
     }
     for health in &all {
         if let Some(reason) = &health.reason {
@@ -76,152 +77,94 @@ async fn all(args: ListArgs) -> Result<Vec<Health>> {
 }
 
 /// Runs `connections show`.
-pub async fn show(args: ShowArgs) -> Result<u8> {
-    let scene = CommandContext::open(args.list.store.flags())?;
-    crate::cli::commands::connections::known(&scene, &args.name).await?;
-    let health = of(&scene, &args.name).await?;
+pub(crate) async fn show(args: ShowArgs) -> Result<u8> {
+    let context = CommandContext::open(args.list.store.flags())?;
+    super::check_exists(&context, &args.name).await?;
+    let health = health_of(&context, &args.name).await?;
     match args.list.format {
         SummaryFormat::Json => print_json(&health)?,
-        SummaryFormat::Table => print(details(&scene, &health).as_bytes())?,
+        SummaryFormat::Table => print(details(&context, &health).as_bytes())?,
     }
     Ok(0)
 }
 
-/// The connections that the configuration, the environment or the store knows.
+/// Names of the connections in the configuration file, the environment or the store.
 ///
 /// # Errors
-/// What the store says.
-pub async fn names(scene: &CommandContext) -> Result<BTreeSet<String>> {
-    let mut names = state::names(&scene.store).await?;
-    names.extend(scene.config.configured().iter().cloned());
-    // The one that the environment makes.
-    let taken = scene.config.connections().unwrap_or_default();
-    names.extend(
-        taken
-            .into_iter()
-            .filter(|name| scene.config.has_credentials(name)),
-    );
+/// Those of the store.
+pub(crate) async fn names(context: &CommandContext) -> Result<BTreeSet<String>> {
+    let mut names = state::names(&context.store).await?;
+    names.extend(context.config.configured().iter().cloned());
+    // The connection that the environment defines.
+    let selected = context.config.connections().unwrap_or_default();
+    let with_key = selected
+        .into_iter()
+        .filter(|name| context.config.has_credentials(name));
+    names.extend(with_key);
     Ok(names)
 }
 
-/// How a connection fares.
-pub async fn of(scene: &CommandContext, name: &str) -> Result<Health> {
-    let configured = scene.config.connection(name)?;
-    let is_configured = scene.config.has_credentials(name);
-    let expected = Expected {
-        cloud_provider: is_configured.then_some(configured.cloud_provider),
-        interval: configured.expected_interval,
-        targets: scene.targets(name, NetworkScope::Targets).await,
+async fn health_of(context: &CommandContext, name: &str) -> Result<Health> {
+    let settings = context.config.connection(name)?;
+    let has_credentials = context.config.has_credentials(name);
+    let expected = Expectations {
+        cloud_provider: has_credentials.then_some(settings.cloud_provider),
+        interval: settings.expected_interval,
+        destinations: context.destinations(name, NetworkScope::Destinations).await,
     };
-    health::of(&scene.store, name, expected, (scene.settings.clock)()).await
+    health::health(&context.store, name, expected, (context.settings.clock)()).await
 }
 
-fn time(time: Option<DateTime<Utc>>) -> String {
-    time.map_or("-".to_string(), |time| {
-        time.format("%Y-%m-%d %H:%MZ").to_string()
-    })
-}
-
-fn months(health: &Health) -> String {
-    let counted = ["open", "settling", "settled"].map(|state| {
-        let count = health.months.get(state).copied().unwrap_or_default();
-        (count > 0).then(|| format!("{count} {state}"))
-    });
-    let counted: Vec<String> = counted.into_iter().flatten().collect();
-    match counted.is_empty() {
-        true => "-".to_string(),
-        false => counted.join(", "),
-    }
-}
-
-fn targets(health: &Health) -> Vec<String> {
-    let targets = health.targets.iter();
-    let described = targets.map(|target| {
-        format!(
-            "{} {} ({})",
-            target.target,
-            target.place,
-            time(target.delivered_at)
-        )
-    });
-    described.collect()
-}
-
-fn overview(all: &[Health]) -> String {
-    let header = [
-        "connection",
-        "provider",
-        "status",
-        "last checked",
-        "last data",
-        "complete until",
-        "months",
-        "next due",
-        "targets (last delivery)",
-    ];
-    let row = |health: &Health| {
-        vec![
-            health.connection.clone(),
-            health.cloud_provider.clone(),
-            health.status.to_string(),
-            time(health.last_checked),
-            time(health.last_data),
-            health
-                .complete_until
-                .map_or("-".to_string(), |day| day.to_string()),
-            months(health),
-            time(health.next_due),
-            targets(health).join(", "),
-        ]
-    };
-    table(&header, &[false; 9], all.iter().map(row))
-}
-
-/// A line a fact.
-fn details(scene: &CommandContext, health: &Health) -> String {
+/// One line per detail.
+fn details(context: &CommandContext, health: &Health) -> String {
+    let config = &context.config;
     let name = health.connection.as_str();
     let mut lines: Vec<(&str, String)> = vec![
         ("connection", name.to_string()),
         ("provider", health.cloud_provider.clone()),
         ("status", health.status.to_string()),
     ];
-    lines.extend(
-        health
-            .reason
-            .iter()
-            .map(|reason| ("reason", reason.clone())),
-    );
-    let endpoint = scene.config.value(&settings::ENDPOINT, Some(name));
-    let endpoint = endpoint.filter(|_| scene.config.has_credentials(name));
-    lines.extend(
-        endpoint.map(|value| ("endpoint", format!("{} ({})", value.shown(), value.origin))),
-    );
-    for (key, place, origin) in scene.config.key_places(name) {
-        lines.push((key.name, format!("hidden: {place} ({origin})")));
+    let reason = health.reason.iter();
+    lines.extend(reason.map(|reason| ("reason", reason.clone())));
+    let endpoint = config.value(&settings::ENDPOINT, Some(name));
+    let endpoint = endpoint.filter(|_| config.has_credentials(name));
+    lines.extend(endpoint.map(|value| {
+        let text = format!("{} ({})", value.redacted(), value.origin);
+        ("endpoint", text)
+    }));
+    for (setting, location, origin) in config.credential_refs(name) {
+        lines.push((setting.name, format!("hidden: {location} ({origin})")));
     }
-    lines.push(("last checked", time(health.last_checked)));
-    lines.push(("last data", time(health.last_data)));
-    let until = health
-        .complete_until
-        .map_or("-".to_string(), |day| day.to_string());
-    lines.push(("complete until", until));
-    lines.push(("months", months(health)));
-    lines.push(("next due", time(health.next_due)));
-    lines.extend(targets(health).into_iter().map(|target| ("target", target)));
+    lines.extend([
+        ("last checked", time(health.last_checked)),
+        ("last data", time(health.last_data)),
+        (
+            "complete through",
+            health
+                .complete_through
+                .map_or(NONE.to_string(), |day| day.to_string()),
+        ),
+        ("months", months(health)),
+        ("next due", time(health.next_due)),
+    ]);
+    lines.extend(health.destinations.iter().map(|destination| {
+        let text = format!(
+            "{} {} ({})",
+            destination.destination,
+            destination.location,
+            time(destination.delivered_at)
+        );
+        ("destination", text)
+    }));
     if let Some(inventory) = &health.inventory {
         let taken = time(Some(inventory.taken_at));
-        lines.push((
-            "inventory",
-            format!("{} resources, {taken}", inventory.resources),
-        ));
+        let text = format!("{} resources, {taken}", inventory.resources);
+        lines.push(("inventory", text));
         let problems = inventory.problems.iter();
         lines.extend(problems.map(|problem| ("not listed", problem.clone())));
     }
-    let width = lines
-        .iter()
-        .map(|(label, _)| label.len())
-        .max()
-        .unwrap_or_default();
+    let width = lines.iter().map(|(label, _)| label.len()).max();
+    let width = width.unwrap_or_default();
     let lines = lines
         .iter()
         .map(|(label, value)| format!("{label:width$}  {value}\n"));

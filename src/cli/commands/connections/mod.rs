@@ -1,10 +1,9 @@
-//! `billstream connections`: set up, prove, watch, change and remove connections.
+//! `billstream connections`: adds, checks, lists, changes and removes connections.
 
 mod add;
-mod ask;
 mod check;
+mod key_input;
 mod list;
-mod provision;
 mod remove;
 mod rotate;
 
@@ -13,12 +12,11 @@ use clap::Subcommand;
 use crate::cli::args::StoreArgs;
 use crate::cli::context::CommandContext;
 use crate::config::Flags;
-use crate::confluent::client::{Client, Settings, with_short_retries};
 use crate::connections::state;
 use crate::error::{Error, Result};
 use crate::suggest::nearest;
 
-pub use crate::cli::commands::connections::list::{ListArgs, status};
+pub(crate) use crate::cli::commands::connections::list::{ListArgs, status};
 
 /// Arguments of `connections`.
 #[derive(Debug, clap::Args)]
@@ -29,32 +27,31 @@ Examples:
   billstream connections add confluent --name acme --setup --with-inventory
   billstream connections list
   billstream connections rotate acme")]
-pub struct ConnectionsArgs {
+pub(crate) struct ConnectionsArgs {
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Take a Cloud API key or make one, prove it, store it, and begin to import
+    /// Add a connection: enter or create a Cloud API key, verify and store it, and import
     Add(Box<add::AddArgs>),
-    /// Show every connection and how it fares
+    /// List all connections with their health
     List(list::ListArgs),
-    /// Show all that is known of a connection
+    /// Show all details of a connection
     Show(list::ShowArgs),
-    /// Ask Confluent for the costs of one day, with the key of each connection
+    /// Verify the key of each connection by reading the costs of one day
     Check(check::CheckArgs),
-    /// Give a connection a new key, prove it, switch, and delete the old one
+    /// Replace the key of a connection: create and verify a new one, switch, delete the old one
     Rotate(rotate::RotateArgs),
-    /// Leave a connection out of runs until it is resumed
+    /// Exclude a connection from imports and deliveries
     Pause(NamedArgs),
-    /// End a pause
+    /// Include a paused connection again
     Resume(NamedArgs),
-    /// Forget a connection and its credentials; what was imported stays
+    /// Remove a connection and its credentials; imported costs stay
     Remove(remove::RemoveArgs),
 }
 
-/// One connection by its name.
 #[derive(Debug, clap::Args)]
 struct NamedArgs {
     /// Name of the connection
@@ -63,20 +60,20 @@ struct NamedArgs {
     store: StoreArgs,
 }
 
-/// One connection by its name, and the key of an administrator where one is asked for.
+/// A connection, and the key of an organization administrator.
 #[derive(Debug, clap::Args)]
 struct AdminArgs {
     /// Name of the connection
     name: String,
     #[command(flatten)]
-    key: ask::KeyArgs,
+    key: key_input::KeyArgs,
     #[command(flatten)]
     store: StoreArgs,
 }
 
 impl AdminArgs {
-    /// The scene with the connection named.
-    fn scene(&self) -> Result<CommandContext> {
+    /// Opens the context with the connection selected.
+    fn context(&self) -> Result<CommandContext> {
         CommandContext::open(Flags {
             connection: Some(self.name.clone()),
             ..self.store.flags()
@@ -85,7 +82,7 @@ impl AdminArgs {
 }
 
 /// Runs `connections`.
-pub async fn run(args: ConnectionsArgs) -> Result<u8> {
+pub(crate) async fn run(args: ConnectionsArgs) -> Result<u8> {
     match args.command {
         Command::Add(args) => add::run(*args).await,
         Command::List(args) => list::list(args).await,
@@ -99,47 +96,45 @@ pub async fn run(args: ConnectionsArgs) -> Result<u8> {
 }
 
 async fn pause(args: NamedArgs) -> Result<u8> {
-    let scene = CommandContext::open(args.store.flags())?;
-    known(&scene, &args.name).await?;
-    if state::paused(&scene.store, &args.name).await?.is_none() {
-        let now = (scene.settings.clock)();
-        state::pause(&scene.store, &args.name, now).await?;
-    }
+    let context = CommandContext::open(args.store.flags())?;
+    check_exists(&context, &args.name).await?;
+    state::pause(&context.store, &args.name, (context.settings.clock)()).await?;
+    let name = &args.name;
     eprintln!(
-        "`{}` is paused: imports and deliveries leave it out until `billstream connections resume {0}`",
-        args.name
+        "paused `{name}`: imports and deliveries skip it until `billstream connections resume {name}`"
     );
     Ok(0)
 }
 
 async fn resume(args: NamedArgs) -> Result<u8> {
-    let scene = CommandContext::open(args.store.flags())?;
-    known(&scene, &args.name).await?;
-    state::resume(&scene.store, &args.name).await?;
-    eprintln!("`{}` is imported and delivered again", args.name);
+    let context = CommandContext::open(args.store.flags())?;
+    check_exists(&context, &args.name).await?;
+    state::resume(&context.store, &args.name).await?;
+    let name = &args.name;
+    eprintln!("resumed `{name}`: imports and deliveries include it again");
     Ok(0)
 }
 
-/// A client for somebody who waits.
-fn client(settings: Settings) -> Result<Client> {
-    Client::new(with_short_retries(&settings))
+/// Prints a progress line to stderr.
+fn report(line: &str) {
+    eprintln!("{line}");
 }
 
-/// Refuses a name that neither the configuration nor the store knows.
+/// Checks that the configuration, the environment or the store knows a connection.
 ///
 /// # Errors
 /// Kind usage, with the nearest name.
-async fn known(scene: &CommandContext, name: &str) -> Result<()> {
-    let names = list::names(scene).await?;
+async fn check_exists(context: &CommandContext, name: &str) -> Result<()> {
+    let names = list::names(context).await?;
     if names.contains(name) {
         return Ok(());
     }
     let hint = match nearest(name, names.iter().map(String::as_str)) {
         Some(nearest) => format!("did you mean `{nearest}`?"),
-        None if names.is_empty() => "set one up with `billstream connections add confluent`".into(),
+        None if names.is_empty() => "add one with `billstream connections add confluent`".into(),
         None => {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            format!("there are {}", names.join(", "))
+            format!("choose one of: {}", names.join(", "))
         }
     };
     Err(Error::usage(format!("there is no connection `{name}`")).with_hint(hint))

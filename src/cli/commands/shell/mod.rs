@@ -1,79 +1,80 @@
 //! `billstream shell`: statements and dot-commands, from a terminal or a pipe.
 
 mod commands;
+mod pager;
 mod prompt;
+mod state;
 
 use std::io::{BufRead, IsTerminal};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::cli::commands::shell::commands::{Next, State};
+use crate::cli::commands::shell::commands::Next;
 use crate::cli::commands::shell::prompt::{Input, Prompt};
-use crate::cli::output::rows::{Destination, Format, Style};
-use crate::cli::query_session::{ExploreArgs, show, terminal_width};
+use crate::cli::commands::shell::state::ShellState;
+use crate::cli::output::rows::{Format, RowSink};
+use crate::cli::query_session::{SessionArgs, note_truncation, write_rows};
 use crate::cli::show_error;
 use crate::error::{Error, Result};
-use crate::query::permissions::Parameters;
+use crate::query::parameters::Parameters;
 use crate::query::session::Session;
-use crate::query::statements::{Piece, is_open, split};
+use crate::query::statements::{Statement, is_incomplete, split};
 
-/// Arguments of `shell`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-In a terminal it keeps a history, completes names with Tab, and pages what is longer than the screen.
-From a pipe it runs to the end or to the first error:
+On a terminal the shell keeps a history, completes names with Tab, and pages long results.
+From a pipe it runs to the end of the input or to the first error:
   echo '.tables' | billstream shell")]
-pub struct ShellArgs {
+pub(crate) struct ShellArgs {
     #[command(flatten)]
-    explore: ExploreArgs,
-    /// How rows are written, until `.mode` says otherwise
+    session: SessionArgs,
+    /// Format of the rows, until `.mode` changes it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// Rows at most, 0 for all [default: all, in a table 1000]
+    /// Maximum number of rows, 0 for all [default: 1000 in a table, else all]
     #[arg(long, value_name = "ROWS")]
     max_rows: Option<usize>,
 }
 
-/// Runs until the input ends.
-pub async fn run(args: ShellArgs) -> Result<u8> {
+/// Runs the shell until the input ends.
+pub(crate) async fn run(args: ShellArgs) -> Result<u8> {
+    let is_interactive = std::io::stdin().is_terminal();
     let mut shell = Shell {
-        session: Arc::new(args.explore.session()?),
-        parameters: args.explore.parameters()?,
-        state: State::new(args.format, args.max_rows),
+        session: Arc::new(args.session.session()?),
+        parameters: args.session.parameters()?,
+        state: ShellState::new(args.format, args.max_rows, is_interactive),
     };
-    if std::io::stdin().is_terminal() {
-        shell.interactive().await
+    if is_interactive {
+        shell.run_interactive().await
     } else {
-        shell.piped().await
+        shell.run_piped().await
     }
 }
 
-/// A running shell.
 struct Shell {
     session: Arc<Session>,
     parameters: Parameters,
-    state: State,
+    state: ShellState,
 }
 
 impl Shell {
-    /// Asks for one statement after the other; errors are shown and forgotten.
-    async fn interactive(&mut self) -> Result<u8> {
+    /// Prompts for input; errors are shown and do not end the shell.
+    async fn run_interactive(&mut self) -> Result<u8> {
         let mut prompt = Prompt::new(&self.session)?;
         eprintln!(
-            "billstream {}: .help for help, .tables for what there is",
+            "billstream {}: .help lists commands, .tables lists tables",
             env!("CARGO_PKG_VERSION")
         );
-        self.state.interactive = true;
         loop {
-            // The prompt waits for keys on this thread; the engine has others.
-            let input = tokio::task::block_in_place(|| prompt.ask())?;
+            // The prompt blocks this thread; the engine has others.
+            let input = tokio::task::block_in_place(|| prompt.read())?;
             let text = match input {
                 Input::Text(text) => text,
                 Input::Cleared => continue,
                 Input::End => break,
             };
-            match self.text(&text).await {
-                Ok(Next::Go | Next::Read(_)) => {}
+            match self.run_input(&text).await {
+                Ok(Next::Continue | Next::Run(_)) => {}
                 Ok(Next::Quit) => break,
                 Err(error) => show_error(&error),
             }
@@ -82,17 +83,17 @@ impl Shell {
         Ok(0)
     }
 
-    /// Runs what comes from a pipe; the first error ends it.
-    async fn piped(&mut self) -> Result<u8> {
+    /// Runs input from a pipe; the first error ends it.
+    async fn run_piped(&mut self) -> Result<u8> {
         let (mut pending, mut first_line, mut number) = (String::new(), 1, 0);
         for line in std::io::stdin().lock().lines() {
-            let line = line.map_err(|e| Error::usage(format!("cannot read stdin: {e}")))?;
+            let line = line.map_err(|e| Error::usage(format!("could not read stdin: {e}")))?;
             number += 1;
             if pending.trim().is_empty() {
                 pending.clear();
                 first_line = number;
                 if line.trim_start().starts_with('.') {
-                    if let Next::Quit = self.text(&line).await? {
+                    if let Next::Quit = self.run_input(&line).await? {
                         break;
                     }
                     continue;
@@ -100,79 +101,69 @@ impl Shell {
             }
             pending.push_str(&line);
             pending.push('\n');
-            if !is_open(&pending) {
+            if !is_incomplete(&pending) {
                 let text = std::mem::take(&mut pending);
-                self.statements(&text, first_line).await?;
+                self.run_statements(&text, first_line).await?;
             }
         }
-        // The last statement needs no semicolon.
-        self.statements(&pending, first_line).await?;
+        // The last statement may lack its semicolon.
+        self.run_statements(&pending, first_line).await?;
         self.state.close_output().await?;
         Ok(0)
     }
 
-    async fn text(&mut self, text: &str) -> Result<Next> {
-        if let Some(command) = text.trim().strip_prefix('.') {
-            let next = commands::run(&self.session, &mut self.state, command).await?;
-            if let Next::Read(text) = next {
-                return self.statements(&text, 1).await.map(|()| Next::Go);
-            }
-            return Ok(next);
+    /// Runs a dot-command or statements.
+    async fn run_input(&mut self, text: &str) -> Result<Next> {
+        let Some(command) = text.trim().strip_prefix('.') else {
+            self.run_statements(text, 1).await?;
+            return Ok(Next::Continue);
+        };
+        let next = commands::run(&self.session, &mut self.state, command).await?;
+        if let Next::Run(text) = next {
+            self.run_statements(&text, 1).await?;
+            return Ok(Next::Continue);
         }
-        self.statements(text, 1).await.map(|()| Next::Go)
+        Ok(next)
     }
 
-    async fn statements(&mut self, text: &str, first_line: u64) -> Result<()> {
-        for mut piece in split(text) {
-            piece.line += first_line - 1;
-            self.statement(&piece).await?;
+    async fn run_statements(&mut self, text: &str, first_line: u64) -> Result<()> {
+        for mut statement in split(text) {
+            statement.line += first_line - 1;
+            self.run_statement(&statement).await?;
         }
         Ok(())
     }
 
-    async fn statement(&mut self, piece: &Piece) -> Result<()> {
-        // What an import published meanwhile is seen from here on.
+    async fn run_statement(&mut self, statement: &Statement) -> Result<()> {
+        // An import may have published new versions since the last statement.
         self.session.refresh();
-        self.state.refuse_bytes()?;
+        self.state.check_binary_output()?;
         let started = Instant::now();
         let style = self.state.style();
-        let shown = match &mut self.state.output {
-            Some(output) => show(&self.session, piece, &self.parameters, style, output).await?,
-            None if self.state.interactive && !style.format.is_binary() => {
-                let mut held = Destination::held();
-                let shown = show(&self.session, piece, &self.parameters, style, &mut held).await;
-                commands::page(&self.state, &held.into_held())?;
-                shown?
+        let (session, parameters) = (&self.session, &self.parameters);
+        let written = match &mut self.state.output {
+            Some(output) => write_rows(session, statement, parameters, style, output).await?,
+            None if self.state.is_interactive && !style.format.is_binary() => {
+                let mut buffer = RowSink::buffer();
+                let written = write_rows(session, statement, parameters, style, &mut buffer).await;
+                pager::page(&self.state, &buffer.into_buffer())?;
+                written?
             }
             None => {
-                let mut stdout = Destination::stdout();
-                show(&self.session, piece, &self.parameters, style, &mut stdout).await?
+                let mut stdout = RowSink::stdout();
+                write_rows(session, statement, parameters, style, &mut stdout).await?
             }
         };
-        if shown.more {
-            let rows = shown.rows;
-            eprintln!("note: the first {rows} rows; there are more (.maxrows 0 shows all)");
-        }
+        note_truncation(&written, ".maxrows 0 shows all");
         if self.state.timer {
-            let rows = if shown.rows == 1 { "row" } else { "rows" };
-            eprintln!("{} {rows} in {}", shown.rows, seconds(started.elapsed()));
+            let rows = if written.count == 1 { "row" } else { "rows" };
+            let seconds = seconds(started.elapsed());
+            eprintln!("{} {rows} in {seconds}", written.count);
         }
         Ok(())
     }
 }
 
-fn seconds(time: Duration) -> String {
-    format!("{:.3} s", time.as_secs_f64())
-}
-
-impl State {
-    /// How the next rows are written.
-    fn style(&self) -> Style {
-        let to_terminal = self.output.is_none();
-        Style {
-            format: self.format,
-            max_rows: self.max_rows,
-            width: terminal_width().filter(|_| to_terminal),
-        }
-    }
+fn seconds(duration: Duration) -> String {
+    format!("{:.3} s", duration.as_secs_f64())
 }

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use datafusion::catalog::SchemaProvider;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+use parking_lot::RwLock;
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
 use rustyline::highlight::{CmdKind, Highlighter};
@@ -21,45 +22,44 @@ use crate::error::{Error, Result};
 use crate::query::names::as_identifier;
 use crate::query::reports::Report;
 use crate::query::session::Session;
-use crate::query::statements::{is_open, offset};
+use crate::query::statements::{byte_offset, is_incomplete};
 
-/// What a person entered.
-pub enum Input {
-    /// Statements or a command.
+pub(super) enum Input {
+    /// Statements or a dot-command.
     Text(String),
-    /// Nothing: Ctrl-C at the prompt.
+    /// An empty line, or Ctrl-C.
     Cleared,
     /// Ctrl-D.
     End,
 }
 
-/// The prompt of a terminal.
-pub struct Prompt {
-    editor: Editor<Words, FileHistory>,
+/// Prompt of an interactive shell.
+pub(super) struct Prompt {
+    editor: Editor<PromptHelper, FileHistory>,
     history: Option<PathBuf>,
 }
 
 impl Prompt {
     /// Opens the prompt with the history of earlier shells.
-    pub fn new(session: &Arc<Session>) -> Result<Prompt> {
+    pub(super) fn new(session: &Arc<Session>) -> Result<Prompt> {
         let config = Config::builder()
             .completion_type(CompletionType::List)
             .max_history_size(10_000)
-            .map_err(unusable)?
+            .map_err(terminal_error)?
             .auto_add_history(false)
             .build();
-        let mut editor = Editor::with_config(config).map_err(unusable)?;
-        editor.set_helper(Some(Words::of(session)));
+        let mut editor = Editor::with_config(config).map_err(terminal_error)?;
+        editor.set_helper(Some(PromptHelper::new(session)));
         let history = history_file();
         if let Some(path) = &history {
-            // There is none the first time.
+            // The first shell has no history.
             let _ = editor.load_history(path);
         }
         Ok(Prompt { editor, history })
     }
 
-    /// Asks until a statement is whole.
-    pub fn ask(&mut self) -> Result<Input> {
+    /// Reads lines up to the end of a statement.
+    pub(super) fn read(&mut self) -> Result<Input> {
         match self.editor.readline("billstream> ") {
             Ok(text) if text.trim().is_empty() => Ok(Input::Cleared),
             Ok(text) => {
@@ -71,17 +71,17 @@ impl Prompt {
             }
             Err(ReadlineError::Interrupted) => Ok(Input::Cleared),
             Err(ReadlineError::Eof) => Ok(Input::End),
-            Err(e) => Err(unusable(e)),
+            Err(e) => Err(terminal_error(e)),
         }
     }
 }
 
-fn unusable(error: ReadlineError) -> Error {
-    Error::config(format!("the terminal cannot be used: {error}"))
-        .with_hint("give the statements through a pipe, or use `billstream query`")
+fn terminal_error(error: ReadlineError) -> Error {
+    Error::config(format!("could not use the terminal: {error}"))
+        .with_hint("pass the statements through a pipe, or run `billstream query`")
 }
 
-/// `$XDG_STATE_HOME/billstream/history`, readable by its owner alone; none without a home.
+/// `$XDG_STATE_HOME/billstream/history`; `None` without a home folder.
 fn history_file() -> Option<PathBuf> {
     let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
     let state = state.filter(|path| path.is_absolute()).or_else(|| {
@@ -93,35 +93,36 @@ fn history_file() -> Option<PathBuf> {
     Some(folder.join("history"))
 }
 
-/// The words that can be completed: tables and functions at once, columns when they are known.
-struct Words {
+/// Completion, validation and colours of the input.
+struct PromptHelper {
+    /// Tables and functions.
     names: Vec<String>,
+    /// Filled in the background.
     columns: Arc<RwLock<Vec<String>>>,
     reports: Vec<String>,
     colours: bool,
 }
 
-impl Words {
-    fn of(session: &Arc<Session>) -> Words {
+impl PromptHelper {
+    fn new(session: &Arc<Session>) -> PromptHelper {
         let mut names = session.catalog().table_names();
-        names.extend(["line_items_at".to_string(), "costs_at".to_string()]);
         names.extend(session.functions());
         let reports = Report::all(session.catalog().sql());
         let columns = Arc::new(RwLock::new(Vec::new()));
-        let (found, asked) = (columns.clone(), session.clone());
-        // Opening every table may take a moment: the prompt does not wait for it.
+        let (shared, session) = (columns.clone(), session.clone());
+        // Opening all tables takes time: the prompt does not wait for it.
         tokio::spawn(async move {
-            for table in asked.catalog().table_names() {
-                let Ok(columns) = asked.columns(&table).await else {
+            for table in session.catalog().table_names() {
+                let Ok(columns) = session.columns(&table).await else {
                     continue;
                 };
-                let mut known = found.write().unwrap_or_else(PoisonError::into_inner);
+                let mut known = shared.write();
                 known.extend(columns.into_iter().map(|(name, _)| name));
                 known.sort();
                 known.dedup();
             }
         });
-        Words {
+        PromptHelper {
             names,
             columns,
             reports: reports
@@ -132,17 +133,17 @@ impl Words {
         }
     }
 
-    /// Completions of a word, with where it begins.
+    /// Completions of the word before a position, with the word's start.
     fn completions(&self, line: &str, pos: usize) -> (usize, Vec<String>) {
         let before = &line[..pos];
         if let Some(command) = before.strip_prefix('.') {
-            return self.of_command(command);
+            return self.command_completions(command);
         }
-        let is_part = |c: char| c.is_alphanumeric() || "_/:\"".contains(c);
+        let is_word = |c: char| c.is_alphanumeric() || "_/:\"".contains(c);
         let start = before
             .char_indices()
             .rev()
-            .take_while(|(_, c)| is_part(*c))
+            .take_while(|(_, c)| is_word(*c))
             .last()
             .map_or(pos, |(at, _)| at);
         let word = before[start..].trim_start_matches('"').to_lowercase();
@@ -150,7 +151,7 @@ impl Words {
             return (start, Vec::new());
         }
         let matches = |name: &&String| name.to_lowercase().starts_with(&word);
-        let columns = self.columns.read().unwrap_or_else(PoisonError::into_inner);
+        let columns = self.columns.read();
         let names = self.names.iter().chain(columns.iter()).filter(matches);
         let mut found: Vec<String> = names.map(|name| as_identifier(name)).collect();
         let keywords = KEYWORDS.iter().map(|word| word.to_string());
@@ -160,7 +161,7 @@ impl Words {
         (start, found)
     }
 
-    fn of_command(&self, command: &str) -> (usize, Vec<String>) {
+    fn command_completions(&self, command: &str) -> (usize, Vec<String>) {
         if let Some(name) = command.strip_prefix("report ") {
             let names = self.reports.iter().filter(|known| known.starts_with(name));
             return (".report ".len(), names.cloned().collect());
@@ -175,7 +176,7 @@ impl Words {
     }
 }
 
-/// Keywords worth completing.
+/// Keywords that are completed.
 const KEYWORDS: [&str; 24] = [
     "select",
     "from",
@@ -203,7 +204,7 @@ const KEYWORDS: [&str; 24] = [
     "with",
 ];
 
-impl Completer for Words {
+impl Completer for PromptHelper {
     type Candidate = Pair;
 
     fn complete(
@@ -221,15 +222,15 @@ impl Completer for Words {
     }
 }
 
-impl Hinter for Words {
+impl Hinter for PromptHelper {
     type Hint = String;
 }
 
-impl Validator for Words {
+impl Validator for PromptHelper {
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
         let text = context.input();
         let is_command = text.trim_start().starts_with('.');
-        Ok(if is_command || !is_open(text) {
+        Ok(if is_command || !is_incomplete(text) {
             ValidationResult::Valid(None)
         } else {
             ValidationResult::Incomplete
@@ -243,7 +244,7 @@ const NUMBER: &str = "\x1b[36m";
 const COMMENT: &str = "\x1b[90m";
 const PLAIN: &str = "\x1b[0m";
 
-impl Highlighter for Words {
+impl Highlighter for PromptHelper {
     fn highlight<'l>(&self, line: &'l str, _pos: usize) -> Cow<'l, str> {
         let tokens = Tokenizer::new(&GenericDialect {}, line).tokenize_with_location();
         let (true, Ok(tokens)) = (self.colours, tokens) else {
@@ -251,8 +252,8 @@ impl Highlighter for Words {
         };
         let mut out = String::with_capacity(line.len() + 64);
         for token in tokens {
-            let start = offset(line, token.span.start.line, token.span.start.column);
-            let end = offset(line, token.span.end.line, token.span.end.column);
+            let start = byte_offset(line, token.span.start.line, token.span.start.column);
+            let end = byte_offset(line, token.span.end.line, token.span.end.column);
             let text = &line[start..end.max(start)];
             let colour = match &token.token {
                 Token::Word(word) if word.keyword != Keyword::NoKeyword => KEYWORD,
@@ -267,7 +268,7 @@ impl Highlighter for Words {
                 out.push_str(PLAIN);
             }
         }
-        // Only colours may differ: a text that came out otherwise is shown as it is.
+        // If anything but colours changed, show the line as typed.
         let shown = [KEYWORD, TEXT, NUMBER, COMMENT, PLAIN]
             .iter()
             .fold(out.clone(), |text, colour| text.replace(colour, ""));
@@ -283,4 +284,4 @@ impl Highlighter for Words {
     }
 }
 
-impl Helper for Words {}
+impl Helper for PromptHelper {}

@@ -1,4 +1,4 @@
-//! Rows to bytes, as they come.
+//! Rows as bytes, batch by batch.
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::ipc::writer::FileWriter as ArrowFile;
@@ -11,15 +11,15 @@ use crate::cli::output::rows::Format;
 use crate::engine::text::Cells;
 use crate::error::{Error, Result};
 
-/// An encoder of a format; nothing for those that need all rows at once.
-pub struct Encoder {
+/// Encoder of a format. Formats that need all rows at once encode nothing here.
+pub(crate) struct Encoder {
     names: Vec<String>,
     out: Vec<u8>,
-    kind: Kind,
+    writer: FormatWriter,
     rows: u64,
 }
 
-enum Kind {
+enum FormatWriter {
     None,
     Csv,
     Json,
@@ -28,57 +28,59 @@ enum Kind {
     Arrow(Box<ArrowFile<Vec<u8>>>),
 }
 
-fn bug(error: impl std::fmt::Display) -> Error {
-    Error::bug(format!("output: {error}"))
+fn internal(error: impl std::fmt::Display) -> Error {
+    Error::bug(format!("could not encode rows: {error}"))
 }
 
 impl Encoder {
-    /// For rows of `schema`.
-    pub fn new(format: Format, schema: &SchemaRef) -> Result<Encoder> {
-        let kind = match format {
-            Format::Table | Format::Markdown => Kind::None,
-            Format::Csv => Kind::Csv,
-            Format::Json => Kind::Json,
-            Format::Ndjson => Kind::Ndjson,
+    /// Starts an encoder for rows of `schema`.
+    pub(crate) fn new(format: Format, schema: &SchemaRef) -> Result<Encoder> {
+        let writer = match format {
+            Format::Table | Format::Markdown => FormatWriter::None,
+            Format::Csv => FormatWriter::Csv,
+            Format::Json => FormatWriter::Json,
+            Format::Ndjson => FormatWriter::Ndjson,
             Format::Parquet => {
-                let zstd = ZstdLevel::try_new(1).map_err(bug)?;
+                let zstd = ZstdLevel::try_new(1).map_err(internal)?;
                 let properties = WriterProperties::builder()
                     .set_compression(Compression::ZSTD(zstd))
                     .set_max_row_group_row_count(Some(65_536))
                     .build();
-                let writer = ArrowWriter::try_new(Vec::new(), plain(schema), Some(properties));
-                Kind::Parquet(Box::new(writer.map_err(unwritable)?))
+                let parquet =
+                    ArrowWriter::try_new(Vec::new(), portable_schema(schema), Some(properties));
+                FormatWriter::Parquet(Box::new(parquet.map_err(unwritable)?))
             }
             Format::Arrow => {
-                let writer = ArrowFile::try_new(Vec::new(), &plain(schema)).map_err(bug)?;
-                Kind::Arrow(Box::new(writer))
+                let file =
+                    ArrowFile::try_new(Vec::new(), &portable_schema(schema)).map_err(internal)?;
+                FormatWriter::Arrow(Box::new(file))
             }
         };
         let names = schema.fields().iter().map(|field| field.name().clone());
         let mut encoder = Encoder {
             names: names.collect(),
             out: Vec::new(),
-            kind,
+            writer,
             rows: 0,
         };
-        if let Kind::Csv = encoder.kind {
+        if let FormatWriter::Csv = encoder.writer {
             let header = encoder.names.clone();
             encoder.csv_line(header.into_iter())?;
         }
         Ok(encoder)
     }
 
-    /// Encodes rows.
-    pub fn rows(&mut self, batch: &RecordBatch) -> Result<()> {
-        match &mut self.kind {
-            Kind::None => return Ok(()),
-            Kind::Parquet(writer) => {
-                writer.write(&as_plain(batch)?).map_err(unwritable)?;
+    /// Encodes a batch.
+    pub(crate) fn rows(&mut self, batch: &RecordBatch) -> Result<()> {
+        match &mut self.writer {
+            FormatWriter::None => return Ok(()),
+            FormatWriter::Parquet(writer) => {
+                writer.write(&portable_batch(batch)?).map_err(unwritable)?;
                 self.out.append(writer.inner_mut());
                 return Ok(());
             }
-            Kind::Arrow(writer) => {
-                writer.write(&as_plain(batch)?).map_err(bug)?;
+            FormatWriter::Arrow(writer) => {
+                writer.write(&portable_batch(batch)?).map_err(internal)?;
                 self.out.append(writer.get_mut());
                 return Ok(());
             }
@@ -86,14 +88,14 @@ impl Encoder {
         }
         let cells = Cells::new(batch)?;
         for row in 0..batch.num_rows() {
-            match self.kind {
-                Kind::Csv => {
+            match self.writer {
+                FormatWriter::Csv => {
                     let text = |column| cells.text(row, column).unwrap_or_default();
                     self.csv_line((0..cells.width()).map(text))?;
                 }
-                Kind::Json => {
-                    let before: &[u8] = if self.rows == 0 { b"[\n" } else { b",\n" };
-                    self.out.extend(before);
+                FormatWriter::Json => {
+                    let separator: &[u8] = if self.rows == 0 { b"[\n" } else { b",\n" };
+                    self.out.extend(separator);
                     self.object(&cells, row);
                 }
                 _ => {
@@ -106,30 +108,30 @@ impl Encoder {
         Ok(())
     }
 
-    /// Encodes what comes after the last row.
-    pub fn end(&mut self) -> Result<()> {
-        match &mut self.kind {
-            Kind::Json if self.rows == 0 => self.out.extend(b"[]\n"),
-            Kind::Json => self.out.extend(b"\n]\n"),
-            Kind::Parquet(writer) => {
+    /// Encodes the end of the output.
+    pub(crate) fn end(&mut self) -> Result<()> {
+        match &mut self.writer {
+            FormatWriter::Json if self.rows == 0 => self.out.extend(b"[]\n"),
+            FormatWriter::Json => self.out.extend(b"\n]\n"),
+            FormatWriter::Parquet(writer) => {
                 writer.finish().map_err(unwritable)?;
                 self.out.append(writer.inner_mut());
             }
-            Kind::Arrow(writer) => {
-                writer.finish().map_err(bug)?;
+            FormatWriter::Arrow(writer) => {
+                writer.finish().map_err(internal)?;
                 self.out.append(writer.get_mut());
             }
-            Kind::None | Kind::Csv | Kind::Ndjson => {}
+            FormatWriter::None | FormatWriter::Csv | FormatWriter::Ndjson => {}
         }
         Ok(())
     }
 
-    /// The bytes so far.
-    pub fn take(&mut self) -> Vec<u8> {
+    /// Returns the bytes encoded since the last call.
+    pub(crate) fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.out)
     }
 
-    /// One JSON object, its keys in the order of the columns.
+    /// Encodes a row as a JSON object with its keys in column order.
     fn object(&mut self, cells: &Cells<'_>, row: usize) {
         self.out.push(b'{');
         for (column, name) in self.names.iter().enumerate() {
@@ -148,20 +150,18 @@ impl Encoder {
         let mut writer = csv::Writer::from_writer(&mut self.out);
         writer
             .write_record(texts.map(String::into_bytes))
-            .map_err(bug)?;
-        writer.flush().map_err(bug)
+            .map_err(internal)?;
+        writer.flush().map_err(internal)
     }
 }
 
 fn unwritable(error: parquet::errors::ParquetError) -> Error {
-    Error::data(format!(
-        "these rows are nothing for a Parquet file: {error}"
-    ))
-    .with_hint("give every column a name of its own and a type, with `cast(… as …) as …`")
+    Error::data(format!("could not encode the rows as Parquet: {error}"))
+        .with_hint("give every column a distinct name and a type with `cast(… as …) as …`")
 }
 
-/// Text as plain Utf8, which every reader knows.
-fn plain(schema: &SchemaRef) -> SchemaRef {
+/// Replaces string views and dictionaries by plain strings, which every reader supports.
+fn portable_schema(schema: &SchemaRef) -> SchemaRef {
     let fields = schema.fields().iter().map(|field| match field.data_type() {
         DataType::Utf8View | DataType::Dictionary(..) => {
             Field::new(field.name(), DataType::Utf8, field.is_nullable())
@@ -171,11 +171,11 @@ fn plain(schema: &SchemaRef) -> SchemaRef {
     Schema::new(fields.collect::<Vec<_>>()).into()
 }
 
-fn as_plain(batch: &RecordBatch) -> Result<RecordBatch> {
-    let schema = plain(&batch.schema());
+fn portable_batch(batch: &RecordBatch) -> Result<RecordBatch> {
+    let schema = portable_schema(&batch.schema());
     let columns = batch.columns().iter().zip(schema.fields());
     let columns = columns
-        .map(|(column, field)| arrow::compute::cast(column, field.data_type()).map_err(bug))
+        .map(|(column, field)| arrow::compute::cast(column, field.data_type()).map_err(internal))
         .collect::<Result<Vec<_>>>()?;
-    RecordBatch::try_new(schema, columns).map_err(bug)
+    RecordBatch::try_new(schema, columns).map_err(internal)
 }

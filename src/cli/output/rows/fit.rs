@@ -1,4 +1,4 @@
-//! Tables that fit where they are shown: texts are cut, then columns left out; numbers are never cut.
+//! Tables that fit the terminal: texts are cut, then columns left out. Numbers are never cut.
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -7,65 +7,81 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use crate::engine::text::{self, Cells};
 use crate::error::Result;
 
-/// Texts and names are not cut below this; columns are left out instead.
-const NARROWEST: usize = 16;
+/// Minimum width of a cut text; below it columns are left out.
+const MIN_TEXT_WIDTH: usize = 16;
+/// Width of a cell's padding and separator in a grid.
+const GRID_OVERHEAD: usize = 3;
+/// Cell, and header, of the columns left out.
+const ELLIPSIS: &str = "…";
 
-struct Column {
-    name: String,
-    is_number: bool,
-    cells: Vec<String>,
+/// Column of a result as text.
+pub(super) struct Column {
+    pub(super) name: String,
+    pub(super) is_number: bool,
+    pub(super) cells: Vec<String>,
 }
 
 impl Column {
-    fn width(&self) -> usize {
-        let cells = self.cells.iter().map(|cell| cell.width());
-        cells.chain([self.name.width()]).max().unwrap_or_default()
+    /// Returns the width of the name, which may have several lines, and all cells.
+    pub(super) fn width(&self) -> usize {
+        self.cells_width().max(self.name_width())
     }
 
-    /// Its width when everything that may be cut is at most `most` wide.
-    fn width_within(&self, most: usize) -> usize {
+    pub(super) fn cells_width(&self) -> usize {
+        let cells = self.cells.iter().map(|cell| cell.width());
+        cells.max().unwrap_or_default()
+    }
+
+    fn name_width(&self) -> usize {
+        let lines = self.name.lines().map(|line| line.width());
+        lines.max().unwrap_or_default()
+    }
+
+    /// Returns the width after cutting texts, and names of numbers, to `max_text`.
+    fn width_within(&self, max_text: usize) -> usize {
         if self.is_number {
-            let cells = self.cells.iter().map(|cell| cell.width());
-            cells
-                .max()
-                .unwrap_or_default()
-                .max(self.name.width().min(most))
+            self.cells_width().max(self.name_width().min(max_text))
         } else {
-            self.width().min(most)
+            self.width().min(max_text)
         }
     }
 
-    fn cut(&mut self, most: usize) {
-        let most = self.width_within(most);
-        self.name = cut(&self.name, most);
-        for cell in self.cells.iter_mut() {
-            *cell = cut(cell, most);
+    fn cut(&mut self, max_text: usize) {
+        let width = self.width_within(max_text);
+        let lines: Vec<String> = self.name.lines().map(|line| cut(line, width)).collect();
+        self.name = lines.join("\n");
+        for cell in &mut self.cells {
+            *cell = cut(cell, width);
         }
     }
 }
 
-/// A text of at most so many characters of a terminal.
-fn cut(text: &str, most: usize) -> String {
-    if text.width() <= most {
+/// Cuts a text to `max` terminal cells.
+fn cut(text: &str, max: usize) -> String {
+    if text.width() <= max {
         return text.to_string();
     }
-    let mut room = most.saturating_sub(1);
+    let mut remaining = max.saturating_sub(1);
     let fits = |c: &char| {
         let width = c.width().unwrap_or_default();
-        let fits = width <= room;
-        room = room.saturating_sub(width);
+        let fits = width <= remaining;
+        remaining = remaining.saturating_sub(width);
         fits
     };
-    text.chars().take_while(fits).chain(['…']).collect()
+    text.chars().take_while(fits).collect::<String>() + ELLIPSIS
 }
 
-/// The rows as a table; NULL is an empty cell.
-pub fn table(schema: &SchemaRef, batches: &[RecordBatch], width: Option<usize>) -> Result<String> {
+/// Returns rows as a grid; NULL is an empty cell.
+pub(super) fn table(
+    schema: &SchemaRef,
+    batches: &[RecordBatch],
+    width: Option<usize>,
+) -> Result<String> {
     let mut columns = columns(schema, batches)?;
     if let [kind, plan] = columns.as_slice()
         && (kind.name.as_str(), plan.name.as_str()) == ("plan_type", "plan")
     {
-        // EXPLAIN: trees of lines.
+        // EXPLAIN returns trees of lines.
         let plans = kind.cells.iter().zip(&plan.cells);
         return Ok(plans
             .map(|(kind, plan)| format!("{kind}:\n{plan}\n"))
@@ -75,14 +91,14 @@ pub fn table(schema: &SchemaRef, batches: &[RecordBatch], width: Option<usize>) 
         .iter_mut()
         .flat_map(|column| column.cells.iter_mut())
     {
-        // A line break would break the table.
+        // Line breaks would break the grid.
         if cell.contains(['\n', '\r', '\t']) {
             *cell = cell.replace(['\n', '\r', '\t'], " ");
         }
     }
     let all = columns.len();
     if let Some(width) = width {
-        columns = fitted(columns, width);
+        columns = fitted(columns, width.saturating_sub(1), GRID_OVERHEAD);
     }
     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
     let right: Vec<bool> = columns.iter().map(|column| column.is_number).collect();
@@ -94,55 +110,63 @@ pub fn table(schema: &SchemaRef, batches: &[RecordBatch], width: Option<usize>) 
             .collect()
     };
     let mut out = text::table(&names, &right, (0..rows).map(row));
-    let shown = columns.iter().filter(|column| column.name != "…").count();
+    let shown = columns.iter().filter(|column| !is_ellipsis(column)).count();
     if shown < all {
         out.push_str(&format!(
-            "{shown} of {all} columns shown; name fewer of them, or use --format csv\n"
+            "{shown} of {all} columns shown; select fewer, or use --format csv\n"
         ));
     }
     Ok(out)
 }
 
-fn total(columns: &[Column], most: usize) -> usize {
-    let widths = columns.iter().map(|column| column.width_within(most) + 3);
-    widths.sum::<usize>() + 1
+/// Returns true for the column that stands for those that [`fitted`] left out.
+pub(super) fn is_ellipsis(column: &Column) -> bool {
+    column.name == ELLIPSIS
 }
 
-/// Columns that fit: first texts are cut, then columns from the middle go, for keys stand at the front and
-/// figures at the end.
-fn fitted(mut columns: Vec<Column>, width: usize) -> Vec<Column> {
-    const GAP: usize = 4;
-    let mut left_out = 0;
-    let most = loop {
-        let room = width.saturating_sub(left_out);
+/// Returns the width of a table whose columns take `overhead` each beside their text.
+pub(super) fn table_width(columns: &[Column], max_text: usize, overhead: usize) -> usize {
+    let widths = columns
+        .iter()
+        .map(|column| column.width_within(max_text) + overhead);
+    widths.sum()
+}
+
+/// Narrows columns to `width`: cuts texts, then leaves out columns from the middle, because keys are at the
+/// start and figures at the end.
+pub(super) fn fitted(mut columns: Vec<Column>, width: usize, overhead: usize) -> Vec<Column> {
+    let ellipsis_width = overhead + 1;
+    let mut gap = 0;
+    let max_text = loop {
+        let available = width.saturating_sub(gap);
         let widest = columns.iter().map(Column::width).max().unwrap_or_default();
-        let fits = |most: &usize| total(&columns, *most) <= room;
-        if let Some(most) = (NARROWEST.min(widest)..=widest).rev().find(fits) {
-            break most;
+        let fits = |max_text: &usize| table_width(&columns, *max_text, overhead) <= available;
+        if let Some(max_text) = (MIN_TEXT_WIDTH.min(widest)..=widest).rev().find(fits) {
+            break max_text;
         }
         if columns.len() == 1 {
-            break room.saturating_sub(GAP).max(1);
+            break available.saturating_sub(overhead).max(1);
         }
         columns.remove(columns.len() / 2);
-        left_out = GAP;
+        gap = ellipsis_width;
     };
     for column in &mut columns {
-        column.cut(most);
+        column.cut(max_text);
     }
-    if left_out > 0 {
+    if gap > 0 {
         let rows = columns.first().map_or(0, |column| column.cells.len());
-        let gap = Column {
-            name: "…".to_string(),
+        let ellipses = Column {
+            name: ELLIPSIS.to_string(),
             is_number: false,
-            cells: vec!["…".to_string(); rows],
+            cells: vec![ELLIPSIS.to_string(); rows],
         };
-        columns.insert(columns.len().div_ceil(2), gap);
+        columns.insert(columns.len().div_ceil(2), ellipses);
     }
     columns
 }
 
-/// The rows as a table in Markdown.
-pub fn markdown(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<String> {
+/// Returns rows as a Markdown table.
+pub(super) fn markdown(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<String> {
     let columns = columns(schema, batches)?;
     let escaped = |text: &str| {
         let text = text.replace('\\', "\\\\").replace('|', "\\|");
@@ -164,7 +188,8 @@ pub fn markdown(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<String> {
     Ok(out)
 }
 
-fn columns(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<Vec<Column>> {
+/// Returns the exact cells of rows by column.
+pub(super) fn columns(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<Vec<Column>> {
     let mut columns: Vec<Column> = schema
         .fields()
         .iter()
@@ -206,7 +231,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_table_is_never_wider_than_it_may_be(
+        fn tables_are_never_wider_than_the_terminal(
             words in prop::collection::vec("\\PC{0,60}", 3),
             numbers in prop::collection::vec(any::<i64>(), 3),
             width in 60usize..200,
@@ -220,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_not_cut_and_what_is_left_out_is_said() {
+    fn numbers_are_never_cut_and_hidden_columns_are_counted() {
         let batch = batch(
             vec!["a long text that is cut".into()],
             vec![1_234_567_890_123],
@@ -237,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn markdown_escapes_its_own_signs() {
+    fn markdown_syntax_in_cells_is_escaped() {
         let words: ArrayRef = Arc::new(StringArray::from(vec![Some("a|b\nc"), None]));
         let batch = RecordBatch::try_from_iter([("w|x", words)]).unwrap();
         assert_eq!(

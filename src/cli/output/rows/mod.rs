@@ -1,40 +1,42 @@
-//! Rows of a statement as people and programs want them: seven formats, to stdout or to any place.
+//! Rows of a statement in seven formats, on stdout or in a file or object.
 
-pub(crate) mod destination;
-pub(crate) mod encode;
-pub(crate) mod fit;
+mod encode;
+mod fit;
+mod report;
+mod sink;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
-pub use crate::cli::output::rows::destination::Destination;
 use crate::cli::output::rows::encode::Encoder;
+pub(crate) use crate::cli::output::rows::report::ReportLayout;
+pub(crate) use crate::cli::output::rows::sink::RowSink;
 use crate::error::{Error, Result};
 
-/// How rows are written.
+/// Format of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// For people
+pub(crate) enum Format {
+    /// Text table
     Table,
     /// With a header line
     Csv,
     /// One array of objects
     Json,
-    /// An object a line
+    /// One object per line
     Ndjson,
-    /// A table in Markdown
+    /// Markdown table
     Markdown,
-    /// A Parquet file
+    /// Parquet file
     Parquet,
-    /// An Arrow IPC file
+    /// Arrow IPC file
     Arrow,
 }
 
 impl Format {
-    /// The format that a file's name ends in.
-    pub fn of_name(name: &str) -> Option<Format> {
+    /// Returns the format of a file name's extension.
+    pub(crate) fn of_name(name: &str) -> Option<Format> {
         let name = name.to_ascii_lowercase();
-        let endings = [
+        let extensions = [
             (".csv", Format::Csv),
             (".json", Format::Json),
             (".ndjson", Format::Ndjson),
@@ -44,14 +46,14 @@ impl Format {
             (".parquet", Format::Parquet),
             (".arrow", Format::Arrow),
         ];
-        let found = endings
+        let found = extensions
             .into_iter()
-            .find(|(ending, _)| name.ends_with(ending));
+            .find(|(extension, _)| name.ends_with(extension));
         found.map(|(_, format)| format)
     }
 
-    /// Whether it is no text, so that a terminal should not see it and two results do not fit one file.
-    pub fn is_binary(self) -> bool {
+    /// Returns true for formats that a terminal cannot show and that hold one result per file.
+    pub(crate) fn is_binary(self) -> bool {
         matches!(self, Format::Parquet | Format::Arrow)
     }
 
@@ -60,26 +62,28 @@ impl Format {
     }
 }
 
-/// Rows that a table shows at most, when nobody says how many.
-pub const TABLE_ROWS: usize = 1000;
+/// Default limit of the rows of a table.
+pub(crate) const TABLE_ROWS: usize = 1000;
 
-/// How the rows of one statement are written.
+/// Style of the rows of one statement.
 #[derive(Debug, Clone, Copy)]
-pub struct Style {
+pub(crate) struct Style<'a> {
     /// The format.
-    pub format: Format,
-    /// Rows at most; the rest is left out with a note.
-    pub max_rows: Option<usize>,
-    /// Characters that a table may be wide; `None` for as wide as it is.
-    pub width: Option<usize>,
+    pub(crate) format: Format,
+    /// Maximum number of rows, 0 for all; `None` for the default of the format.
+    pub(crate) max_rows: Option<usize>,
+    /// Maximum width of a table in characters; `None` for its natural width.
+    pub(crate) width: Option<usize>,
+    /// Layout of a table as a report; `None` for exact cells in a grid.
+    pub(crate) layout: Option<&'a ReportLayout>,
 }
 
-impl Style {
-    /// How many rows are shown at most.
+impl Style<'_> {
     fn limit(&self) -> usize {
-        let default = match self.format {
-            Format::Table => TABLE_ROWS,
-            _ => usize::MAX,
+        let default = if self.format == Format::Table {
+            TABLE_ROWS
+        } else {
+            usize::MAX
         };
         match self.max_rows {
             Some(0) => usize::MAX,
@@ -89,77 +93,85 @@ impl Style {
     }
 }
 
-/// Writes the rows of one statement.
-pub struct Writer<'d> {
-    style: Style,
+/// Writer of the rows of one statement.
+pub(crate) struct Writer<'a> {
+    style: Style<'a>,
     schema: SchemaRef,
-    destination: &'d mut Destination,
+    sink: &'a mut RowSink,
     encoder: Encoder,
-    /// Rows of a table, which needs all of them for its widths.
-    held: Vec<RecordBatch>,
+    /// Rows of a table, whose column widths depend on all of them.
+    collected: Vec<RecordBatch>,
     shown: usize,
     more: bool,
 }
 
-impl<'d> Writer<'d> {
-    /// Begins to write rows of `schema`.
-    pub fn new(
-        style: Style,
+impl<'a> Writer<'a> {
+    /// Starts writing rows of `schema`.
+    pub(crate) fn new(
+        style: Style<'a>,
         schema: SchemaRef,
-        destination: &'d mut Destination,
-    ) -> Result<Writer<'d>> {
+        sink: &'a mut RowSink,
+    ) -> Result<Writer<'a>> {
         Ok(Writer {
             encoder: Encoder::new(style.format, &schema)?,
             style,
             schema,
-            destination,
-            held: Vec::new(),
+            sink,
+            collected: Vec::new(),
             shown: 0,
             more: false,
         })
     }
 
-    /// Writes the rows of a batch. Gives whether more are wanted.
-    pub async fn rows(&mut self, batch: &RecordBatch) -> Result<bool> {
-        let room = self.style.limit() - self.shown;
-        if batch.num_rows() > room {
+    /// Writes a batch. Returns false once the limit is exceeded.
+    pub(crate) async fn rows(&mut self, batch: &RecordBatch) -> Result<bool> {
+        let remaining = self.style.limit() - self.shown;
+        if batch.num_rows() > remaining {
             self.more = true;
         }
-        let batch = batch.slice(0, batch.num_rows().min(room));
+        let batch = batch.slice(0, batch.num_rows().min(remaining));
         self.shown += batch.num_rows();
         if self.style.format.needs_all_rows() {
-            self.held.push(batch);
+            self.collected.push(batch);
         } else {
             self.encoder.rows(&batch)?;
-            self.destination.write(self.encoder.take()).await?;
+            self.sink.write(self.encoder.take()).await?;
         }
         Ok(!self.more)
     }
 
-    /// Writes what remains. Gives the number of rows shown, and whether some were left out.
-    pub async fn end(mut self) -> Result<(usize, bool)> {
-        let text = match self.style.format {
-            Format::Table => fit::table(&self.schema, &self.held, self.style.width)?,
-            Format::Markdown => fit::markdown(&self.schema, &self.held)?,
+    /// Writes the rest. Returns the number of rows written, and true if rows were left out.
+    pub(crate) async fn end(mut self) -> Result<(usize, bool)> {
+        let (schema, width) = (&self.schema, self.style.width);
+        let text = match (self.style.format, self.style.layout) {
+            (Format::Table, Some(layout)) => layout.table(schema, &self.collected, width)?,
+            (Format::Table, None) => fit::table(schema, &self.collected, width)?,
+            (Format::Markdown, _) => fit::markdown(schema, &self.collected)?,
             _ => String::new(),
         };
         self.encoder.end()?;
-        self.destination.write(text.into_bytes()).await?;
-        self.destination.write(self.encoder.take()).await?;
+        self.sink.write(text.into_bytes()).await?;
+        self.sink.write(self.encoder.take()).await?;
         Ok((self.shown, self.more))
     }
 }
 
-/// The format of a result: as named, else as the file's name says, else a table.
+/// Returns the format of a result: the named one, else that of the output's extension, else a table.
 ///
 /// # Errors
-/// Kind usage, for a picture of bytes on a terminal.
-pub fn format_for(named: Option<Format>, output: Option<&str>, terminal: bool) -> Result<Format> {
+/// Kind usage, for binary output on a terminal.
+pub(crate) fn format_for(
+    named: Option<Format>,
+    output: Option<&str>,
+    is_terminal: bool,
+) -> Result<Format> {
     let format = named.or_else(|| output.and_then(Format::of_name));
     let format = format.unwrap_or(Format::Table);
-    if format.is_binary() && output.is_none() && terminal {
-        return Err(Error::usage("bytes of a file are nothing for a terminal")
-            .with_hint("name a file with -o, or redirect stdout"));
+    if format.is_binary() && output.is_none() && is_terminal {
+        return Err(
+            Error::usage("refusing to write binary output to a terminal")
+                .with_hint("name a file with -o, or redirect stdout"),
+        );
     }
     Ok(format)
 }

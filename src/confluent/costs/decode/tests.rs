@@ -1,8 +1,9 @@
-use arrow::array::AsArray;
-use arrow::datatypes::Decimal128Type;
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Decimal128Type};
 use proptest::prelude::*;
 
 use super::*;
+use crate::decimal;
 
 const FIRST: &str = include_str!("../../../../fixtures/pages/first.json");
 const LAST: &str = include_str!("../../../../fixtures/pages/last.json");
@@ -47,7 +48,7 @@ fn identified(texts: &[&str]) -> (Vec<RecordBatch>, Digest) {
     (batches, identities.digest())
 }
 
-/// The columns of `expected.csv` of a batch.
+/// Rows of a batch, with the columns of `expected.csv`.
 fn rows(batch: &RecordBatch) -> Vec<String> {
     let text = |name: &str, row: usize| {
         let column = batch.column_by_name(name).unwrap();
@@ -56,7 +57,7 @@ fn rows(batch: &RecordBatch) -> Vec<String> {
         }
         match column.data_type() {
             DataType::Utf8 => column.as_string::<i32>().value(row).to_string(),
-            _ => decimal::plain(column.as_primitive::<Decimal128Type>().value(row)),
+            _ => decimal::to_plain_string(column.as_primitive::<Decimal128Type>().value(row)),
         }
     };
     let names = [
@@ -74,11 +75,11 @@ fn rows(batch: &RecordBatch) -> Vec<String> {
 }
 
 #[test]
-fn the_fixture_pages_decode_to_the_digit() {
+fn decodes_the_fixture_pages_to_the_digit() {
     let (batches, _) = identified(&[FIRST, LAST]);
     let decoded: Vec<String> = batches.iter().flat_map(rows).collect();
-    let wanted: Vec<&str> = EXPECTED.lines().skip(1).collect();
-    assert_eq!(decoded, wanted);
+    let expected: Vec<&str> = EXPECTED.lines().skip(1).collect();
+    assert_eq!(decoded, expected);
 }
 
 #[test]
@@ -86,28 +87,28 @@ fn next_is_absent_null_or_empty_at_the_end() {
     let first = decode_page(FIRST, september()).unwrap();
     assert!(first.next.unwrap().contains("page_token="));
     assert_eq!(decode_page(LAST, september()).unwrap().next, None);
-    for (metadata, wanted) in [("{}", None), (r#"{"next":""}"#, Some("")), ("null", None)] {
+    for (metadata, expected) in [("{}", None), (r#"{"next":""}"#, Some("")), ("null", None)] {
         let text = format!(r#"{{"metadata":{metadata},"data":null}}"#);
         let page = decode_page(&text, september()).unwrap();
-        assert_eq!((page.next.as_deref(), page.rows()), (wanted, 0));
+        assert_eq!((page.next.as_deref(), page.rows()), (expected, 0));
     }
 }
 
 #[test]
-fn an_error_in_json_with_status_200_is_no_empty_page() {
+fn an_error_in_json_with_status_200_is_not_an_empty_page() {
     assert!(wrong(r#"{"error":{"code":1}}"#).contains("not a list of costs"));
     assert!(wrong(r#"{"data":{}}"#).contains("not a list of costs"));
 }
 
 #[test]
-fn what_is_not_json_is_unreadable_and_not_wrong() {
+fn text_that_is_not_json_is_unreadable_and_not_wrong() {
     assert!(unreadable("<html>Bad Gateway</html>"));
     assert!(unreadable(&FIRST[..FIRST.len() / 2]));
     assert!(unreadable(&format!("{LAST} trailing")));
 }
 
 #[test]
-fn a_wrong_record_names_row_and_field_and_never_its_content() {
+fn errors_name_row_and_field_of_a_wrong_record_and_never_its_content() {
     let good = r#"{"start_date":"2026-09-01","end_date":"2026-09-02","original_amount":1}"#;
     for (bad, field, said) in [
         (
@@ -187,7 +188,7 @@ fn a_wrong_record_names_row_and_field_and_never_its_content() {
 }
 
 #[test]
-fn equal_records_are_all_kept_and_have_different_ids() {
+fn keeps_equal_records_with_different_ids() {
     let record = r#"{"start_date":"2026-09-01","end_date":"2026-09-02","original_amount":1.50}"#;
     let same = r#"{"end_date":"2026-09-02 00:00:00","original_amount":1.5,"start_date":"2026-09-01T00:00:00Z"}"#;
     let page = page_of(&format!("{record},{same},{record}"));
@@ -208,19 +209,19 @@ fn equal_records_are_all_kept_and_have_different_ids() {
 }
 
 #[test]
-fn a_discount_that_does_not_explain_the_net_is_counted() {
+fn counts_discounts_that_differ_from_original_minus_net() {
     let page = decode_page(LAST, september()).unwrap();
     assert_eq!(
-        page.oddities,
+        page.data_quality,
         DataQualityCounts {
             rounded: 0,
             discount_differs: 1
         }
     );
-    let sums = page.totals.sum().unwrap();
-    assert_eq!(sums.costs, 8);
+    let totals = page.totals.sum().unwrap();
+    assert_eq!(totals.costs, 8);
     // Both promo credits of the page have a net below zero.
-    assert_eq!(decimal::plain(sums.credit_original), "-52.5");
+    assert_eq!(decimal::to_plain_string(totals.credit_original), "-52.5");
 }
 
 fn record(amount: i64, product: usize, day: u32) -> String {
@@ -237,10 +238,10 @@ fn digest_of(records: &[String]) -> Digest {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
-    fn the_digest_ignores_order_and_page_breaks_and_sees_every_change(
+    fn the_digest_ignores_order_and_page_breaks_and_detects_every_change(
         records in prop::collection::vec((0i64..50, 0usize..3, 1u32..4), 1..40),
         order in any::<u64>(),
-        at in any::<prop::sample::Index>(),
+        index in any::<prop::sample::Index>(),
     ) {
         let texts: Vec<String> = records.iter().map(|(a, p, d)| record(*a, *p, *d)).collect();
         let whole = digest_of(&texts);
@@ -252,17 +253,17 @@ proptest! {
         let pages = (page_of(&shuffled[..half].join(",")), page_of(&shuffled[half..].join(",")));
         prop_assert_eq!(identified(&[&pages.0, &pages.1]).1, whole);
 
-        let at = at.index(texts.len());
-        let (amount, product, day) = records[at];
+        let index = index.index(texts.len());
+        let (amount, product, day) = records[index];
         let mut changed = texts.clone();
-        changed[at] = record(amount + 1000, product, day);
+        changed[index] = record(amount + 1000, product, day);
         prop_assert_ne!(digest_of(&changed), whole);
         let mut fewer = texts.clone();
-        fewer.remove(at);
+        fewer.remove(index);
         prop_assert_ne!(digest_of(&fewer), whole);
-        let mut twice = texts;
-        twice.push(record(amount, product, day));
-        prop_assert_ne!(digest_of(&twice), whole);
+        let mut duplicated = texts;
+        duplicated.push(record(amount, product, day));
+        prop_assert_ne!(digest_of(&duplicated), whole);
         prop_assert_eq!(whole.to_string().parse::<Digest>().unwrap(), whole);
     }
 }

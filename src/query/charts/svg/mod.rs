@@ -1,6 +1,6 @@
-//! A chart as an SVG picture of 1200 by 675, for a slide.
+//! A chart as an SVG picture of 1200 by 675 pixels, for a slide.
 //!
-//! There is no font to measure: widths of texts are estimated generously, every text has its anchor.
+//! No font can be measured here: text widths are estimated generously, and every text has its anchor.
 
 mod bars;
 mod lines;
@@ -11,15 +11,15 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use unicode_width::UnicodeWidthChar;
 
-use crate::query::charts::figures::{figure, short};
-use crate::query::charts::truncate::{cut, cut_middle};
-use crate::query::charts::{Chart, Kind, Number};
+use crate::query::charts::decimals::{abbreviate, format_decimal};
+use crate::query::charts::truncate::{truncate, truncate_middle};
+use crate::query::charts::{Chart, ChartData, ChartValue, DrawError};
 
 const WIDTH: i32 = 1200;
 const HEIGHT: i32 = 675;
-/// White space around the picture.
+/// Margin around the picture.
 const MARGIN: i32 = 48;
-/// Where the data may be drawn, under the heading.
+/// Top of the data area, under the heading.
 const TOP: i32 = 132;
 const BOTTOM: i32 = HEIGHT - 44;
 
@@ -27,86 +27,83 @@ const DARK: RGBColor = RGBColor(0x1f, 0x29, 0x33);
 const GREY: RGBColor = RGBColor(0x61, 0x6e, 0x7c);
 const AXIS: RGBColor = RGBColor(0x9a, 0xa5, 0xb1);
 const GRID: RGBColor = RGBColor(0xe4, 0xe7, 0xeb);
-const TITLE: Ink = Ink::new(28, DARK, true);
-const CAPTION: Ink = Ink::new(18, GREY, false);
-/// For what stands at axes.
-const TICK: Ink = Ink::new(14, GREY, false);
+const TITLE: TextFormat = TextFormat::new(28, DARK, true);
+const CAPTION: TextFormat = TextFormat::new(18, GREY, false);
+/// Axis labels.
+const TICK: TextFormat = TextFormat::new(14, GREY, false);
 const FONTS: &str = "Helvetica Neue, Helvetica, Arial, sans-serif";
 
-/// The chart as an SVG document.
-///
-/// # Errors
-/// The message of the drawing library, should it fail.
-pub fn svg(chart: &Chart) -> Result<String, String> {
-    let chart = chart.tidy();
+/// Draws the chart as an SVG document.
+pub(crate) fn svg(chart: &Chart) -> Result<String, DrawError> {
+    let chart = chart.sanitized();
     let mut text = String::new();
-    let page = Page(SVGBackend::with_string(&mut text, (1200, 675)).into_drawing_area());
-    page.0.fill(&WHITE).map_err(failed)?;
-    heading(&page, &chart)?;
-    match &chart.kind {
+    let canvas = Canvas(SVGBackend::with_string(&mut text, (1200, 675)).into_drawing_area());
+    canvas.0.fill(&WHITE).map_err(failed)?;
+    heading(&canvas, &chart)?;
+    match &chart.data {
         _ if chart.is_empty() => {
             let middle = (WIDTH / 2, (TOP + BOTTOM) / 2);
-            page.text("no data", middle, HPos::Center, CAPTION)?;
+            canvas.text("no data", middle, HPos::Center, CAPTION)?;
         }
-        Kind::Bars(bars) => bars::draw(&page, bars, chart.places())?,
-        Kind::Lines { x, series } => lines::draw(&page, x, series, chart.places())?,
+        ChartData::Bars(bars) => bars::draw(&canvas, bars, chart.decimal_places())?,
+        ChartData::Lines { x, series } => lines::draw(&canvas, x, series, chart.decimal_places())?,
     }
-    page.0.present().map_err(failed)?;
-    drop(page);
-    // The library has no way to ask for round joins; without them peaks of lines get thorns.
+    canvas.0.present().map_err(failed)?;
+    drop(canvas);
+    // The library has no option for round joins; with mitred ones the peaks of lines get spikes.
     let round = "<svg stroke-linejoin=\"round\" stroke-linecap=\"round\" ";
     Ok(text.replacen("<svg ", round, 1))
 }
 
-fn heading(page: &Page, chart: &Chart) -> Result<(), String> {
-    for (text, y, ink) in [(&chart.title, 58, TITLE), (&chart.caption(), 92, CAPTION)] {
-        let text = ink.cut(text, WIDTH - 2 * MARGIN);
-        page.text(&text, (MARGIN, y), HPos::Left, ink)?;
+fn heading(canvas: &Canvas, chart: &Chart) -> Result<(), DrawError> {
+    for (text, y, format) in [(&chart.title, 58, TITLE), (&chart.caption(), 92, CAPTION)] {
+        let text = format.truncate(text, WIDTH - 2 * MARGIN);
+        canvas.text(&text, (MARGIN, y), HPos::Left, format)?;
     }
     Ok(())
 }
 
-/// How a text looks.
+/// Size, colour and weight of a text.
 #[derive(Clone, Copy)]
-struct Ink {
+struct TextFormat {
     size: i32,
     colour: RGBColor,
     bold: bool,
 }
 
-impl Ink {
-    const fn new(size: i32, colour: RGBColor, bold: bool) -> Ink {
-        Ink { size, colour, bold }
+impl TextFormat {
+    const fn new(size: i32, colour: RGBColor, bold: bool) -> TextFormat {
+        TextFormat { size, colour, bold }
     }
 
-    /// About the width of a text in pixels, rather too much.
+    /// Estimated width of a text in pixels, rather too large than too small.
     fn width(self, text: &str) -> i32 {
         let em: f64 = text.chars().map(em).sum();
         let bold = if self.bold { 1.1 } else { 1.0 };
         (em * bold * f64::from(self.size)).ceil() as i32
     }
 
-    /// The text, cut at its end if it is wider.
-    fn cut(self, text: &str, room: i32) -> String {
-        cut(text, room, |text| self.width(text))
+    fn truncate(self, text: &str, max_width: i32) -> String {
+        truncate(text, max_width, |text| self.width(text))
     }
 
-    /// The name, cut before its end if it is wider.
-    fn cut_name(self, name: &str, room: i32) -> String {
-        cut_middle(name, room, room / 3, |text| self.width(text))
+    /// The name, truncated before its end.
+    fn truncate_name(self, name: &str, max_width: i32) -> String {
+        truncate_middle(name, max_width, max_width / 3, |text| self.width(text))
     }
 
-    /// The exact figure, or a short one where its text is no reasonable figure.
-    fn figure(self, number: &Number, places: usize) -> String {
-        let exact = figure(&number.text, places);
-        match self.width(&exact) <= 260 {
-            true => exact,
-            false => short(number.value),
+    /// The exact value, abbreviated if its text is too wide.
+    fn value_text(self, value: &ChartValue, places: usize) -> String {
+        let exact = format_decimal(&value.text, places);
+        if self.width(&exact) <= 260 {
+            exact
+        } else {
+            abbreviate(value.approximate)
         }
     }
 }
 
-/// About the width of a character in a wide sans-serif font, in ems.
+/// Estimated width of a character in a wide sans-serif font, in ems.
 fn em(c: char) -> f64 {
     match c {
         'i' | 'j' | 'l' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' | ' ' => 0.34,
@@ -119,45 +116,57 @@ fn em(c: char) -> f64 {
     }
 }
 
-/// The drawing area, with the shapes the charts are made of.
-struct Page<'a>(DrawingArea<SVGBackend<'a>, Shift>);
+/// Drawing area with the shapes of the charts.
+struct Canvas<'a>(DrawingArea<SVGBackend<'a>, Shift>);
 
-impl Page<'_> {
-    /// A text beside a point, centred on its height.
-    fn text(&self, text: &str, at: (i32, i32), side: HPos, ink: Ink) -> Result<(), String> {
+impl Canvas<'_> {
+    /// Draws a text beside a point, centred on its height.
+    fn text(
+        &self,
+        text: &str,
+        at: (i32, i32),
+        side: HPos,
+        format: TextFormat,
+    ) -> Result<(), DrawError> {
         if text.is_empty() {
             return Ok(());
         }
-        // The backend divides sizes by 1.24, and centres on small letters: figures come too high.
-        let size = f64::from(ink.size) * 1.24;
-        let style = match ink.bold {
-            true => FontStyle::Bold,
-            false => FontStyle::Normal,
+        // The backend divides sizes by 1.24 and centres on small letters, which puts digits too high.
+        let size = f64::from(format.size) * 1.24;
+        let style = if format.bold {
+            FontStyle::Bold
+        } else {
+            FontStyle::Normal
         };
         let font = FontDesc::new(FontFamily::Name(FONTS), size, style);
-        let style = TextStyle::from(font).color(&ink.colour);
+        let style = TextStyle::from(font).color(&format.colour);
         let style = style.pos(Pos::new(side, VPos::Center));
-        let at = (at.0, at.1 + ink.size / 12);
+        let at = (at.0, at.1 + format.size / 12);
         let text = Text::new(text, at, style);
         self.0.draw(&text).map_err(failed)
     }
 
-    fn line(&self, points: Vec<(i32, i32)>, colour: RGBColor, width: u32) -> Result<(), String> {
+    fn line(&self, points: Vec<(i32, i32)>, colour: RGBColor, width: u32) -> Result<(), DrawError> {
         let path = PathElement::new(points, colour.stroke_width(width));
         self.0.draw(&path).map_err(failed)
     }
 
-    fn rectangle(&self, from: (i32, i32), to: (i32, i32), colour: RGBColor) -> Result<(), String> {
+    fn rectangle(
+        &self,
+        from: (i32, i32),
+        to: (i32, i32),
+        colour: RGBColor,
+    ) -> Result<(), DrawError> {
         let rectangle = Rectangle::new([from, to], colour.filled());
         self.0.draw(&rectangle).map_err(failed)
     }
 
-    fn dot(&self, at: (i32, i32), radius: i32, colour: RGBColor) -> Result<(), String> {
+    fn dot(&self, at: (i32, i32), radius: i32, colour: RGBColor) -> Result<(), DrawError> {
         let dot = Circle::new(at, radius, colour.filled());
         self.0.draw(&dot).map_err(failed)
     }
 }
 
-fn failed(error: impl std::fmt::Display) -> String {
-    format!("the chart could not be drawn: {error}")
+fn failed(error: impl std::fmt::Display) -> DrawError {
+    DrawError(error.to_string())
 }

@@ -1,8 +1,8 @@
-//! From values to pixels, with round ticks.
+//! Mapping of values to pixels, with round ticks.
 
-use crate::query::charts::figures::tick;
+use crate::query::charts::decimals::tick_label;
 
-/// An axis of values that holds zero.
+/// An axis that includes zero.
 pub(super) struct Scale {
     low: f64,
     high: f64,
@@ -12,7 +12,7 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    /// An axis over the values, drawn from one pixel to another, with about so many ticks.
+    /// An axis over the values, drawn from one pixel to another, with about `ticks` ticks.
     pub(super) fn new(
         values: impl Iterator<Item = f64> + Clone,
         (from, to): (i32, i32),
@@ -31,7 +31,7 @@ impl Scale {
         }
     }
 
-    /// The axis, made longer to end at ticks.
+    /// The axis, extended to end at ticks.
     pub(super) fn ending_at_ticks(self) -> Scale {
         Scale {
             low: (self.low / self.step).floor() * self.step,
@@ -40,27 +40,27 @@ impl Scale {
         }
     }
 
-    /// Where a value is.
+    /// Pixel of a value.
     pub(super) fn at(&self, value: f64) -> i32 {
         let share = (value - self.low) / (self.high - self.low);
         self.from + (share * f64::from(self.to - self.from)).round() as i32
     }
 
-    /// Where each tick is, and what it says.
+    /// Pixel and label of each tick.
     pub(super) fn ticks(&self) -> Vec<(i32, String)> {
-        let near = 1e-9; // a tick at the very end counts
-        let first = (self.low / self.step - near).ceil() as i32;
-        let last = (self.high / self.step + near).floor() as i32;
+        let tolerance = 1e-9; // includes a tick at the very end
+        let first = (self.low / self.step - tolerance).ceil() as i32;
+        let last = (self.high / self.step + tolerance).floor() as i32;
         let value = |count: i32| f64::from(count) * self.step;
-        let tick = |count| (self.at(value(count)), tick(value(count), self.step));
+        let tick = |count| (self.at(value(count)), tick_label(value(count), self.step));
         (first..=last).map(tick).collect()
     }
 }
 
-/// The next step of 1, 2 or 5 times a power of ten.
-fn round_step(least: f64) -> f64 {
-    let power = 10f64.powf(least.log10().floor());
+/// Smallest step of at least `min` that is 1, 2 or 5 times a power of ten.
+fn round_step(min: f64) -> f64 {
+    let power = 10f64.powf(min.log10().floor());
     let steps = [1.0, 2.0, 5.0].into_iter().map(|step| step * power);
-    let step = steps.into_iter().find(|step| *step >= least * 0.999_999);
+    let step = steps.into_iter().find(|step| *step >= min * 0.999_999);
     step.unwrap_or(10.0 * power)
 }

@@ -1,70 +1,72 @@
-//! Horizontal bars: labels to the left, figures to the right.
-
-use ratatui_core::style::Style;
+//! Horizontal bars between labels on the left and values on the right.
 
 use crate::query::charts::Bar;
-use crate::query::charts::row::Row;
-use crate::query::charts::terminal::{FAINT, NEGATIVE, POSITIVE, column, widest};
+use crate::query::charts::terminal::{value_texts, widest};
+use crate::query::charts::text_line::{Style, TextLine};
 
-pub(super) fn rows(bars: &[Bar], places: usize, width: u16) -> Vec<Row> {
-    let numbers: Vec<_> = bars.iter().map(|bar| Some(&bar.value)).collect();
-    let figures = column(&numbers, places, width);
-    let figure = widest(&figures);
-    let label = widest(bars.iter().map(|bar| &bar.label)).min((width - figure - 2) / 2);
-    let axis = Axis::of(bars, width - figure - label - 2);
-    let row = |(bar, text): (&Bar, &String)| {
-        let row = Row::new(width).name(label, &bar.label);
-        let row = axis.draw(row, label + 1, bar.value.value);
-        row.right(width - figure, figure, text, Style::new())
+pub(super) fn lines(bars: &[Bar], places: usize, width: u16) -> Vec<TextLine> {
+    let values: Vec<_> = bars.iter().map(|bar| Some(&bar.value)).collect();
+    let texts = value_texts(&values, places, width);
+    let value_width = widest(&texts);
+    let label_width = widest(bars.iter().map(|bar| &bar.label)).min((width - value_width - 2) / 2);
+    let axis = BarAxis::new(bars, width - value_width - label_width - 2);
+    let line = |(bar, text): (&Bar, &String)| {
+        let line = TextLine::default().name(label_width, &bar.label);
+        let line = axis.draw(line, label_width + 1, bar.value.approximate);
+        line.right(width - value_width, value_width, text, Style::Plain)
     };
-    bars.iter().zip(&figures).map(row).collect()
+    bars.iter().zip(&texts).map(line).collect()
 }
 
-/// How many cells there are for negative and for positive bars, and for a value of one.
-struct Axis {
+/// Cells for negative and for positive bars, and cells per unit.
+struct BarAxis {
     left: u16,
     right: u16,
-    one: f64,
+    cells_per_unit: f64,
 }
 
-impl Axis {
-    fn of(bars: &[Bar], width: u16) -> Axis {
-        let values = bars.iter().map(|bar| bar.value.value);
+impl BarAxis {
+    fn new(bars: &[Bar], width: u16) -> BarAxis {
+        let values = bars.iter().map(|bar| bar.value.approximate);
         let high = values.clone().fold(0.0, f64::max);
         let low = values.fold(0.0, f64::min).abs();
         if low == 0.0 {
-            let one = f64::from(width) / high.max(f64::MIN_POSITIVE);
-            return Axis {
+            return BarAxis {
                 left: 0,
                 right: width,
-                one,
+                cells_per_unit: f64::from(width) / high.max(f64::MIN_POSITIVE),
             };
         }
-        let room = width - 1; // a cell is the axis itself
-        let share = (f64::from(room) * low / (low + high)).round() as u16;
-        let left = match high > 0.0 {
-            true => share.clamp(1, room - 1),
-            false => room,
+        let available = width - 1; // one cell is the axis itself
+        let share = (f64::from(available) * low / (low + high)).round() as u16;
+        let left = if high > 0.0 {
+            share.clamp(1, available - 1)
+        } else {
+            available
         };
-        let right = room - left;
+        let right = available - left;
         let (below, above) = (f64::from(left) / low, f64::from(right) / high);
-        let one = if high > 0.0 { below.min(above) } else { below };
-        Axis { left, right, one }
+        BarAxis {
+            left,
+            right,
+            cells_per_unit: if high > 0.0 { below.min(above) } else { below },
+        }
     }
 
-    fn draw(&self, row: Row, x: u16, value: f64) -> Row {
-        let zero = x + self.left;
-        let (row, start) = match self.left > 0 {
-            true => (row.left(zero, 1, "│", FAINT), zero + 1),
-            false => (row, zero),
-        };
-        let cells = value.abs() * self.one;
-        if value > 0.0 {
-            row.left(start, self.right, &rightward(cells), POSITIVE)
-        } else if value < 0.0 {
-            row.right(x, self.left, &leftward(cells), NEGATIVE)
+    fn draw(&self, line: TextLine, column: u16, value: f64) -> TextLine {
+        let zero = column + self.left;
+        let (line, start) = if self.left > 0 {
+            (line.left(zero, 1, "│", Style::Faint), zero + 1)
         } else {
-            row
+            (line, zero)
+        };
+        let cells = value.abs() * self.cells_per_unit;
+        if value > 0.0 {
+            line.left(start, self.right, &rightward(cells), Style::Positive)
+        } else if value < 0.0 {
+            line.right(column, self.left, &leftward(cells), Style::Negative)
+        } else {
+            line
         }
     }
 }
@@ -76,7 +78,7 @@ fn rightward(cells: f64) -> String {
     "█".repeat(eighths / 8) + PARTS[eighths % 8]
 }
 
-/// A bar in halves of a cell: Unicode has no finer blocks at the right, but a thin one for little.
+/// A bar in halves of a cell, the finest right-aligned blocks of Unicode; a thin block for anything smaller.
 fn leftward(cells: f64) -> String {
     let halves = (cells * 2.0).round() as usize;
     let part = match halves {

@@ -1,161 +1,152 @@
-//! A sparkline a series, between its name and its figures.
+//! One sparkline per series, between its name and its first, last and total value.
 
-use ratatui_core::style::Style;
-use ratatui_core::symbols::bar::Set;
-use ratatui_widgets::sparkline::Sparkline;
+use crate::query::charts::terminal::{value_texts, widest};
+use crate::query::charts::text_line::{Style, TextLine, text_width};
+use crate::query::charts::{ChartValue, Series};
 
-use crate::query::charts::row::{Row, columns};
-use crate::query::charts::terminal::{FAINT, NEGATIVE, POSITIVE, column, widest};
-use crate::query::charts::{Number, Series};
+/// Headers of the value columns, the least important first.
+const HEADERS: [&str; 3] = ["first", "last", "total"];
+/// Blocks from the bottom, by eighths of a cell.
+const RISING: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
+/// Blocks from the top, by eighths of a cell; Unicode has only these.
+const HANGING: [&str; 9] = [" ", "▔", "▔", "▀", "▀", "▀", "█", "█", "█"];
 
-/// The figures of a series, the least needed first.
-const FIGURES: [&str; 3] = ["first", "last", "total"];
-/// Blocks that hang from the top; Unicode has only these.
-const HANGING: Set = Set {
-    one_eighth: "▔",
-    one_quarter: "▔",
-    three_eighths: "▀",
-    half: "▀",
-    five_eighths: "▀",
-    three_quarters: "█",
-    seven_eighths: "█",
-    full: "█",
-    empty: " ",
-};
-
-pub(super) fn rows(x: &[String], series: &[Series], places: usize, width: u16) -> Vec<Row> {
-    let figures = figures(series, places, width);
-    let widths = figures.each_ref().map(|column| widest(column).max(5));
+pub(super) fn lines(x: &[String], series: &[Series], places: usize, width: u16) -> Vec<TextLine> {
+    let columns = value_columns(series, places, width);
+    let widths = columns.each_ref().map(|column| widest(column).max(5));
     let name = widest(series.iter().map(|one| &one.name));
-    let layout = Layout::of(widths, name, x.len(), width);
-    let mut rows = vec![layout.figures(Row::new(width), FIGURES, FAINT)];
+    let layout = SparklineLayout::new(widths, name, x.len(), width);
+    let mut lines = vec![layout.values(TextLine::default(), HEADERS, Style::Faint)];
     for (at, one) in series.iter().enumerate() {
-        let figures = figures.each_ref().map(|column| column[at].as_str());
-        rows.extend(layout.series(one, figures, width));
+        let values = columns.each_ref().map(|column| column[at].as_str());
+        lines.extend(layout.series(one, values));
     }
-    rows.push(layout.range(x, width));
-    rows
+    lines.push(layout.range(x, width));
+    lines
 }
 
-/// First, last and total of every series, in columns.
-fn figures(series: &[Series], places: usize, width: u16) -> [Vec<String>; 3] {
+/// First, last and total of every series, by column.
+fn value_columns(series: &[Series], places: usize, width: u16) -> [Vec<String>; 3] {
     let totals = series.iter().map(|one| {
         let present = one.values.iter().flatten();
-        present.clone().next().map(|_| Number::sum(present))
+        present.clone().next().map(|_| ChartValue::sum(present))
     });
-    let totals: Vec<Option<Number>> = totals.collect();
+    let totals: Vec<Option<ChartValue>> = totals.collect();
     let values = series.iter().map(|one| &one.values);
     let firsts = values.clone().map(|values| values.first()?.as_ref());
     let lasts = values.map(|values| values.last()?.as_ref());
     let (firsts, lasts) = (firsts.collect(), lasts.collect());
     let totals: Vec<_> = totals.iter().map(Option::as_ref).collect();
-    [firsts, lasts, totals].map(|numbers| column(&numbers, places, width))
+    [firsts, lasts, totals].map(|values| value_texts(&values, places, width))
 }
 
-/// The columns: name, sparkline, as many figures as there is room for.
-struct Layout {
+/// Widths of the name, the sparkline, and the values that have space.
+struct SparklineLayout {
     name: u16,
-    spark: u16,
-    /// Points a column, where there are too many of them.
-    points: usize,
-    /// Columns a point, where there are few.
-    stretch: usize,
-    /// The widths of the figures; none for one that is left out.
-    figures: [u16; 3],
+    sparkline: u16,
+    /// Points per column, if there are more points than columns.
+    points_per_column: usize,
+    /// Columns per point, if there are few points.
+    columns_per_point: usize,
+    /// Widths of the value columns; zero for one that is left out.
+    values: [u16; 3],
 }
 
-impl Layout {
-    fn of(mut figures: [u16; 3], longest: u16, points: usize, width: u16) -> Layout {
-        let taken = |figures: [u16; 3]| -> u16 {
-            let shown = figures.iter().filter(|figure| **figure > 0);
-            shown.map(|figure| figure + 2).sum()
+impl SparklineLayout {
+    fn new(mut values: [u16; 3], longest_name: u16, points: usize, width: u16) -> SparklineLayout {
+        let taken = |values: [u16; 3]| -> u16 {
+            let shown = values.iter().filter(|width| **width > 0);
+            shown.map(|width| width + 2).sum()
         };
-        // A name and a sparkline of some use come before the lesser figures.
-        let wanted = longest.min(16) + 1 + points.min(24) as u16;
-        for lesser in 0..2 {
-            if wanted + taken(figures) > width {
-                figures[lesser] = 0;
+        // A readable name and sparkline come before the less important values.
+        let wanted = longest_name.min(16) + 1 + points.min(24) as u16;
+        for column in 0..2 {
+            if wanted + taken(values) > width {
+                values[column] = 0;
             }
         }
-        let left = width - taken(figures);
+        let left = width - taken(values);
         let spare = usize::from(left - 1).saturating_sub(points) as u16;
-        let name = longest.min(spare.max((left - 1) / 2));
-        let room = usize::from(left - name - 1);
-        let each = points.div_ceil(room).max(1);
-        let cells = points.div_ceil(each).max(1);
-        let stretch = (room / cells).clamp(1, 4);
-        Layout {
+        let name = longest_name.min(spare.max((left - 1) / 2));
+        let available = usize::from(left - name - 1);
+        let points_per_column = points.div_ceil(available).max(1);
+        let cells = points.div_ceil(points_per_column).max(1);
+        let columns_per_point = (available / cells).clamp(1, 4);
+        SparklineLayout {
             name,
-            spark: (cells * stretch) as u16,
-            points: each,
-            stretch,
-            figures,
+            sparkline: (cells * columns_per_point) as u16,
+            points_per_column,
+            columns_per_point,
+            values,
         }
     }
 
-    fn figures(&self, mut row: Row, texts: [&str; 3], style: Style) -> Row {
-        let mut x = self.name + 1 + self.spark;
-        for (text, figure) in texts.into_iter().zip(self.figures) {
-            if figure > 0 {
-                row = row.right(x + 2, figure, text, style);
-                x += figure + 2;
+    fn values(&self, mut line: TextLine, texts: [&str; 3], style: Style) -> TextLine {
+        let mut column = self.name + 1 + self.sparkline;
+        for (text, width) in texts.into_iter().zip(self.values) {
+            if width > 0 {
+                line = line.right(column + 2, width, text, style);
+                column += width + 2;
             }
         }
-        row
+        line
     }
 
-    /// The sparkline of a series; a second line below it has what is negative.
-    fn series(&self, series: &Series, figures: [&str; 3], width: u16) -> Vec<Row> {
-        let values = self.resampled(&series.values);
-        let sizes = values.iter().flatten().map(|value| value.abs());
-        let most = sizes.fold(f64::MIN_POSITIVE, f64::max);
-        // Something present takes at least an eighth of a cell.
-        let eighths = |value: f64| ((value / most * 8.0).round() as u64).max(1);
-        let above = |value: f64| if value < 0.0 { 0 } else { eighths(value) };
-        let below = |value: f64| if value < 0.0 { eighths(-value) } else { 0 };
-        let rising = values.iter().map(|value| value.map(above));
-        let rising = Sparkline::default().data(rising).max(8).style(POSITIVE);
-        let rising = rising.absent_value_symbol("·").absent_value_style(FAINT);
-        let row = Row::new(width).name(self.name, &series.name);
-        let row = row.widget(self.name + 1, self.spark, rising);
-        let mut rows = vec![self.figures(row, figures, Style::new())];
-        if values.iter().flatten().any(|value| *value < 0.0) {
-            let falling = values.iter().map(|value| value.map_or(0, below));
-            let falling = Sparkline::default().data(falling).max(8).style(NEGATIVE);
-            let falling = falling.bar_set(HANGING);
-            rows.push(Row::new(width).widget(self.name + 1, self.spark, falling));
+    /// Sparkline of a series; a second line below it shows negative values.
+    fn series(&self, series: &Series, values: [&str; 3]) -> Vec<TextLine> {
+        let points = self.resampled(&series.values);
+        let sizes = points.iter().flatten().map(|value| value.abs());
+        let largest = sizes.fold(f64::MIN_POSITIVE, f64::max);
+        // Any value shows at least an eighth of a cell.
+        let eighths = |value: f64| ((value / largest * 8.0).round() as usize).clamp(1, 8);
+        let rising = points.iter().map(|point| match point {
+            None => ("·", Style::Absent),
+            Some(value) if *value < 0.0 => (RISING[0], Style::Positive),
+            Some(value) => (RISING[eighths(*value)], Style::Positive),
+        });
+        let start = self.name + 1;
+        let line = TextLine::default().name(self.name, &series.name);
+        let line = line.symbols(start, rising);
+        let mut lines = vec![self.values(line, values, Style::Plain)];
+        if points.iter().flatten().any(|value| *value < 0.0) {
+            let hanging = points.iter().map(|point| match point {
+                Some(value) if *value < 0.0 => (HANGING[eighths(-value)], Style::Negative),
+                _ => (HANGING[0], Style::Negative),
+            });
+            lines.push(TextLine::default().symbols(start, hanging));
         }
-        rows
+        lines
     }
 
-    /// One value a column: that of its point, or the mean of its points.
-    fn resampled(&self, values: &[Option<Number>]) -> Vec<Option<f64>> {
-        let mean = |points: &[Option<Number>]| {
+    /// One value per column: that of its point, or the mean of its points.
+    fn resampled(&self, values: &[Option<ChartValue>]) -> Vec<Option<f64>> {
+        let mean = |points: &[Option<ChartValue>]| {
             let present = points.iter().flatten();
             let count = present.clone().count() as f64;
-            let sum: f64 = present.map(|number| number.value).sum();
+            let sum: f64 = present.map(|value| value.approximate).sum();
             (count > 0.0).then_some(sum / count)
         };
-        let means = values.chunks(self.points).map(mean);
-        let columns = means.flat_map(|mean| std::iter::repeat_n(mean, self.stretch));
+        let means = values.chunks(self.points_per_column).map(mean);
+        let columns = means.flat_map(|mean| std::iter::repeat_n(mean, self.columns_per_point));
         columns.collect()
     }
 
     /// First and last point, below the ends of the sparklines if they fit there.
-    fn range(&self, x: &[String], width: u16) -> Row {
+    fn range(&self, x: &[String], width: u16) -> TextLine {
+        let line = TextLine::default();
         let (Some(first), Some(last)) = (x.first(), x.last()) else {
-            return Row::new(width);
+            return line;
         };
         let start = self.name + 1;
-        if columns(first).saturating_add(columns(last)) < self.spark && x.len() > 1 {
-            let row = Row::new(width).left(start, self.spark, first, FAINT);
-            return row.right(start, self.spark, last, FAINT);
+        if text_width(first).saturating_add(text_width(last)) < self.sparkline && x.len() > 1 {
+            let line = line.left(start, self.sparkline, first, Style::Faint);
+            return line.right(start, self.sparkline, last, Style::Faint);
         }
         let range = match x.len() {
             1 => first.clone(),
             _ => format!("{first} – {last}"),
         };
-        let start = start.min(width.saturating_sub(columns(&range)));
-        Row::new(width).left(start, width - start, &range, FAINT)
+        let start = start.min(width.saturating_sub(text_width(&range)));
+        line.left(start, width - start, &range, Style::Faint)
     }
 }

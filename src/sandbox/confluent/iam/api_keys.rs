@@ -1,11 +1,12 @@
 //! `/iam/v2/api-keys` (spec: iam/v2 api-keys).
 
-use crate::sandbox::confluent::access::Right;
-use crate::sandbox::confluent::iam::directory::{CLOUD, Key, now};
-use crate::sandbox::confluent::iam::{API_KEYS, SERVICE_ACCOUNTS, lock};
-use crate::sandbox::confluent::list::Query;
-use crate::sandbox::confluent::request::{Answer, Call};
+use crate::sandbox::confluent::access::Permission;
+use crate::sandbox::confluent::iam::directory::{ApiKey, CLOUD, now};
+use crate::sandbox::confluent::iam::{API_KEYS, SERVICE_ACCOUNTS};
+use crate::sandbox::confluent::paged_list::ListQuery;
+use crate::sandbox::confluent::request::{ApiRequest, HandlerResult};
 use crate::sandbox::server::response::{empty, json};
+use crate::sandbox::server::state::lock;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use bytes::Bytes;
@@ -13,96 +14,95 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Instant;
 
-/// The body of a new one.
+/// Body of a create request.
 #[derive(Debug, Deserialize)]
-struct Wish {
+struct CreateApiKey {
     #[serde(default)]
-    spec: Spec,
+    spec: ApiKeySpec,
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct Spec {
+struct ApiKeySpec {
     display_name: Option<String>,
     description: Option<String>,
-    owner: Option<Reference>,
-    resource: Option<Reference>,
+    owner: Option<ObjectReference>,
+    resource: Option<ObjectReference>,
 }
 
-/// Something that is named by its id.
 #[derive(Debug, Deserialize)]
-struct Reference {
+struct ObjectReference {
     id: String,
 }
 
-/// All keys, or those of an owner or a resource.
-pub async fn list(call: Call) -> Answer {
-    call.authorize(Right::Iam)?;
-    let query = Query::read(&call, &["spec.owner", "spec.resource"])?;
-    let directory = lock(&call.sandbox.iam.directory);
-    let wanted = directory.keys.iter().filter(|key| {
-        query.takes("spec.owner", &key.owner) && query.takes("spec.resource", &key.resource)
+/// Lists all keys, or those of an owner or resource.
+pub(crate) async fn list(request: ApiRequest) -> HandlerResult {
+    request.authorize(Permission::Iam)?;
+    let query = ListQuery::parse(&request, &["spec.owner", "spec.resource"])?;
+    let directory = lock(&request.sandbox.iam.directory);
+    let matching = directory.api_keys.iter().filter(|key| {
+        query.matches("spec.owner", &key.owner) && query.matches("spec.resource", &key.resource)
     });
-    Ok(query.answer(&call, "iam/v2", "ApiKey", wanted, |key| shown(&call, key)))
+    Ok(query.page(&request, "iam/v2", "ApiKey", matching, |key| {
+        to_json(&request, key)
+    }))
 }
 
-/// Makes one. Its secret is in this answer and in no other.
-pub async fn create(call: Call, body: Bytes) -> Answer {
-    call.authorize(Right::Iam)?;
-    let Wish { spec } = call.read(&body)?;
-    let mut directory = lock(&call.sandbox.iam.directory);
+/// Creates a key. Only this response contains its secret.
+pub(crate) async fn create(request: ApiRequest, body: Bytes) -> HandlerResult {
+    request.authorize(Permission::Iam)?;
+    let CreateApiKey { spec } = request.parse_body(&body)?;
+    let mut directory = lock(&request.sandbox.iam.directory);
     let owner = spec.owner.map(|owner| owner.id).unwrap_or_default();
     if !directory.has_owner(&owner) {
         let detail = "spec.owner must be a service account or user";
-        return Err(call.bad_field("/spec/owner/id", detail));
+        return Err(request.bad_field("/spec/owner/id", detail));
     }
     let resource = match spec.resource {
         Some(resource) => resource.id,
         None => CLOUD.to_owned(),
     };
-    if resource != CLOUD && !call.sandbox.inventory.has_cluster(&resource) {
+    if resource != CLOUD && !request.sandbox.inventory.has_cluster(&resource) {
         let detail = "spec.resource must be cloud or a cluster";
-        return Err(call.bad_field("/spec/resource/id", detail));
+        return Err(request.bad_field("/spec/resource/id", detail));
     }
-    let secret = directory.mint.secret();
-    let key = Key {
-        id: directory.mint.key(),
+    let secret = directory.ids.api_secret();
+    let key = ApiKey {
+        id: directory.ids.api_key(),
         secret: secret.clone().into(),
         display_name: spec.display_name.unwrap_or_default(),
         description: spec.description.unwrap_or_default(),
         owner,
         resource,
-        made: now(),
-        since: Some(Instant::now()),
+        created_at: now(),
+        created: Some(Instant::now()),
     };
-    let mut shown = shown(&call, &key);
-    shown["spec"]["secret"] = secret.into();
-    directory.keys.push(key);
-    Ok(json(StatusCode::ACCEPTED, &shown))
+    let mut value = to_json(&request, &key);
+    value["spec"]["secret"] = secret.into();
+    directory.api_keys.push(key);
+    Ok(json(StatusCode::ACCEPTED, &value))
 }
 
-/// One key.
-pub async fn one(call: Call, Path(id): Path<String>) -> Answer {
-    call.authorize(Right::Iam)?;
-    let directory = lock(&call.sandbox.iam.directory);
-    let key = directory.keys.iter().find(|key| key.id == id);
-    let key = key.ok_or_else(|| call.missing("API key", &id))?;
-    Ok(json(StatusCode::OK, &shown(&call, key)))
+pub(crate) async fn get(request: ApiRequest, Path(id): Path<String>) -> HandlerResult {
+    request.authorize(Permission::Iam)?;
+    let directory = lock(&request.sandbox.iam.directory);
+    let key = directory.api_keys.iter().find(|key| key.id == id);
+    let key = key.ok_or_else(|| request.missing("API key", &id))?;
+    Ok(json(StatusCode::OK, &to_json(&request, key)))
 }
 
-/// Deletes one, which is unknown from then on.
-pub async fn remove(call: Call, Path(id): Path<String>) -> Answer {
-    call.authorize(Right::Iam)?;
-    let mut directory = lock(&call.sandbox.iam.directory);
-    let before = directory.keys.len();
-    directory.keys.retain(|key| key.id != id);
-    if directory.keys.len() == before {
-        return Err(call.missing("API key", &id));
+pub(crate) async fn delete(request: ApiRequest, Path(id): Path<String>) -> HandlerResult {
+    request.authorize(Permission::Iam)?;
+    let mut directory = lock(&request.sandbox.iam.directory);
+    let before = directory.api_keys.len();
+    directory.api_keys.retain(|key| key.id != id);
+    if directory.api_keys.len() == before {
+        return Err(request.missing("API key", &id));
     }
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
-/// A key without its secret.
-fn shown(call: &Call, key: &Key) -> Value {
+/// Key without its secret.
+fn to_json(request: &ApiRequest, key: &ApiKey) -> Value {
     let (id, owner) = (&key.id, &key.owner);
     let is_account = owner.starts_with("sa-");
     let owner_path = if is_account {
@@ -121,7 +121,7 @@ fn shown(call: &Call, key: &Key) -> Value {
         "api_version": "iam/v2",
         "kind": "ApiKey",
         "id": id,
-        "metadata": call.metadata(&path, &format!("/user={owner}/api-key={id}"), &key.made),
+        "metadata": request.metadata(&path, &format!("/user={owner}/api-key={id}"), &key.created_at),
         "spec": {
             "display_name": key.display_name,
             "description": key.description,
@@ -129,7 +129,7 @@ fn shown(call: &Call, key: &Key) -> Value {
                 "id": owner,
                 "api_version": "iam/v2",
                 "kind": owner_kind,
-                "related": call.url(&owner_path),
+                "related": request.url(&owner_path),
             },
             "resource": { "id": key.resource, "kind": resource_kind },
         },

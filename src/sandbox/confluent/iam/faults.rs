@@ -1,14 +1,13 @@
 //! Faults of requests that change something below `/iam/`.
 
-use crate::sandbox::server::response::{failed, forbidden, refusal};
-use crate::sandbox::server::state::Ticket;
+use crate::sandbox::server::response::{api_error, forbidden, internal_error};
+use crate::sandbox::server::state::RequestId;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 
-/// A way for such a request to go wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
-    /// 402: the quota of the organization is used up.
+pub(crate) enum IamFault {
+    /// 402: the quota of the organization is exhausted.
     Quota,
     /// 403.
     Forbidden,
@@ -16,26 +15,28 @@ pub enum Trouble {
     Conflict,
     /// 500.
     Internal,
-    /// What was asked is done, then the connection is reset. All others do nothing. Waits for a
+    /// The change is made, then the connection is reset; the other faults change nothing. Waits for a
     /// request that would succeed.
     LostReply,
 }
 
-/// The answer of a fault that replaces it.
-pub fn replacement(trouble: Trouble, ticket: &Ticket) -> Response<Body> {
-    let refused = |status, code, detail| refusal(ticket, status, code, detail, None);
-    match trouble {
-        Trouble::Quota => refused(
+/// Response of a fault that replaces the real one.
+pub(crate) fn iam_fault_response(fault: IamFault, request_id: &RequestId) -> Response<Body> {
+    let error = |status, code, detail| api_error(request_id, status, code, detail, None);
+    match fault {
+        IamFault::Quota => error(
             StatusCode::PAYMENT_REQUIRED,
             "quota_exceeded",
-            "the organization has as many of these as its quota allows",
+            "the organization has reached its quota, on purpose",
         ),
-        Trouble::Forbidden => forbidden(ticket, "access cannot be managed, on purpose"),
-        Trouble::Conflict => refused(
+        IamFault::Forbidden => forbidden(request_id, "access cannot be managed, on purpose"),
+        IamFault::Conflict => error(
             StatusCode::CONFLICT,
             "resource_already_exists",
-            "there is one already, on purpose",
+            "this object already exists, on purpose",
         ),
-        Trouble::Internal | Trouble::LostReply => failed(ticket, "something went wrong on purpose"),
+        IamFault::Internal | IamFault::LostReply => {
+            internal_error(request_id, "something went wrong on purpose")
+        }
     }
 }

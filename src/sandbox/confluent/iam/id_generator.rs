@@ -1,41 +1,39 @@
-//! Ids, keys and secrets that follow from the seed and how many were made before.
+//! Reproducible ids, keys and secrets: a function of the seed and the number generated before.
 
 use crate::sandbox::data::random::{Random, mix};
 
 const DIGITS: &[u8] = b"0123456789";
-const SMALL: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
-const CAPITALS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+const LOWERCASE: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
+const UPPERCASE: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-/// Makes them.
 #[derive(Debug)]
-pub struct Mint {
+pub(crate) struct IdGenerator {
     seed: u64,
-    made: u64,
+    generated: u64,
 }
 
-impl Mint {
-    /// The mint of a seed, which has made nothing yet.
-    pub fn new(seed: u64) -> Mint {
-        Mint { seed, made: 0 }
+impl IdGenerator {
+    pub(crate) fn new(seed: u64) -> IdGenerator {
+        IdGenerator { seed, generated: 0 }
     }
 
-    /// An id such as `sa-9k2m4x`.
-    pub fn id(&mut self, prefix: &str) -> String {
-        format!("{prefix}-{}", self.text(&[SMALL, DIGITS], 6))
+    /// Id such as `sa-9k2m4x`.
+    pub(crate) fn id(&mut self, prefix: &str) -> String {
+        format!("{prefix}-{}", self.text(&[LOWERCASE, DIGITS], 6))
     }
 
-    /// The name of an API key: 16 capital letters and digits.
-    pub fn key(&mut self) -> String {
-        self.text(&[CAPITALS, DIGITS], 16)
+    /// API key: 16 uppercase letters and digits.
+    pub(crate) fn api_key(&mut self) -> String {
+        self.text(&[UPPERCASE, DIGITS], 16)
     }
 
-    /// The secret of an API key: 64 characters.
-    pub fn secret(&mut self) -> String {
-        self.text(&[CAPITALS, SMALL, DIGITS, b"+/"], 64)
+    /// API secret: 64 characters.
+    pub(crate) fn api_secret(&mut self) -> String {
+        self.text(&[UPPERCASE, LOWERCASE, DIGITS, b"+/"], 64)
     }
 
-    /// A random UUID (version 4).
-    pub fn uuid(&mut self) -> String {
+    /// UUID (version 4).
+    pub(crate) fn uuid(&mut self) -> String {
         let mut random = self.random();
         let (high, low) = (random.next(), random.next());
         format!(
@@ -49,8 +47,8 @@ impl Mint {
     }
 
     fn random(&mut self) -> Random {
-        self.made += 1;
-        Random::new(self.seed ^ mix(self.made))
+        self.generated += 1;
+        Random::new(self.seed ^ mix(self.generated))
     }
 
     fn text(&mut self, alphabets: &[&[u8]], length: usize) -> String {
@@ -66,22 +64,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_has_its_form_and_is_made_again_by_the_same_seed() {
-        let (mut mint, mut same, mut other) = (Mint::new(1), Mint::new(1), Mint::new(2));
-        let id = mint.id("sa");
+    fn ids_are_well_formed_and_reproducible() {
+        let (mut ids, mut same, mut other) = (
+            IdGenerator::new(1),
+            IdGenerator::new(1),
+            IdGenerator::new(2),
+        );
+        let id = ids.id("sa");
         assert_eq!((id.len(), &id[..3]), (9, "sa-"));
-        let (key, secret, uuid) = (mint.key(), mint.secret(), mint.uuid());
-        let capital = |letter: char| letter.is_ascii_uppercase() || letter.is_ascii_digit();
-        assert!(key.len() == 16 && key.chars().all(capital), "{key}");
+        let (key, secret, uuid) = (ids.api_key(), ids.api_secret(), ids.uuid());
+        let is_uppercase = |letter: char| letter.is_ascii_uppercase() || letter.is_ascii_digit();
+        assert!(key.len() == 16 && key.chars().all(is_uppercase), "{key}");
         assert_eq!(secret.len(), 64);
         assert!(!secret.contains(':'));
         let parts: Vec<usize> = uuid.split('-').map(str::len).collect();
         assert_eq!(parts, [8, 4, 4, 4, 12]);
-        assert_ne!(mint.key(), key);
+        assert_ne!(ids.api_key(), key);
         assert_eq!(
-            (same.id("sa"), same.key(), same.secret()),
+            (same.id("sa"), same.api_key(), same.api_secret()),
             (id, key, secret)
         );
-        assert_ne!((other.id("sa"), other.key()), (same.id("sa"), same.key()));
+        assert_ne!(
+            (other.id("sa"), other.api_key()),
+            (same.id("sa"), same.api_key())
+        );
     }
 }

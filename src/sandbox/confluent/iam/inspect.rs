@@ -1,34 +1,33 @@
-//! `/sandbox/iam`: what is there, without secrets, and what was asked.
+//! `GET /sandbox/iam`: all IAM objects without secrets, and the request log.
 
-use crate::sandbox::confluent::iam::lock;
 use crate::sandbox::server::response::json;
-use crate::sandbox::server::state::Sandbox;
+use crate::sandbox::server::state::{Sandbox, lock};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Response, StatusCode};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// Everything there is, and every IAM and inventory request in order.
-pub async fn iam(State(sandbox): State<Arc<Sandbox>>) -> Response<Body> {
+/// Returns all IAM objects, and all IAM and inventory requests in order.
+pub(crate) async fn snapshot(State(sandbox): State<Arc<Sandbox>>) -> Response<Body> {
     let iam = &sandbox.iam;
     let requests = lock(&iam.requests).clone();
     let directory = lock(&iam.directory);
     let organizations = directory.organizations.iter().map(
         |organization| json!({ "id": organization.id, "display_name": organization.display_name }),
     );
-    let accounts = directory
-        .accounts
+    let service_accounts = directory
+        .service_accounts
         .iter()
         .map(|account| json!({ "id": account.id, "display_name": account.display_name }));
-    let bindings = directory.bindings.iter().map(|binding| {
+    let role_bindings = directory.role_bindings.iter().map(|binding| {
         json!({
             "id": binding.id,
             "principal": binding.principal,
             "role_name": binding.role_name,
         })
     });
-    let keys = directory.keys.iter().map(|key| {
+    let api_keys = directory.api_keys.iter().map(|key| {
         json!({
             "id": key.id,
             "owner": key.owner,
@@ -38,9 +37,9 @@ pub async fn iam(State(sandbox): State<Arc<Sandbox>>) -> Response<Body> {
     });
     let all = json!({
         "organizations": Vec::<Value>::from_iter(organizations),
-        "service_accounts": Vec::<Value>::from_iter(accounts),
-        "role_bindings": Vec::<Value>::from_iter(bindings),
-        "api_keys": Vec::<Value>::from_iter(keys),
+        "service_accounts": Vec::<Value>::from_iter(service_accounts),
+        "role_bindings": Vec::<Value>::from_iter(role_bindings),
+        "api_keys": Vec::<Value>::from_iter(api_keys),
         "requests": requests,
     });
     json(StatusCode::OK, &all)

@@ -1,69 +1,64 @@
 //! Confluent's IAM endpoints: organizations, service accounts, role bindings, API keys.
 //!
-//! `directory` holds them, with names and secrets from `mint`, and knows which key may do what.
-//! `organizations`, `service_accounts`, `role_bindings` and `api_keys` answer requests, `trouble`
-//! holds the faults, `inspect` answers `/sandbox/iam`.
+//! `directory` holds the objects and authenticates keys; their ids and secrets come from `id_generator`.
+//! One module per endpoint; `inspect` serves `/sandbox/iam`.
 
 pub(crate) mod api_keys;
 pub(crate) mod directory;
-pub mod faults;
+pub(crate) mod faults;
 pub(crate) mod id_generator;
 pub(crate) mod inspect;
 pub(crate) mod organizations;
 pub(crate) mod role_bindings;
-pub mod roles;
+pub(crate) mod roles;
 pub(crate) mod service_accounts;
 
-pub use crate::sandbox::confluent::iam::directory::SERVICE_ACCOUNT;
-pub use crate::sandbox::confluent::iam::inspect::iam as inspect;
+pub(crate) use crate::sandbox::confluent::iam::directory::SERVICE_ACCOUNT;
 
 use crate::sandbox::Options;
-use crate::sandbox::confluent::access::{Caller, Denied};
+use crate::sandbox::confluent::access::{AccessDenied, Caller};
 use crate::sandbox::confluent::iam::directory::Directory;
-use crate::sandbox::server::state::Sandbox;
+use crate::sandbox::server::state::{Sandbox, lock};
 use axum::Router;
 use axum::routing::get;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
-/// Where organizations are.
-pub const ORGANIZATIONS: &str = "/org/v2/organizations";
+pub(crate) const ORGANIZATIONS: &str = "/org/v2/organizations";
 const SERVICE_ACCOUNTS: &str = "/iam/v2/service-accounts";
 const ROLE_BINDINGS: &str = "/iam/v2/role-bindings";
 const API_KEYS: &str = "/iam/v2/api-keys";
 
-/// What all IAM requests to one sandbox share.
-pub struct Iam {
-    /// Id of the organization that the costs are of.
-    pub home: String,
+/// State shared by all IAM requests to one sandbox.
+pub(crate) struct Iam {
+    /// Id of the organization that the costs belong to.
+    pub(crate) home_organization: String,
     directory: Mutex<Directory>,
-    /// Method, path and query of each IAM and inventory request, in order.
+    /// Method, path and query of all IAM and inventory requests, in order.
     requests: Mutex<Vec<String>>,
 }
 
 impl Iam {
-    /// The organization as it is at the start.
-    pub fn new(options: &Options) -> Iam {
+    pub(crate) fn new(options: &Options) -> Iam {
         let directory = Directory::new(options);
         Iam {
-            home: directory.home().to_owned(),
+            home_organization: directory.home_organization().to_owned(),
             directory: Mutex::new(directory),
             requests: Mutex::default(),
         }
     }
 
-    /// Notes a request.
-    pub fn note(&self, request: String) {
+    pub(crate) fn log_request(&self, request: String) {
         lock(&self.requests).push(request);
     }
 
-    /// The owner of a key, by its name and secret.
-    pub fn caller(&self, key: &str, secret: &str) -> Result<Caller, Denied> {
-        lock(&self.directory).caller(key, secret)
+    /// Returns the owner of a key.
+    pub(crate) fn authenticate(&self, key: &str, secret: &str) -> Result<Caller, AccessDenied> {
+        lock(&self.directory).authenticate(key, secret)
     }
 }
 
-/// The routes below `/iam/`, and the list of organizations.
-pub fn routes() -> Router<Arc<Sandbox>> {
+/// Routes below `/iam/`, and the list of organizations.
+pub(crate) fn routes() -> Router<Arc<Sandbox>> {
     Router::new()
         .route(ORGANIZATIONS, get(organizations::list))
         .route(
@@ -71,28 +66,24 @@ pub fn routes() -> Router<Arc<Sandbox>> {
             get(service_accounts::list).post(service_accounts::create),
         )
         .route(
-            &one_of(SERVICE_ACCOUNTS),
-            get(service_accounts::one).delete(service_accounts::remove),
+            &item_path(SERVICE_ACCOUNTS),
+            get(service_accounts::get).delete(service_accounts::delete),
         )
         .route(
             ROLE_BINDINGS,
             get(role_bindings::list).post(role_bindings::create),
         )
         .route(
-            &one_of(ROLE_BINDINGS),
-            get(role_bindings::one).delete(role_bindings::remove),
+            &item_path(ROLE_BINDINGS),
+            get(role_bindings::get).delete(role_bindings::delete),
         )
         .route(API_KEYS, get(api_keys::list).post(api_keys::create))
         .route(
-            &one_of(API_KEYS),
-            get(api_keys::one).delete(api_keys::remove),
+            &item_path(API_KEYS),
+            get(api_keys::get).delete(api_keys::delete),
         )
 }
 
-fn one_of(path: &str) -> String {
+fn item_path(path: &str) -> String {
     format!("{path}/{{id}}")
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,34 +1,41 @@
 //! `GET /org/v2/organizations` (spec: org/v2 organizations).
 
-use crate::sandbox::confluent::access::Right;
-use crate::sandbox::confluent::iam::directory::Organization;
-use crate::sandbox::confluent::iam::{ORGANIZATIONS, lock};
-use crate::sandbox::confluent::list::Query;
-use crate::sandbox::confluent::request::{Answer, Call};
+use crate::sandbox::confluent::access::Permission;
+use crate::sandbox::confluent::iam::ORGANIZATIONS;
+use crate::sandbox::confluent::iam::directory::{Organization, crn};
+use crate::sandbox::confluent::paged_list::ListQuery;
+use crate::sandbox::confluent::request::{ApiRequest, HandlerResult};
+use crate::sandbox::server::state::lock;
 use serde_json::{Value, json};
 
-/// The organizations that the caller has a role in; without any role, the one of its key.
-pub async fn list(call: Call) -> Answer {
-    let caller = call.authorize(Right::Organizations)?;
-    let query = Query::read(&call, &[])?;
-    let iam = &call.sandbox.iam;
+/// Lists the organizations in which the caller has a role; without any role, that of its key.
+pub(crate) async fn list(request: ApiRequest) -> HandlerResult {
+    let caller = request.authorize(Permission::Organizations)?;
+    let query = ListQuery::parse(&request, &[])?;
+    let iam = &request.sandbox.iam;
     let directory = lock(&iam.directory);
-    let seen = |organization: &&Organization| match &caller.organizations[..] {
-        [] => organization.id == iam.home,
-        own => own.contains(&organization.id),
+    let visible = |organization: &&Organization| match &caller.organizations[..] {
+        [] => organization.id == iam.home_organization,
+        organizations => organizations.contains(&organization.id),
     };
-    let seen = directory.organizations.iter().filter(seen);
-    Ok(
-        query.answer(&call, "org/v2", "Organization", seen, |organization| {
-            shown(&call, organization)
-        }),
-    )
+    let visible = directory.organizations.iter().filter(visible);
+    Ok(query.page(
+        &request,
+        "org/v2",
+        "Organization",
+        visible,
+        |organization| to_json(&request, organization),
+    ))
 }
 
-fn shown(call: &Call, organization: &Organization) -> Value {
+fn to_json(request: &ApiRequest, organization: &Organization) -> Value {
     let id = &organization.id;
-    let mut metadata = call.metadata(&format!("{ORGANIZATIONS}/{id}"), "", &organization.made);
-    metadata["resource_name"] = crate::sandbox::confluent::iam::directory::crn(organization).into();
+    let mut metadata = request.metadata(
+        &format!("{ORGANIZATIONS}/{id}"),
+        "",
+        &organization.created_at,
+    );
+    metadata["resource_name"] = crn(organization).into();
     json!({
         "api_version": "org/v2",
         "kind": "Organization",

@@ -1,105 +1,106 @@
 //! `/iam/v2/role-bindings` (spec: iam/v2 role-bindings).
 
-use crate::sandbox::confluent::access::Right;
-use crate::sandbox::confluent::iam::directory::{Binding, Directory, crn, now};
-use crate::sandbox::confluent::iam::roles::role;
-use crate::sandbox::confluent::iam::{ROLE_BINDINGS, lock};
-use crate::sandbox::confluent::list::Query;
-use crate::sandbox::confluent::request::{Answer, Call};
+use crate::sandbox::confluent::access::Permission;
+use crate::sandbox::confluent::iam::ROLE_BINDINGS;
+use crate::sandbox::confluent::iam::directory::{Directory, RoleBinding, crn, now};
+use crate::sandbox::confluent::iam::roles::find_role;
+use crate::sandbox::confluent::paged_list::ListQuery;
+use crate::sandbox::confluent::request::{ApiRequest, HandlerResult};
 use crate::sandbox::server::response::json;
+use crate::sandbox::server::state::lock;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// The body of a new one. Whatever is left out is as wrong as an empty text.
-#[derive(Debug, Deserialize)]
+/// Body of a create request. Missing fields are as invalid as empty ones.
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-#[derive(Default)]
-struct Wish {
+struct CreateRoleBinding {
     principal: String,
     role_name: String,
     crn_pattern: String,
 }
 
-/// The role bindings within `crn_pattern`, all or those of a `principal` or `role_name`.
-pub async fn list(call: Call) -> Answer {
-    call.authorize(Right::Iam)?;
-    let query = Query::read(&call, &["crn_pattern", "principal", "role_name"])?;
-    let pattern = query.require(&call, "crn_pattern")?;
-    let directory = lock(&call.sandbox.iam.directory);
-    let wanted = directory.bindings.iter().filter(|binding| {
+/// Lists the role bindings within `crn_pattern`, all or those of a `principal` or `role_name`.
+pub(crate) async fn list(request: ApiRequest) -> HandlerResult {
+    request.authorize(Permission::Iam)?;
+    let query = ListQuery::parse(&request, &["crn_pattern", "principal", "role_name"])?;
+    let pattern = query.require(&request, "crn_pattern")?;
+    let directory = lock(&request.sandbox.iam.directory);
+    let matching = directory.role_bindings.iter().filter(|binding| {
         is_within(&binding.crn_pattern, pattern)
-            && query.takes("principal", &binding.principal)
-            && query.takes("role_name", binding.role_name)
+            && query.matches("principal", &binding.principal)
+            && query.matches("role_name", binding.role_name)
     });
     Ok(
-        query.answer(&call, "iam/v2", "RoleBinding", wanted, |binding| {
-            shown(&call, binding)
+        query.page(&request, "iam/v2", "RoleBinding", matching, |binding| {
+            to_json(&request, binding)
         }),
     )
 }
 
-/// Gives somebody a role in an organization.
-pub async fn create(call: Call, body: Bytes) -> Answer {
-    call.authorize(Right::Iam)?;
-    let wish: Wish = call.read(&body)?;
-    let Some(role_name) = role(&wish.role_name) else {
+pub(crate) async fn create(request: ApiRequest, body: Bytes) -> HandlerResult {
+    request.authorize(Permission::Iam)?;
+    let new: CreateRoleBinding = request.parse_body(&body)?;
+    let Some(role_name) = find_role(&new.role_name) else {
         let detail = "role_name must be a role that can be bound at an organization";
-        return Err(call.bad_field("/role_name", detail));
+        return Err(request.bad_field("/role_name", detail));
     };
-    let mut directory = lock(&call.sandbox.iam.directory);
+    let mut directory = lock(&request.sandbox.iam.directory);
     let mut organizations = directory.organizations.iter();
-    if !organizations.any(|organization| crn(organization) == wish.crn_pattern) {
-        let detail = "crn_pattern must be crn://confluent.cloud/organization= with the id of one";
-        return Err(call.bad_field("/crn_pattern", detail));
+    if !organizations.any(|organization| crn(organization) == new.crn_pattern) {
+        let detail = "crn_pattern must be crn://confluent.cloud/organization= followed by the id of an organization";
+        return Err(request.bad_field("/crn_pattern", detail));
     }
-    if !is_known(&directory, &wish.principal) {
-        let detail = "principal must be User: with the id of a service account or user";
-        return Err(call.bad_field("/principal", detail));
+    if !is_known_principal(&directory, &new.principal) {
+        let detail = "principal must be User: followed by the id of a service account or user";
+        return Err(request.bad_field("/principal", detail));
     }
-    let same = |binding: &Binding| {
-        binding.principal == wish.principal
+    let is_same = |binding: &RoleBinding| {
+        binding.principal == new.principal
             && binding.role_name == role_name
-            && binding.crn_pattern == wish.crn_pattern
+            && binding.crn_pattern == new.crn_pattern
     };
-    if directory.bindings.iter().any(same) {
-        return Err(call.conflict("this role binding exists"));
+    if directory.role_bindings.iter().any(is_same) {
+        return Err(request.conflict("this role binding already exists"));
     }
-    let binding = Binding {
-        id: directory.mint.id("rb"),
-        principal: wish.principal,
+    let binding = RoleBinding {
+        id: directory.ids.id("rb"),
+        principal: new.principal,
         role_name,
-        crn_pattern: wish.crn_pattern,
-        made: now(),
+        crn_pattern: new.crn_pattern,
+        created_at: now(),
     };
-    let shown = shown(&call, &binding);
-    directory.bindings.push(binding);
-    Ok(json(StatusCode::CREATED, &shown))
+    let value = to_json(&request, &binding);
+    directory.role_bindings.push(binding);
+    Ok(json(StatusCode::CREATED, &value))
 }
 
-/// One role binding.
-pub async fn one(call: Call, Path(id): Path<String>) -> Answer {
-    call.authorize(Right::Iam)?;
-    let directory = lock(&call.sandbox.iam.directory);
-    let binding = directory.bindings.iter().find(|binding| binding.id == id);
-    let binding = binding.ok_or_else(|| call.missing("role binding", &id))?;
-    Ok(json(StatusCode::OK, &shown(&call, binding)))
+pub(crate) async fn get(request: ApiRequest, Path(id): Path<String>) -> HandlerResult {
+    request.authorize(Permission::Iam)?;
+    let directory = lock(&request.sandbox.iam.directory);
+    let binding = directory
+        .role_bindings
+        .iter()
+        .find(|binding| binding.id == id);
+    let binding = binding.ok_or_else(|| request.missing("role binding", &id))?;
+    Ok(json(StatusCode::OK, &to_json(&request, binding)))
 }
 
-/// Deletes one, and shows it once more.
-pub async fn remove(call: Call, Path(id): Path<String>) -> Answer {
-    call.authorize(Right::Iam)?;
-    let mut directory = lock(&call.sandbox.iam.directory);
-    let mut bindings = directory.bindings.iter();
-    let place = bindings.position(|binding| binding.id == id);
-    let place = place.ok_or_else(|| call.missing("role binding", &id))?;
-    let binding = directory.bindings.remove(place);
-    Ok(json(StatusCode::OK, &shown(&call, &binding)))
+/// Deletes a role binding and returns it.
+pub(crate) async fn delete(request: ApiRequest, Path(id): Path<String>) -> HandlerResult {
+    request.authorize(Permission::Iam)?;
+    let mut directory = lock(&request.sandbox.iam.directory);
+    let mut role_bindings = directory.role_bindings.iter();
+    let index = role_bindings.position(|binding| binding.id == id);
+    let index = index.ok_or_else(|| request.missing("role binding", &id))?;
+    let binding = directory.role_bindings.remove(index);
+    Ok(json(StatusCode::OK, &to_json(&request, &binding)))
 }
 
-/// Whether `crn` is what a pattern names; one that ends with `/*` also names all that is below.
+/// Returns whether `crn` matches a pattern; one that ends with `/*` also matches everything below.
 fn is_within(crn: &str, pattern: &str) -> bool {
     match pattern.strip_suffix("/*") {
         None => crn == pattern,
@@ -109,20 +110,20 @@ fn is_within(crn: &str, pattern: &str) -> bool {
     }
 }
 
-fn is_known(directory: &Directory, principal: &str) -> bool {
+fn is_known_principal(directory: &Directory, principal: &str) -> bool {
     principal
         .strip_prefix("User:")
         .is_some_and(|id| directory.has_owner(id))
 }
 
-fn shown(call: &Call, binding: &Binding) -> Value {
+fn to_json(request: &ApiRequest, binding: &RoleBinding) -> Value {
     let id = &binding.id;
     let path = format!("{ROLE_BINDINGS}/{id}");
     json!({
         "api_version": "iam/v2",
         "kind": "RoleBinding",
         "id": id,
-        "metadata": call.metadata(&path, &format!("/role-binding={id}"), &binding.made),
+        "metadata": request.metadata(&path, &format!("/role-binding={id}"), &binding.created_at),
         "principal": binding.principal,
         "role_name": binding.role_name,
         "crn_pattern": binding.crn_pattern,

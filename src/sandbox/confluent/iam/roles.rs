@@ -1,13 +1,13 @@
-//! The roles that can be bound at an organization (docs: predefined RBAC roles).
+//! Roles that can be bound at an organization (docs: predefined RBAC roles).
 
-/// May do everything.
-pub const ORGANIZATION_ADMIN: &str = "OrganizationAdmin";
-/// May read costs.
-pub const BILLING_ADMIN: &str = "BillingAdmin";
-/// May see resources.
-pub const OPERATOR: &str = "Operator";
+/// Has every permission.
+pub(crate) const ORGANIZATION_ADMIN: &str = "OrganizationAdmin";
+/// Reads costs.
+pub(crate) const BILLING_ADMIN: &str = "BillingAdmin";
+/// Lists resources.
+pub(crate) const OPERATOR: &str = "Operator";
 
-/// All of them; those without a constant have no right that the sandbox asks for.
+/// All roles; those without a constant grant no permission in the sandbox.
 const ROLES: [&str; 9] = [
     ORGANIZATION_ADMIN,
     BILLING_ADMIN,
@@ -20,7 +20,6 @@ const ROLES: [&str; 9] = [
     "ResourceKeyAdmin",
 ];
 
-/// The role called `name`.
-pub fn role(name: &str) -> Option<&'static str> {
+pub(crate) fn find_role(name: &str) -> Option<&'static str> {
     ROLES.into_iter().find(|role| *role == name)
 }

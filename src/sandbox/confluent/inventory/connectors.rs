@@ -1,28 +1,30 @@
-//! Connectors of a Kafka cluster (spec: connect/v1), an API with habits of its own: no envelope,
-//! no pages, another shape of errors.
+//! Connectors of a Kafka cluster (spec: connect/v1). This API has no envelope, no paging, and its own
+//! error format.
 
-use crate::sandbox::confluent::access::{Right, authorize};
+use crate::sandbox::confluent::access::{Permission, authorize};
 use crate::sandbox::confluent::iam::SERVICE_ACCOUNT;
-use crate::sandbox::confluent::inventory::attributes::{connector_class, place_of, tasks};
-use crate::sandbox::confluent::request::{Answer, Call};
+use crate::sandbox::confluent::inventory::attributes::{connector_class, region_of, task_count};
+use crate::sandbox::confluent::request::{ApiRequest, HandlerResult};
 use crate::sandbox::data::resource::Resource;
-use crate::sandbox::server::response::{connect_refusal, json};
+use crate::sandbox::server::response::{connect_error, json};
 use axum::extract::Path;
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 
-/// Names of the connectors; with `expand` an object of what is asked for (`id`, `info`, `status`)
-/// by name.
-pub async fn list(call: Call, Path((environment, cluster)): Path<(String, String)>) -> Answer {
-    authorize(&call.sandbox, &call.headers, Right::Inventory)
-        .map_err(|denied| connect_refusal(denied.status(), denied.detail()))?;
-    let missing = |what| {
-        let message = format!("{what} not found");
-        connect_refusal(StatusCode::NOT_FOUND, &message)
+/// Lists connector names; with `expand`, an object by name with the parts `id`, `info` and `status`.
+pub(crate) async fn list(
+    request: ApiRequest,
+    Path((environment, cluster)): Path<(String, String)>,
+) -> HandlerResult {
+    authorize(&request.sandbox, &request.headers, Permission::Inventory)
+        .map_err(|denied| connect_error(denied.status(), denied.detail()))?;
+    let missing = |object| {
+        let message = format!("{object} not found");
+        connect_error(StatusCode::NOT_FOUND, &message)
     };
-    let stock = call.sandbox.inventory.stock();
-    let environment = stock
+    let data = request.sandbox.inventory.data();
+    let environment = data
         .environment(&environment)
         .ok_or_else(|| missing("Environment"))?;
     if !environment.kafka.iter().any(|kafka| kafka.id == cluster) {
@@ -33,38 +35,39 @@ pub async fn list(call: Call, Path((environment, cluster)): Path<(String, String
         kafka.is_some_and(|kafka| kafka.id == cluster)
     };
     let connectors = environment.connectors.iter().filter(is_here);
-    let expand = expand(call.uri.query().unwrap_or_default());
-    let value = if expand.is_empty() {
+    let parts = requested_parts(request.uri.query().unwrap_or_default());
+    let value = if parts.is_empty() {
         connectors
             .map(|connector| connector.name.as_str())
             .collect()
     } else {
-        let shown = connectors.map(|connector| (connector.name.clone(), shown(connector, &expand)));
-        Value::Object(shown.collect())
+        let by_name =
+            connectors.map(|connector| (connector.name.clone(), to_json(connector, &parts)));
+        Value::Object(by_name.collect())
     };
     Ok(json(StatusCode::OK, &value))
 }
 
-/// What is asked for beyond names.
-fn expand(query: &str) -> Vec<String> {
+/// Parts in the `expand` parameters.
+fn requested_parts(query: &str) -> Vec<String> {
     let given = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "expand");
     let parts =
         given.flat_map(|(_, parts)| parts.split(',').map(str::to_owned).collect::<Vec<_>>());
     parts.collect()
 }
 
-fn shown(connector: &Resource, expand: &[String]) -> Value {
-    let mut parts = Map::new();
-    for part in expand {
+fn to_json(connector: &Resource, parts: &[String]) -> Value {
+    let mut object = Map::new();
+    for part in parts {
         let value = match part.as_str() {
             "id" => json!({ "id": connector.id, "id_type": "ID" }),
             "info" => info(connector),
             "status" => status(connector),
             _ => continue,
         };
-        parts.insert(part.clone(), value);
+        object.insert(part.clone(), value);
     }
-    Value::Object(parts)
+    Value::Object(object)
 }
 
 /// `source` or `sink`.
@@ -78,11 +81,11 @@ fn direction(connector: &Resource) -> &'static str {
 }
 
 fn info(connector: &Resource) -> Value {
-    let place = place_of(&connector.environment);
+    let location = region_of(&connector.environment);
     let name = &connector.name;
-    let tasks = tasks(connector);
+    let task_count = task_count(connector);
     let class = connector_class(connector);
-    let list = (0..tasks).map(|task| json!({ "connector": name, "task": task }));
+    let tasks = (0..task_count).map(|task| json!({ "connector": name, "task": task }));
     json!({
         "name": name,
         "type": direction(connector),
@@ -90,20 +93,20 @@ fn info(connector: &Resource) -> Value {
             "name": name,
             "connector.class": class,
             "cloud.environment": "prod",
-            "cloud.provider": place.cloud.to_lowercase(),
+            "cloud.provider": location.cloud.to_lowercase(),
             "kafka.auth.mode": "SERVICE_ACCOUNT",
-            "kafka.region": place.region,
+            "kafka.region": location.region,
             "kafka.service.account.id": SERVICE_ACCOUNT,
-            "tasks.max": tasks.to_string(),
+            "tasks.max": task_count.to_string(),
             "aws.secret.access.key": "****************",
         },
-        "tasks": Vec::from_iter(list),
+        "tasks": Vec::from_iter(tasks),
     })
 }
 
 fn status(connector: &Resource) -> Value {
     let worker = &connector.id;
-    let tasks = (0..tasks(connector))
+    let tasks = (0..task_count(connector))
         .map(|task| json!({ "id": task, "state": "RUNNING", "worker_id": worker, "msg": "" }));
     json!({
         "name": connector.name,

@@ -1,46 +1,49 @@
 //! Faults of requests to the inventory.
 
-use crate::sandbox::confluent::inventory::List;
-use crate::sandbox::confluent::list::envelope;
-use crate::sandbox::server::response::{connect_refusal, failed, forbidden, json, not_found};
-use crate::sandbox::server::state::Ticket;
+use crate::sandbox::confluent::inventory::ResourceList;
+use crate::sandbox::confluent::paged_list::envelope;
+use crate::sandbox::server::response::{connect_error, forbidden, internal_error, json, not_found};
+use crate::sandbox::server::state::RequestId;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use serde_json::json;
 
-/// A way for such a request to go wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
+pub(crate) enum InventoryFault {
     /// 403.
     Forbidden,
     /// 404.
     NotFound,
     /// 500.
     Internal,
-    /// A good list with nothing in it.
+    /// Valid list without items.
     Empty,
 }
 
-/// The answer of a fault that replaces it.
-pub fn replacement(trouble: Trouble, list: List, ticket: &Ticket) -> Response<Body> {
+/// Response of a fault that replaces the real one.
+pub(crate) fn inventory_fault_response(
+    fault: InventoryFault,
+    list: ResourceList,
+    request_id: &RequestId,
+) -> Response<Body> {
     let text = "something went wrong on purpose";
-    match (trouble, list.names()) {
-        (Trouble::Empty, Some((version, kind))) => {
+    match (fault, list.version_and_kind()) {
+        (InventoryFault::Empty, Some((version, kind))) => {
             let list = envelope(version, kind, json!({}), Vec::new());
             json(StatusCode::OK, &list)
         }
-        (Trouble::Empty, None) => {
-            let nothing = match list {
-                List::Connectors { expanded: true } => json!({}),
+        (InventoryFault::Empty, None) => {
+            let empty = match list {
+                ResourceList::Connectors { is_expanded: true } => json!({}),
                 _ => json!([]),
             };
-            json(StatusCode::OK, &nothing)
+            json(StatusCode::OK, &empty)
         }
-        (Trouble::Forbidden, Some(_)) => forbidden(ticket, text),
-        (Trouble::NotFound, Some(_)) => not_found(ticket),
-        (Trouble::Internal, Some(_)) => failed(ticket, text),
-        (Trouble::Forbidden, None) => connect_refusal(StatusCode::FORBIDDEN, text),
-        (Trouble::NotFound, None) => connect_refusal(StatusCode::NOT_FOUND, text),
-        (Trouble::Internal, None) => connect_refusal(StatusCode::INTERNAL_SERVER_ERROR, text),
+        (InventoryFault::Forbidden, Some(_)) => forbidden(request_id, text),
+        (InventoryFault::NotFound, Some(_)) => not_found(request_id),
+        (InventoryFault::Internal, Some(_)) => internal_error(request_id, text),
+        (InventoryFault::Forbidden, None) => connect_error(StatusCode::FORBIDDEN, text),
+        (InventoryFault::NotFound, None) => connect_error(StatusCode::NOT_FOUND, text),
+        (InventoryFault::Internal, None) => connect_error(StatusCode::INTERNAL_SERVER_ERROR, text),
     }
 }

@@ -1,9 +1,9 @@
-//! What is in the inventory: the resources of the organization by environment.
+//! Data of the inventory: the resources of the organization by environment.
 //!
-//! Resources that only oddities have costs for are deleted ones, and not in it.
+//! Resources that occur only in edge cases count as deleted and are not listed.
 
 use crate::sandbox::Options;
-use crate::sandbox::confluent::inventory::List;
+use crate::sandbox::confluent::inventory::ResourceList;
 use crate::sandbox::data::bulk::{base36, environment_name};
 use crate::sandbox::data::history::costs_per_day;
 use crate::sandbox::data::organization::resources;
@@ -11,34 +11,28 @@ use crate::sandbox::data::random::{fingerprint, mix};
 use crate::sandbox::data::resource::{ENVIRONMENTS, Resource};
 use std::collections::BTreeMap;
 
-/// An environment with its resources.
+/// Environment with its resources.
 #[derive(Debug)]
-pub struct Environment {
+pub(crate) struct Environment {
     /// `env-…`.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-    /// Kafka clusters.
-    pub kafka: Vec<Resource>,
-    /// ksqlDB clusters.
-    pub ksql: Vec<Resource>,
-    /// Flink compute pools.
-    pub flink: Vec<Resource>,
-    /// Schema Registry clusters.
-    pub schema_registry: Vec<Resource>,
-    /// Connectors.
-    pub connectors: Vec<Resource>,
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) kafka: Vec<Resource>,
+    pub(crate) ksql: Vec<Resource>,
+    pub(crate) flink: Vec<Resource>,
+    pub(crate) schema_registry: Vec<Resource>,
+    pub(crate) connectors: Vec<Resource>,
 }
 
-/// All environments: the named ones first, then those of the bulk resources by their ids.
+/// All environments: the named ones, then those of the bulk resources by id.
 #[derive(Debug)]
-pub struct Stock {
+pub(crate) struct InventoryData {
     environments: Vec<Environment>,
 }
 
-impl Stock {
-    /// The resources of the organization, without those that are gone and with their new names.
-    pub fn new(options: &Options) -> Stock {
+impl InventoryData {
+    /// Resources of the organization, without the gone ones and with new names applied.
+    pub(crate) fn new(options: &Options) -> InventoryData {
         let mut environments: Vec<Environment> = ENVIRONMENTS
             .iter()
             .map(|(id, name)| Environment::new(id, (*name).to_owned()))
@@ -60,25 +54,23 @@ impl Stock {
         environments.extend(bulk.into_values());
         environments.retain(|environment| !is_gone(&environment.id));
         for environment in &mut environments {
-            environment.complete();
+            environment.add_missing_cluster();
             environment.kafka.retain(|cluster| !is_gone(&cluster.id));
             environment.rename(&options.renamed);
         }
-        Stock { environments }
+        InventoryData { environments }
     }
 
-    /// All environments.
-    pub fn environments(&self) -> impl Iterator<Item = &Environment> {
+    pub(crate) fn environments(&self) -> impl Iterator<Item = &Environment> {
         self.environments.iter()
     }
 
-    /// The environment with an id.
-    pub fn environment(&self, id: &str) -> Option<&Environment> {
+    pub(crate) fn environment(&self, id: &str) -> Option<&Environment> {
         self.environments().find(|environment| environment.id == id)
     }
 
-    /// Whether there is a Kafka, ksqlDB or Schema Registry cluster with an id.
-    pub fn has_cluster(&self, id: &str) -> bool {
+    /// Returns whether a Kafka, ksqlDB or Schema Registry cluster has this id.
+    pub(crate) fn has_cluster(&self, id: &str) -> bool {
         let clusters = self.environments().flat_map(|environment| {
             let Environment {
                 kafka,
@@ -105,21 +97,21 @@ impl Environment {
         }
     }
 
-    /// What a list has of it.
-    pub fn resources(&self, list: List) -> &[Resource] {
+    /// Resources of one list.
+    pub(crate) fn resources(&self, list: ResourceList) -> &[Resource] {
         match list {
-            List::Environments => &[],
-            List::Kafka => &self.kafka,
-            List::Ksql => &self.ksql,
-            List::Flink => &self.flink,
-            List::SchemaRegistry => &self.schema_registry,
-            List::Connectors { .. } => &self.connectors,
+            ResourceList::Environments => &[],
+            ResourceList::Kafka => &self.kafka,
+            ResourceList::Ksql => &self.ksql,
+            ResourceList::Flink => &self.flink,
+            ResourceList::SchemaRegistry => &self.schema_registry,
+            ResourceList::Connectors { .. } => &self.connectors,
         }
     }
 
-    /// Takes a resource in; one that no list has, such as `usm-…`, is left out.
+    /// Adds a resource to its list; ignores those without a list, such as `usm-…`.
     fn add(&mut self, resource: Resource) {
-        let shelf = match resource.id.split('-').next() {
+        let list = match resource.id.split('-').next() {
             Some("lkc") => &mut self.kafka,
             Some("lksqlc") => &mut self.ksql,
             Some("lfcp") => &mut self.flink,
@@ -127,16 +119,16 @@ impl Environment {
             Some("lcc") => &mut self.connectors,
             _ => return,
         };
-        shelf.push(resource);
+        list.push(resource);
     }
 
-    /// Connectors run in a Kafka cluster: without one there is one more, which costs nothing.
-    fn complete(&mut self) {
+    /// Adds a Kafka cluster without costs where connectors have none to run in.
+    fn add_missing_cluster(&mut self) {
         if self.connectors.is_empty() || !self.kafka.is_empty() {
             return;
         }
-        let shortest = 36u64.pow(5);
-        let digits = shortest + fingerprint(&self.id) % (35 * shortest);
+        let minimum = 36u64.pow(5);
+        let digits = minimum + fingerprint(&self.id) % (35 * minimum);
         self.kafka.push(Resource {
             id: format!("lkc-{}", base36(digits)),
             name: format!("{} connect", self.name),
@@ -154,26 +146,25 @@ impl Environment {
         if let Some(name) = new_name(&self.id) {
             self.name.clone_from(name);
         }
-        let shelves = [
+        let lists = [
             &mut self.kafka,
             &mut self.ksql,
             &mut self.flink,
             &mut self.schema_registry,
             &mut self.connectors,
         ];
-        for resource in shelves.into_iter().flatten() {
+        for resource in lists.into_iter().flatten() {
             if let Some(name) = new_name(&resource.id) {
                 resource.name.clone_from(name);
             }
         }
     }
 
-    /// The Kafka cluster that a connector or ksqlDB cluster of this environment works with. It
-    /// stays the same when other clusters come or go.
-    pub fn cluster_of(&self, resource: &Resource) -> Option<&Resource> {
-        let own = fingerprint(&resource.id);
+    /// Kafka cluster of a connector or ksqlDB cluster. Independent of other clusters in the environment.
+    pub(crate) fn cluster_of(&self, resource: &Resource) -> Option<&Resource> {
+        let hash = fingerprint(&resource.id);
         self.kafka
             .iter()
-            .min_by_key(|cluster| mix(own ^ fingerprint(&cluster.id)))
+            .min_by_key(|cluster| mix(hash ^ fingerprint(&cluster.id)))
     }
 }

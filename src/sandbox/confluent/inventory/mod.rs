@@ -1,17 +1,17 @@
-//! Confluent's inventory endpoints: environments and what is in them, by the very ids and names
-//! that the costs have.
+//! Confluent's inventory endpoints: environments and their resources, with the ids and names of the
+//! costs.
 //!
-//! `stock` holds the resources, `facts` what follows from them, `lists` and `connectors` answer
-//! requests, `trouble` holds the faults.
+//! `inventory_data` holds the resources, `attributes` derives their details, `lists` and `connectors`
+//! handle requests.
 
 pub(crate) mod attributes;
 pub(crate) mod connectors;
-pub mod faults;
+pub(crate) mod faults;
 pub(crate) mod inventory_data;
 pub(crate) mod lists;
 
 use crate::sandbox::Options;
-use crate::sandbox::confluent::inventory::inventory_data::Stock;
+use crate::sandbox::confluent::inventory::inventory_data::InventoryData;
 use crate::sandbox::server::state::Sandbox;
 use axum::Router;
 use axum::http::Uri;
@@ -19,36 +19,34 @@ use axum::routing::get;
 use std::sync::{Arc, OnceLock};
 use url::form_urlencoded;
 
-/// The resources of one sandbox.
-pub struct Inventory {
+/// Inventory of one sandbox.
+pub(crate) struct Inventory {
     options: Options,
-    /// Made when it is first asked for: many costs have many resources.
-    stock: OnceLock<Stock>,
+    /// Generated on first use: many costs have many resources.
+    data: OnceLock<InventoryData>,
 }
 
 impl Inventory {
-    /// The inventory of the organization that `options` describe.
-    pub fn new(options: &Options) -> Inventory {
+    pub(crate) fn new(options: &Options) -> Inventory {
         Inventory {
             options: options.clone(),
-            stock: OnceLock::new(),
+            data: OnceLock::new(),
         }
     }
 
-    /// Whether there is a cluster that API keys can be for.
-    pub fn has_cluster(&self, id: &str) -> bool {
-        self.stock().has_cluster(id)
+    /// Returns whether an API key can be for the cluster `id`.
+    pub(crate) fn has_cluster(&self, id: &str) -> bool {
+        self.data().has_cluster(id)
     }
 
-    fn stock(&self) -> &Stock {
-        self.stock.get_or_init(|| Stock::new(&self.options))
+    fn data(&self) -> &InventoryData {
+        self.data.get_or_init(|| InventoryData::new(&self.options))
     }
 }
 
-/// One of the lists.
+/// List of resources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum List {
-    /// Environments.
+pub(crate) enum ResourceList {
     Environments,
     /// Kafka clusters of an environment.
     Kafka,
@@ -60,23 +58,22 @@ pub enum List {
     SchemaRegistry,
     /// Connectors of a Kafka cluster.
     Connectors {
-        /// Whether more than their names is asked for.
-        expanded: bool,
+        /// Includes more than names.
+        is_expanded: bool,
     },
 }
 
-/// The lists that have pages.
-const PAGED: [List; 5] = [
-    List::Environments,
-    List::Kafka,
-    List::Ksql,
-    List::Flink,
-    List::SchemaRegistry,
+const PAGED_LISTS: [ResourceList; 5] = [
+    ResourceList::Environments,
+    ResourceList::Kafka,
+    ResourceList::Ksql,
+    ResourceList::Flink,
+    ResourceList::SchemaRegistry,
 ];
 
-impl List {
-    /// The list that a request is for.
-    pub fn of(uri: &Uri) -> Option<List> {
+impl ResourceList {
+    /// List that a request addresses.
+    pub(crate) fn of(uri: &Uri) -> Option<ResourceList> {
         let path = uri.path();
         let parts: Vec<&str> = path.split('/').collect();
         if let [
@@ -91,48 +88,50 @@ impl List {
         ] = parts[..]
         {
             let query = uri.query().unwrap_or_default();
-            let expanded =
+            let is_expanded =
                 form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "expand");
-            return Some(List::Connectors { expanded });
+            return Some(ResourceList::Connectors { is_expanded });
         }
-        PAGED.into_iter().find(|list| list.path() == path)
+        PAGED_LISTS.into_iter().find(|list| list.path() == path)
     }
 
-    /// Its path, as a route.
+    /// Path as an axum route.
     fn path(self) -> &'static str {
         match self {
-            List::Environments => "/org/v2/environments",
-            List::Kafka => "/cmk/v2/clusters",
-            List::Ksql => "/ksqldbcm/v2/clusters",
-            List::Flink => "/fcpm/v2/compute-pools",
-            List::SchemaRegistry => "/srcm/v3/clusters",
-            List::Connectors { .. } => {
+            ResourceList::Environments => "/org/v2/environments",
+            ResourceList::Kafka => "/cmk/v2/clusters",
+            ResourceList::Ksql => "/ksqldbcm/v2/clusters",
+            ResourceList::Flink => "/fcpm/v2/compute-pools",
+            ResourceList::SchemaRegistry => "/srcm/v3/clusters",
+            ResourceList::Connectors { .. } => {
                 "/connect/v1/environments/{environment}/clusters/{cluster}/connectors"
             }
         }
     }
 
-    /// `api_version` and `kind` of its items; none where they have no such thing.
-    fn names(self) -> Option<(&'static str, &'static str)> {
+    /// `api_version` and `kind` of the items; `None` for connectors, which have neither.
+    fn version_and_kind(self) -> Option<(&'static str, &'static str)> {
         match self {
-            List::Environments => Some(("org/v2", "Environment")),
-            List::Kafka => Some(("cmk/v2", "Cluster")),
-            List::Ksql => Some(("ksqldbcm/v2", "Cluster")),
-            List::Flink => Some(("fcpm/v2", "ComputePool")),
-            List::SchemaRegistry => Some(("srcm/v3", "Cluster")),
-            List::Connectors { .. } => None,
+            ResourceList::Environments => Some(("org/v2", "Environment")),
+            ResourceList::Kafka => Some(("cmk/v2", "Cluster")),
+            ResourceList::Ksql => Some(("ksqldbcm/v2", "Cluster")),
+            ResourceList::Flink => Some(("fcpm/v2", "ComputePool")),
+            ResourceList::SchemaRegistry => Some(("srcm/v3", "Cluster")),
+            ResourceList::Connectors { .. } => None,
         }
     }
 }
 
-/// The routes of the inventory.
-pub fn routes() -> Router<Arc<Sandbox>> {
-    let connectors = List::Connectors { expanded: false };
+pub(crate) fn routes() -> Router<Arc<Sandbox>> {
+    let connectors = ResourceList::Connectors { is_expanded: false };
     Router::new()
-        .route(List::Environments.path(), get(lists::environments))
-        .route(List::Kafka.path(), get(lists::kafka))
-        .route(List::Ksql.path(), get(lists::ksql))
-        .route(List::Flink.path(), get(lists::flink))
-        .route(List::SchemaRegistry.path(), get(lists::schema_registry))
+        .route(ResourceList::Environments.path(), get(lists::environments))
+        .route(ResourceList::Kafka.path(), get(lists::kafka))
+        .route(ResourceList::Ksql.path(), get(lists::ksql))
+        .route(ResourceList::Flink.path(), get(lists::flink))
+        .route(
+            ResourceList::SchemaRegistry.path(),
+            get(lists::schema_registry),
+        )
         .route(connectors.path(), get(connectors::list))
 }

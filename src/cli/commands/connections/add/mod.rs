@@ -1,30 +1,34 @@
 //! `billstream connections add`.
 
+#[cfg(feature = "sandbox")]
+mod demo;
 mod preconditions;
 
 use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::cli::args::{StoreArgs, SummaryFormat};
-use crate::cli::commands::connections::ask::{Given, KeyArgs};
-use crate::cli::commands::connections::provision;
-use crate::cli::commands::demo::{DEMO, Playground, refuse_other_connections};
+use crate::cli::args::{StoreArgs, SummaryArgs};
+use crate::cli::commands::connections::key_input::{KeyArgs, KeyInput};
+use crate::cli::commands::connections::report;
 use crate::cli::context::CommandContext;
-use crate::cli::output::summary::{from_confluent, report};
-use crate::config::edit::{self, Keep, Set};
-use crate::config::secret::{Credentials, Place};
-use crate::config::settings::{self, Key};
+use crate::cli::import_connection::import_connection;
+use crate::cli::output::summary::print_summary;
+use crate::cli::print;
+use crate::config::credential_store::{self, CredentialStore};
+use crate::config::edit::{self, NewValue};
+use crate::config::secret::{Credentials, SecretRef};
+use crate::config::settings::{self, Setting};
 use crate::config::{Config, DEFAULT_CONNECTION, Flags, Origin, check_name};
 use crate::confluent::client::Client;
-use crate::connections::key_probe;
-use crate::connections::setup_state::Notebook;
+use crate::connections::provision::{self, SetupRequest};
+use crate::connections::setup_state::SetupFiles;
 use crate::connections::state::{self, CheckState};
+use crate::connections::{interactive_client, key_probe};
 use crate::error::{Error, Result};
-use crate::pipeline::import::Options;
+use crate::pipeline::import::ImportOptions;
 use crate::pipeline::select::Selection;
 
-/// Whose costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Service {
     /// Confluent Cloud
@@ -34,8 +38,8 @@ enum Service {
 /// Arguments of `connections add`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The key is asked for, or read from stdin (key and secret, a line each); it is never an argument.
-With --setup it is that of an organization administrator, which is used once and not kept.
+The key is prompted for, or read from stdin (key and secret, one per line); it is never an argument.
+With --setup it is the key of an organization administrator, which is used once and not stored.
 
 Examples:
   billstream connections add confluent
@@ -43,26 +47,27 @@ Examples:
   billstream connections add confluent --name acme --setup --dry-run
   billstream connections add confluent --name acme --setup --with-inventory --keyring < admin-key
   billstream connections add --demo")]
-pub struct AddArgs {
-    /// Whose costs
+pub(crate) struct AddArgs {
+    /// Source of the costs
     #[arg(value_enum, default_value = "confluent")]
     service: Service,
     /// Name of the connection
     #[arg(long, value_name = "NAME", default_value = DEFAULT_CONNECTION)]
     name: String,
-    /// Make a service account with its role and key, with an administrator's key
+    /// Create a service account with its role and key, using an administrator's key
     #[arg(long)]
     setup: bool,
-    /// Play a whole set-up against a sandbox in this process, and import its invented costs
+    /// Run a complete setup against a fake Confluent in this process, and import its invented costs
+    #[cfg(feature = "sandbox")]
     #[arg(long, conflicts_with_all = ["setup", "name", "keyring", "endpoint", "replace"])]
     demo: bool,
-    /// Also ask for names and regions, which takes the role Operator
+    /// Also list names and regions of resources; requires the role Operator
     #[arg(long)]
     with_inventory: bool,
-    /// List the calls of a set-up; make nothing
+    /// Print the requests of a setup without creating anything
     #[arg(long, requires = "setup")]
     dry_run: bool,
-    /// Name of the service account of a set-up
+    /// Name of the service account of a setup
     #[arg(
         long,
         value_name = "NAME",
@@ -70,259 +75,239 @@ pub struct AddArgs {
         requires = "setup"
     )]
     service_account: String,
-    /// Id of the organization of a set-up, where the administrator sees several
+    /// Id of the organization of a setup, if the administrator has access to several
     #[arg(long, value_name = "ID", requires = "setup")]
     organization: Option<String>,
-    /// Keep the credentials in the system's keyring instead of a file
+    /// Store the credentials in the system's keyring instead of a file
     #[arg(long)]
     keyring: bool,
-    /// Where Confluent's API is [default: https://api.confluent.cloud]
+    /// URL of Confluent's API [default: https://api.confluent.cloud]
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
-    /// Seconds to wait for a key that is so new that Confluent does not take it yet [default: 60, with --setup 180]
+    /// Seconds to wait for a new key to become active [default: 60, with --setup 180]
     #[arg(long, value_name = "SECONDS")]
     wait_secs: Option<u64>,
-    /// Take the place of a connection of that name
+    /// Replace an existing connection of that name
     #[arg(long)]
     replace: bool,
-    /// Store the connection, and import nothing yet
+    /// Store the connection without importing
     #[arg(long)]
     no_import: bool,
     #[command(flatten)]
     key: KeyArgs,
     #[command(flatten)]
     store: StoreArgs,
-    /// How the import's summary is written to stdout
-    #[arg(long, value_enum, default_value_t = SummaryFormat::Table)]
-    format: SummaryFormat,
+    #[command(flatten)]
+    summary: SummaryArgs,
 }
 
 impl AddArgs {
-    fn keep(&self) -> Keep {
-        match self.keyring {
-            true => Keep::Keyring,
-            false => Keep::File,
+    fn credential_store(&self) -> CredentialStore {
+        if self.keyring {
+            CredentialStore::Keyring
+        } else {
+            CredentialStore::File
         }
     }
 
-    /// What a set-up is asked to do.
-    fn wish(&self) -> provision::Asked {
-        provision::Asked {
-            wish: crate::connections::provision::Wish {
-                connection: self.name.clone(),
-                organization: self.organization.clone(),
-                service_account: self.service_account.clone(),
-                inventory: self.with_inventory,
-            },
-            keep: self.keep(),
+    fn setup_request(&self) -> SetupRequest {
+        SetupRequest {
+            connection: self.name.clone(),
+            organization: self.organization.clone(),
+            service_account: self.service_account.clone(),
+            inventory: self.with_inventory,
+            credential_store: self.credential_store(),
+        }
+    }
+
+    fn flags(&self) -> Flags {
+        Flags {
+            connection: Some(self.name.clone()),
+            ..self.store.flags()
         }
     }
 }
 
 /// Adds a connection.
-pub async fn run(args: AddArgs) -> Result<u8> {
+pub(crate) async fn run(args: AddArgs) -> Result<u8> {
     let Service::Confluent = args.service;
     check_name(&args.name)?;
+    #[cfg(feature = "sandbox")]
     if args.demo {
-        return demo(args).await;
+        return demo::run(args).await;
     }
-    let flags = |name: &str| Flags {
-        connection: Some(name.to_string()),
-        ..args.store.flags()
-    };
-    let config = Config::load(flags(&args.name))?;
-    preconditions::taken(&config, &args)?;
-    preconditions::overruled_endpoint(&config, &args)?;
+    let config = Config::load(args.flags())?;
+    preconditions::name_is_free(&config, &args)?;
+    preconditions::endpoint_is_used(&config, &args)?;
     if args.setup {
-        preconditions::overruled_key(&config, &args, None)?;
+        preconditions::key_is_used(&config, &args, None)?;
     }
     if args.dry_run {
-        let admin = reaching(&config, &args, args.key.administrator(&config)?)?;
-        return provision::dry_run(&admin, &args.wish()).await;
+        return dry_run(&config, &args).await;
     }
-    let file = config.writable()?;
+    let file = config.writable_path()?;
     if args.keyring {
-        preconditions::foreign_entry(&config, &args.name)?;
+        preconditions::keyring_entry_is_free(&config, &args.name)?;
     }
     if args.setup {
-        let admin = args.key.administrator(&config)?;
-        let (config, _lock) = alone(&config, &file, &args)?;
-        let admin = reaching(&config, &args, admin)?;
-        let new = provision::run(&admin, &file, &args.wish()).await?;
-        prove(&config, &args, new.credentials.clone(), new.role_is_new)
-            .await
-            .map_err(|e| new.undo(e, &args.name))?;
-        let kept = Kept::Credentials(new.credentials.clone());
-        store(&config, &args, &file, &kept)?;
-        new.finish()?;
+        set_up(&config, &args, &file).await?;
     } else {
-        let given = args.key.given(&config, "Cloud API key")?;
-        let (credentials, kept) = match given {
-            Given::Asked(credentials) => (credentials.clone(), Kept::Credentials(credentials)),
-            Given::Places { .. } if args.keyring => {
-                return Err(Error::usage("--keyring is for a key that is asked for")
-                    .with_hint("leave it out: the place that is named stays the key's place"));
-            }
-            Given::Places {
-                key,
-                secret,
-                credentials,
-            } => {
-                [&key, &secret]
-                    .into_iter()
-                    .try_for_each(preconditions::passing)?;
-                (credentials, Kept::Places(key, secret))
-            }
-        };
-        preconditions::overruled_key(&config, &args, Some(&credentials))?;
-        let (config, _lock) = alone(&config, &file, &args)?;
-        prove(&config, &args, credentials, false).await?;
-        store(&config, &args, &file, &kept)?;
+        add_existing_key(&config, &args, &file).await?;
     }
-    import(Config::load(flags(&args.name))?, &args).await
+    import(Config::load(args.flags())?, &args).await
 }
 
-/// Keeps other commands out, and takes the configuration as it is now.
-fn alone(config: &Config, file: &Path, args: &AddArgs) -> Result<(Config, Option<File>)> {
-    let notebook = Notebook::beside(file, &args.name, args.keep());
-    let lock = notebook.lock()?;
-    notebook.writable()?;
+/// Prints the requests of a setup to stdout.
+async fn dry_run(config: &Config, args: &AddArgs) -> Result<u8> {
+    let admin = client(config, args, args.key.administrator_key(config)?)?;
+    let on_request = |request: &str| {
+        let _ = print(format!("{request}\n").as_bytes());
+    };
+    provision::dry_run(&admin, &args.setup_request(), &on_request, &report).await?;
+    eprintln!("dry run: nothing was created");
+    Ok(0)
+}
+
+/// Creates a key with an administrator's key, then probes and stores it.
+async fn set_up(config: &Config, args: &AddArgs, file: &Path) -> Result<()> {
+    let admin = args.key.administrator_key(config)?;
+    let (config, _lock) = lock(config, file, args)?;
+    let admin = client(&config, args, admin)?;
+    let new = provision::set_up(&admin, file, &args.setup_request(), &report).await?;
+    probe(&config, args, new.credentials.clone(), new.role_is_new)
+        .await
+        .map_err(|e| new.with_undo_hint(e))?;
+    let key = KeyToStore::Credentials(new.credentials.clone());
+    store(&config, args, file, &key)?;
+    new.finish()
+}
+
+/// Probes and stores a key that the user has.
+async fn add_existing_key(config: &Config, args: &AddArgs, file: &Path) -> Result<()> {
+    let (credentials, key) = match args.key.connection_key(config)? {
+        KeyInput::Entered(credentials) => {
+            (credentials.clone(), KeyToStore::Credentials(credentials))
+        }
+        KeyInput::Referenced { .. } if args.keyring => {
+            return Err(Error::usage("--keyring requires a key that is entered")
+                .with_hint("omit --keyring: the variable or file stays the location of the key"));
+        }
+        KeyInput::Referenced {
+            key,
+            secret,
+            credentials,
+        } => {
+            preconditions::file_is_permanent(&key)?;
+            preconditions::file_is_permanent(&secret)?;
+            (credentials, KeyToStore::References(key, secret))
+        }
+    };
+    preconditions::key_is_used(config, args, Some(&credentials))?;
+    let (config, _lock) = lock(config, file, args)?;
+    probe(&config, args, credentials, false).await?;
+    store(&config, args, file, &key)
+}
+
+/// Locks out other commands, and reloads the configuration, which may have changed while the key was typed.
+fn lock(config: &Config, file: &Path, args: &AddArgs) -> Result<(Config, Option<File>)> {
+    let files = SetupFiles::beside(file, &args.name, args.credential_store());
+    let lock = files.lock()?;
+    files.check_writable()?;
     let config = config.reload()?;
-    preconditions::taken(&config, args)?;
+    preconditions::name_is_free(&config, args)?;
     Ok((config, lock))
 }
 
-/// A client for the connection's organization, for somebody who waits.
-fn reaching(config: &Config, args: &AddArgs, credentials: Credentials) -> Result<Client> {
-    let mut settings = config.reaching(&args.name, credentials)?;
+/// Client for the connection's organization.
+fn client(config: &Config, args: &AddArgs, credentials: Credentials) -> Result<Client> {
+    let mut settings = config.confluent_with(&args.name, credentials)?;
     if let Some(endpoint) = &args.endpoint {
         settings.endpoint = endpoint
             .parse()
             .map_err(|e| Error::usage(format!("--endpoint is not a URL: {e}")))?;
     }
-    crate::cli::commands::connections::client(settings)
+    interactive_client(&settings)
 }
 
-/// Asks for costs with the new key, and says what came.
-async fn prove(
+async fn probe(
     config: &Config,
     args: &AddArgs,
     credentials: Credentials,
     role_is_new: bool,
 ) -> Result<()> {
-    let client = reaching(config, args, credentials)?;
+    let client = client(config, args, credentials)?;
     let today = (config.settings()?.clock)().date_naive();
-    let default = if args.setup { 180 } else { 60 };
-    let patience = Duration::from_secs(args.wait_secs.unwrap_or(default));
-    let say = |text: &str| eprintln!("{text}");
-    let proof = key_probe::prove_new(&client, today, patience, role_is_new, &say).await?;
-    eprintln!(
-        "costs of {}: {} read, so the key works",
-        proof.day, proof.costs
-    );
+    let default_secs = if args.setup { 180 } else { 60 };
+    let timeout = Duration::from_secs(args.wait_secs.unwrap_or(default_secs));
+    let probed = key_probe::probe_new_key(&client, today, timeout, role_is_new, &report).await?;
+    eprintln!("key works: read {} costs of {}", probed.costs, probed.day);
     Ok(())
 }
 
-/// What is stored of a key.
-enum Kept {
-    /// The credentials themselves, in a file of their own or the keyring.
+enum KeyToStore {
+    /// Written to a file or the keyring.
     Credentials(Credentials),
-    /// Where key and secret are.
-    Places(Place, Place),
+    /// Locations of key and secret, which the configuration file refers to.
+    References(SecretRef, SecretRef),
 }
 
-/// Writes the connection into the configuration file.
-fn store(config: &Config, args: &AddArgs, file: &Path, kept: &Kept) -> Result<()> {
+/// Stores the connection in the configuration file, and deletes credentials that it no longer uses.
+fn store(config: &Config, args: &AddArgs, file: &Path, key: &KeyToStore) -> Result<()> {
     let name = &args.name;
-    let mut settings: Vec<(Key, Set)> = Vec::new();
-    let place = match kept {
-        Kept::Credentials(credentials) => {
-            let place = edit::credentials_place(file, name, args.keep());
-            edit::keep(&place, credentials)?;
-            settings.push((settings::CREDENTIALS, Set::Place(place.clone())));
-            place
+    let mut values: Vec<(Setting, NewValue)> = Vec::new();
+    let location = match key {
+        KeyToStore::Credentials(credentials) => {
+            let location = args.credential_store().secret_ref(file, name);
+            credential_store::write(&location, credentials)?;
+            values.push((settings::CREDENTIALS, NewValue::Secret(location.clone())));
+            location
         }
-        Kept::Places(key, secret) => {
-            settings.push((settings::KEY, Set::Place(key.clone())));
-            settings.push((settings::SECRET, Set::Place(secret.clone())));
+        KeyToStore::References(key, secret) => {
+            values.push((settings::KEY, NewValue::Secret(key.clone())));
+            values.push((settings::SECRET, NewValue::Secret(secret.clone())));
             secret.clone()
         }
     };
     let endpoint = args.endpoint.clone().or_else(|| {
-        let given = config.value(&settings::ENDPOINT, Some(name))?;
-        (given.origin != Origin::Default).then_some(given.text)
+        let value = config.value(&settings::ENDPOINT, Some(name))?;
+        (value.origin != Origin::Default).then_some(value.text)
     });
-    settings.extend(endpoint.map(|url| (settings::ENDPOINT, Set::Text(url))));
+    values.extend(endpoint.map(|url| (settings::ENDPOINT, NewValue::Text(url))));
     if args.with_inventory {
-        settings.push((settings::INVENTORY, Set::Switch(true)));
+        values.push((settings::INVENTORY, NewValue::Boolean(true)));
     }
-    edit::set_connection(file, name, &settings)?;
-    let before = config.credentials_place(name);
-    let before = before.filter(|before| before.to_string() != place.to_string());
-    edit::forget_own(file, name, before)?;
+    edit::set_connection(file, name, &values)?;
+    let previous = config.stored_credentials(name);
+    let previous = previous.filter(|previous| previous.to_string() != location.to_string());
+    credential_store::delete_own(file, name, previous)?;
     eprintln!(
-        "connection `{name}` is stored in {} (secret: {place})",
+        "stored connection `{name}` in {} (secret: {location})",
         file.display()
     );
     Ok(())
 }
 
-/// Imports what is due of the new connection.
+/// Records the successful check, and imports the pending months.
 async fn import(config: Config, args: &AddArgs) -> Result<u8> {
-    let scene = CommandContext::of(config)?;
+    let context = CommandContext::of(config)?;
     let state = CheckState {
-        at: (scene.settings.clock)(),
+        at: (context.settings.clock)(),
         error: None,
     };
-    state::checked(&scene.store, &args.name, &state).await?;
+    state::save_check(&context.store, &args.name, &state).await?;
     if args.no_import {
-        eprintln!("`billstream import` imports it from now on");
+        eprintln!("run `billstream import` to import its costs");
         return Ok(0);
     }
-    let options = Options {
-        months: Selection::Due,
+    let options = ImportOptions {
+        months: Selection::Pending,
         dry_run: false,
-        allow_shrink: false,
+        allow_missing_data: false,
         pull_only: false,
         no_deliver: false,
         unvalidated: false,
     };
-    let work = async |name: &str| from_confluent(&scene, name, &options).await;
-    let results = scene.each(vec![args.name.clone()], work).await;
-    report(&scene.store, results, args.format)
-}
-
-/// The whole set-up with a sandbox in this process; the key goes with the sandbox, the costs stay.
-async fn demo(mut args: AddArgs) -> Result<u8> {
-    let playground = Playground::start().await?;
-    let folder = tempfile::tempdir()
-        .map_err(|e| Error::config(format!("cannot make a temporary folder: {e}")))?;
-    let file = folder.path().join("billstream.toml");
-    args.name = DEMO.to_string();
-    args.with_inventory = true;
-    let config = || {
-        let flags = Flags {
-            config: file.exists().then(|| file.clone()),
-            connection: Some(DEMO.to_string()),
-            ..args.store.flags()
-        };
-        Config::of(flags, playground.surroundings())
-    };
-    let bare = config()?;
-    refuse_other_connections(&CommandContext::of(config()?)?.store).await?;
-    let admin = reaching(&bare, &args, playground.administrator())?;
-    let new = provision::run(&admin, &file, &args.wish()).await?;
-    prove(&bare, &args, new.credentials.clone(), new.role_is_new).await?;
-    store(
-        &bare,
-        &args,
-        &file,
-        &Kept::Credentials(new.credentials.clone()),
-    )?;
-    new.finish()?;
-    let code = import(config()?, &args).await;
-    eprintln!(
-        "the sandbox and its key are gone, the invented costs stay: `billstream connections list` shows them"
-    );
-    code
+    let work = async |name: &str| import_connection(&context, name, &options).await;
+    let results = context.each(vec![args.name.clone()], work).await;
+    print_summary(&context, results, args.summary)
 }

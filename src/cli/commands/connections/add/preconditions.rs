@@ -1,57 +1,62 @@
-//! What `connections add` refuses before anything is asked, made or stored.
+//! Checks of `connections add` before anything is requested, created or stored.
 
 use secrecy::ExposeSecret;
 
 use crate::cli::commands::connections::add::AddArgs;
-use crate::config::secret::{Credentials, Place};
+use crate::config::secret::{Credentials, SecretRef};
 use crate::config::{Config, Origin, keyring, settings};
 use crate::error::{Error, Result};
 
-/// A name that a connection has already.
-pub fn taken(config: &Config, args: &AddArgs) -> Result<()> {
+/// Checks that no connection of that name exists, unless it is to be replaced.
+pub(super) fn name_is_free(config: &Config, args: &AddArgs) -> Result<()> {
     let name = &args.name;
     if config.is_configured(name) && !args.replace {
-        return Err(Error::config(format!("there is a connection `{name}` already")).with_hint(
-            format!(
-                "`billstream connections rotate {name}` gives it a new key, --replace puts this one in its place, \
-                 --name adds another one"
-            ),
-        ));
+        return Err(
+            Error::config(format!("connection `{name}` already exists")).with_hint(format!(
+                "rotate its key with `billstream connections rotate {name}`, replace it with --replace, or choose \
+                 another --name"
+            )),
+        );
     }
     Ok(())
 }
 
-/// An endpoint that runs would not use, as a variable overrules what is stored.
-pub fn overruled_endpoint(config: &Config, args: &AddArgs) -> Result<()> {
-    let used = config.value(&settings::ENDPOINT, Some(&args.name));
-    let used = used.filter(|used| {
-        matches!(used.origin, Origin::Variable(_)) && config.environment_overrules(&args.name)
+/// Checks that runs will use the stored endpoint, rather than one from a variable.
+pub(super) fn endpoint_is_used(config: &Config, args: &AddArgs) -> Result<()> {
+    let effective = config.value(&settings::ENDPOINT, Some(&args.name));
+    let overriding = effective.filter(|value| {
+        matches!(value.origin, Origin::Variable(_)) && config.env_overrides(&args.name)
     });
-    let bare = |url: &str| url.trim().trim_end_matches('/').to_string();
-    match (&args.endpoint, used) {
-        (Some(wanted), Some(used)) if bare(wanted) != bare(&used.text) => {
-            Err(overruled(&used.origin.to_string(), "--endpoint", args))
+    let normalize = |url: &str| url.trim().trim_end_matches('/').to_string();
+    match (&args.endpoint, overriding) {
+        (Some(new), Some(value)) if normalize(new) != normalize(&value.text) => {
+            Err(overridden(&value.origin.to_string(), "--endpoint", args))
         }
         _ => Ok(()),
     }
 }
 
-/// A key that runs would not use, as variables overrule what is stored; `None` is one still to be made.
-pub fn overruled_key(config: &Config, args: &AddArgs, new: Option<&Credentials>) -> Result<()> {
-    if !config.uses_env_credentials(&args.name) || !config.environment_overrules(&args.name) {
+/// Checks that runs will use the stored key, rather than one from variables; `None` is a key to be created.
+pub(super) fn key_is_used(
+    config: &Config,
+    args: &AddArgs,
+    new: Option<&Credentials>,
+) -> Result<()> {
+    if !config.uses_env_credentials(&args.name) || !config.env_overrides(&args.name) {
         return Ok(());
     }
-    let used = config.credentials(&args.name).ok();
-    let same = used.zip(new).is_some_and(|(used, new)| {
-        used.key == new.key && used.secret.expose_secret() == new.secret.expose_secret()
+    let effective = config.credentials(&args.name).ok();
+    let is_same = effective.zip(new).is_some_and(|(effective, new)| {
+        effective.key == new.key && effective.secret.expose_secret() == new.secret.expose_secret()
     });
-    match same {
-        true => Ok(()),
-        false => Err(overruled("CONFLUENT_CLOUD_API_KEY", "the new key", args)),
+    if is_same {
+        Ok(())
+    } else {
+        Err(overridden(settings::KEY.variable, "the new key", args))
     }
 }
 
-fn overruled(variable: &str, new: &str, args: &AddArgs) -> Error {
+fn overridden(variable: &str, new: &str, args: &AddArgs) -> Error {
     Error::config(format!(
         "runs of `{}` would use {variable} instead of {new}",
         args.name
@@ -59,27 +64,28 @@ fn overruled(variable: &str, new: &str, args: &AddArgs) -> Error {
     .with_hint("unset the variable, or choose another --name")
 }
 
-/// An entry of the keyring that is not this configuration's; that there is no keyring shows here, too.
-pub fn foreign_entry(config: &Config, name: &str) -> Result<()> {
-    let entry = keyring::read(name)?;
-    let own = matches!(config.credentials_place(name), Some(Place::Keyring(own)) if own == name);
-    match entry.is_some() && !own {
-        true => Err(Error::config(format!(
-            "the keyring has an entry `{name}` already, which another configuration may use"
+/// Checks that the keyring works, and has no entry of that name from another configuration.
+pub(super) fn keyring_entry_is_free(config: &Config, name: &str) -> Result<()> {
+    let exists = keyring::read(name)?.is_some();
+    let stored = config.stored_credentials(name);
+    let is_own = matches!(stored, Some(SecretRef::Keyring(entry)) if entry == name);
+    if exists && !is_own {
+        return Err(Error::config(format!(
+            "the keyring already has an entry `{name}`, which another configuration may use"
         ))
-        .with_hint("choose another --name, or delete that entry")),
-        false => Ok(()),
+        .with_hint("choose another --name, or delete that entry"));
     }
+    Ok(())
 }
 
-/// A file that is gone when the shell's line is over, such as `<(...)`.
-pub fn passing(place: &Place) -> Result<()> {
-    match place {
-        Place::File(path) if !path.is_file() => Err(Error::usage(format!(
-            "`{}` is no file that later runs could read",
+/// Refuses files that later runs cannot read, such as those of `<(...)`.
+pub(super) fn file_is_permanent(location: &SecretRef) -> Result<()> {
+    match location {
+        SecretRef::File(path) if !path.is_file() => Err(Error::usage(format!(
+            "`{}` is not a file that later runs can read",
             path.display()
         ))
-        .with_hint("give the key and its secret on stdin, a line each")),
+        .with_hint("pass the key and its secret on stdin, one per line")),
         _ => Ok(()),
     }
 }

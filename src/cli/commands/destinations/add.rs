@@ -1,0 +1,277 @@
+//! `billstream destinations add`: sets up CloudZero's side of a destination and remembers it.
+
+use std::io::Write;
+
+use crate::cli::commands::destinations::{ConnectionArgs, manual_setup};
+use crate::cli::print;
+use crate::cloudzero::client::Client;
+use crate::cloudzero::connections::{self, BillingConnection, BucketInfo};
+use crate::config::Connection;
+use crate::error::{Error, Result};
+use crate::http::request_error::RequestError;
+use crate::pipeline::deliver::destinations::BucketDestination;
+use crate::pipeline::deliver::warn_of_double_counting;
+use crate::store::destinations::{self, BucketRecord, DestinationsRecord, StreamRecord};
+use crate::store::lease::Lease;
+use crate::store::{Store, runs};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Service {
+    /// CloudZero
+    Cloudzero,
+}
+
+/// Arguments of `destinations add`.
+#[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("kind").required(true).args(["stream", "bucket"])))]
+pub(super) struct AddArgs {
+    /// Service to deliver to
+    #[arg(value_enum)]
+    service: Service,
+    /// Send line items to CloudZero's Stream API
+    #[arg(long)]
+    stream: bool,
+    /// Write drops to this folder of a bucket, which CloudZero reads
+    #[arg(long, value_name = "URL")]
+    bucket: Option<String>,
+    /// Name of the billing connection in CloudZero [default: billstream-CONNECTION]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// CloudZero's id of an existing billing connection
+    #[arg(long, value_name = "ID")]
+    cloudzero_connection: Option<String>,
+    /// AWS account of the bucket, if CloudZero needs it
+    #[arg(long, value_name = "ID", requires = "bucket")]
+    aws_account: Option<String>,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+/// Runs `destinations add`.
+pub(super) async fn run(args: &AddArgs) -> Result<u8> {
+    let Service::Cloudzero = args.service;
+    let (context, connection) = args.connection.open()?;
+    let store = &context.store;
+    let api = context.config.destinations(&connection.name)?.api;
+    let api = api
+        .map(|api| Client::new(api, context.timing()))
+        .transpose()?;
+    let bucket = args
+        .bucket
+        .as_deref()
+        .map(|location| BucketDestination::open(location, store, &connection.name))
+        .transpose()?;
+    let setup = Setup {
+        args,
+        connection: &connection,
+        store,
+        api: api.as_ref(),
+        bucket: bucket.as_ref().map(|bucket| &bucket.store),
+    };
+    let run = runs::new_run_id((context.settings.clock)());
+    let lease = Lease::take(store, &connection.name, &run).await?;
+    let outcome = setup.run().await;
+    if let Err(error) = lease.release().await {
+        tracing::warn!(connection = %connection.name, %error, "Could not release the lease");
+    }
+    outcome.map(|()| 0)
+}
+
+/// Billing connection that a destination uses.
+enum Lookup {
+    /// Found, created or named by the user.
+    Known(String),
+    /// CloudZero cannot read the bucket, so it has no billing connection.
+    NotNeeded,
+    /// The user has to create it.
+    Manual {
+        /// Reason why billstream cannot create it.
+        reason: &'static str,
+    },
+}
+
+/// Set-up of one destination.
+struct Setup<'a> {
+    args: &'a AddArgs,
+    connection: &'a Connection,
+    store: &'a Store,
+    api: Option<&'a Client>,
+    /// `None` for a stream.
+    bucket: Option<&'a Store>,
+}
+
+impl Setup<'_> {
+    async fn run(&self) -> Result<()> {
+        let (store, connection) = (self.store, &self.connection.name);
+        let record = destinations::load(store, connection).await?;
+        // Checked before anything is created in CloudZero.
+        let named = self.args.cloudzero_connection.as_deref();
+        destinations::refuse_shared(
+            store,
+            connection,
+            &with_destination(record.clone(), self.bucket, named),
+        )
+        .await?;
+        let on_s3 = self.bucket.filter(|bucket| bucket.url().scheme() == "s3");
+        let info =
+            on_s3.map(|bucket| BucketInfo::from_url(bucket.url(), self.args.aws_account.clone()));
+        let name = self.billing_connection_name();
+        let lookup = self.look_up(&name, info.as_ref()).await?;
+        if let Some(api) = self.api {
+            warn_of_double_counting(api, &[]).await;
+        }
+        if let Lookup::Manual { reason } = lookup {
+            let _ = writeln!(
+                std::io::stderr(),
+                "{reason}; complete these steps by hand:\n{}",
+                manual_setup::steps(&name, self.connection, info.as_ref())
+            );
+        }
+        if let Some(info) = &info {
+            print(manual_setup::read_policy(info).as_bytes())?;
+        }
+        let id = match &lookup {
+            Lookup::Known(id) => Some(id.as_str()),
+            Lookup::NotNeeded | Lookup::Manual { .. } => None,
+        };
+        if self.bucket.is_none() && id.is_none() {
+            return Err(Error::config(
+                "could not add the stream: its connection id is not known yet",
+            )
+            .with_hint(
+                "create the connection in CloudZero, then run the command again with \
+                     --cloudzero-connection ID",
+            ));
+        }
+        let record = with_destination(record, self.bucket, id);
+        destinations::save(store, connection, &record).await?;
+        self.report(id);
+        Ok(())
+    }
+
+    fn billing_connection_name(&self) -> String {
+        let default = || format!("billstream-{}", self.connection.name);
+        self.args.name.clone().unwrap_or_else(default)
+    }
+
+    /// Finds or creates the billing connection.
+    async fn look_up(&self, name: &str, info: Option<&BucketInfo>) -> Result<Lookup> {
+        let is_unreadable = self.bucket.is_some() && info.is_none();
+        if is_unreadable {
+            tracing::warn!(
+                "CloudZero reads S3 buckets only: no billing connection is created for this bucket"
+            );
+        }
+        if let Some(id) = &self.args.cloudzero_connection {
+            return Ok(Lookup::Known(id.clone()));
+        }
+        if is_unreadable {
+            return Ok(Lookup::NotNeeded);
+        }
+        match self.api {
+            Some(api) => find_or_create(api, name, self.connection, info).await,
+            None => Ok(Lookup::Manual {
+                reason: "CLOUDZERO_API_KEY is not set",
+            }),
+        }
+    }
+
+    fn report(&self, id: Option<&str>) {
+        let name = &self.connection.name;
+        let mut stderr = std::io::stderr().lock();
+        let _ = match (self.bucket, id) {
+            (Some(bucket), Some(id)) => writeln!(
+                stderr,
+                "`{name}` now delivers to {}, which CloudZero's connection `{id}` reads",
+                bucket.display("")
+            ),
+            (Some(bucket), None) => {
+                writeln!(stderr, "`{name}` now delivers to {}", bucket.display(""))
+            }
+            (None, id) => writeln!(
+                stderr,
+                "`{name}` now delivers to CloudZero's stream `{}`",
+                id.unwrap_or_default()
+            ),
+        };
+    }
+}
+
+/// Returns the record with one more destination: `bucket`, or else the stream `id`.
+fn with_destination(
+    mut record: DestinationsRecord,
+    bucket: Option<&Store>,
+    id: Option<&str>,
+) -> DestinationsRecord {
+    match (bucket, id) {
+        (Some(bucket), id) => {
+            let url = bucket.url().to_string();
+            let known = record.bucket.filter(|known| known.url == url);
+            let known = known.and_then(|known| known.cloudzero_connection);
+            record.bucket = Some(BucketRecord {
+                cloudzero_connection: id.map(str::to_string).or(known),
+                url,
+            });
+        }
+        (None, Some(id)) => {
+            record.stream = Some(StreamRecord {
+                cloudzero_connection: id.to_string(),
+            });
+        }
+        (None, None) => {}
+    }
+    record
+}
+
+/// Finds the billing connection of that name, or creates it if the API key may.
+async fn find_or_create(
+    api: &Client,
+    name: &str,
+    connection: &Connection,
+    info: Option<&BucketInfo>,
+) -> Result<Lookup> {
+    let all = match connections::list(api).await {
+        Ok(all) => all,
+        Err(failure) => return manual_if_forbidden(failure),
+    };
+    if let Some(found) = all.iter().find(|other| other.name == name) {
+        let is_same = match info {
+            None => found.is_stream(),
+            Some(info) => found.reads(info),
+        };
+        if !is_same {
+            return Err(Error::config(format!(
+                "CloudZero's billing connection `{name}` ({}) has another kind or bucket",
+                found.id()
+            ))
+            .with_hint("choose another name with --name, or pause that connection in CloudZero"));
+        }
+        report_connection("found", found);
+        return Ok(Lookup::Known(found.id().to_string()));
+    }
+    match connections::create(api, name, &connection.cloud_provider, info).await {
+        Ok(created) => {
+            report_connection("created", &created);
+            Ok(Lookup::Known(created.id().to_string()))
+        }
+        Err(failure) => manual_if_forbidden(failure),
+    }
+}
+
+fn manual_if_forbidden(failure: RequestError) -> Result<Lookup> {
+    if failure.is_forbidden() {
+        return Ok(Lookup::Manual {
+            reason: "the CloudZero API key cannot manage billing connections",
+        });
+    }
+    Err(failure.into_error())
+}
+
+fn report_connection(action: &str, connection: &BillingConnection) {
+    let _ = writeln!(
+        std::io::stderr(),
+        "{action} CloudZero's billing connection `{}` ({})",
+        connection.name,
+        connection.id()
+    );
+}

@@ -1,0 +1,184 @@
+//! One run under the lease of its connection, with its record and its end on a signal.
+
+use tracing::Instrument;
+
+use crate::connections::state;
+use crate::error::{Error, Result};
+use crate::pipeline::RunContext;
+use crate::pipeline::deliver::delivery::Delivery;
+use crate::pipeline::summary::{PeriodSummary, RunRecord, reason};
+use crate::store::lease::Lease;
+use crate::store::runs;
+
+/// Outcome of a run, for its record.
+#[derive(Default)]
+pub(crate) struct Outcome<'a> {
+    /// Imported months.
+    pub(crate) periods: &'a [PeriodSummary],
+    /// Costs were received from Confluent.
+    pub(crate) received: bool,
+    /// Deliveries.
+    pub(crate) deliveries: Vec<&'a Delivery>,
+    /// Errors, as shown to the user.
+    pub(crate) errors: Vec<String>,
+    /// Exit code of the process.
+    pub(crate) exit_code: u8,
+}
+
+/// Runs `work` under the lease of the connection, until it ends or a signal stops it. Saves the record of the
+/// run and, unless `tentative`, the state of the connection.
+///
+/// # Errors
+/// Kind locked, if another run holds the lease; kind partial, after a signal; else the errors of `work`.
+/// Failures to save the record or to release the lease are logged only: they never replace the outcome.
+pub(crate) async fn run_with_lease<T>(
+    command: &'static str,
+    context: &RunContext,
+    tentative: bool,
+    work: impl Future<Output = Result<T>>,
+    outcome_of: fn(&T) -> Outcome<'_>,
+) -> Result<T> {
+    let run = async {
+        let lease = Lease::take(&context.store, &context.connection, &context.run).await?;
+        let started_at = (context.clock)();
+        let result = tokio::select! {
+            result = work => result,
+            signal = stop_signal() => Err(Error::partial(format!("stopped by {signal}"))
+                .with_hint("published months are complete; run the command again to resume")),
+        };
+        let outcome = match &result {
+            Ok(done) => outcome_of(done),
+            Err(error) => Outcome {
+                errors: vec![error.to_string()],
+                exit_code: error.kind().exit_code(),
+                ..Outcome::default()
+            },
+        };
+        if let Err(error) = save_record(command, context, tentative, started_at, outcome).await {
+            tracing::warn!(run = %context.run, %error, "Could not save the run record");
+        }
+        if let Err(error) = lease.release().await {
+            tracing::warn!(run = %context.run, %error, "Could not release the lease");
+        }
+        result
+    };
+    run.instrument(context.span()).await
+}
+
+async fn save_record(
+    command: &'static str,
+    context: &RunContext,
+    tentative: bool,
+    started_at: chrono::DateTime<chrono::Utc>,
+    outcome: Outcome<'_>,
+) -> Result<()> {
+    let succeeded = outcome.exit_code == 0;
+    let ended = state::RunOutcome {
+        command,
+        cloud_provider: Some(&context.cloud_provider),
+        at: started_at,
+        received: outcome.received,
+        error: (!succeeded).then(|| reason(&outcome.errors, outcome.periods)),
+    };
+    let record = RunRecord {
+        run: &context.run,
+        command,
+        billstream: env!("CARGO_PKG_VERSION"),
+        connection: &context.connection,
+        started_at,
+        ended_at: (context.clock)(),
+        exit_code: outcome.exit_code,
+        periods: outcome.periods,
+        deliveries: outcome.deliveries,
+        errors: outcome.errors,
+    };
+    runs::save_run(&context.store, &context.run, &record).await?;
+    if tentative {
+        return Ok(());
+    }
+    state::run_ended(&context.store, &context.connection, ended).await
+}
+
+async fn stop_signal() -> &'static str {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            return tokio::select! {
+                _ = tokio::signal::ctrl_c() => "Ctrl-C",
+                _ = terminate.recv() => "SIGTERM",
+            };
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+    "Ctrl-C"
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::pipeline::testing;
+    use crate::store::Store;
+    use crate::store::testing::{Change, FailingStore};
+
+    const NOW: &str = "2026-11-23T06:00:00Z";
+
+    fn context(refuses: fn(Change, &object_store::path::Path) -> bool) -> RunContext {
+        let store = Store::over(Arc::new(FailingStore::new(refuses)));
+        testing::context(&store, NOW)
+    }
+
+    /// Runs `result` as the work of a run.
+    async fn run(context: &RunContext, result: Result<u8>) -> Result<u8> {
+        run_with_lease("import", context, false, async { result }, |code| Outcome {
+            exit_code: *code,
+            ..Outcome::default()
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn keeps_the_outcome_if_the_lease_cannot_be_released() {
+        let context = context(|change, path| {
+            change == Change::Delete && path.as_ref().starts_with("runs/leases/")
+        });
+        let failed = run(&context, Err(Error::reconcile("totals differ"))).await;
+        assert_eq!(failed.unwrap_err().kind(), ErrorKind::Reconcile);
+        let record = format!("runs/{}.json", context.run);
+        let record = context.store.get(&record).await.unwrap().unwrap();
+        let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
+        assert_eq!(record["exit_code"], 5);
+        assert_eq!(record["errors"][0], "totals differ");
+    }
+
+    #[tokio::test]
+    async fn succeeds_if_only_the_lease_cannot_be_released() {
+        let context = context(|change, _| change == Change::Delete);
+        assert_eq!(run(&context, Ok(0)).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn keeps_the_outcome_and_releases_the_lease_if_the_record_cannot_be_saved() {
+        let context = context(|change, path| {
+            change == Change::Put && !path.as_ref().starts_with("runs/leases/")
+        });
+        assert_eq!(run(&context, Ok(4)).await.unwrap(), 4);
+        let failed = run(&context, Err(Error::data("bad data"))).await;
+        assert_eq!(failed.unwrap_err().kind(), ErrorKind::Data);
+        let left = context.store.list("runs").await.unwrap();
+        assert_eq!(left, Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn refuses_a_second_run_of_a_connection() {
+        let context = context(|_, _| false);
+        let lease = Lease::take(&context.store, &context.connection, "other").await;
+        let refused = run(&context, Ok(0)).await;
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Locked);
+        lease.unwrap().release().await.unwrap();
+        assert_eq!(run(&context, Ok(0)).await.unwrap(), 0);
+    }
+}

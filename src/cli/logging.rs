@@ -1,0 +1,30 @@
+//! Logs on stderr.
+
+use std::io::IsTerminal;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
+
+/// Starts logging: warnings, with `-v` information, with `-vv` details.
+pub(crate) fn start(verbosity: u8) {
+    let own = match verbosity {
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::INFO,
+        _ => LevelFilter::DEBUG,
+    };
+    let targets = Targets::new()
+        // Debug output of libraries could contain payloads.
+        .with_default(LevelFilter::ERROR)
+        // Logs every lost commit race as an error, although the commit is retried. Final failures are returned.
+        .with_target("deltalake_core::kernel::transaction", LevelFilter::OFF)
+        .with_target("billstream", own);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::env::var_os("NO_COLOR").is_none() && std::io::stderr().is_terminal())
+        .with_target(false);
+    // As a global filter: a per-layer filter drops the event that follows a filtered one.
+    let registry = tracing_subscriber::registry().with(targets);
+    // Fails only if a test harness has already installed a subscriber.
+    let _ = registry.with(lines).try_init();
+}

@@ -1,0 +1,132 @@
+//! Sinks of encoded rows: stdout, a file that appears when it is complete, or an object in a bucket.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use object_store::buffered::BufWriter;
+use object_store::path::Path as ObjectPath;
+use tempfile::NamedTempFile;
+use tokio::io::AsyncWriteExt;
+
+use crate::cli::output::stdout::print;
+use crate::error::{Error, Result};
+use crate::store::remote;
+
+/// Sink of encoded rows. Unfinished files and objects are discarded.
+pub(crate) struct RowSink {
+    name: String,
+    target: Target,
+}
+
+enum Target {
+    Stdout,
+    File(NamedTempFile, PathBuf),
+    /// An existing path that is not a regular file: a pipe or a device.
+    Device(std::fs::File),
+    Object(Box<BufWriter>),
+    Buffer(Vec<u8>),
+}
+
+impl RowSink {
+    /// Stdout.
+    pub(crate) fn stdout() -> RowSink {
+        RowSink {
+            name: "stdout".to_string(),
+            target: Target::Stdout,
+        }
+    }
+
+    /// Memory, for a pager.
+    pub(crate) fn buffer() -> RowSink {
+        RowSink {
+            name: "memory".to_string(),
+            target: Target::Buffer(Vec::new()),
+        }
+    }
+
+    /// Returns the bytes of a [`RowSink::buffer`].
+    pub(crate) fn into_buffer(self) -> Vec<u8> {
+        match self.target {
+            Target::Buffer(bytes) => bytes,
+            _ => Vec::new(),
+        }
+    }
+
+    /// Opens a file, or an object at an `s3://`, `gs://` or `az://` URL.
+    pub(crate) fn open(location: &str) -> Result<RowSink> {
+        let url = remote::url_of(location)?;
+        let target = match url.to_file_path() {
+            Ok(path) if path.exists() && !path.is_file() => {
+                let device = std::fs::OpenOptions::new().write(true).open(&path);
+                Target::Device(device.map_err(|e| {
+                    Error::config(format!("could not write to `{}`: {e}", path.display()))
+                })?)
+            }
+            Ok(path) if url.scheme() == "file" => {
+                let folder = path.parent().unwrap_or(Path::new("/"));
+                let file = temporary_file(folder).map_err(|e| {
+                    Error::config(format!("could not write in `{}`: {e}", folder.display()))
+                })?;
+                Target::File(file, path)
+            }
+            _ => {
+                let path = ObjectPath::from_url_path(url.path())
+                    .map_err(|e| Error::config(format!("`{location}`: {e}")))?;
+                let store = remote::object_store(&url)?;
+                Target::Object(Box::new(BufWriter::new(store, path)))
+            }
+        };
+        Ok(RowSink {
+            name: location.to_string(),
+            target,
+        })
+    }
+
+    /// Writes bytes.
+    pub(crate) async fn write(&mut self, bytes: Vec<u8>) -> Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let written = match &mut self.target {
+            Target::Stdout => return print(&bytes),
+            Target::Buffer(buffer) => {
+                buffer.extend(bytes);
+                return Ok(());
+            }
+            Target::File(file, _) => file.write_all(&bytes),
+            Target::Device(device) => device.write_all(&bytes),
+            Target::Object(object) => object
+                .put(bytes.into())
+                .await
+                .map_err(std::io::Error::other),
+        };
+        written.map_err(|e| write_error(&self.name, &e))
+    }
+
+    /// Makes a file or an object visible.
+    pub(crate) async fn finish(self) -> Result<()> {
+        let finished = match self.target {
+            Target::Stdout | Target::Buffer(_) | Target::Device(_) => Ok(()),
+            Target::File(file, path) => file.persist(path).map(|_| ()).map_err(|e| e.error),
+            Target::Object(mut object) => object.shutdown().await,
+        };
+        finished.map_err(|e| write_error(&self.name, &e))
+    }
+}
+
+fn write_error(name: &str, error: &std::io::Error) -> Error {
+    Error::config(format!("could not write `{name}`: {error}"))
+        .with_hint("check the path or URL, its permissions and credentials, and the free space")
+}
+
+/// Creates a temporary file with the mode of a new file instead of the default for temporary ones, 0600.
+fn temporary_file(folder: &Path) -> std::io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // The operating system applies the umask.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}

@@ -1,0 +1,65 @@
+//! The context of a run, shared by all of its stages.
+
+use std::sync::Arc;
+
+use crate::billing_period::BillingPeriod;
+use crate::clock::Clock;
+use crate::engine::Limits;
+use crate::engine::sql_files::SqlFiles;
+use crate::pipeline::deliver::destinations;
+use crate::store::Store;
+use crate::store::names::{ConnectionName, RunId};
+
+/// Progress callback, called often with a short message.
+pub type Progress = Arc<dyn Fn(String) + Send + Sync>;
+
+/// Identity and services of one run of one connection. Stages borrow it; tasks share it in an [`Arc`].
+pub struct RunContext {
+    // Identity.
+    /// Identifier of the run.
+    pub run: RunId,
+    /// Name of the connection.
+    pub connection: ConnectionName,
+    /// Label in CloudZero's Cloud Provider dimension.
+    pub cloud_provider: String,
+    /// ISO 4217 code; displayed, never converted.
+    pub currency: String,
+    // Services.
+    /// Store that the run reads and publishes to.
+    pub store: Store,
+    /// Mapping, checks and other SQL files.
+    pub sql: Arc<SqlFiles>,
+    /// Limits of the engine.
+    pub limits: Limits,
+    /// Destinations of deliveries.
+    pub destinations: destinations::Destinations,
+    /// Time of day.
+    pub clock: Clock,
+    /// Progress callback.
+    pub progress: Progress,
+    /// Settings of single stages.
+    pub options: StageOptions,
+}
+
+/// Settings of single stages.
+#[derive(Debug, Clone)]
+pub struct StageOptions {
+    /// Path or URL of the CSV file of tags.
+    pub tags: Option<String>,
+    /// Windows of a pull that are read concurrently.
+    pub concurrency: usize,
+    /// Days after the end of a month from which a successful pull settles it.
+    pub settle_days: u64,
+}
+
+impl RunContext {
+    /// Span of the run. Its level is error, so that warnings carry it at every verbosity.
+    pub(crate) fn span(&self) -> tracing::Span {
+        tracing::error_span!("run", connection = %self.connection)
+    }
+
+    /// Span of the stages of one month, within [`RunContext::span`].
+    pub(crate) fn period_span(&self, period: BillingPeriod) -> tracing::Span {
+        tracing::error_span!("month", %period)
+    }
+}

@@ -1,0 +1,141 @@
+//! Stages in this process, over a store in memory and the sandbox's Confluent.
+
+mod attributes;
+mod selection;
+
+use std::sync::Arc;
+
+use object_store::memory::InMemory;
+use serde_json::Value;
+
+use crate::billing_period::BillingPeriod;
+use crate::confluent::client::{Client, Settings};
+use crate::pipeline::import::{ImportOptions, import};
+use crate::pipeline::publish::Tables;
+use crate::pipeline::select::Selection;
+use crate::pipeline::summary::{PeriodStatus, PeriodSummary, Summary};
+use crate::pipeline::transform::retransform::retransform;
+use crate::pipeline::{RunContext, enrich, testing};
+use crate::sandbox;
+use crate::store::Store;
+
+/// Time of runs, unless a test sets another.
+const NOW: &str = "2026-11-23T06:00:00Z";
+/// A complete month that is settling at [`NOW`].
+const MONTH: &str = "2026-10";
+
+fn period(text: &str) -> BillingPeriod {
+    text.parse().unwrap()
+}
+
+fn named(months: &[&str]) -> Selection {
+    Selection::Named(months.iter().map(|month| period(month)).collect())
+}
+
+/// Options of a sandbox whose last day is `today`.
+fn sandbox_on(today: &str) -> sandbox::Options {
+    sandbox::Options {
+        today: today.parse().unwrap(),
+        ..sandbox::Options::default()
+    }
+}
+
+/// A sandbox in this process.
+struct Sandbox {
+    url: String,
+    client: Arc<Client>,
+}
+
+impl Sandbox {
+    async fn start(options: sandbox::Options) -> Sandbox {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .unwrap();
+        let url = sandbox::base_url(&listener.local_addr().unwrap());
+        let endpoint = url.parse().unwrap();
+        let mut settings = Settings::new(endpoint, options.key.clone(), options.secret.clone());
+        settings.requests_per_second = 1000;
+        tokio::spawn(sandbox::serve(listener, options));
+        Sandbox {
+            url,
+            client: Arc::new(Client::new(settings).unwrap()),
+        }
+    }
+
+    /// Asserts that a month has the sandbox's own totals.
+    async fn assert_totals(&self, month: &PeriodSummary) {
+        let url = format!("{}/sandbox/totals?month={}", self.url, month.billing_period);
+        let totals = reqwest::get(url).await.unwrap().text().await.unwrap();
+        let totals: Value = serde_json::from_str(&totals).unwrap();
+        assert_eq!(totals["costs"], month.costs);
+        assert_eq!(totals["original_amount"], month.original_amount);
+        assert_eq!(totals["discount_amount"], month.discount_amount);
+        assert_eq!(totals["net_amount"], month.net_amount);
+    }
+}
+
+/// A store in memory.
+struct Scenario {
+    store: Store,
+}
+
+impl Scenario {
+    fn new() -> Scenario {
+        Scenario {
+            store: Store::over(Arc::new(InMemory::new())),
+        }
+    }
+
+    /// Context of a run at a time.
+    fn at(&self, now: &str) -> RunContext {
+        testing::context(&self.store, now)
+    }
+}
+
+fn options(months: Selection) -> ImportOptions {
+    ImportOptions {
+        months,
+        dry_run: false,
+        allow_missing_data: false,
+        pull_only: false,
+        no_deliver: false,
+        unvalidated: false,
+    }
+}
+
+async fn run_import(context: RunContext, sandbox: &Sandbox, options: ImportOptions) -> Summary {
+    let context = Arc::new(context);
+    import(&context, &sandbox.client, &options).await.unwrap()
+}
+
+/// Pulls months and returns the summary.
+async fn pull(context: RunContext, sandbox: &Sandbox, months: Selection) -> Summary {
+    let options = ImportOptions {
+        pull_only: true,
+        ..options(months)
+    };
+    run_import(context, sandbox, options).await
+}
+
+/// Updates names and regions, then imports months.
+async fn enrich_and_import(context: RunContext, sandbox: &Sandbox, months: Selection) -> Summary {
+    enrich::enrich(&context, &sandbox.client).await;
+    run_import(context, sandbox, options(months)).await
+}
+
+async fn transform(context: RunContext, months: Selection) -> Summary {
+    retransform(&context, &months, false).await.unwrap()
+}
+
+/// Months of a summary.
+fn months(summary: &Summary) -> Vec<String> {
+    let periods = summary.periods.iter();
+    periods.map(|p| p.billing_period.to_string()).collect()
+}
+
+/// Statuses of a summary, which has no errors.
+#[track_caller]
+fn statuses(summary: &Summary) -> Vec<PeriodStatus> {
+    assert!(summary.errors.is_empty(), "{:?}", summary.errors);
+    summary.periods.iter().map(|p| p.status).collect()
+}

@@ -1,0 +1,197 @@
+//! Sides of a month, each compared with the published line items.
+
+use std::sync::Arc;
+
+use crate::cloudzero::columns::format_timestamp;
+use crate::cloudzero::stream::Stream;
+use crate::cloudzero::totals::{HourlyTotals, LineItemTotals, LineItemTotalsByGroup, SumOverflow};
+use crate::cloudzero::{drop, read_back};
+use crate::confluent::client::Client;
+use crate::decimal;
+use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::deliver::hourly_totals::sum_by_hour;
+use crate::pipeline::deliver::source::PublishedLineItems;
+use crate::pipeline::publish::{self, PublishedMonth, Tables};
+use crate::pipeline::select;
+use crate::pipeline::verify::month::{ComparisonStatus, MonthComparison, SideTotals};
+use crate::pipeline::{RunContext, pull};
+use crate::store::runs::{Granularity, MonthState, Source};
+
+pub(super) fn overflow(error: SumOverflow) -> Error {
+    Error::reconcile(format!("could not sum a month: {error}"))
+}
+
+/// Published line items of a month, with their totals and the record of their delivery.
+pub(super) struct DeliveredMonth<'r> {
+    pub(super) line_items: PublishedLineItems<'r>,
+    pub(super) totals: LineItemTotalsByGroup,
+    pub(super) source: Source,
+    pub(super) state: MonthState,
+}
+
+/// Compares the published line items with the record of their commit.
+pub(super) fn compare_store(
+    published: &PublishedMonth,
+    totals: &LineItemTotals,
+    month: &mut MonthComparison,
+) {
+    let costs = published.costs_record.as_ref();
+    let Some(record) = &published.line_items_record else {
+        return;
+    };
+    if costs.is_some_and(|costs| costs.digest != record.digest) {
+        month.note(
+            ComparisonStatus::Differs,
+            "store: the line items are older than the costs: run `billstream transform`",
+        );
+    }
+    let (cost, rows) = (decimal::to_plain_string(totals.cost), totals.rows);
+    if (cost.as_str(), rows) != (record.net_amount.as_str(), record.line_items) {
+        let (net, line_items) = (&record.net_amount, record.line_items);
+        month.note(
+            ComparisonStatus::Differs,
+            format!(
+                "store: {rows} line items cost {cost}, but {line_items} with {net} were published"
+            ),
+        );
+    }
+}
+
+/// Pulls the month from Confluent again and compares it with the stored costs.
+pub(super) async fn compare_confluent(
+    run: &Arc<RunContext>,
+    client: &Arc<Client>,
+    tables: &Tables,
+    published: &PublishedMonth,
+    state: &MonthState,
+    month: &mut MonthComparison,
+) -> Result<()> {
+    let period = month.billing_period;
+    if select::refuse_unpullable(&[period], (run.clock)().date_naive()).is_err() {
+        month
+            .notes
+            .push("confluent: not compared, the month is no longer available in full".into());
+        return Ok(());
+    }
+    let pulled = pull::pull(run, client, period, &published.costs).await;
+    let pulled =
+        publish::with_staging_cleanup(run, tables, period, pulled.map_err(Error::from)).await?;
+    let sums = pulled.totals.sum()?;
+    month.confluent = Some(SideTotals::from(&LineItemTotals {
+        rows: sums.costs,
+        cost: sums.net,
+        discounted: sums.net,
+        on_demand: sums.original - sums.credit_original,
+    }));
+    let digest = pulled.digest.to_string();
+    let record = published.costs_record.as_ref();
+    if record.is_some_and(|record| record.digest != digest) {
+        if state.settled {
+            month.note(
+                ComparisonStatus::Differs,
+                "confluent: the costs differ from the store's: import the month by name to replace them",
+            );
+        } else {
+            month.note(
+                ComparisonStatus::Behind,
+                "confluent: the costs differ from the store's: the next import replaces them",
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Compares the files of the active drop with the published line items.
+pub(super) async fn compare_bucket(
+    delivered: &DeliveredMonth<'_>,
+    month: &mut MonthComparison,
+) -> Result<()> {
+    let run = delivered.line_items.run;
+    let period = delivered.line_items.period;
+    let Some(bucket) = &run.destinations.bucket else {
+        return Ok(());
+    };
+    let Some(manifest) = drop::read_manifest(&bucket.store, period).await? else {
+        month.note(
+            ComparisonStatus::Differs,
+            "bucket: no drop is active: run `billstream deliver`",
+        );
+        return Ok(());
+    };
+    let drop_id = manifest.drop_id;
+    let recorded = bucket.recorded(&run.store, &delivered.state);
+    let current = recorded.filter(|drop| drop.source.as_ref() == Some(&delivered.source));
+    month.received_at = current.map(|drop| drop.delivered_at);
+    let files = match drop::read_files(&bucket.store, period, &drop_id).await {
+        Ok(files) => files,
+        Err(error) if error.kind() == ErrorKind::Reconcile => {
+            let note = format!("bucket, drop {drop_id}: {error}");
+            month.note(ComparisonStatus::Differs, note);
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
+    month.bucket = Some(SideTotals::from(&files.totals.sum().map_err(overflow)?));
+    let granularity = recorded
+        .and_then(|drop| drop.source.as_ref())
+        .map_or(delivered.source.granularity, |source| source.granularity);
+    let is_daily = granularity == Granularity::Daily;
+    let Err(difference) = read_back::reconcile(&delivered.totals, &files.totals, is_daily) else {
+        return Ok(());
+    };
+    if recorded.is_some_and(|drop| drop.pinned && drop.drop_id == drop_id.as_str()) {
+        month.note(
+            ComparisonStatus::Pinned,
+            format!("bucket: drop {drop_id} stays active until the month is delivered by name"),
+        );
+    } else {
+        month.note(
+            ComparisonStatus::Differs,
+            format!("bucket, drop {drop_id}: {difference}"),
+        );
+    }
+    Ok(())
+}
+
+/// Compares the rows of CloudZero's stream with the published line items.
+pub(super) async fn compare_stream(
+    delivered: &DeliveredMonth<'_>,
+    month: &mut MonthComparison,
+) -> Result<()> {
+    let run = delivered.line_items.run;
+    let destinations = &run.destinations;
+    let (Some(connection), Some(client)) = (&destinations.stream, &destinations.api) else {
+        month
+            .notes
+            .push("stream: not compared, CLOUDZERO_API_KEY is not set".into());
+        return Ok(());
+    };
+    let expected = sum_by_hour(&delivered.line_items, &delivered.totals).await?;
+    let stream = Stream { client, connection };
+    let actual = stream.fetch_totals(delivered.line_items.period).await?;
+    month.stream = Some(SideTotals::from(&actual.sum().map_err(overflow)?));
+    let sent = delivered.state.stream.as_ref();
+    let sent = sent.filter(|sent| sent.target == *connection);
+    let current = sent.filter(|sent| sent.source == delivered.source);
+    month.received_at = current.and_then(|sent| sent.acknowledged_at);
+    let Some(first) = expected.differences(&actual).next() else {
+        return Ok(());
+    };
+    if sent.is_some_and(|sent| sent.pinned) && HourlyTotals::default().matches(&actual) {
+        month.note(
+            ComparisonStatus::Pinned,
+            "stream: cleared until the month is delivered by name",
+        );
+        return Ok(());
+    }
+    month.note(
+        month.status_if_missing((run.clock)()),
+        format!(
+            "stream, {}: published {}; CloudZero holds {}",
+            format_timestamp(first.hour),
+            first.expected,
+            first.actual
+        ),
+    );
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! Parameters of reports: declarations, checks and defaults.
+
+use datafusion::common::ScalarValue;
+
+use crate::billing_period::BillingPeriod;
+use crate::engine::text::Cells;
+use crate::error::{Error, Result};
+use crate::query::parameters::{Parameters, typed_value};
+use crate::query::reports::Report;
+use crate::query::session::Session;
+use crate::query::statements::Statement;
+
+/// A parameter as a comment declares it: `month: the billing month [latest]`.
+#[derive(Debug)]
+pub(crate) struct ReportParameter<'a> {
+    /// Name in the SQL, after `$`.
+    pub(crate) name: &'a str,
+    pub(crate) description: &'a str,
+    /// A parameter without a default is required.
+    pub(crate) default: Option<&'a str>,
+}
+
+impl<'a> ReportParameter<'a> {
+    pub(super) fn parse(text: &'a str) -> Option<ReportParameter<'a>> {
+        let (name, description) = text.split_once(':')?;
+        let (description, default) = match description
+            .trim()
+            .strip_suffix(']')
+            .and_then(|t| t.rsplit_once('['))
+        {
+            Some((description, default)) => (description.trim(), Some(default)),
+            None => (description.trim(), None),
+        };
+        Some(ReportParameter {
+            name: name.trim(),
+            description,
+            default,
+        })
+    }
+
+    /// Command-line flag that sets the parameter.
+    pub(crate) fn flag(&self) -> String {
+        match self.name {
+            "month" | "from" | "to" | "limit" => format!("--{}", self.name),
+            name => format!("--param {name}=…"),
+        }
+    }
+}
+
+impl Report<'_> {
+    /// Values of all parameters: the given ones, and defaults.
+    ///
+    /// # Errors
+    /// Kind usage, for an unknown parameter, an invalid value or a missing one.
+    pub(super) async fn resolve_parameters(
+        &self,
+        session: &Session,
+        given: &[(String, String)],
+    ) -> Result<Parameters> {
+        let mut values = Parameters::new();
+        for (name, value) in given {
+            let is_known = self.parameters.iter().any(|p| p.name == name);
+            if !is_known && (name != "by" || self.by.is_empty()) {
+                let known: Vec<_> = self.parameters.iter().map(|p| p.name).collect();
+                return Err(Error::usage(format!(
+                    "the report `{}` has no parameter `{name}`",
+                    self.name
+                ))
+                .with_hint(format!("its parameters are {}", known.join(", "))));
+            }
+            values.insert(name.clone(), self.check_value(name, value)?);
+        }
+        if let Some(first) = self.by.first()
+            && !values.contains_key("by")
+        {
+            values.insert("by".to_string(), ScalarValue::from(*first));
+        }
+        for parameter in &self.parameters {
+            if values.contains_key(parameter.name) {
+                continue;
+            }
+            let default = parameter.default.ok_or_else(|| {
+                Error::usage(format!(
+                    "the report `{}` requires the parameter `{}`",
+                    self.name, parameter.name
+                ))
+                .with_hint(format!(
+                    "pass {}: {}",
+                    parameter.flag(),
+                    parameter.description
+                ))
+            })?;
+            let value = match default {
+                "latest" => ScalarValue::from(month_with_costs(session, "max").await?),
+                "earliest" => ScalarValue::from(month_with_costs(session, "min").await?),
+                "previous" => previous_month(&values)?,
+                text => typed_value(text),
+            };
+            values.insert(parameter.name.to_string(), value);
+        }
+        Ok(values)
+    }
+
+    fn check_value(&self, name: &str, text: &str) -> Result<ScalarValue> {
+        if name == "by" {
+            let is_tag = text.starts_with("tag:") && self.by.contains(&"tag:<key>");
+            if !is_tag && !self.by.contains(&text) {
+                return Err(Error::usage(format!(
+                    "the report `{}` cannot break costs down by `{text}`",
+                    self.name
+                ))
+                .with_hint(format!("use one of {}", self.by.join(", "))));
+            }
+            return Ok(ScalarValue::from(text));
+        }
+        if ["month", "from", "to"].contains(&name) {
+            let month: BillingPeriod = text.parse()?;
+            return Ok(ScalarValue::from(month.to_string()));
+        }
+        Ok(typed_value(text))
+    }
+}
+
+/// The newest (`max`) or oldest (`min`) month with costs.
+async fn month_with_costs(session: &Session, aggregate: &str) -> Result<String> {
+    let sql = format!("select {aggregate}(billing_period) from all_line_items");
+    let (_, batches) = session
+        .collect(&Statement::new(sql), &Parameters::new())
+        .await?;
+    let batch = batches.first().filter(|batch| batch.num_rows() == 1);
+    let month = match batch {
+        Some(batch) => Cells::new(batch)?.text(0, 0),
+        None => None,
+    };
+    month.ok_or_else(|| Error::usage("there are no costs to report"))
+}
+
+/// The month before `month`.
+fn previous_month(values: &Parameters) -> Result<ScalarValue> {
+    let month = values.get("month").map(ToString::to_string);
+    let month: BillingPeriod = month.unwrap_or_default().parse()?;
+    Ok(ScalarValue::from(month.previous().to_string()))
+}
