@@ -7,6 +7,7 @@
 --                      per tag
 --   $cloud_provider    the connection's provider label; $connection and $billing_period are available as well
 --   json_text(j, key)  the text of a top-level key of a JSON object, or NULL
+--   expressions of sql/names, in double braces: resource_id and service
 -- It must return
 --   the columns below, with these names and in this order;
 --   a unique id that is stable across runs (record_id is);
@@ -76,21 +77,7 @@ named as (
     cleaned.*,
     line_types.usage_family,
     line_types.words,
-    case
-      when is_support then 'Support'
-      when product is null then 'Confluent Cloud'
-      when product = 'KAFKA' then 'Kafka'
-      when product = 'CONNECT' then 'Connect'
-      when product = 'KSQL' then 'ksqlDB'
-      when product = 'FLINK' then 'Flink'
-      when product = 'STREAM_GOVERNANCE' then 'Stream Governance'
-      when product = 'CLUSTER_LINK' then 'Cluster Linking'
-      when product = 'CUSTOM_CONNECT' then 'Custom Connect'
-      when product = 'TABLEFLOW' then 'Tableflow'
-      when product = 'AUDIT_LOG' then 'Audit Log'
-      when product = 'USM' then 'Unified Stream Manager'
-      else initcap(replace(product, '_', ' '))
-    end as service
+    {{names/service}} as service
   from line_types
   right join cleaned on line_types.line_type = cleaned.line_type
 ),
@@ -124,15 +111,7 @@ mapped as (
     cast($cloud_provider as varchar) as "lineitem/cloud_provider",
     cast(start_date as timestamp) as "time/usage_start",
     cast(end_date as timestamp) as "time/usage_end",
-    -- CloudZero splits at ':' and '/' and ignores everything after the second part.
-    case
-      when resource_id like 'lksqlc%' then concat('ksqldb-cluster/', translate(resource_id, ':/', '__'))
-      when resource_id like 'lsrc%' then concat('schema-registry/', translate(resource_id, ':/', '__'))
-      when resource_id like 'lfcp%' then concat('flink-compute-pool/', translate(resource_id, ':/', '__'))
-      when resource_id like 'lkc%' then concat('kafka-cluster/', translate(resource_id, ':/', '__'))
-      when resource_id like 'lcc%' then concat('connector/', translate(resource_id, ':/', '__'))
-      when resource_id is not null then concat('resource/', translate(resource_id, ':/', '__'))
-    end as "resource/id",
+    {{names/resource_id}} as "resource/id",
     service as "resource/service",
     coalesce(usage_family, initcap(replace(line_type, '_', ' '))) as "resource/usage_family",
     coalesce(environment_id, connection) as "resource/account",

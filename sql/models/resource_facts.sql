@@ -8,10 +8,11 @@
 --   tag_rules  the file of tags: line, the patterns resource, name, environment and service (for ILIKE, NULL for
 --              any), specificity (the highest applies), tags (a JSON object); empty without a file
 --   $connection, $billing_period and $cloud_provider are available as well
+--   expressions of sql/names, in double braces: resource_id and service
 -- It must return resource_id, column_name (resource/region or resource/tag:<key>) and value, at most one value for
 -- each resource and column. models/line_items.sql joins them as the table resource_facts, one column per name.
 -- CloudZero keeps one value per resource and key and applies it to all history, so no value depends on a row or day.
--- Without an inventory and a file of tags the shipped file is not run; an override always is.
+-- Without an inventory and a file of tags the built-in file is not run; an override always is.
 
 -- A resource has one name and environment: the newest of the inventory, else the newest of the month's costs.
 with named as (
@@ -59,48 +60,28 @@ known as (
   left join latest as cluster on cluster.resource_id = own.kafka_cluster_id
 ),
 
--- shown_id is the resource/id of line items, as displayed by CloudZero; its prefixes equal those of
--- models/line_items.sql.
-resolved as (
+-- shown_id is the resource/id of line items, as displayed by CloudZero.
+identified as (
   select
-    known.*,
-    concat(
-      case
-        when known.resource_id like 'lksqlc%' then 'ksqldb-cluster/'
-        when known.resource_id like 'lsrc%' then 'schema-registry/'
-        when known.resource_id like 'lfcp%' then 'flink-compute-pool/'
-        when known.resource_id like 'lkc%' then 'kafka-cluster/'
-        when known.resource_id like 'lcc%' then 'connector/'
-        else 'resource/'
-      end,
-      translate(known.resource_id, ':/', '__')
-    ) as shown_id,
-    environment.name as environment
+    *,
+    {{names/resource_id}} as shown_id
   from known
-  left join latest as environment on environment.resource_id = known.environment_id
 ),
 
--- Product as received from Confluent, and service as in line items; the names equal those of
--- models/line_items.sql.
+resolved as (
+  select
+    identified.*,
+    environment.name as environment
+  from identified
+  left join latest as environment on environment.resource_id = identified.environment_id
+),
+
+-- Product as received from Confluent, and service as in line items.
 services as (
   select distinct
     resource_id,
     product,
-    case
-      when is_support then 'Support'
-      when product is null then 'Confluent Cloud'
-      when product = 'KAFKA' then 'Kafka'
-      when product = 'CONNECT' then 'Connect'
-      when product = 'KSQL' then 'ksqlDB'
-      when product = 'FLINK' then 'Flink'
-      when product = 'STREAM_GOVERNANCE' then 'Stream Governance'
-      when product = 'CLUSTER_LINK' then 'Cluster Linking'
-      when product = 'CUSTOM_CONNECT' then 'Custom Connect'
-      when product = 'TABLEFLOW' then 'Tableflow'
-      when product = 'AUDIT_LOG' then 'Audit Log'
-      when product = 'USM' then 'Unified Stream Manager'
-      else initcap(replace(product, '_', ' '))
-    end as service
+    {{names/service}} as service
   from (
     select
       resource_id,

@@ -21,6 +21,8 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "models/hourly_line_items",
     "models/line_items",
     "models/resource_facts",
+    "names/resource_id",
+    "names/service",
     "checks/costs_match_wire",
     "checks/discount_rows_settle",
     "checks/line_item_ids_unique",
@@ -49,8 +51,9 @@ const BUILT_IN: &[(&str, &str)] = built_in![
 ];
 
 /// Folders of SQL files, and whether the user may add files with new names.
-const FOLDERS: [(&str, bool); 6] = [
+const FOLDERS: [(&str, bool); 7] = [
     ("models", false),
+    ("names", false),
     ("checks", true),
     ("views", true),
     ("sources", true),
@@ -91,51 +94,10 @@ impl SqlFiles {
                 (name.to_string(), file)
             })
             .collect();
-        let Some(folder) = folder else {
-            return Ok(SqlFiles { files });
-        };
-        if !folder.is_dir() {
-            return Err(
-                Error::config(format!("the SQL folder `{}` does not exist", folder.display()))
-                    .with_hint("create it with models/line_items.sql, checks/NAME.sql, views/NAME.sql, sources/NAME.sql or reports/NAME.sql"),
-            );
+        if let Some(folder) = folder {
+            load_overrides(folder, &mut files)?;
         }
-        let mut overrides = 0;
-        for (kind, may_add) in FOLDERS {
-            for path in sql_files_in(&folder.join(kind))? {
-                let stem = path
-                    .file_stem()
-                    .unwrap_or_default()
-                    .to_string_lossy()
-                    .to_string();
-                let name = format!("{kind}/{stem}");
-                if !may_add && !files.contains_key(&name) {
-                    let built_in = BUILT_IN.iter().filter(|(name, _)| name.starts_with(kind));
-                    let built_in: Vec<_> =
-                        built_in.map(|(name, _)| format!("{name}.sql")).collect();
-                    return Err(Error::config(format!(
-                        "`{}` overrides no built-in file of sql/{kind}",
-                        path.display()
-                    ))
-                    .with_hint(format!("rename it to one of {}", built_in.join(", "))));
-                }
-                let text = std::fs::read_to_string(&path).map_err(|e| {
-                    Error::config(format!("could not read `{}`: {e}", path.display()))
-                })?;
-                overrides += 1;
-                files.insert(
-                    name.clone(),
-                    SqlFile {
-                        name,
-                        path: Some(path),
-                        text,
-                    },
-                );
-            }
-        }
-        if overrides == 0 {
-            tracing::warn!(folder = %folder.display(), "The SQL folder has no SQL files in models, checks, views, sources, reports or diff");
-        }
+        expand_names(&mut files)?;
         Ok(SqlFiles { files })
     }
 
@@ -158,6 +120,81 @@ impl SqlFiles {
             Some((name.strip_prefix(kind)?.strip_prefix('/')?, file))
         })
     }
+}
+
+/// Replaces files by those of the user's folder, and adds new ones where that is allowed.
+fn load_overrides(folder: &Path, files: &mut BTreeMap<String, SqlFile>) -> Result<()> {
+    if !folder.is_dir() {
+        return Err(
+            Error::config(format!("the SQL folder `{}` does not exist", folder.display()))
+                .with_hint("create it with models/line_items.sql, checks/NAME.sql, views/NAME.sql, sources/NAME.sql, reports/NAME.sql or names/NAME.sql"),
+        );
+    }
+    let mut overrides = 0;
+    for (kind, may_add) in FOLDERS {
+        for path in sql_files_in(&folder.join(kind))? {
+            let stem = path
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .to_string();
+            let name = format!("{kind}/{stem}");
+            if !may_add && !files.contains_key(&name) {
+                let built_in = BUILT_IN.iter().filter(|(name, _)| name.starts_with(kind));
+                let built_in: Vec<_> = built_in.map(|(name, _)| format!("{name}.sql")).collect();
+                return Err(Error::config(format!(
+                    "`{}` overrides no built-in file of sql/{kind}",
+                    path.display()
+                ))
+                .with_hint(format!("rename it to one of {}", built_in.join(", "))));
+            }
+            let text = std::fs::read_to_string(&path)
+                .map_err(|e| Error::config(format!("could not read `{}`: {e}", path.display())))?;
+            overrides += 1;
+            files.insert(
+                name.clone(),
+                SqlFile {
+                    name,
+                    path: Some(path),
+                    text,
+                },
+            );
+        }
+    }
+    if overrides == 0 {
+        tracing::warn!(folder = %folder.display(), "The SQL folder has no SQL files in models, checks, views, sources, reports, diff or names");
+    }
+    Ok(())
+}
+
+/// Replaces `{{names/…}}` in models by that file's expression, on one line so that line numbers stay.
+fn expand_names(files: &mut BTreeMap<String, SqlFile>) -> Result<()> {
+    let expressions: BTreeMap<String, String> = files
+        .values()
+        .filter(|file| file.name.starts_with("names/"))
+        .map(|file| (file.name.clone(), file.expression()))
+        .collect();
+    for file in files.values_mut() {
+        if !file.name.starts_with("models/") {
+            continue;
+        }
+        for (name, expression) in &expressions {
+            file.text = file.text.replace(&format!("{{{{{name}}}}}"), expression);
+        }
+        let code = file.text.lines().enumerate();
+        let mut code = code.filter(|(_, line)| !line.trim_start().starts_with("--"));
+        if let Some((number, line)) = code.find(|(_, line)| line.contains("{{names/")) {
+            let known: Vec<String> = expressions.keys().map(|n| format!("{{{{{n}}}}}")).collect();
+            return Err(Error::config(format!(
+                "could not expand `{}` in {}, line {}: no such expression",
+                line.trim(),
+                file.display(),
+                number + 1
+            ))
+            .with_hint(format!("use one of {}", known.join(", "))));
+        }
+    }
+    Ok(())
 }
 
 fn sql_files_in(folder: &Path) -> Result<Vec<PathBuf>> {
@@ -214,6 +251,19 @@ impl SqlFile {
             .map(str::trim)
             .filter(|name| !name.is_empty())
             .collect()
+    }
+
+    /// The SQL without comment lines and final semicolon, on one line unless a comment follows code.
+    fn expression(&self) -> String {
+        let lines = self.text.lines().map(str::trim);
+        let code: Vec<&str> = lines.filter(|line| !line.starts_with("--")).collect();
+        let separator = if code.iter().any(|line| line.contains("--")) {
+            "\n"
+        } else {
+            " "
+        };
+        let code = code.join(separator);
+        code.trim().trim_end_matches(';').to_string()
     }
 
     /// Digest of the text.

@@ -3,7 +3,7 @@
 use tracing::Instrument;
 
 use crate::connections::state;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::RunContext;
 use crate::pipeline::deliver::delivery::Delivery;
 use crate::pipeline::summary::{PeriodSummary, RunRecord, reason};
@@ -54,6 +54,9 @@ pub(crate) async fn run_with_lease<T>(
                 ..Outcome::default()
             },
         };
+        // Wrong arguments say nothing about the health of the connection.
+        let is_usage_error = matches!(&result, Err(error) if error.kind() == ErrorKind::Usage);
+        let tentative = tentative || is_usage_error;
         if let Err(error) = save_record(command, context, tentative, started_at, outcome).await {
             tracing::warn!(run = %context.run, %error, "Could not save the run record");
         }
@@ -119,7 +122,6 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::error::ErrorKind;
     use crate::pipeline::testing;
     use crate::store::Store;
     use crate::store::testing::{Change, FailingStore};
@@ -170,6 +172,17 @@ mod tests {
         assert_eq!(failed.unwrap_err().kind(), ErrorKind::Data);
         let left = context.store.list("runs").await.unwrap();
         assert_eq!(left, Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn wrong_arguments_do_not_change_the_state_of_the_connection() {
+        let context = context(|_, _| false);
+        let refused = run(&context, Err(Error::usage("no such version"))).await;
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Usage);
+        assert!(state::names(&context.store).await.unwrap().is_empty());
+        let failed = run(&context, Err(Error::data("bad data"))).await;
+        assert_eq!(failed.unwrap_err().kind(), ErrorKind::Data);
+        assert_eq!(state::names(&context.store).await.unwrap().len(), 1);
     }
 
     #[tokio::test]

@@ -91,8 +91,8 @@ fn detects_two_values_of_a_tag_for_one_resource() {
 #[test]
 fn detects_a_resource_id_with_two_separators() {
     let sql = model(
-        "concat('kafka-cluster/', translate(resource_id, ':/', '__'))",
-        "concat('kafka/cluster/', resource_id)",
+        "{{names/resource_id}}",
+        "case when resource_id like 'lkc%' then concat('kafka/cluster/', resource_id) end",
     );
     Pulled::new().refuses(&sql, 1, &["resource_id_one_separator", "kafka/cluster/"]);
 }

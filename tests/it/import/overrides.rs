@@ -225,7 +225,10 @@ fn unknown_column_names_file_and_line() {
 
 #[test]
 fn unknown_function_names_the_file() {
-    let sql = model("initcap(replace(product, '_', ' '))", "titlecase(product)");
+    let sql = model(
+        "initcap(replace(line_type, '_', ' '))",
+        "titlecase(product)",
+    );
     Pulled::new().refuses(&sql, 1, &["models/line_items.sql", "titlecase"]);
 }
 
@@ -282,6 +285,37 @@ fn refuses_statements_that_are_not_queries() {
     ] {
         pulled.refuses(sql, 1, &["models/line_items.sql"]);
     }
+}
+
+#[test]
+fn an_overridden_name_of_a_service_applies_to_line_items() {
+    let pulled = Pulled::new();
+    let names = include_str!("../../../sql/names/service.sql");
+    let names = names.replace("then 'Kafka'", "then 'Apache Kafka' -- ours");
+    pulled
+        .transform(&SqlFolder::new("names/service.sql", &names))
+        .ok()
+        .status("published");
+    let billstream = pulled.billstream();
+    billstream.assert_month_is(MONTH, &pulled.totals);
+    let services: Vec<String> = billstream
+        .line_items(MONTH)
+        .iter()
+        .map(|row| row["resource/service"].clone())
+        .collect();
+    assert!(services.iter().any(|service| service == "Apache Kafka"));
+    assert!(!services.iter().any(|service| service == "Kafka"));
+}
+
+#[test]
+fn an_unknown_expression_of_a_model_is_named_with_its_line() {
+    let pulled = Pulled::new();
+    let sql = model("{{names/service}}", "{{names/services}}");
+    let line = format!("line {}", line_of(&sql, "{{names/services}}"));
+    pulled
+        .transform(&SqlFolder::new("models/line_items.sql", &sql))
+        .code(3)
+        .says(&["{{names/services}}", &line, "{{names/service}}"]);
 }
 
 #[test]
