@@ -14,15 +14,14 @@ use datafusion::prelude::SessionContext;
 
 use crate::billing_period::BillingPeriod;
 use crate::cloudzero::cbf::TAG_PREFIX;
-use crate::confluent::costs::decode;
 use crate::engine;
 use crate::engine::sql_files::short_digest;
 use crate::error::{Error, Result};
 use crate::pipeline::RunContext;
 use crate::pipeline::enrich::tag_rules;
-use crate::pipeline::transform::inputs::{parameters, register};
+use crate::pipeline::transform::inputs::{costs_session, parameters};
+use crate::store::resources;
 use crate::store::writer::DataFile;
-use crate::store::{TableName, resources};
 
 /// SQL file that derives the attributes.
 const MODEL: &str = "models/resource_facts";
@@ -120,15 +119,7 @@ impl EnrichmentInputs {
         period: BillingPeriod,
         costs: &[DataFile],
     ) -> Result<SessionContext> {
-        let session = engine::session(&context.store, context.limits)?;
-        register(
-            context,
-            &session,
-            TableName::Costs,
-            &decode::SCHEMA,
-            period,
-            costs,
-        )?;
+        let session = costs_session(context, period, costs)?;
         for (name, batch) in [("resources", &self.resources), ("tag_rules", &self.tags)] {
             session
                 .register_batch(name, batch.clone())

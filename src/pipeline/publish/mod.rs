@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::enrich::attributes::{self, EnrichmentInputs, ResourceAttributes};
 use crate::pipeline::pull::{PulledMonth, window};
 use crate::pipeline::summary::PeriodSummary;
-use crate::pipeline::transform::inputs::register;
+use crate::pipeline::transform::inputs::costs_session;
 use crate::pipeline::transform::{self, LineItems};
 use crate::pipeline::{RunContext, StageTimer, select};
 use crate::store::tables::{PeriodRecord, Table};
@@ -268,15 +268,7 @@ pub(crate) async fn lost_days(
         return Ok(Vec::new());
     }
     let what = format!("days of {period} in costs");
-    let session = engine::session(&context.store, context.limits)?;
-    register(
-        context,
-        &session,
-        TableName::Costs,
-        &decode::SCHEMA,
-        period,
-        published,
-    )?;
+    let session = costs_session(context, period, published)?;
     let query = session.sql("select distinct start_date from costs order by 1");
     let frame = engine::within(context.limits, &what, query).await?;
     let batches = engine::within(context.limits, &what, frame.collect()).await?;

@@ -10,7 +10,6 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::billing_period::BillingPeriod;
 use crate::cloudzero::cbf;
-use crate::confluent::costs::decode;
 use crate::control_totals::ControlTotals;
 use crate::engine;
 use crate::engine::sql_files::SqlFile;
@@ -19,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::pipeline::enrich::attributes::ResourceAttributes;
 use crate::pipeline::publish::Tables;
 use crate::pipeline::pull::PulledMonth;
-use crate::pipeline::transform::inputs::{parameters, register};
+use crate::pipeline::transform::inputs::{costs_session, parameters, register};
 use crate::pipeline::transform::{self, LineItems};
 use crate::pipeline::{RunContext, StageTimer};
 use crate::store::TableName;
@@ -121,15 +120,7 @@ fn session(
     costs: &[DataFile],
     totals: &ControlTotals,
 ) -> Result<SessionContext> {
-    let session = engine::session(&context.store, context.limits)?;
-    register(
-        context,
-        &session,
-        TableName::Costs,
-        &decode::SCHEMA,
-        period,
-        costs,
-    )?;
+    let session = costs_session(context, period, costs)?;
     session
         .register_batch("wire_totals", totals.to_batch()?)
         .map_err(|e| engine::failed("table wire_totals", &e))?;

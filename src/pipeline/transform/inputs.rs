@@ -7,6 +7,7 @@ use datafusion::common::ScalarValue;
 use datafusion::prelude::SessionContext;
 
 use crate::billing_period::BillingPeriod;
+use crate::confluent::costs::decode;
 use crate::engine;
 use crate::engine::files::FilesTable;
 use crate::engine::sql_files::Parameters;
@@ -25,6 +26,18 @@ pub(crate) fn parameters(context: &RunContext, period: BillingPeriod) -> Paramet
             ScalarValue::from(context.cloud_provider.as_str()),
         ),
     ]
+}
+
+/// Session whose table `costs` is these files of a month.
+pub(crate) fn costs_session(
+    context: &RunContext,
+    period: BillingPeriod,
+    costs: &[DataFile],
+) -> Result<SessionContext> {
+    let session = engine::session(&context.store, context.limits)?;
+    let columns = &decode::SCHEMA;
+    register(context, &session, TableName::Costs, columns, period, costs)?;
+    Ok(session)
 }
 
 /// Registers files of a month as a table of the session.

@@ -14,13 +14,12 @@ use tracing::Instrument;
 
 use crate::billing_period::BillingPeriod;
 use crate::cloudzero::cbf;
-use crate::confluent::costs::decode;
 use crate::engine;
 use crate::engine::sql_files::{SqlFile, short_digest};
 use crate::error::{Error, Result};
 use crate::pipeline::RunContext;
 use crate::pipeline::enrich::attributes::{self, ResourceAttributes};
-use crate::pipeline::transform::inputs::{parameters, register};
+use crate::pipeline::transform::inputs::{costs_session, parameters};
 use crate::store::staging::Staging;
 use crate::store::writer::{DataFile, FileWriter};
 use crate::store::{Store, TableName};
@@ -77,15 +76,7 @@ pub async fn transform(
     published: &[String],
 ) -> Result<LineItems> {
     let model = context.sql.get(MODEL)?;
-    let session = engine::session(&context.store, context.limits)?;
-    register(
-        context,
-        &session,
-        TableName::Costs,
-        &decode::SCHEMA,
-        period,
-        costs,
-    )?;
+    let session = costs_session(context, period, costs)?;
     session
         .register_batch(attributes::TABLE, attributes.batch.clone())
         .map_err(|e| engine::failed(attributes::TABLE, &e))?;

@@ -11,7 +11,7 @@ use arrow::record_batch::RecordBatch;
 use chrono::{DateTime, Utc};
 
 use super::{ResourceVersion, unreadable};
-use crate::confluent::inventory::{Resource, ResourceKind as Kind};
+use crate::confluent::inventory::{Resource, ResourceKind};
 use crate::error::{Error, Result};
 
 const TEXTS: [&str; 11] = [
@@ -121,7 +121,7 @@ pub(super) fn from_batch(batch: &RecordBatch) -> Result<Vec<ResourceVersion>> {
         Some(ResourceVersion {
             resource: Resource {
                 id: text(0)?,
-                kind: Kind::from_name(&text(1)?)?,
+                kind: ResourceKind::from_name(&text(1)?)?,
                 name: text(2),
                 environment_id: text(3),
                 kafka_cluster_id: text(4),

@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::ResourceVersion;
-use crate::confluent::inventory::{
-    Inventory, Resource, ResourceKind as Kind, ResourceList as List,
-};
+use crate::confluent::inventory::{Inventory, Resource, ResourceKind, ResourceList};
 
 /// Rows after a listing at `at`; `None` if nothing changed. Rows of lists that were not read stay as they are.
 pub(super) fn updated(
@@ -50,22 +48,23 @@ pub(super) fn updated(
 
 /// Returns true if an unlisted resource no longer exists: its list was read, or its parent is gone.
 fn is_gone(resource: &Resource, inventory: &Inventory, listed: &BTreeMap<&str, &Resource>) -> bool {
-    let was_read = |kind: Kind, parent: &str| {
+    let was_read = |kind: ResourceKind, parent: &str| {
         let parent = parent.to_string();
-        inventory.listed.contains(&List { kind, parent })
+        inventory.listed.contains(&ResourceList { kind, parent })
     };
-    let environments_read = was_read(Kind::Environment, "");
+    let environments_read = was_read(ResourceKind::Environment, "");
     let environment = resource.environment_id.as_deref().unwrap_or_default();
-    if resource.kind == Kind::Environment {
+    if resource.kind == ResourceKind::Environment {
         return environments_read;
     }
     if environments_read && !listed.contains_key(environment) {
         return true;
     }
-    if resource.kind != Kind::Connector {
+    if resource.kind != ResourceKind::Connector {
         return was_read(resource.kind, environment);
     }
     let cluster = resource.kafka_cluster_id.as_deref().unwrap_or_default();
-    let cluster_gone = was_read(Kind::KafkaCluster, environment) && !listed.contains_key(cluster);
-    cluster_gone || was_read(Kind::Connector, cluster)
+    let cluster_gone =
+        was_read(ResourceKind::KafkaCluster, environment) && !listed.contains_key(cluster);
+    cluster_gone || was_read(ResourceKind::Connector, cluster)
 }

@@ -7,11 +7,11 @@ use proptest::prelude::*;
 use super::columns::from_batch;
 use super::history::updated;
 use super::*;
-use crate::confluent::inventory::{ResourceKind as Kind, ResourceList as List};
+use crate::confluent::inventory::{ResourceKind, ResourceList};
 
-fn resource(id: &str, kind: Kind, parent: &str, name: &str) -> Resource {
+fn resource(id: &str, kind: ResourceKind, parent: &str, name: &str) -> Resource {
     let text = |text: &str| (!text.is_empty()).then(|| text.to_string());
-    let connector = kind == Kind::Connector;
+    let connector = kind == ResourceKind::Connector;
     Resource {
         id: id.to_string(),
         kind,
@@ -32,25 +32,25 @@ fn resource(id: &str, kind: Kind, parent: &str, name: &str) -> Resource {
 }
 
 fn environment(id: &str) -> Resource {
-    resource(id, Kind::Environment, "", "prod")
+    resource(id, ResourceKind::Environment, "", "prod")
 }
 
 /// Inventory with all lists read except the `unread` ones.
-fn inventory(resources: &[Resource], unread: &[(Kind, &str)]) -> Inventory {
+fn inventory(resources: &[Resource], unread: &[(ResourceKind, &str)]) -> Inventory {
     let mut listed = BTreeSet::new();
-    let list = |kind, parent: &str| List {
+    let list = |kind, parent: &str| ResourceList {
         kind,
         parent: parent.to_string(),
     };
-    listed.insert(list(Kind::Environment, ""));
+    listed.insert(list(ResourceKind::Environment, ""));
     for resource in resources {
-        let inside: &[Kind] = match resource.kind {
-            Kind::Environment => &[
-                Kind::KafkaCluster,
-                Kind::KsqldbCluster,
-                Kind::FlinkComputePool,
+        let inside: &[ResourceKind] = match resource.kind {
+            ResourceKind::Environment => &[
+                ResourceKind::KafkaCluster,
+                ResourceKind::KsqldbCluster,
+                ResourceKind::FlinkComputePool,
             ],
-            Kind::KafkaCluster => &[Kind::Connector],
+            ResourceKind::KafkaCluster => &[ResourceKind::Connector],
             _ => &[],
         };
         listed.extend(inside.iter().map(|kind| list(*kind, &resource.id)));
@@ -81,8 +81,8 @@ async fn reads_back_what_it_writes_and_skips_an_unchanged_listing() {
     assert_eq!(read(&store, None).await.unwrap().num_rows(), 0);
     let first = [
         environment("env-1"),
-        resource("lkc-1", Kind::KafkaCluster, "env-1", "orders"),
-        resource("lcc-1", Kind::Connector, "lkc-1", "sink, \"x\"\nü"),
+        resource("lkc-1", ResourceKind::KafkaCluster, "env-1", "orders"),
+        resource("lcc-1", ResourceKind::Connector, "lkc-1", "sink, \"x\"\nü"),
     ];
     let seen = inventory(&first, &[]);
     assert!(update(&store, "acme", "run-1", &seen, at(0)).await.unwrap());
@@ -132,13 +132,14 @@ async fn reads_back_what_it_writes_and_skips_an_unchanged_listing() {
 fn unread_lists_delete_nothing() {
     let all = [
         environment("env-1"),
-        resource("lkc-1", Kind::KafkaCluster, "env-1", "a"),
-        resource("lcc-1", Kind::Connector, "lkc-1", "b"),
-        resource("lfcp-1", Kind::FlinkComputePool, "env-1", "c"),
+        resource("lkc-1", ResourceKind::KafkaCluster, "env-1", "a"),
+        resource("lcc-1", ResourceKind::Connector, "lkc-1", "b"),
+        resource("lfcp-1", ResourceKind::FlinkComputePool, "env-1", "c"),
     ];
     let rows = updated(Vec::new(), &inventory(&all, &[]), at(0)).unwrap();
-    let without =
-        |unread: &[(Kind, &str)]| updated(rows.clone(), &inventory(&all[..1], unread), at(1));
+    let without = |unread: &[(ResourceKind, &str)]| {
+        updated(rows.clone(), &inventory(&all[..1], unread), at(1))
+    };
     let gone = without(&[]).unwrap();
     assert_eq!(current_ids(&gone), ["env-1"]);
     assert_eq!(
@@ -147,8 +148,8 @@ fn unread_lists_delete_nothing() {
         "deleted resources keep their last attributes"
     );
     let unread = [
-        (Kind::KafkaCluster, "env-1"),
-        (Kind::FlinkComputePool, "env-1"),
+        (ResourceKind::KafkaCluster, "env-1"),
+        (ResourceKind::FlinkComputePool, "env-1"),
     ];
     assert!(without(&unread).is_none());
     let flink_read = without(&unread[..1]).unwrap();
@@ -156,7 +157,7 @@ fn unread_lists_delete_nothing() {
     // The list of an existing cluster's connectors was refused.
     let refused = updated(
         rows.clone(),
-        &inventory(&all[..2], &[(Kind::Connector, "lkc-1"), unread[1]]),
+        &inventory(&all[..2], &[(ResourceKind::Connector, "lkc-1"), unread[1]]),
         at(1),
     );
     assert!(refused.is_none());
@@ -169,7 +170,7 @@ fn unread_lists_delete_nothing() {
 fn a_resource_that_comes_back_starts_a_new_version() {
     let all = [
         environment("env-1"),
-        resource("lkc-1", Kind::KafkaCluster, "env-1", "a"),
+        resource("lkc-1", ResourceKind::KafkaCluster, "env-1", "a"),
     ];
     let rows = updated(Vec::new(), &inventory(&all, &[]), at(0)).unwrap();
     let rows = updated(rows, &inventory(&all[..1], &[]), at(1)).unwrap();
@@ -192,7 +193,7 @@ proptest! {
         for (hour, listing) in listings.iter().enumerate() {
             let mut resources = vec![environment("env-1")];
             resources.extend(listing.iter().map(|(id, name)| {
-                resource(&format!("lkc-{id}"), Kind::KafkaCluster, "env-1", name)
+                resource(&format!("lkc-{id}"), ResourceKind::KafkaCluster, "env-1", name)
             }));
             all = updated(all.clone(), &inventory(&resources, &[]), at(hour as i64)).unwrap_or(all);
             last = resources;
