@@ -81,7 +81,7 @@ pub struct SqlFiles {
 impl SqlFiles {
     /// Loads the built-in files, overridden by those of `folder`.
     ///
-    /// A file with a new name adds a check, view, source format or report; in `models` and `diff` it is an error.
+    /// A file with a new name adds a check, view, source format or report; in `models`, `names` and `diff` it is an error.
     pub fn load(folder: Option<&Path>) -> Result<SqlFiles> {
         let mut files: BTreeMap<String, SqlFile> = BUILT_IN
             .iter()

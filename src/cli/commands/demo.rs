@@ -101,13 +101,13 @@ pub(crate) async fn import_demo(args: &RunArgs, mut options: ImportOptions) -> R
         connection: Some(DEMO_CONNECTION.to_string()),
         ..args.flags()
     };
-    let scene = CommandContext::of(Config::of(flags, sandbox.environment_with_key())?)?;
-    refuse_other_connections(&scene.store).await?;
-    let work = async |name: &str| import_connection(&scene, name, &options).await;
-    let results = scene.each(vec![DEMO_CONNECTION.to_string()], work).await;
-    let code = print_summary(&scene, results, args.summary);
+    let context = CommandContext::of(Config::of(flags, sandbox.environment_with_key())?)?;
+    refuse_other_connections(&context.store).await?;
+    let work = async |name: &str| import_connection(&context, name, &options).await;
+    let results = context.each(vec![DEMO_CONNECTION.to_string()], work).await;
+    let code = print_summary(&context, results, args.summary);
     if code.is_ok() && args.summary.format == SummaryFormat::Table {
-        next_steps(&scene.store);
+        next_steps(&context.store);
     }
     code
 }
