@@ -110,7 +110,7 @@ impl Table {
 
     /// Current files, sorted by connection, period and path.
     pub(crate) async fn files(&self) -> Result<Vec<PublishedFile>> {
-        let published = |current: CurrentFile| {
+        let published = |current: &CurrentFile| {
             let [connection, period] = current.partition.as_slice() else {
                 return Err(Error::bug(format!(
                     "{} is not a table of months",
@@ -120,16 +120,14 @@ impl Table {
             Ok(PublishedFile {
                 connection: connection.clone(),
                 period: period.parse()?,
-                record: current.tag.and_then(|tag| serde_json::from_str(&tag).ok()),
-                file: current.file,
+                record: current
+                    .tag
+                    .as_ref()
+                    .and_then(|tag| serde_json::from_str(tag).ok()),
+                file: current.file.clone(),
             })
         };
-        self.delta
-            .files()
-            .await?
-            .into_iter()
-            .map(published)
-            .collect()
+        self.delta.files().await?.iter().map(published).collect()
     }
 
     /// Current files of a month and the record of their commit.

@@ -1,6 +1,7 @@
 //! Commits: compare-and-swap on the table's version.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use chrono::Utc;
@@ -131,6 +132,7 @@ impl Delta {
             .with_actions(actions)
             .build(Some(&snapshot), self.table.log_store(), operation)
             .await?;
+        self.files = Arc::default();
         self.table.load().await
     }
 }

@@ -23,6 +23,7 @@ use deltalake::protocol::SaveMode;
 use deltalake::{DeltaTable, DeltaTableError};
 use futures::TryStreamExt;
 use object_store::prefix::PrefixStore;
+use tokio::sync::OnceCell;
 
 use crate::error::{Error, Result};
 use crate::store::writer::DataFile;
@@ -35,6 +36,7 @@ pub(crate) use commit::{COMMIT_ATTEMPTS, CommitError, contended};
 pub(crate) const TAG: &str = "billstream";
 
 /// Current file of a table.
+#[derive(Debug, Clone)]
 pub(crate) struct CurrentFile {
     /// Values of the partition columns, in their order.
     pub(crate) partition: Vec<String>,
@@ -49,6 +51,8 @@ pub(crate) struct Delta {
     store: Store,
     name: TableName,
     table: DeltaTable,
+    /// Current files of the version that was read, once asked for: a run looks at them for each month.
+    files: Arc<OnceCell<Vec<CurrentFile>>>,
 }
 
 impl Delta {
@@ -66,6 +70,7 @@ impl Delta {
             store: store.clone(),
             name,
             table,
+            files: Arc::default(),
         }))
     }
 
@@ -151,11 +156,9 @@ impl Delta {
             )));
         }
         if version < newest {
-            delta
-                .table
-                .load_version(version)
-                .await
-                .map_err(|e| delta.error(Operation::Read, e))?;
+            let loaded = delta.table.load_version(version).await;
+            loaded.map_err(|e| delta.error(Operation::Read, e))?;
+            delta.files = Arc::default();
         }
         Ok(Some(delta))
     }
@@ -173,6 +176,7 @@ impl Delta {
 
     /// Reads the newest version.
     pub(crate) async fn load(&mut self) -> Result<()> {
+        self.files = Arc::default();
         let loaded = self.table.load().await;
         loaded.map_err(|e| self.error(Operation::Read, e))
     }
@@ -195,7 +199,12 @@ impl Delta {
     }
 
     /// Current files, sorted by partition and path.
-    pub(crate) async fn files(&self) -> Result<Vec<CurrentFile>> {
+    pub(crate) async fn files(&self) -> Result<&[CurrentFile]> {
+        let files = self.files.get_or_try_init(|| self.read_files()).await?;
+        Ok(files)
+    }
+
+    async fn read_files(&self) -> Result<Vec<CurrentFile>> {
         let partition_columns = self.name.partition_columns();
         let views: Vec<_> = self
             .table

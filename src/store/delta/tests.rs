@@ -36,8 +36,9 @@ async fn replace(delta: &mut Delta, name: &str) -> std::result::Result<(), Commi
 }
 
 async fn paths(store: &Store) -> Vec<String> {
-    let files = open(store).await.files().await.unwrap();
-    files.into_iter().map(|current| current.file.path).collect()
+    let delta = open(store).await;
+    let files = delta.files().await.unwrap().iter();
+    files.map(|current| current.file.path.clone()).collect()
 }
 
 fn stores() -> (tempfile::TempDir, [Store; 2]) {

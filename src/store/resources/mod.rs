@@ -42,7 +42,7 @@ pub async fn read(store: &Store, connection: Option<&str>) -> Result<RecordBatch
                 continue;
             };
             if connection.is_none_or(|connection| connection == of) {
-                batches.extend(read_file(store, &current, of).await?);
+                batches.extend(read_file(store, current, of).await?);
             }
         }
     }
