@@ -69,11 +69,7 @@ fn context(folder: &Path) -> Arc<RunContext> {
         destinations: Destinations::default(),
         clock: Arc::new(|| "2026-11-23T06:00:00Z".parse().unwrap()),
         progress: Arc::new(|_| {}),
-        options: StageOptions {
-            tags: None,
-            concurrency: 4,
-            settle_days: 17,
-        },
+        options: StageOptions::default(),
     })
 }
 

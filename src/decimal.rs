@@ -15,6 +15,8 @@
 //! assert_eq!(text("NaN"), Err(ParseError::Syntax));
 //! ```
 
+pub(crate) mod display;
+
 use arrow::datatypes::DataType;
 
 /// Total digits of every money and quantity column.

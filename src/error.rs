@@ -26,6 +26,8 @@ pub enum ErrorKind {
     Locked,
     /// The remote side stayed unavailable after all retries. Exit code 7.
     Remote,
+    /// The remote side rejected a request as invalid (HTTP 400). Exit code 8.
+    Refused,
     /// A defect in billstream itself. Exit code 70.
     Bug,
 }
@@ -41,6 +43,7 @@ impl ErrorKind {
             ErrorKind::Reconcile => 5,
             ErrorKind::Locked => 6,
             ErrorKind::Remote => 7,
+            ErrorKind::Refused => 8,
             ErrorKind::Bug => 70,
         }
     }
@@ -83,6 +86,8 @@ constructors! {
     locked => Locked;
     /// The remote side is unavailable.
     remote => Remote;
+    /// The remote side rejected a request as invalid.
+    refused => Refused;
     /// A defect in billstream.
     bug => Bug;
 }

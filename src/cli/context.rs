@@ -135,6 +135,8 @@ impl CommandContext {
                 tags: settings.tags.clone(),
                 concurrency: settings.concurrency,
                 settle_days: settings.settle_days,
+                rechecks: settings.rechecks,
+                losses: settings.losses,
             },
         };
         Ok((Arc::new(context), bar))

@@ -41,7 +41,7 @@ Environment:
 Exit codes:
   0 done · 1 bad data or a failed check · 2 wrong arguments · 3 configuration or credentials
   4 partial · 5 totals do not reconcile · 6 another run holds the lease
-  7 remote unavailable after retries · 70 a bug";
+  7 remote unavailable after retries · 8 request rejected as invalid · 70 a bug";
 
 /// Confluent Cloud costs into CloudZero: exact, reconciled, replaced month by month
 #[derive(Debug, Parser)]

@@ -236,6 +236,9 @@ fn is_transient(status: StatusCode) -> bool {
         .contains(&status)
 }
 
+const FIX_HINT: &str =
+    "CloudZero keeps the data that it had before; fix what it reports and deliver again";
+
 /// Meaning of a response for which repetition does not help.
 #[derive(Debug, thiserror::Error)]
 enum Refusal {
@@ -245,6 +248,8 @@ enum Refusal {
     NotFound,
     #[error("the request body is too large")]
     BodyTooLarge,
+    #[error("CloudZero rejected the request as invalid")]
+    BadRequest,
     #[error("the endpoint redirects elsewhere")]
     Redirect,
     #[error("CloudZero refused the request")]
@@ -256,6 +261,7 @@ impl Refusal {
         match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Refusal::Key,
             StatusCode::NOT_FOUND => Refusal::NotFound,
+            StatusCode::BAD_REQUEST => Refusal::BadRequest,
             StatusCode::PAYLOAD_TOO_LARGE => Refusal::BodyTooLarge,
             status if status.is_redirection() => Refusal::Redirect,
             _ => Refusal::Other,
@@ -275,9 +281,8 @@ impl Refusal {
             Refusal::Redirect => Error::config(message).with_hint(
                 "the key is only sent to the configured endpoint: check CLOUDZERO_API_URL",
             ),
-            Refusal::Other => Error::data(message).with_hint(
-                "CloudZero keeps the data that it had before; fix what it reports and deliver again",
-            ),
+            Refusal::BadRequest => Error::refused(message).with_hint(FIX_HINT),
+            Refusal::Other => Error::data(message).with_hint(FIX_HINT),
         }
     }
 }
@@ -305,7 +310,7 @@ mod tests {
             (404, ErrorKind::Config, "CLOUDZERO_CONNECTION_ID"),
             (413, ErrorKind::Data, "bucket"),
             (302, ErrorKind::Config, "CLOUDZERO_API_URL"),
-            (400, ErrorKind::Data, "deliver again"),
+            (400, ErrorKind::Refused, "deliver again"),
         ] {
             let status = StatusCode::from_u16(status).unwrap();
             let error = Refusal::new(status).into_error("reading x", "HTTP x: y");

@@ -40,6 +40,8 @@ use crate::engine::Limits;
 use crate::error::{Error, Result};
 use crate::http::Timeouts;
 use crate::http::retry::Policy;
+use crate::pipeline::assess::losses::LossLimits;
+use crate::pipeline::select::rechecks::RecheckIntervals;
 
 /// Name of the connection if none is given.
 pub(crate) const DEFAULT_CONNECTION: &str = "confluent";
@@ -76,6 +78,10 @@ pub(crate) struct Settings {
     pub tags: Option<String>,
     /// Days after a month's end from which a successful pull settles it.
     pub settle_days: u64,
+    /// Re-pulls of settled months.
+    pub rechecks: RecheckIntervals,
+    /// Falls of a published day above which its month is put on hold.
+    pub losses: LossLimits,
     /// Windows of a month read in parallel.
     pub concurrency: usize,
     /// Connections imported in parallel.
@@ -206,6 +212,14 @@ impl Config {
             sql_dir: text(&settings::SQL_DIR).map(PathBuf::from),
             tags: text(&settings::TAGS),
             settle_days: integer(&settings::SETTLE_DAYS)?,
+            rechecks: RecheckIntervals {
+                recent_days: integer(&settings::RECHECK_RECENT_DAYS)?,
+                all_days: integer(&settings::RECHECK_ALL_DAYS)?,
+            },
+            losses: LossLimits {
+                percent: integer(&settings::HOLD_PERCENT)?,
+                amount: integer(&settings::HOLD_AMOUNT)?,
+            },
             concurrency: integer(&settings::CONCURRENCY)? as usize,
             connections_at_once: integer(&settings::CONNECTIONS_AT_ONCE)? as usize,
             limits: Limits {

@@ -96,6 +96,14 @@ settings! {
 
     SETTLE_DAYS: "import", "settle_days", "BILLSTREAM_SETTLE_DAYS", "17", integer("days", 0, 3660),
         "Days after a month's end from which a pull settles it";
+    RECHECK_RECENT_DAYS: "import", "recheck_recent_days", "BILLSTREAM_RECHECK_RECENT_DAYS", "7", integer("days", 0, 3660),
+        "Days between re-pulls of the two newest settled months (0 for never)";
+    RECHECK_ALL_DAYS: "import", "recheck_all_days", "BILLSTREAM_RECHECK_ALL_DAYS", "30", integer("days", 0, 3660),
+        "Days between re-pulls of the other settled months (0 for never)";
+    HOLD_PERCENT: "import", "hold_percent", "BILLSTREAM_HOLD_PERCENT", "20", integer("percent", 1, 100),
+        "Fall of a published day's net, in percent, above which its month is put on hold";
+    HOLD_AMOUNT: "import", "hold_amount", "BILLSTREAM_HOLD_AMOUNT", "1", integer("units of the currency", 0, 1_000_000_000),
+        "Smaller falls than this amount put no month on hold";
     CONCURRENCY: "import", "windows_at_once", "BILLSTREAM_CONCURRENCY", "4", integer("windows", 1, 64),
         "Windows of a month read in parallel";
     CONNECTIONS_AT_ONCE: "import", "connections_at_once", "BILLSTREAM_CONNECTIONS_AT_ONCE", "2", integer("connections", 1, 64),

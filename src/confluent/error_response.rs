@@ -121,7 +121,11 @@ impl RefusedRequest {
 
     /// Converts it into the error of `operation`.
     pub fn into_error(self, operation: &str) -> Error {
-        let (kind, hint) = (self.refusal.kind(), self.refusal.hint());
+        let kind = match self.response.status {
+            StatusCode::BAD_REQUEST => ErrorKind::Refused,
+            _ => self.refusal.kind(),
+        };
+        let hint = self.refusal.hint();
         Error::new(kind, self).context(operation).with_hint(hint)
     }
 }
@@ -366,7 +370,7 @@ mod tests {
         ];
         for (window, detail, expected) in cases {
             let error = refusal(400, detail, window);
-            assert_eq!(error.kind(), ErrorKind::Data);
+            assert_eq!(error.kind(), ErrorKind::Refused);
             assert!(
                 error.hint().unwrap().contains(expected),
                 "{expected}: {:?}",

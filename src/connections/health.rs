@@ -6,9 +6,12 @@ use std::fmt;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::Serialize;
 
+use crate::billing_period::BillingPeriod;
 use crate::connections::state::{self, ConnectionState};
 use crate::error::{Error, Result};
+use crate::pipeline::assess::days::format_days;
 use crate::pipeline::deliver::destinations::Destinations;
+use crate::pipeline::select;
 use crate::store::Store;
 use crate::store::runs::{self, MonthState};
 
@@ -20,7 +23,7 @@ pub(crate) enum HealthStatus {
     PendingData,
     /// Data is recent, and nothing has failed since.
     Healthy,
-    /// No data for longer than the expected interval, or the first import is overdue.
+    /// No new data for longer than the expected interval, or the first import is overdue.
     Late,
     /// The last run or check failed.
     Error,
@@ -82,10 +85,14 @@ pub(crate) struct Health {
     pub last_checked: Option<DateTime<Utc>>,
     /// Time of the last costs from Confluent.
     pub last_data: Option<DateTime<Utc>>,
+    /// Newest day with costs.
+    pub newest_day: Option<NaiveDate>,
     /// Last day with complete costs.
     pub complete_through: Option<NaiveDate>,
-    /// Number of months by state: `open`, `settling`, `settled`.
+    /// Number of months by state: `open`, `settling`, `settled`, and others that occur.
     pub months: BTreeMap<&'static str, u64>,
+    /// Months with missing days or on hold, in one line each.
+    pub incomplete: Vec<String>,
     /// Time from which the connection is late.
     pub next_due: Option<DateTime<Utc>>,
     #[serde(rename = "targets")]
@@ -103,8 +110,10 @@ impl Health {
             reason: Some(error.to_string()),
             last_checked: None,
             last_data: None,
+            newest_day: None,
             complete_through: None,
             months: BTreeMap::new(),
+            incomplete: Vec::new(),
             next_due: None,
             destinations: Vec::new(),
             inventory: None,
@@ -151,7 +160,15 @@ pub(crate) async fn health(
         let covered = month_states().filter(|state| state.complete_through.is_some());
         covered.filter_map(|state| state.pulled_at).max()
     });
+    let newest_day = month_states()
+        .filter_map(|state| state.completeness.newest_day)
+        .max();
     let (mut status, mut reason) = evaluate(&state, last_data, expected.interval, now);
+    if status == HealthStatus::Healthy
+        && let Some(stalled) = stalled(newest_day, expected.interval, now)
+    {
+        (status, reason) = (HealthStatus::Late, Some(stalled));
+    }
     let destinations = match expected.destinations {
         Ok(destinations) => last_deliveries(store, &destinations, month_states()),
         Err(error) => {
@@ -168,10 +185,13 @@ pub(crate) async fn health(
         reason,
         last_checked: state.last_checked(),
         last_data,
-        complete_through: month_states()
-            .filter_map(|state| state.complete_through)
-            .max(),
+        newest_day,
+        complete_through: complete_through(&months),
         months: by_state,
+        incomplete: months
+            .iter()
+            .filter_map(|(period, month)| incomplete(*period, month))
+            .collect(),
         next_due: last_data
             .map(|data| data + expected.interval)
             .filter(|_| status != HealthStatus::Paused),
@@ -181,6 +201,54 @@ pub(crate) async fn health(
             resources: inventory.resources,
             problems: inventory.problems,
         }),
+    })
+}
+
+/// Returns the last day up to which all months are complete: an earlier month with doubtful gaps ends it.
+fn complete_through(months: &[(BillingPeriod, MonthState)]) -> Option<NaiveDate> {
+    let with_costs = months
+        .iter()
+        .filter(|(_, month)| month.complete_through.is_some());
+    let doubtful = with_costs
+        .clone()
+        .filter(|(_, month)| month.completeness.is_doubtful())
+        .min_by_key(|(period, _)| *period);
+    match doubtful {
+        Some((_, month)) => month.complete_through,
+        None => with_costs
+            .filter_map(|(_, month)| month.complete_through)
+            .max(),
+    }
+}
+
+/// Describes a month that is on hold or lacks days.
+fn incomplete(period: BillingPeriod, month: &MonthState) -> Option<String> {
+    let completeness = &month.completeness;
+    if let Some(hold) = &completeness.on_hold {
+        let since = hold.since.date_naive();
+        return Some(format!(
+            "{period} is on hold since {since}, {}",
+            hold.reason
+        ));
+    }
+    let is_doubtful = completeness.is_doubtful() && !completeness.missing_days.is_empty();
+    is_doubtful.then(|| {
+        let days = format_days(&completeness.missing_days);
+        format!("{period} has no costs on {days}")
+    })
+}
+
+/// Explains that Confluent's costs stopped: the newest day is older than the last one that should be complete, by more
+/// than the expected interval.
+fn stalled(
+    newest_day: Option<NaiveDate>,
+    interval: TimeDelta,
+    now: DateTime<Utc>,
+) -> Option<String> {
+    let newest = newest_day?;
+    let expected = select::open_from(now - interval).pred_opt()?;
+    (newest < expected).then(|| {
+        format!("Confluent has no costs after {newest}; those of {expected} should be there by now")
     })
 }
 
@@ -288,6 +356,51 @@ mod tests {
         assert!(
             reason.contains("2026-11-21 17:59Z: 36 hours, expected within 36"),
             "{reason}"
+        );
+    }
+
+    #[test]
+    fn is_late_if_the_source_stalls() {
+        let stalled_at = |newest: &str| {
+            let newest = newest.parse().unwrap();
+            stalled(Some(newest), TimeDelta::hours(36), at("23T06:00"))
+        };
+        // 72 hours and the interval before the 23rd, 06:00 is the 18th, 18:00.
+        assert_eq!(stalled_at("2026-11-17"), None);
+        let reason = stalled_at("2026-11-10").unwrap();
+        assert!(
+            reason.contains("after 2026-11-10; those of 2026-11-17"),
+            "{reason}"
+        );
+    }
+
+    #[test]
+    fn an_earlier_gap_ends_completeness() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let month = |through: &str, missing: &[&str]| {
+            let mut state = MonthState {
+                complete_through: Some(day(through)),
+                ..MonthState::default()
+            };
+            let missing = missing.iter().map(|text| day(text)).collect();
+            state
+                .completeness
+                .observe(None, missing, false, at("23T06:00"));
+            state
+        };
+        let gap = (
+            "2026-09".parse().unwrap(),
+            month("2026-09-09", &["2026-09-10"]),
+        );
+        let whole = ("2026-10".parse().unwrap(), month("2026-10-31", &[]));
+        assert_eq!(
+            complete_through(&[gap.clone(), whole.clone()]),
+            Some(day("2026-09-09"))
+        );
+        assert_eq!(complete_through(&[whole]), Some(day("2026-10-31")));
+        assert_eq!(
+            incomplete(gap.0, &gap.1).unwrap(),
+            "2026-09 has no costs on 2026-09-10"
         );
     }
 

@@ -3,6 +3,7 @@
 //! ```text
 //! run.json        outcome of its runs                 written with the lease
 //! inventory.json  last listing of names and regions   written with the lease
+//! availability.json  months that Confluent refuses    written with the lease
 //! check.json      outcome of the last check
 //! paused.json     start of the pause
 //! ```
@@ -169,6 +170,7 @@ pub(crate) async fn delete(store: &Store, connection: &str) -> Result<()> {
     for object in [RUN, CHECK, PAUSED] {
         connection_state::delete(store, connection, object).await?;
     }
+    connection_state::delete_availability(store, connection).await?;
     connection_state::delete_inventory(store, connection).await
 }
 

@@ -6,7 +6,9 @@ use crate::billing_period::BillingPeriod;
 use crate::clock::Clock;
 use crate::engine::Limits;
 use crate::engine::sql_files::SqlFiles;
+use crate::pipeline::assess::losses::LossLimits;
 use crate::pipeline::deliver::destinations;
+use crate::pipeline::select::rechecks::RecheckIntervals;
 use crate::store::Store;
 use crate::store::names::{ConnectionName, RunId};
 
@@ -50,6 +52,29 @@ pub struct StageOptions {
     pub concurrency: usize,
     /// Days after the end of a month from which a successful pull settles it.
     pub settle_days: u64,
+    /// Re-pulls of settled months.
+    pub rechecks: RecheckIntervals,
+    /// Falls of a published day above which its month is put on hold.
+    pub losses: LossLimits,
+}
+
+impl Default for StageOptions {
+    /// The defaults of the settings.
+    fn default() -> StageOptions {
+        StageOptions {
+            tags: None,
+            concurrency: 4,
+            settle_days: 17,
+            rechecks: RecheckIntervals {
+                recent_days: 7,
+                all_days: 30,
+            },
+            losses: LossLimits {
+                percent: 20,
+                amount: 1,
+            },
+        }
+    }
 }
 
 impl RunContext {

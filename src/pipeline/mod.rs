@@ -1,10 +1,11 @@
 //! The stages of a run, one module each, in the order of the data flow:
 //!
-//! [`enrich`] → [`pull`] → [`transform`] (mapping and checks) → `publish` → [`deliver`]
+//! [`enrich`] → [`pull`] → [`assess`] → [`transform`] (mapping and checks) → `publish` → [`deliver`]
 //!
 //! `select` chooses the months of a run, `import` runs all stages, `verify` compares the results across
 //! systems, and `summary` has the outcome. Stages share a [`RunContext`].
 
+pub mod assess;
 mod context;
 pub mod deliver;
 pub mod enrich;

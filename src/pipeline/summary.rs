@@ -10,6 +10,7 @@ use crate::decimal;
 use crate::error::{Error, ErrorKind};
 use crate::pipeline::deliver::delivery::Delivery;
 use crate::store::names::RunId;
+use crate::store::runs::MonthState;
 
 /// Outcome of a month in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -21,7 +22,7 @@ pub enum PeriodStatus {
     Unchanged,
     /// Confluent has no costs yet, and none are published.
     Empty,
-    /// Published days came back without costs; nothing was changed.
+    /// Published costs are missing from the new ones; nothing was changed.
     #[serde(rename = "held")]
     OnHold,
     /// An error occurred; nothing was changed.
@@ -58,6 +59,15 @@ pub struct PeriodSummary {
     pub digest: Option<String>,
     /// Last day with complete costs.
     pub complete_through: Option<NaiveDate>,
+    /// State of the month after the run: `open`, `pending`, `incomplete`, `on hold`, `settling` or `settled`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<&'static str>,
+    /// Days without costs that should have some.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing_days: Vec<NaiveDate>,
+    /// The month was settled before the run.
+    #[serde(skip)]
+    pub was_settled: bool,
     /// Deliveries of the month in this run.
     #[serde(skip)]
     pub deliveries: Vec<Delivery>,
@@ -94,6 +104,9 @@ impl PeriodSummary {
             version: None,
             digest: None,
             complete_through: None,
+            state: None,
+            missing_days: Vec::new(),
+            was_settled: false,
             deliveries: Vec::new(),
             data_quality: DataQualityCounts::default(),
             resumed: 0,
@@ -101,6 +114,15 @@ impl PeriodSummary {
             older_attributes: false,
             hold_reason: None,
         }
+    }
+
+    /// Returns the summary with the completeness of `state`.
+    pub(crate) fn with_state(mut self, state: &MonthState, today: NaiveDate) -> Self {
+        self.complete_through = state.complete_through;
+        self.state = Some(state.name(self.billing_period, today));
+        self.missing_days
+            .clone_from(&state.completeness.missing_days);
+        self
     }
 
     /// Returns the summary with the amounts of `totals`.
@@ -120,6 +142,9 @@ pub struct Summary {
     pub run: RunId,
     /// Months, oldest first.
     pub periods: Vec<PeriodSummary>,
+    /// Months that Confluent refuses because it holds no costs of them (HTTP 400).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unavailable: Vec<BillingPeriod>,
     /// Errors of single months.
     #[serde(skip)]
     pub errors: Vec<(BillingPeriod, Error)>,

@@ -23,10 +23,6 @@ pub(crate) fn context(store: &Store, now: &str) -> RunContext {
         destinations: Destinations::in_store(store, "acme"),
         clock: Arc::new(move || now),
         progress: Arc::new(|_| {}),
-        options: StageOptions {
-            tags: None,
-            concurrency: 4,
-            settle_days: 17,
-        },
+        options: StageOptions::default(),
     }
 }

@@ -6,11 +6,13 @@ use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::billing_period::BillingPeriod;
 use crate::error::{Error, Result};
 use crate::store::Store;
 
 const FOLDER: &str = "runs/connections";
 const INVENTORY: &str = "inventory";
+const AVAILABILITY: &str = "availability";
 
 /// Result of the last listing of names and regions.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -39,6 +41,36 @@ pub(crate) async fn save_inventory(
 /// Deletes the result of the last listing.
 pub(crate) async fn delete_inventory(store: &Store, connection: &str) -> Result<()> {
     delete(store, connection, INVENTORY).await
+}
+
+/// Months that Confluent refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AvailabilityState {
+    /// Last refused month.
+    pub refused_through: BillingPeriod,
+    pub asked_at: DateTime<Utc>,
+}
+
+/// Loads the months that Confluent refused.
+pub(crate) async fn availability(
+    store: &Store,
+    connection: &str,
+) -> Result<Option<AvailabilityState>> {
+    read(store, connection, AVAILABILITY).await
+}
+
+/// Saves the months that Confluent refused. The caller holds the connection's lease.
+pub(crate) async fn save_availability(
+    store: &Store,
+    connection: &str,
+    state: &AvailabilityState,
+) -> Result<()> {
+    write(store, connection, AVAILABILITY, state).await
+}
+
+/// Deletes the months that Confluent refused.
+pub(crate) async fn delete_availability(store: &Store, connection: &str) -> Result<()> {
+    delete(store, connection, AVAILABILITY).await
 }
 
 /// Names of all connections that have an object. Removed connections have none, although their costs stay.

@@ -11,6 +11,7 @@
 //! The Delta log decides which Parquet files are current. This crate writes and scans the files itself, because
 //! delta-rs' own scan and its statistics of decimals return wrong rows.
 
+pub mod completeness;
 pub(crate) mod connection_state;
 mod delta;
 pub mod destinations;

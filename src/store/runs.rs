@@ -9,18 +9,22 @@ use serde::{Deserialize, Serialize};
 use crate::billing_period::BillingPeriod;
 use crate::error::{Error, Result};
 use crate::store::Store;
+use crate::store::completeness::Completeness;
 
 /// State of a connection's month beside the tables.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct MonthState {
     /// Start of the last successful pull.
     pub pulled_at: Option<DateTime<Utc>>,
-    /// True once a pull succeeded `settle_days` or more after the month's end.
+    /// True once a pull without unconfirmed gaps succeeded `settle_days` or more after the month's end.
     #[serde(default)]
     pub settled: bool,
     /// Last day whose costs were complete at the last pull.
     #[serde(alias = "covered_until")]
     pub complete_through: Option<NaiveDate>,
+    /// Days with costs, gaps and holds.
+    #[serde(default)]
+    pub completeness: Completeness,
     /// Last drop in the bucket.
     #[serde(default)]
     pub bucket: Option<BucketState>,
@@ -30,11 +34,24 @@ pub struct MonthState {
 }
 
 impl MonthState {
-    /// Returns `open`, `settling` or `settled`.
+    /// Returns the state of the month in one word; `docs/concepts.md` has the diagram.
     pub(crate) fn name(&self, period: BillingPeriod, today: NaiveDate) -> &'static str {
-        if self.settled {
+        let Completeness {
+            is_empty,
+            missing_days,
+            on_hold,
+            ..
+        } = &self.completeness;
+        let is_over = period.next().first_day() <= today;
+        if on_hold.is_some() {
+            "on hold"
+        } else if self.settled {
             "settled"
-        } else if period.next().first_day() <= today {
+        } else if *is_empty && is_over {
+            "pending"
+        } else if !missing_days.is_empty() {
+            "incomplete"
+        } else if is_over {
             "settling"
         } else {
             "open"

@@ -156,9 +156,9 @@ fn skips_the_oldest_month_if_confluent_refuses_it() {
                 .iter()
                 .all(|(_, status)| status == "published")
         );
-        output.says(&["2025-12", "skipped"]);
+        output.says(&["Confluent refuses 2025-12"]);
         // A named month is an error.
-        let named = pull(&billstream, &["--month", "2025-12"]).code(1);
+        let named = pull(&billstream, &["--month", "2025-12"]).code(8);
         named.status("failed");
         named.says(&["2025-12", "too far back"]);
     }

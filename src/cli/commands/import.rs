@@ -13,7 +13,7 @@ use crate::pipeline::transform::retransform::retransform;
 /// Arguments of `import`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without months: the open month, months that can still change, and months never pulled.
+Without months: the open month, months that can still change, months never pulled, and now and then settled ones.
 
 Examples:
   billstream import --demo
@@ -30,7 +30,7 @@ pub(crate) struct ImportArgs {
     /// Run every stage except publish and deliver
     #[arg(long)]
     dry_run: bool,
-    /// Publish a month even if published days came back without costs
+    /// Publish a month even if published costs are missing from it
     #[arg(long, alias = "allow-shrink")]
     allow_missing_data: bool,
     /// Publish without delivering to CloudZero
@@ -55,7 +55,7 @@ pub(crate) struct PullArgs {
     /// Run every stage except publish and deliver
     #[arg(long)]
     dry_run: bool,
-    /// Publish a month even if published days came back without costs
+    /// Publish a month even if published costs are missing from it
     #[arg(long, alias = "allow-shrink")]
     allow_missing_data: bool,
     #[command(flatten)]

@@ -62,12 +62,18 @@ pub(crate) fn time(time: Option<DateTime<Utc>>) -> String {
 
 /// Returns the number of months by state.
 pub(crate) fn months(health: &Health) -> String {
-    let counted = ["open", "settling", "settled"]
-        .into_iter()
-        .filter_map(|state| {
-            let count = health.months.get(state).filter(|count| **count > 0)?;
-            Some(format!("{count} {state}"))
-        });
+    const STATES: [&str; 6] = [
+        "open",
+        "pending",
+        "incomplete",
+        "on hold",
+        "settling",
+        "settled",
+    ];
+    let counted = STATES.into_iter().filter_map(|state| {
+        let count = health.months.get(state).filter(|count| **count > 0)?;
+        Some(format!("{count} {state}"))
+    });
     let counted: Vec<String> = counted.collect();
     if counted.is_empty() {
         NONE.to_string()

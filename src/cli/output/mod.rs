@@ -9,6 +9,7 @@ pub(crate) mod aggregate;
 pub(crate) mod connections_table;
 pub(crate) mod deliveries_table;
 pub(crate) mod money;
+mod month_notes;
 pub(crate) mod rows;
 pub(crate) mod stdout;
 pub(crate) mod summary;

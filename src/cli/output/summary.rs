@@ -8,6 +8,7 @@ use crate::cli::context::CommandContext;
 use crate::cli::exit::code_of;
 use crate::cli::output::aggregate::{ConnectionResults, month_errors};
 use crate::cli::output::money::{Precision, count};
+use crate::cli::output::month_notes::month_notes;
 use crate::cli::output::stdout::{print, print_json, terminal_width};
 use crate::cli::output::summary_table::{Currencies, summary_table};
 use crate::error::Result;
@@ -57,6 +58,7 @@ pub(crate) fn print_summary(
         print(table.render(terminal_width()).as_bytes())?;
     }
     let mut lines = notes(&months, results.several);
+    lines.extend(month_notes(&summaries));
     if months.is_empty() && !summaries.is_empty() {
         lines.push(
             "nothing is due: every month is settled (select one with --month, or all with --all)"

@@ -233,6 +233,7 @@ mod tests {
             let summary = Summary {
                 run: "run".to_string().into(),
                 periods: periods.clone(),
+                unavailable: Vec::new(),
                 errors: Vec::new(),
             };
             (name.to_string(), Ok(summary))

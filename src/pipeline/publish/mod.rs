@@ -5,26 +5,20 @@
 
 pub mod restore;
 
-use std::collections::BTreeSet;
-
-use arrow::array::AsArray;
-use arrow::datatypes::{Date32Type, SchemaRef};
-use chrono::{DateTime, NaiveDate, Utc};
+use arrow::datatypes::SchemaRef;
 use tokio::sync::OnceCell;
 
 use crate::billing_period::BillingPeriod;
 use crate::confluent::costs::decode;
-use crate::engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::enrich::attributes::{self, EnrichmentInputs, ResourceAttributes};
 use crate::pipeline::pull::{PulledMonth, window};
 use crate::pipeline::summary::PeriodSummary;
-use crate::pipeline::transform::inputs::costs_session;
 use crate::pipeline::transform::{self, LineItems};
-use crate::pipeline::{RunContext, StageTimer, select};
+use crate::pipeline::{RunContext, StageTimer};
+use crate::store::TableName;
 use crate::store::tables::{PeriodRecord, Table};
 use crate::store::writer::DataFile;
-use crate::store::{TableName, runs};
 
 /// The two tables as opened by a run; a table is created with its first commit.
 pub struct Tables {
@@ -255,57 +249,6 @@ async fn clean_up(context: &RunContext, tables: &Tables, period: BillingPeriod) 
     transform::staging(context, period)
         .clean_up(&published.line_items)
         .await
-}
-
-/// Returns the published days that have no costs in the pull.
-pub(crate) async fn lost_days(
-    context: &RunContext,
-    period: BillingPeriod,
-    published: &[DataFile],
-    pulled: &PulledMonth,
-) -> Result<Vec<NaiveDate>> {
-    if published.is_empty() {
-        return Ok(Vec::new());
-    }
-    let what = format!("days of {period} in costs");
-    let session = costs_session(context, period, published)?;
-    let query = session.sql("select distinct start_date from costs order by 1");
-    let frame = engine::within(context.limits, &what, query).await?;
-    let batches = engine::within(context.limits, &what, frame.collect()).await?;
-    let pulled_days: BTreeSet<i32> = pulled
-        .totals
-        .groups()
-        .iter()
-        .map(|group| group.day)
-        .collect();
-    let published = batches.iter().flat_map(|batch| {
-        batch
-            .column(0)
-            .as_primitive::<Date32Type>()
-            .values()
-            .iter()
-            .copied()
-            .collect::<Vec<_>>()
-    });
-    Ok(published
-        .filter(|day| !pulled_days.contains(day))
-        .filter_map(|day| {
-            NaiveDate::default().checked_add_signed(chrono::TimeDelta::days(day.into()))
-        })
-        .collect())
-}
-
-/// Records a successful pull in the month's state: last complete day, and whether it settles the month.
-pub(crate) async fn record_pull(
-    context: &RunContext,
-    period: BillingPeriod,
-    pulled_at: DateTime<Utc>,
-) -> Result<()> {
-    let mut state = runs::month_state(&context.store, &context.connection, period).await?;
-    state.pulled_at = Some(pulled_at);
-    state.complete_through = select::complete_through(period, pulled_at);
-    state.settled |= select::settles(period, pulled_at, context.options.settle_days);
-    runs::save_month_state(&context.store, &context.connection, period, &state).await
 }
 
 /// Fills a summary with the amounts of the published month.

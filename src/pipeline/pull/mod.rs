@@ -56,12 +56,31 @@ pub async fn pull(
     period: BillingPeriod,
     published: &[DataFile],
 ) -> std::result::Result<PulledMonth, RequestError> {
+    let today = (context.clock)().date_naive();
+    let start = period.first_day();
+    // Days that have not begun have no costs yet.
+    let end = period.window().end.min(today + Days::new(1));
+    match pull_days(context, client, period, Window { start, end }, published).await {
+        // Some servers take an end after today for a date in the future.
+        Err(failure) if failure.is_bad_request() && start < today && today < end => {
+            tracing::info!(%failure, "Window to tomorrow refused, asking up to today");
+            let until_today = Window { start, end: today };
+            let pulled = pull_days(context, client, period, until_today, published).await;
+            pulled.map_err(|_| failure)
+        }
+        pulled => pulled,
+    }
+}
+
+/// Pulls the days of a month in `whole`.
+async fn pull_days(
+    context: &Arc<RunContext>,
+    client: &Arc<Client>,
+    period: BillingPeriod,
+    whole: Window,
+    published: &[DataFile],
+) -> std::result::Result<PulledMonth, RequestError> {
     let now = (context.clock)();
-    let whole = Window {
-        start: period.first_day(),
-        // Days that have not begun have no costs yet.
-        end: period.window().end.min(now.date_naive() + Days::new(1)),
-    };
     let mut finished = resume(context, period, whole, published, now)
         .await
         .map_err(RequestError::internal)?;

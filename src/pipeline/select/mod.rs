@@ -1,6 +1,8 @@
 //! Selection of the months of a run.
 
 pub mod pending;
+pub mod rechecks;
+pub(crate) mod unavailable;
 
 use chrono::{DateTime, Days, Months, NaiveDate, TimeDelta, Utc};
 
@@ -58,13 +60,17 @@ pub(crate) fn settles(month: BillingPeriod, now: DateTime<Utc>, settle_days: u64
     now.date_naive() >= month.next().first_day() + Days::new(settle_days)
 }
 
-/// The last day of the month with complete costs at `pulled_at`; `None` before the first such day.
+/// The first day whose costs may still be incomplete at `pulled_at`.
+pub(crate) fn open_from(pulled_at: DateTime<Utc>) -> NaiveDate {
+    (pulled_at - COMPLETE_AFTER).date_naive()
+}
+
+/// The last day of the month that Confluent should show completely at `pulled_at`; `None` before the first such day.
 pub(crate) fn complete_through(
     month: BillingPeriod,
     pulled_at: DateTime<Utc>,
 ) -> Option<NaiveDate> {
-    let complete_before = (pulled_at - COMPLETE_AFTER).date_naive();
-    let end = complete_before.min(month.next().first_day());
+    let end = open_from(pulled_at).min(month.next().first_day());
     (end > month.first_day()).then(|| end - Days::new(1))
 }
 

@@ -41,6 +41,10 @@ async fn is_pending(
     stage: Stage,
 ) -> Result<bool> {
     let state = runs::month_state(&context.store, &context.connection, period).await?;
+    // A hold ends with the first pull that has the missing costs again.
+    if state.completeness.on_hold.is_some() && stage <= Stage::LineItems {
+        return Ok(true);
+    }
     if !state.settled || stage == Stage::Costs {
         return Ok(!state.settled);
     }

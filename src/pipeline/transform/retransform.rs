@@ -61,6 +61,7 @@ pub(crate) async fn retransform(
     let mut summary = Summary {
         run: context.run.clone(),
         periods: Vec::new(),
+        unavailable: Vec::new(),
         errors: Vec::new(),
     };
     for period in selected {
@@ -98,8 +99,9 @@ async fn one_month(
     let mapping = transform::mapping_version(context)?;
     let digest = costs.digest.to_string();
     let state = runs::month_state(&context.store, &context.connection, period).await?;
-    let mut summary = PeriodSummary::new(&context.connection, period, PeriodStatus::Unchanged);
-    summary.complete_through = state.complete_through;
+    let today = (context.clock)().date_naive();
+    let mut summary = PeriodSummary::new(&context.connection, period, PeriodStatus::Unchanged)
+        .with_state(&state, today);
     let record = published.line_items_record.as_ref();
     summary.previous_net_amount = record.map(|record| record.net_amount.clone());
 

@@ -147,7 +147,7 @@ fn a_refused_window_names_the_reason() {
     let output = Billstream::on(store.path())
         .from(&sandbox)
         .import("2025-12")
-        .code(1);
+        .code(8);
     output.status("failed");
     output.says(&["400", "too far back", "one year", "request id req-00000001"]);
     assert_eq!(sandbox.requests(), 1, "a 400 is not repeated");

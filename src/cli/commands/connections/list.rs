@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use chrono::NaiveDate;
+
 use crate::cli::args::{StoreArgs, SummaryFormat};
 use crate::cli::context::{CommandContext, NetworkScope};
 use crate::cli::output::connections_table::{connections_table, months, time};
@@ -72,6 +74,9 @@ async fn print_all(args: ListArgs) -> Result<Vec<Health>> {
         if let Some(reason) = &health.reason {
             eprintln!("{}: {}: {reason}", health.connection, health.status);
         }
+        for month in &health.incomplete {
+            eprintln!("{}: {month}", health.connection);
+        }
     }
     Ok(all)
 }
@@ -135,18 +140,17 @@ fn details(context: &CommandContext, health: &Health) -> String {
     for (setting, location, origin) in config.credential_refs(name) {
         lines.push((setting.name, format!("hidden: {location} ({origin})")));
     }
+    let day = |day: Option<NaiveDate>| day.map_or(NONE.to_string(), |day| day.to_string());
     lines.extend([
         ("last checked", time(health.last_checked)),
         ("last data", time(health.last_data)),
-        (
-            "complete through",
-            health
-                .complete_through
-                .map_or(NONE.to_string(), |day| day.to_string()),
-        ),
+        ("newest costs", day(health.newest_day)),
+        ("complete through", day(health.complete_through)),
         ("months", months(health)),
         ("next due", time(health.next_due)),
     ]);
+    let incomplete = health.incomplete.iter();
+    lines.extend(incomplete.map(|month| ("incomplete", month.clone())));
     lines.extend(health.destinations.iter().map(|destination| {
         let text = format!(
             "{} {} ({})",

@@ -1,0 +1,96 @@
+//! Notes on single months of an import: gaps, empty and unavailable months, restatements.
+
+use crate::billing_period::BillingPeriod;
+use crate::cli::output::money::{Precision, difference};
+use crate::pipeline::assess::days::format_days;
+use crate::pipeline::summary::{PeriodStatus, PeriodSummary, Summary};
+
+/// Returns one line per note.
+pub(super) fn month_notes(summaries: &[&Summary]) -> Vec<String> {
+    let months = || summaries.iter().flat_map(|summary| &summary.periods);
+    let mut lines: Vec<String> = months().filter_map(restatement).collect();
+    lines.extend(
+        months()
+            .filter(|month| month.state == Some("incomplete"))
+            .map(gap),
+    );
+    let pending = months().filter(|month| month.state == Some("pending"));
+    let pending: Vec<BillingPeriod> = pending.map(|month| month.billing_period).collect();
+    if !pending.is_empty() {
+        let periods = format_periods(&pending);
+        lines.push(format!(
+            "note: Confluent returned no costs of {periods}; asked again in later runs"
+        ));
+    }
+    let unavailable = summaries.iter().flat_map(|summary| &summary.unavailable);
+    let unavailable: Vec<BillingPeriod> = unavailable.copied().collect();
+    if !unavailable.is_empty() {
+        let periods = format_periods(&unavailable);
+        lines.push(format!(
+            "note: Confluent refuses {periods}, as it does for months before the organization existed; asked again in \
+             30 days"
+        ));
+    }
+    lines
+}
+
+fn restatement(month: &PeriodSummary) -> Option<String> {
+    let previous = month.previous_net_amount.as_deref()?;
+    let is_restated = month.was_settled && month.status == PeriodStatus::Published;
+    let change = difference(&month.net_amount, previous)?;
+    is_restated.then(|| {
+        let money = Precision::Rounded;
+        format!(
+            "note: {} was restated after it had settled: net {} instead of {} ({})",
+            month.billing_period,
+            money.money(&month.net_amount),
+            money.money(previous),
+            money.change(&change)
+        )
+    })
+}
+
+fn gap(month: &PeriodSummary) -> String {
+    format!(
+        "note: {} is incomplete: no costs on {}; pulled again until they arrive or the gap is confirmed",
+        month.billing_period,
+        format_days(&month.missing_days)
+    )
+}
+
+/// Returns sorted months as text, ranges joined: `2025-12 to 2026-02, 2026-05`.
+fn format_periods(periods: &[BillingPeriod]) -> String {
+    let mut ranges: Vec<(BillingPeriod, BillingPeriod)> = Vec::new();
+    for period in periods {
+        match ranges.last_mut() {
+            Some((_, last)) if last.next() == *period => *last = *period,
+            _ => ranges.push((*period, *period)),
+        }
+    }
+    let text = |(first, last): &(BillingPeriod, BillingPeriod)| {
+        if first == last {
+            first.to_string()
+        } else {
+            format!("{first} to {last}")
+        }
+    };
+    ranges.iter().map(text).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn joins_consecutive_months() {
+        let months = |texts: &[&str]| {
+            let months: Vec<BillingPeriod> = texts.iter().map(|t| t.parse().unwrap()).collect();
+            format_periods(&months)
+        };
+        assert_eq!(months(&["2026-05"]), "2026-05");
+        assert_eq!(
+            months(&["2025-12", "2026-01", "2026-02", "2026-05"]),
+            "2025-12 to 2026-02, 2026-05"
+        );
+    }
+}

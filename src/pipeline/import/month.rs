@@ -1,0 +1,201 @@
+//! Import of one month.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::billing_period::BillingPeriod;
+use crate::confluent::client::{Client, RequestError};
+use crate::error::{Error, Result};
+use crate::pipeline::assess::losses::{self, Losses};
+use crate::pipeline::import::ImportOptions;
+use crate::pipeline::publish::{self, Tables};
+use crate::pipeline::pull::{self, PulledMonth};
+use crate::pipeline::summary::{PeriodStatus, PeriodSummary};
+use crate::pipeline::transform::check;
+use crate::pipeline::{RunContext, StageTimer, assess, deliver, select, transform};
+use crate::store::runs::{self, MonthState};
+
+/// Pulls a month and takes it through the later stages. The returned errors are those of destinations.
+pub(super) async fn import_month(
+    context: &Arc<RunContext>,
+    client: &Arc<Client>,
+    options: &ImportOptions,
+    tables: &mut Tables,
+    period: BillingPeriod,
+) -> std::result::Result<(PeriodSummary, Vec<Error>), RequestError> {
+    let internal = RequestError::internal;
+    let published = tables.month(context, period).await.map_err(internal)?;
+    let timer = StageTimer::begin("pull");
+    let pulled = pull::pull(context, client, period, &published.costs).await?;
+    drop(timer);
+    let result = finish_month(context, options, tables, period, &published, pulled).await;
+    publish::with_staging_cleanup(context, tables, period, result)
+        .await
+        .map_err(internal)
+}
+
+/// Publishes and delivers a pulled month, or puts it on hold and changes nothing. The returned errors are
+/// those of destinations.
+async fn finish_month(
+    context: &RunContext,
+    options: &ImportOptions,
+    tables: &mut Tables,
+    period: BillingPeriod,
+    published: &publish::PublishedMonth,
+    pulled: PulledMonth,
+) -> Result<(PeriodSummary, Vec<Error>)> {
+    let mut summary = PeriodSummary::new(&context.connection, period, PeriodStatus::Published)
+        .with_totals(&pulled.totals.sum()?);
+    summary.previous_net_amount = match &published.costs_record {
+        Some(record) if options.pull_only => Some(record.net_amount.clone()),
+        _ => published.net_amount(),
+    };
+    summary.data_quality = pulled.data_quality;
+    summary.resumed = pulled.resumed as u64;
+    summary.received = summary.costs;
+
+    let state = runs::month_state(&context.store, &context.connection, period).await?;
+    summary.was_settled = state.settled;
+    let losses = losses(context, published, &pulled).await?;
+    if !losses.is_empty() && (!options.allow_missing_data || pulled.files.is_empty()) {
+        summary.hold_reason = Some(hold_reason(&losses, pulled.files.is_empty()));
+        let on_hold = put_on_hold(context, options, summary, state, pulled.pulled_at).await?;
+        return Ok((publish::summarize(on_hold, published), Vec::new()));
+    }
+    let (with_costs, pulled_at) = (assess::days_of(&pulled), pulled.pulled_at);
+    if pulled.files.is_empty() {
+        summary.status = PeriodStatus::Empty;
+    } else {
+        summary.digest = Some(pulled.digest.to_string());
+        summary = replace_month(context, options, tables, published, pulled, summary).await?;
+    }
+    let state = assess::after_pull(context, tables, period, &with_costs, pulled_at).await?;
+    summary = summary.with_state(&state, (context.clock)().date_naive());
+    let mut errors = Vec::new();
+    if !options.dry_run {
+        save_state(context, period, &state).await?;
+        if !options.pull_only && !options.no_deliver {
+            let deliveries =
+                deliver::deliver(context, tables, period, options.deliver_options()).await;
+            summary.deliveries = deliveries.completed;
+            errors = deliveries.errors;
+        }
+    }
+    Ok((summary, errors))
+}
+
+/// Records that a month is on hold, for the reason in its summary; what is published stays.
+async fn put_on_hold(
+    context: &RunContext,
+    options: &ImportOptions,
+    summary: PeriodSummary,
+    mut state: MonthState,
+    pulled_at: DateTime<Utc>,
+) -> Result<PeriodSummary> {
+    let period = summary.billing_period;
+    let reason = summary.hold_reason.clone().unwrap_or_default();
+    state.completeness.hold(pulled_at, reason);
+    if !options.dry_run {
+        save_state(context, period, &state).await?;
+    }
+    let today = (context.clock)().date_naive();
+    let on_hold = PeriodSummary {
+        previous_net_amount: summary.previous_net_amount,
+        hold_reason: summary.hold_reason,
+        ..PeriodSummary::new(&context.connection, period, PeriodStatus::OnHold)
+    };
+    Ok(on_hold.with_state(&state, today))
+}
+
+/// Returns the published costs that the pull lacks.
+async fn losses(
+    context: &RunContext,
+    published: &publish::PublishedMonth,
+    pulled: &PulledMonth,
+) -> Result<Losses> {
+    let stored = pull::stored_month(&context.store, &published.costs).await?;
+    let open_from = select::open_from(pulled.pulled_at);
+    let limits = context.options.losses;
+    Ok(losses::find(
+        &stored.totals,
+        &pulled.totals,
+        open_from,
+        limits,
+    ))
+}
+
+async fn save_state(context: &RunContext, period: BillingPeriod, state: &MonthState) -> Result<()> {
+    runs::save_month_state(&context.store, &context.connection, period, state).await
+}
+
+/// Transforms, checks and commits a month, unless it is unchanged or the run is dry.
+async fn replace_month(
+    context: &RunContext,
+    options: &ImportOptions,
+    tables: &mut Tables,
+    published: &publish::PublishedMonth,
+    mut source: PulledMonth,
+    mut summary: PeriodSummary,
+) -> Result<PeriodSummary> {
+    let period = summary.billing_period;
+    let digest = source.digest.to_string();
+    let mapping = transform::mapping_version(context)?;
+    let record = published.costs_record.as_ref();
+    let same_costs = record.is_some_and(|record| record.digest == digest);
+    let attributes = if options.pull_only {
+        None
+    } else {
+        Some(tables.attributes(context, period, &source.files).await?)
+    };
+    // New attributes alone do not change a settled month.
+    let settled = runs::month_state(&context.store, &context.connection, period)
+        .await?
+        .settled;
+    let complete = attributes.as_ref().filter(|found| !found.incomplete);
+    let relevant = complete.filter(|_| !settled);
+    if same_costs && (options.pull_only || published.is_current(&digest, &mapping, relevant)) {
+        summary = publish::summarize(summary, published);
+        summary.status = PeriodStatus::Unchanged;
+        summary.older_attributes =
+            !options.pull_only && !published.is_current(&digest, &mapping, complete);
+        return Ok(summary);
+    }
+    if same_costs {
+        source.files.clone_from(&published.costs);
+    }
+    if options.dry_run {
+        summary.status = PeriodStatus::DryRun;
+    }
+    let Some(attributes) = attributes else {
+        check::check_costs(context, period, &source.files, &source.totals).await?;
+        if !options.dry_run {
+            tables.publish_costs(context, period, &source).await?;
+        }
+        return Ok(summary);
+    };
+    let line_items =
+        check::checked_line_items(context, tables, period, &source, &attributes).await?;
+    summary.line_items = line_items.rows();
+    if options.dry_run {
+        return Ok(summary);
+    }
+    (context.progress)(format!("{period}: publishing"));
+    if !same_costs {
+        tables.publish_costs(context, period, &source).await?;
+    }
+    let record = tables
+        .publish_line_items(context, period, &source, &line_items)
+        .await?;
+    summary.version = Some(record.version);
+    Ok(summary)
+}
+
+fn hold_reason(losses: &Losses, is_empty: bool) -> String {
+    let next = if is_empty {
+        "Confluent returned none for the whole month"
+    } else {
+        "check with Confluent, or accept it with --allow-missing-data"
+    };
+    format!("stays as published: {}; {next}", losses.describe())
+}

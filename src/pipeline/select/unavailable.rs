@@ -1,0 +1,42 @@
+//! Months that Confluent refuses (HTTP 400): before the organization existed, or where it holds fewer than twelve.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::billing_period::BillingPeriod;
+use crate::error::Result;
+use crate::pipeline::RunContext;
+use crate::store::connection_state::{self, AvailabilityState};
+
+/// Time after which refused months are asked for again, so that a server's mistake does not last.
+const ASK_AGAIN_AFTER: TimeDelta = TimeDelta::days(30);
+
+/// Returns the last month of those that Confluent refused lately; `None` if they are to be asked for.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn refused_through(
+    context: &RunContext,
+    now: DateTime<Utc>,
+) -> Result<Option<BillingPeriod>> {
+    let state = connection_state::availability(&context.store, &context.connection).await?;
+    let is_recent = |state: &AvailabilityState| {
+        (TimeDelta::zero()..ASK_AGAIN_AFTER).contains(&(now - state.asked_at))
+    };
+    Ok(state.filter(is_recent).map(|state| state.refused_through))
+}
+
+/// Remembers the last of the months that Confluent refused. The caller holds the connection's lease.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn remember(
+    context: &RunContext,
+    refused_through: BillingPeriod,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let state = AvailabilityState {
+        refused_through,
+        asked_at: now,
+    };
+    connection_state::save_availability(&context.store, &context.connection, &state).await
+}
