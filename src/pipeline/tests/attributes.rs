@@ -88,37 +88,11 @@ async fn names_in_line_items(scenario: &Scenario, month: &str) -> BTreeSet<Strin
     found
 }
 
-/// Names in the files of the drop that the manifest references.
+/// Names in the files of the active drop.
 async fn names_in_drop(scenario: &Scenario, month: &str) -> BTreeSet<String> {
-    let (first, next) = (period(month).first_day(), period(month).next().first_day());
-    let folder = format!(
-        "cloudzero/acme/{}-{}",
-        first.format("%Y%m%d"),
-        next.format("%Y%m%d")
-    );
-    let manifest = scenario.store.get(&format!("{folder}/manifest.json")).await;
-    let manifest: Value = serde_json::from_slice(&manifest.unwrap().unwrap()).unwrap();
-    let drop_id = manifest["current_drop_id"].as_str().unwrap();
-    let mut found = BTreeSet::new();
-    for file in scenario
-        .store
-        .list(&format!("{folder}/{drop_id}"))
-        .await
-        .unwrap()
-    {
-        let bytes = scenario.store.get(&file).await.unwrap().unwrap();
-        let mut reader = csv::Reader::from_reader(flate2::read::GzDecoder::new(&bytes[..]));
-        let header = reader.headers().unwrap().clone();
-        let column = |name: &str| header.iter().position(|column| column == name).unwrap();
-        let (id, name) = (column("resource/id"), column(NAME));
-        for row in reader.records() {
-            let row = row.unwrap();
-            if row[id] == *format!("kafka-cluster/{RESOURCE}") {
-                found.insert(row[name].to_string());
-            }
-        }
-    }
-    found
+    let mut rows = drop_rows(scenario, period(month)).await;
+    rows.retain(|row| row["resource/id"] == format!("kafka-cluster/{RESOURCE}"));
+    rows.iter().map(|row| row[NAME].clone()).collect()
 }
 
 /// Objects of the published tables and drops.

@@ -1,8 +1,10 @@
 //! Stages in this process, over a store in memory and the sandbox's Confluent.
 
 mod attributes;
+mod daily_imports;
 mod selection;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use object_store::memory::InMemory;
@@ -90,6 +92,32 @@ impl Scenario {
     fn at(&self, now: &str) -> RunContext {
         testing::context(&self.store, now)
     }
+}
+
+/// Rows of the files in the drop that the manifest of a month references, by column.
+async fn drop_rows(scenario: &Scenario, month: BillingPeriod) -> Vec<BTreeMap<String, String>> {
+    let (first, next) = (month.first_day(), month.next().first_day());
+    let folder = format!(
+        "cloudzero/acme/{}-{}",
+        first.format("%Y%m%d"),
+        next.format("%Y%m%d")
+    );
+    let manifest = scenario.store.get(&format!("{folder}/manifest.json")).await;
+    let manifest: Value = serde_json::from_slice(&manifest.unwrap().unwrap()).unwrap();
+    let drop_id = manifest["current_drop_id"].as_str().unwrap();
+    let files = scenario.store.list(&format!("{folder}/{drop_id}")).await;
+    let mut rows = Vec::new();
+    for file in files.unwrap() {
+        let bytes = scenario.store.get(&file).await.unwrap().unwrap();
+        let mut reader = csv::Reader::from_reader(flate2::read::GzDecoder::new(&bytes[..]));
+        rows.extend(
+            reader
+                .deserialize()
+                .map(|row| row.unwrap())
+                .collect::<Vec<_>>(),
+        );
+    }
+    rows
 }
 
 fn options(months: Selection) -> ImportOptions {

@@ -46,7 +46,9 @@ async fn a_month_settles_with_the_first_pull_seventeen_days_after_its_end() {
         ("2026-11-18T00:00:01Z", &["2026-11"]),
         ("2026-11-23T06:00:00Z", &["2026-11"]),
     ] {
-        let summary = pull(scenario.at(now), &sandbox, Selection::Pending).await;
+        let mut context = scenario.at(now);
+        context.options.rechecks.recent_days = 0;
+        let summary = pull(context, &sandbox, Selection::Pending).await;
         assert_eq!(months(&summary), expected, "at {now}");
     }
 }
