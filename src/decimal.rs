@@ -15,7 +15,11 @@
 //! assert_eq!(text("NaN"), Err(ParseError::Syntax));
 //! ```
 
+mod quantity_sum;
+
 use arrow::datatypes::DataType;
+
+pub use crate::decimal::quantity_sum::QuantitySum;
 
 /// Total digits of every money and quantity column.
 pub const PRECISION: u8 = 38;
