@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::billing_period::BillingPeriod;
 use crate::cloudzero::costs::{CostType, MonthlyCosts};
 use crate::cloudzero::totals::LineItemTotals;
+use crate::control_totals::CostTotals;
 use crate::decimal;
 
 /// Time within which CloudZero shows what it accepted.
@@ -41,6 +42,34 @@ pub(crate) struct SideTotals {
     discounted_cost: String,
     /// Sum of `cost/on_demand_cost`.
     on_demand_cost: String,
+    /// Sum of `usage/amount`, as numbers of whatever unit. Absent where it is unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage_amount: Option<String>,
+}
+
+impl SideTotals {
+    /// Totals of costs, in the columns of the line items that they become.
+    pub(super) fn of_costs(sums: &CostTotals) -> SideTotals {
+        let line_items = LineItemTotals {
+            rows: sums.costs,
+            cost: sums.net,
+            discounted: sums.net,
+            on_demand: sums.original - sums.credit_original,
+            ..LineItemTotals::default()
+        };
+        SideTotals {
+            usage_amount: sums.quantities.map(|sums| sums.all.to_string()),
+            ..SideTotals::from(&line_items)
+        }
+    }
+
+    /// The totals without usage amounts, for a side that may lack them.
+    pub(super) fn without_usage(self) -> SideTotals {
+        SideTotals {
+            usage_amount: None,
+            ..self
+        }
+    }
 }
 
 /// Month side by side. Sides that were not compared are `None`.
@@ -75,6 +104,7 @@ impl From<&LineItemTotals> for SideTotals {
             cost: decimal::to_plain_string(totals.cost),
             discounted_cost: decimal::to_plain_string(totals.discounted),
             on_demand_cost: decimal::to_plain_string(totals.on_demand),
+            usage_amount: Some(totals.usage.to_string()),
         }
     }
 }
@@ -86,6 +116,7 @@ impl From<&MonthlyCosts> for SideTotals {
             cost: decimal::to_plain_string(costs.billed),
             discounted_cost: decimal::to_plain_string(costs.discounted),
             on_demand_cost: decimal::to_plain_string(costs.on_demand),
+            usage_amount: None,
         }
     }
 }
