@@ -2,6 +2,7 @@
 
 mod attributes;
 mod selection;
+mod verify;
 
 use std::sync::Arc;
 

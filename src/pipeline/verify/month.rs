@@ -20,14 +20,25 @@ const CENT: i128 = 10i128.pow(22);
 pub(crate) enum ComparisonStatus {
     /// All sides agree.
     Equal,
+    /// All sides agree on line items of an older mapping or cloud provider label.
+    Outdated,
     /// The month was rolled back or cleared, and CloudZero has that content.
     Pinned,
     /// CloudZero received the month less than a day ago and does not show it yet.
     Pending,
     /// An open or settling month changed at Confluent since it was imported.
     Behind,
+    /// Confluent has costs, but the month was never published.
+    Missing,
     /// Sides differ.
     Differs,
+}
+
+impl ComparisonStatus {
+    /// Returns true if somebody has to act: `verify` then ends with exit code 5.
+    pub(crate) fn is_difference(self) -> bool {
+        self >= ComparisonStatus::Missing
+    }
 }
 
 /// Totals of one side of a month.
@@ -80,7 +91,7 @@ pub(crate) struct MonthComparison {
     /// Costs that Confluent returns now.
     pub(crate) confluent: Option<SideTotals>,
     /// Published line items.
-    pub(crate) store: SideTotals,
+    pub(crate) store: Option<SideTotals>,
     #[serde(skip)]
     published: LineItemTotals,
     /// Files of the active drop.
@@ -129,11 +140,20 @@ impl MonthComparison {
         published: LineItemTotals,
     ) -> MonthComparison {
         MonthComparison {
+            store: Some(SideTotals::from(&published)),
+            published,
+            ..MonthComparison::unpublished(connection, period)
+        }
+    }
+
+    /// Creates a comparison without a side, of a month that is not published.
+    pub(super) fn unpublished(connection: &str, period: BillingPeriod) -> MonthComparison {
+        MonthComparison {
             connection: connection.to_string(),
             billing_period: period,
             confluent: None,
-            store: SideTotals::from(&published),
-            published,
+            store: None,
+            published: LineItemTotals::default(),
             bucket: None,
             stream: None,
             cloudzero: None,

@@ -15,7 +15,7 @@ use crate::pipeline::deliver::source::PublishedLineItems;
 use crate::pipeline::publish::{self, PublishedMonth, Tables};
 use crate::pipeline::select;
 use crate::pipeline::verify::month::{ComparisonStatus, MonthComparison, SideTotals};
-use crate::pipeline::{RunContext, pull};
+use crate::pipeline::{RunContext, pull, transform};
 use crate::store::runs::{Granularity, MonthState, Source};
 
 pub(super) fn overflow(error: SumOverflow) -> Error {
@@ -30,16 +30,27 @@ pub(super) struct DeliveredMonth<'r> {
     pub(super) state: MonthState,
 }
 
-/// Compares the published line items with the record of their commit.
+/// Compares the published line items with the record of their commit, and their mapping with the current one.
+///
+/// # Errors
+/// Kind `Bug` if the mapping is missing.
 pub(super) fn compare_store(
+    run: &RunContext,
     published: &PublishedMonth,
     totals: &LineItemTotals,
     month: &mut MonthComparison,
-) {
+) -> Result<()> {
     let costs = published.costs_record.as_ref();
     let Some(record) = &published.line_items_record else {
-        return;
+        return Ok(());
     };
+    if record.mapping != transform::mapping_version(run)? {
+        month.note(
+            ComparisonStatus::Outdated,
+            "store: the line items have an older mapping or cloud provider label: run `billstream transform --all`, \
+             then `billstream deliver`",
+        );
+    }
     if costs.is_some_and(|costs| costs.digest != record.digest) {
         month.note(
             ComparisonStatus::Differs,
@@ -56,6 +67,7 @@ pub(super) fn compare_store(
             ),
         );
     }
+    Ok(())
 }
 
 /// Pulls the month from Confluent again and compares it with the stored costs.
