@@ -3,6 +3,8 @@
 //! Stored costs, staged line items and written drops are compared with them. They are therefore summed here,
 //! with overflow checks, independently of the batches that they describe.
 
+mod stored;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -10,7 +12,6 @@ use arrow::array::{
     Date32Array, Decimal128Array, Decimal256Array, Int64Array, RecordBatch, StringArray,
 };
 use arrow::datatypes::{DataType, Field, Schema};
-use serde::{Deserialize, Serialize};
 
 use crate::decimal::{self, QuantitySum};
 use crate::error::{Error, Result};
@@ -286,85 +287,6 @@ impl ControlTotals {
             ],
         )
         .map_err(|e| Error::bug(format!("totals table: {e}")))
-    }
-}
-
-/// Stored form of a group: amounts and quantities are exact decimal texts.
-#[derive(Serialize, Deserialize)]
-struct StoredGroup {
-    day: i32,
-    product: Option<String>,
-    line_type: Option<String>,
-    costs: u64,
-    original: String,
-    net: String,
-    credit_original: String,
-    /// Absent in files written before quantities were summed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    quantity: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    credit_quantity: Option<String>,
-}
-
-impl Serialize for ControlTotals {
-    fn serialize<S: serde::Serializer>(
-        &self,
-        serializer: S,
-    ) -> std::result::Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.groups().into_iter().map(|group| StoredGroup {
-            day: group.day,
-            product: group.product.clone(),
-            line_type: group.line_type.clone(),
-            costs: group.totals.costs,
-            original: decimal::to_plain_string(group.totals.original),
-            net: decimal::to_plain_string(group.totals.net),
-            credit_original: decimal::to_plain_string(group.totals.credit_original),
-            quantity: group.totals.quantities.map(|sums| sums.all.to_string()),
-            credit_quantity: group.totals.quantities.map(|sums| sums.credits.to_string()),
-        }))
-    }
-}
-
-impl<'de> Deserialize<'de> for ControlTotals {
-    fn deserialize<D: serde::Deserializer<'de>>(
-        deserializer: D,
-    ) -> std::result::Result<Self, D::Error> {
-        use serde::de::Error as _;
-        let units = |text: &str| {
-            decimal::parse(text)
-                .map(|parsed| parsed.units)
-                .map_err(|e| D::Error::custom(format!("amount {e}")))
-        };
-        let quantity = |text: &str| {
-            text.parse::<QuantitySum>()
-                .map_err(|e| D::Error::custom(format!("quantity {e}")))
-        };
-        let mut totals = ControlTotals::default();
-        for group in Vec::<StoredGroup>::deserialize(deserializer)? {
-            let quantities = match (&group.quantity, &group.credit_quantity) {
-                (Some(all), Some(credits)) => Some(QuantityTotals {
-                    all: quantity(all)?,
-                    credits: quantity(credits)?,
-                }),
-                _ => None,
-            };
-            let group_totals = CostTotals {
-                costs: group.costs,
-                original: units(&group.original)?,
-                net: units(&group.net)?,
-                credit_original: units(&group.credit_original)?,
-                quantities,
-            };
-            totals
-                .add(
-                    group.day,
-                    group.product.as_deref(),
-                    group.line_type.as_deref(),
-                    &group_totals,
-                )
-                .map_err(D::Error::custom)?;
-        }
-        Ok(totals)
     }
 }
 
