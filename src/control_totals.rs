@@ -3,25 +3,40 @@
 //! Stored costs, staged line items and written drops are compared with them. They are therefore summed here,
 //! with overflow checks, independently of the batches that they describe.
 
+mod stored;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{
+    Date32Array, Decimal128Array, Decimal256Array, Int64Array, RecordBatch, StringArray,
+};
 use arrow::datatypes::{DataType, Field, Schema};
-use serde::{Deserialize, Serialize};
 
-use crate::decimal;
+use crate::decimal::{self, QuantitySum};
 use crate::error::{Error, Result};
 
-/// Number and amounts of costs, in units of 1e-24 of the connection's currency.
+/// Sums of quantities, as received and whatever their unit; a cost without a quantity adds nothing.
+///
+/// Costs of a line type normally have one unit. Where they do not, a sum is no amount of usage, but it still
+/// changes with every quantity, which is what totals are compared for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct QuantityTotals {
+    /// Quantities of all costs.
+    pub all: QuantitySum,
+    /// Part of `all` that belongs to credits, whose line items may leave the quantity out.
+    pub credits: QuantitySum,
+}
+
+/// Number, amounts and quantities of costs. Amounts are in units of 1e-24 of the connection's currency.
 ///
 /// ```
 /// use billstream::control_totals::CostTotals;
 ///
-/// let totals = CostTotals { costs: 2, original: 15, net: 12, credit_original: 0 };
+/// let totals = CostTotals { costs: 2, original: 15, net: 12, ..CostTotals::default() };
 /// assert_eq!(totals.discount(), 3);
 /// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CostTotals {
     /// Number of records.
     pub costs: u64,
@@ -31,6 +46,21 @@ pub struct CostTotals {
     pub net: i128,
     /// Part of `original` that belongs to credits: promo credits with a net below zero.
     pub credit_original: i128,
+    /// Quantities; `None` if unknown, because files written before quantities were summed lack them.
+    pub quantities: Option<QuantityTotals>,
+}
+
+/// Totals of no costs: their quantities are known.
+impl Default for CostTotals {
+    fn default() -> CostTotals {
+        CostTotals {
+            costs: 0,
+            original: 0,
+            net: 0,
+            credit_original: 0,
+            quantities: Some(QuantityTotals::default()),
+        }
+    }
 }
 
 impl CostTotals {
@@ -44,6 +74,14 @@ impl CostTotals {
         self.original = in_range(self.original.checked_add(other.original)?)?;
         self.net = in_range(self.net.checked_add(other.net)?)?;
         self.credit_original = in_range(self.credit_original.checked_add(other.credit_original)?)?;
+        self.quantities = match (self.quantities, other.quantities) {
+            (Some(mut sum), Some(other)) => {
+                sum.all.add(other.all);
+                sum.credits.add(other.credits);
+                Some(sum)
+            }
+            _ => None,
+        };
         Some(())
     }
 }
@@ -76,7 +114,7 @@ pub struct TotalsGroup {
 /// ```
 /// use billstream::control_totals::{ControlTotals, CostTotals};
 ///
-/// let cost = CostTotals { costs: 1, original: 15, net: 12, credit_original: 0 };
+/// let cost = CostTotals { costs: 1, original: 15, net: 12, ..CostTotals::default() };
 /// let mut page = ControlTotals::default();
 /// page.add(20_000, Some("KAFKA"), Some("KAFKA_STORAGE"), &cost)?;
 /// page.add(20_001, Some("KAFKA"), Some("KAFKA_STORAGE"), &cost)?;
@@ -91,7 +129,7 @@ pub struct TotalsGroup {
 /// # Ok::<(), billstream::error::Error>(())
 /// ```
 ///
-/// A sum that leaves the exact range is an error and never wraps:
+/// A sum of amounts that leaves the exact range is an error and never wraps:
 ///
 /// ```
 /// use billstream::control_totals::{ControlTotals, CostTotals};
@@ -207,6 +245,14 @@ impl ControlTotals {
                 .map(Arc::new)
                 .map_err(|e| Error::bug(format!("totals table: {e}")))
         };
+        let quantity = |pick: fn(&QuantityTotals) -> QuantitySum| -> Result<Arc<Decimal256Array>> {
+            let sums = groups.iter().map(|group| group.totals.quantities);
+            sums.map(|sums| sums.map(|sums| pick(&sums).units()))
+                .collect::<Decimal256Array>()
+                .with_precision_and_scale(QuantitySum::PRECISION, decimal::SCALE)
+                .map(Arc::new)
+                .map_err(|e| Error::bug(format!("totals table: {e}")))
+        };
         let text = |pick: fn(&TotalsGroup) -> &Option<String>| {
             Arc::new(StringArray::from_iter(
                 groups.iter().map(|group| pick(group).as_deref()),
@@ -220,6 +266,8 @@ impl ControlTotals {
             Field::new("original_amount", decimal::TYPE, false),
             Field::new("net_amount", decimal::TYPE, false),
             Field::new("credit_original_amount", decimal::TYPE, false),
+            Field::new("quantity", QuantitySum::TYPE, true),
+            Field::new("credit_quantity", QuantitySum::TYPE, true),
         ]);
         let costs = groups.iter().map(|group| group.totals.costs as i64);
         RecordBatch::try_new(
@@ -234,69 +282,11 @@ impl ControlTotals {
                 money(|totals| totals.original)?,
                 money(|totals| totals.net)?,
                 money(|totals| totals.credit_original)?,
+                quantity(|quantities| quantities.all)?,
+                quantity(|quantities| quantities.credits)?,
             ],
         )
         .map_err(|e| Error::bug(format!("totals table: {e}")))
-    }
-}
-
-/// Stored form of a group: amounts are exact decimal texts.
-#[derive(Serialize, Deserialize)]
-struct StoredGroup {
-    day: i32,
-    product: Option<String>,
-    line_type: Option<String>,
-    costs: u64,
-    original: String,
-    net: String,
-    credit_original: String,
-}
-
-impl Serialize for ControlTotals {
-    fn serialize<S: serde::Serializer>(
-        &self,
-        serializer: S,
-    ) -> std::result::Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.groups().into_iter().map(|group| StoredGroup {
-            day: group.day,
-            product: group.product.clone(),
-            line_type: group.line_type.clone(),
-            costs: group.totals.costs,
-            original: decimal::to_plain_string(group.totals.original),
-            net: decimal::to_plain_string(group.totals.net),
-            credit_original: decimal::to_plain_string(group.totals.credit_original),
-        }))
-    }
-}
-
-impl<'de> Deserialize<'de> for ControlTotals {
-    fn deserialize<D: serde::Deserializer<'de>>(
-        deserializer: D,
-    ) -> std::result::Result<Self, D::Error> {
-        use serde::de::Error as _;
-        let units = |text: &str| {
-            decimal::parse(text)
-                .map(|parsed| parsed.units)
-                .map_err(|e| D::Error::custom(format!("amount {e}")))
-        };
-        let mut totals = ControlTotals::default();
-        for group in Vec::<StoredGroup>::deserialize(deserializer)? {
-            let group_totals = CostTotals {
-                costs: group.costs,
-                original: units(&group.original)?,
-                net: units(&group.net)?,
-                credit_original: units(&group.credit_original)?,
-            };
-            totals
-                .add(
-                    group.day,
-                    group.product.as_deref(),
-                    group.line_type.as_deref(),
-                    &group_totals,
-                )
-                .map_err(D::Error::custom)?;
-        }
-        Ok(totals)
     }
 }
 
@@ -325,6 +315,10 @@ mod tests {
             original: 15,
             net: -7,
             credit_original: 1,
+            quantities: Some(QuantityTotals {
+                all: QuantitySum::of(7),
+                credits: QuantitySum::of(-2),
+            }),
         };
         totals.add(1, None, Some("A"), &one).unwrap();
         totals.add(1, Some(""), Some("A"), &one).unwrap();
@@ -332,5 +326,55 @@ mod tests {
             serde_json::from_str(&serde_json::to_string(&totals).unwrap()).unwrap();
         assert_eq!(stored.groups(), totals.groups());
         assert_eq!(stored.groups().len(), 2);
+    }
+
+    #[test]
+    fn sums_quantities_beyond_128_bits() {
+        let large = CostTotals {
+            quantities: Some(QuantityTotals {
+                all: QuantitySum::of(9 * 10i128.pow(37)),
+                credits: QuantitySum::default(),
+            }),
+            ..CostTotals::default()
+        };
+        let mut totals = ControlTotals::default();
+        for _ in 0..3 {
+            totals.add(1, None, None, &large).unwrap();
+        }
+        let stored = serde_json::to_string(&totals).unwrap();
+        assert!(
+            stored.contains(r#""quantity":"270000000000000""#),
+            "{stored}"
+        );
+        let read: ControlTotals = serde_json::from_str(&stored).unwrap();
+        assert_eq!(read.groups(), totals.groups());
+        assert_eq!(read.sum().unwrap(), totals.sum().unwrap());
+    }
+
+    #[test]
+    fn quantities_of_older_files_are_unknown_in_their_groups_only() {
+        let older = r#"[{"day":1,"product":null,"line_type":"A","costs":1,"original":"1","net":"1","credit_original":"0"}]"#;
+        let mut totals: ControlTotals = serde_json::from_str(older).unwrap();
+        assert_eq!(totals.groups()[0].totals.quantities, None);
+        totals
+            .add(2, None, Some("A"), &CostTotals::default())
+            .unwrap();
+        totals
+            .add(1, None, Some("A"), &CostTotals::default())
+            .unwrap();
+        let known: Vec<bool> = totals
+            .groups()
+            .iter()
+            .map(|group| group.totals.quantities.is_some())
+            .collect();
+        assert_eq!(known, [false, true]);
+        assert_eq!(totals.sum().unwrap().quantities, None);
+        let batch = totals.to_batch().unwrap();
+        let quantity = batch.column_by_name("quantity").unwrap();
+        assert!(quantity.is_null(0) && quantity.is_valid(1));
+        // Unknown stays unknown when it is stored again.
+        let stored: ControlTotals =
+            serde_json::from_str(&serde_json::to_string(&totals).unwrap()).unwrap();
+        assert_eq!(stored.groups(), totals.groups());
     }
 }

@@ -16,8 +16,11 @@
 //! ```
 
 pub(crate) mod display;
+mod quantity_sum;
 
 use arrow::datatypes::DataType;
+
+pub use crate::decimal::quantity_sum::QuantitySum;
 
 /// Total digits of every money and quantity column.
 pub const PRECISION: u8 = 38;

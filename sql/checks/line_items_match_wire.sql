@@ -1,6 +1,9 @@
--- Per day and line type, cost and discounted cost of line items equal the received net amount, and on-demand cost equals the received original amount without credits.
+-- Per day and line type, cost and discounted cost of line items equal the received net amount, on-demand cost equals the received original amount without credits, and usage amount equals the received quantity.
 -- exit 5
 -- Each side is summed in separate columns, because a join would lose groups that only one side has.
+-- Quantities count as numbers, whatever their unit, with 76 digits, as two of them can exceed 38. Credits may leave their
+-- quantity out, all of them or none. The received quantity is NULL in files of older versions, which did not sum it;
+-- those groups are not compared.
 select
   cast(day as date) as usage_day,
   line_type,
@@ -11,16 +14,23 @@ select
   sum(discounted_cost) - sum(wire_net) as discounted_difference,
   sum(wire_on_demand) as wire_on_demand,
   sum(on_demand_cost) as on_demand_cost,
-  sum(on_demand_cost) - sum(wire_on_demand) as on_demand_difference
+  sum(on_demand_cost) - sum(wire_on_demand) as on_demand_difference,
+  case when sum(unknown_quantities) = 0 then sum(wire_quantity) end as wire_quantity,
+  sum(usage_amount) as usage_amount,
+  case when sum(unknown_quantities) = 0 then sum(usage_amount) - sum(wire_quantity) end as usage_difference
 from (
   select
     cast(start_date as timestamp) as day,
     nullif(line_type, '') as line_type,
     net_amount as wire_net,
     original_amount - coalesce(credit_original_amount, cast(0 as decimal(38, 24))) as wire_on_demand,
+    coalesce(quantity, cast(0 as decimal(76, 24))) as wire_quantity,
+    coalesce(credit_quantity, cast(0 as decimal(76, 24))) as wire_credit_quantity,
+    case when quantity is null then cast(1 as bigint) else cast(0 as bigint) end as unknown_quantities,
     cast(0 as decimal(38, 24)) as cost,
     cast(0 as decimal(38, 24)) as discounted_cost,
-    cast(0 as decimal(38, 24)) as on_demand_cost
+    cast(0 as decimal(38, 24)) as on_demand_cost,
+    cast(0 as decimal(76, 24)) as usage_amount
   from wire_totals
   union all
   select
@@ -28,13 +38,22 @@ from (
     nullif("action/usage_type", '') as line_type,
     cast(0 as decimal(38, 24)) as wire_net,
     cast(0 as decimal(38, 24)) as wire_on_demand,
+    cast(0 as decimal(76, 24)) as wire_quantity,
+    cast(0 as decimal(76, 24)) as wire_credit_quantity,
+    cast(0 as bigint) as unknown_quantities,
     "cost/cost" as cost,
     "cost/discounted_cost" as discounted_cost,
-    "cost/on_demand_cost" as on_demand_cost
+    "cost/on_demand_cost" as on_demand_cost,
+    cast(coalesce("usage/amount", cast(0 as decimal(38, 24))) as decimal(76, 24)) as usage_amount
   from line_items
 ) as sides
 group by day, line_type
 having sum(cost) <> sum(wire_net)
   or sum(discounted_cost) <> sum(wire_net)
   or sum(on_demand_cost) <> sum(wire_on_demand)
+  or (
+    sum(unknown_quantities) = 0
+    and sum(usage_amount) <> sum(wire_quantity)
+    and sum(usage_amount) <> sum(wire_quantity) - sum(wire_credit_quantity)
+  )
 order by day, line_type

@@ -16,8 +16,9 @@ use crate::error::{Error, Result};
 /// Prefix of tag columns.
 pub(crate) const TAG_PREFIX: &str = "resource/tag:";
 
-#[derive(Clone, Copy, PartialEq)]
-enum ColumnType {
+/// Type of a column in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ColumnType {
     Text,
     Time,
     Number,
@@ -147,6 +148,14 @@ fn projection(field: &Field, mapping: &DFSchema) -> Expr {
         value = cast(value, DataType::Int64);
     }
     cast(value, field.data_type().clone()).alias(field.name())
+}
+
+/// Returns the type of a column by its name. Tags are text.
+pub(crate) fn column_type(name: &str) -> ColumnType {
+    COLUMNS
+        .iter()
+        .find(|(column, _)| *column == name)
+        .map_or(ColumnType::Text, |(_, column_type)| *column_type)
 }
 
 /// Returns the names of the fixed columns.

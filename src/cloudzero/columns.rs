@@ -9,6 +9,8 @@ use chrono::DateTime;
 use crate::decimal;
 use crate::error::{Error, Result};
 
+/// Microseconds of a second.
+pub(crate) const SECOND_MICROS: i64 = 1_000_000;
 /// Microseconds of an hour.
 pub(crate) const HOUR_MICROS: i64 = 3_600_000_000;
 
@@ -83,6 +85,13 @@ pub(crate) fn format_timestamp(micros: i64) -> String {
     DateTime::from_timestamp_micros(micros)
         .map(|time| time.format("%Y-%m-%dT%H:%M:%SZ").to_string())
         .unwrap_or_default()
+}
+
+/// Parses what [`format_timestamp`] writes, to seconds since 1970.
+pub(crate) fn parse_timestamp(text: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(text).ok()?;
+    let time = DateTime::parse_from_rfc3339(text).ok()?;
+    Some(time.timestamp())
 }
 
 /// Returns the day of a timestamp, such as `2026-10-01`.

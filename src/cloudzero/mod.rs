@@ -1,7 +1,8 @@
 //! CloudZero: the Common Bill Format, both destinations, and what CloudZero reports back.
 //!
 //! - Format: `cbf` defines the columns, `columns` reads them from record batches, `totals` sums them.
-//! - Bucket: `drop` writes drops of `csv` files and moves the manifest; `read_back` sums the written files.
+//! - Bucket: `drop` writes drops of `csv` files and moves the manifest; `read_back` sums the written files,
+//!   `row_digest` compares their rows.
 //! - Stream API: `rows` encodes line items as JSON, `request_bodies` batches them, `stream` sends them,
 //!   `stream_contents` sums what the stream holds.
 //! - Other endpoints through `client`: `connections` and `costs`.
@@ -15,6 +16,7 @@ pub mod csv;
 pub mod drop;
 pub(crate) mod read_back;
 pub mod request_bodies;
+pub(crate) mod row_digest;
 pub mod rows;
 pub(crate) mod stream;
 pub(crate) mod stream_contents;

@@ -11,17 +11,20 @@ use serde::de::{
 use serde_json::value::RawValue;
 
 use crate::cloudzero::totals::{HourlyTotals, LineItemTotals};
-use crate::decimal;
+use crate::decimal::{self, QuantitySum};
 use crate::error::{Error, Result};
 
 /// Sums the response of `GET …/billing_drops/{month}`, which contains every row of the month.
 ///
+/// CloudZero's schema lists `usage/amount` as an optional column of these rows. A response that has it in no row
+/// is taken for one without usage amounts, which are then not compared.
+///
 /// # Errors
 /// Kind `Data` for a response without rows, or with a row without time and cost.
 pub(crate) fn parse(response: &[u8]) -> Result<HourlyTotals> {
-    let mut hours = HourlyTotals::default();
+    let mut contents = StreamContents::default();
     let mut json = serde_json::Deserializer::from_slice(response);
-    let parsed = BillingDropSeed(&mut hours).deserialize(&mut json);
+    let parsed = BillingDropSeed(&mut contents).deserialize(&mut json);
     // serde's own text could quote the bill.
     parsed.and_then(|()| json.end()).map_err(|e| {
         Error::data(format!(
@@ -30,10 +33,22 @@ pub(crate) fn parse(response: &[u8]) -> Result<HourlyTotals> {
             e.column()
         ))
     })?;
-    Ok(hours)
+    Ok(if contents.has_usage {
+        contents.hours
+    } else {
+        contents.hours.without_usage()
+    })
 }
 
-struct BillingDropSeed<'h>(&'h mut HourlyTotals);
+/// Rows read so far.
+#[derive(Default)]
+struct StreamContents {
+    hours: HourlyTotals,
+    /// True if a row has a usage amount.
+    has_usage: bool,
+}
+
+struct BillingDropSeed<'h>(&'h mut StreamContents);
 
 impl<'de> DeserializeSeed<'de> for BillingDropSeed<'_> {
     type Value = ();
@@ -65,7 +80,7 @@ impl<'de> Visitor<'de> for BillingDropSeed<'_> {
     }
 }
 
-struct RowsSeed<'h>(&'h mut HourlyTotals);
+struct RowsSeed<'h>(&'h mut StreamContents);
 
 impl<'de> DeserializeSeed<'de> for RowsSeed<'_> {
     type Value = ();
@@ -84,6 +99,8 @@ struct StreamRow<'a> {
     discounted: Option<&'a RawValue>,
     #[serde(rename = "cost/on_demand_cost", borrow)]
     on_demand: Option<&'a RawValue>,
+    #[serde(rename = "usage/amount", borrow)]
+    usage: Option<&'a RawValue>,
 }
 
 impl<'de> Visitor<'de> for RowsSeed<'_> {
@@ -95,6 +112,9 @@ impl<'de> Visitor<'de> for RowsSeed<'_> {
         while let Some(row) = rows.next_element::<StreamRow<'de>>()? {
             let invalid = || S::Error::custom("a row");
             let cost = parse_amount(row.cost).ok_or_else(invalid)?;
+            let usage = row.usage.filter(|raw| raw.get() != r#""""#);
+            self.0.has_usage |= usage.is_some();
+            let usage = usage.map_or(Some(0), parse_amount).ok_or_else(invalid)?;
             // A blank amount falls back to the cost (source: CloudZero, CBF).
             let amount_or_cost = |raw: Option<&RawValue>| match raw {
                 None => Some(cost),
@@ -106,9 +126,10 @@ impl<'de> Visitor<'de> for RowsSeed<'_> {
                 cost,
                 discounted: amount_or_cost(row.discounted).ok_or_else(invalid)?,
                 on_demand: amount_or_cost(row.on_demand).ok_or_else(invalid)?,
+                usage: QuantitySum::of(usage),
             };
             let start = parse_timestamp(&row.start).ok_or_else(invalid)?;
-            self.0.add(start, &totals).map_err(S::Error::custom)?;
+            self.0.hours.add(start, &totals).map_err(S::Error::custom)?;
         }
         Ok(())
     }
@@ -141,8 +162,8 @@ mod tests {
     #[test]
     fn sums_rows_by_hour_with_the_fallback_of_blank_costs() {
         let response = br#"{"drop_id":"x","billing_drop":[
-            {"time/usage_start":"1970-01-02T00:00:00Z","cost/cost":"1.50","cost/discounted_cost":"1","resource/id":"a/b"},
-            {"time/usage_start":"1970-01-02T00:30:00+00:00","cost/cost":"-0.5","cost/discounted_cost":"","cost/on_demand_cost":"0"},
+            {"time/usage_start":"1970-01-02T00:00:00Z","cost/cost":"1.50","cost/discounted_cost":"1","resource/id":"a/b","usage/amount":"2.5"},
+            {"time/usage_start":"1970-01-02T00:30:00+00:00","cost/cost":"-0.5","cost/discounted_cost":"","cost/on_demand_cost":"0","usage/amount":""},
             {"time/usage_start":"1970-01-02T01:00:00","cost/cost":2}]}"#;
         let hours = parse(response).unwrap();
         let hours: Vec<(i64, LineItemTotals)> = hours.iter().map(|(h, t)| (h, *t)).collect();
@@ -155,11 +176,27 @@ mod tests {
                     rows: 2,
                     cost: unit,
                     discounted: unit / 2,
-                    on_demand: unit * 3 / 2
+                    on_demand: unit * 3 / 2,
+                    usage: QuantitySum::of(unit * 5 / 2),
                 }
             )
         );
         assert_eq!((hours[1].0, hours[1].1.cost), (DAY + HOUR_MICROS, 2 * unit));
+    }
+
+    #[test]
+    fn a_response_without_usage_amounts_matches_any() {
+        let row = |usage: &str| {
+            format!(
+                r#"{{"billing_drop":[{{"time/usage_start":"1970-01-01T00:00:00Z","cost/cost":"1"{usage}}}]}}"#
+            )
+        };
+        let totals = |usage: &str| parse(row(usage).as_bytes()).unwrap();
+        let sent = totals(r#","usage/amount":"7""#);
+        assert!(sent.matches(&totals("")));
+        assert!(sent.matches(&totals(r#","usage/amount":7"#)));
+        assert!(!sent.matches(&totals(r#","usage/amount":"7000""#)));
+        assert!(parse(row(r#","usage/amount":"many""#).as_bytes()).is_err());
     }
 
     #[test]

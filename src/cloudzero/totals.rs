@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::cloudzero::columns::{day_of, hour_start};
-use crate::decimal;
+use crate::decimal::{self, QuantitySum};
 
 /// Overflow of a sum of costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +22,8 @@ pub(crate) struct LineItemTotals {
     pub(crate) discounted: i128,
     /// Sum of `cost/on_demand_cost`.
     pub(crate) on_demand: i128,
+    /// Sum of `usage/amount`, as numbers of whatever unit; a line item without one adds nothing.
+    pub(crate) usage: QuantitySum,
 }
 
 impl LineItemTotals {
@@ -37,6 +39,7 @@ impl LineItemTotals {
         self.cost = sum(self.cost, other.cost)?;
         self.discounted = sum(self.discounted, other.discounted)?;
         self.on_demand = sum(self.on_demand, other.on_demand)?;
+        self.usage.add(other.usage);
         Ok(())
     }
 
@@ -56,11 +59,12 @@ impl fmt::Display for LineItemTotals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} rows, cost {}, discounted {}, on demand {}",
+            "{} rows, cost {}, discounted {}, on demand {}, usage {}",
             self.rows,
             decimal::to_plain_string(self.cost),
             decimal::to_plain_string(self.discounted),
-            decimal::to_plain_string(self.on_demand)
+            decimal::to_plain_string(self.on_demand),
+            self.usage
         )
     }
 }
@@ -141,39 +145,54 @@ pub(crate) struct HourDifference {
 
 /// Totals by hour.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(crate) struct HourlyTotals(BTreeMap<i64, LineItemTotals>);
+pub(crate) struct HourlyTotals {
+    hours: BTreeMap<i64, LineItemTotals>,
+    /// True if the source of the totals has no usage amounts, so that their sums mean nothing.
+    lacks_usage: bool,
+}
 
 impl HourlyTotals {
     /// Adds `totals` to the hour that contains `micros` (microseconds since 1970).
     pub(crate) fn add(&mut self, micros: i64, totals: &LineItemTotals) -> Result<(), SumOverflow> {
-        let hour = self.0.entry(hour_start(micros)).or_default();
+        let hour = self.hours.entry(hour_start(micros)).or_default();
         hour.add(totals)
+    }
+
+    /// Marks the usage amounts as absent; they are not compared.
+    pub(crate) fn without_usage(mut self) -> HourlyTotals {
+        self.lacks_usage = true;
+        self
+    }
+
+    /// Returns true if the source of the totals has usage amounts.
+    pub(crate) fn has_usage(&self) -> bool {
+        !self.lacks_usage
     }
 
     /// Returns true if the hour has line items.
     pub(crate) fn contains(&self, hour: i64) -> bool {
-        self.0.contains_key(&hour)
+        self.hours.contains_key(&hour)
     }
 
     /// Returns the start of each hour and its totals, in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (i64, &LineItemTotals)> {
-        self.0.iter().map(|(hour, totals)| (*hour, totals))
+        self.hours.iter().map(|(hour, totals)| (*hour, totals))
     }
 
     /// Returns the number of line items.
     pub(crate) fn rows(&self) -> u64 {
-        self.0.values().map(|totals| totals.rows).sum()
+        self.hours.values().map(|totals| totals.rows).sum()
     }
 
     /// Returns the totals of all hours together.
     pub(crate) fn sum(&self) -> Result<LineItemTotals, SumOverflow> {
-        LineItemTotals::sum(self.0.values())
+        LineItemTotals::sum(self.hours.values())
     }
 
     /// Returns the totals of each day.
     pub(crate) fn by_day(&self) -> Result<BTreeMap<String, LineItemTotals>, SumOverflow> {
         let mut days: BTreeMap<String, LineItemTotals> = BTreeMap::new();
-        for (hour, totals) in &self.0 {
+        for (hour, totals) in &self.hours {
             days.entry(day_of(*hour)).or_default().add(totals)?;
         }
         Ok(days)
@@ -186,13 +205,22 @@ impl HourlyTotals {
 
     /// Returns the hours in which `actual` differs.
     ///
-    /// Rows without costs in an hour that is not expected are no difference: such rows clear an hour.
+    /// Rows without costs in an hour that is not expected are no difference: such rows clear an hour. Usage is
+    /// compared if both sides have it.
     pub(crate) fn differences<'a>(
         &'a self,
         actual: &'a HourlyTotals,
     ) -> impl Iterator<Item = HourDifference> + 'a {
-        let hours: BTreeSet<i64> = self.0.keys().chain(actual.0.keys()).copied().collect();
-        let totals_of = |all: &HourlyTotals, hour| all.0.get(&hour).copied().unwrap_or_default();
+        let hours = self.hours.keys().chain(actual.hours.keys());
+        let hours: BTreeSet<i64> = hours.copied().collect();
+        let has_usage = !self.lacks_usage && !actual.lacks_usage;
+        let totals_of = move |all: &HourlyTotals, hour| {
+            let mut totals = all.hours.get(&hour).copied().unwrap_or_default();
+            if !has_usage {
+                totals.usage = QuantitySum::default();
+            }
+            totals
+        };
         hours.into_iter().filter_map(move |hour| {
             let (expected, mut actual) = (totals_of(self, hour), totals_of(actual, hour));
             if expected.rows == 0 && actual.has_zero_costs() {
@@ -218,11 +246,15 @@ mod tests {
             cost,
             discounted: cost,
             on_demand: cost,
+            usage: QuantitySum::of(cost),
         }
     }
 
     fn hours(hours: &[(i64, LineItemTotals)]) -> HourlyTotals {
-        HourlyTotals(hours.iter().copied().collect())
+        HourlyTotals {
+            hours: hours.iter().copied().collect(),
+            lacks_usage: false,
+        }
     }
 
     #[test]
@@ -234,6 +266,17 @@ mod tests {
         let costs = hours(&[(0, totals(2, 5)), (HOUR_MICROS, totals(1, 1))]);
         assert!(!expected.matches(&costs));
         assert!(!expected.matches(&HourlyTotals::default()));
+    }
+
+    #[test]
+    fn compares_usage_if_both_sides_have_it() {
+        let expected = hours(&[(0, totals(2, 5))]);
+        let other = LineItemTotals {
+            usage: QuantitySum::of(6),
+            ..totals(2, 5)
+        };
+        assert!(!expected.matches(&hours(&[(0, other)])));
+        assert!(expected.matches(&hours(&[(0, other)]).without_usage()));
     }
 
     #[test]

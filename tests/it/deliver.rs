@@ -24,6 +24,8 @@ mod stream_faults;
 mod tags;
 #[path = "deliver/verify.rs"]
 mod verify;
+#[path = "deliver/verify_months.rs"]
+mod verify_months;
 #[path = "deliver/warnings.rs"]
 mod warnings;
 

@@ -16,7 +16,8 @@ use crate::pipeline::verify::{self, VerifyReport};
 /// Arguments of `verify`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without months, every published month is compared. Sides without credentials are left out.
+Without months, every published month is compared, and Confluent is asked for months that were never published.
+Sides without credentials are left out.
 
 Examples:
   billstream verify

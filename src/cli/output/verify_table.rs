@@ -32,7 +32,7 @@ pub(crate) fn verify_table(
         table.row(vec![
             month.billing_period.to_string(),
             net(month.confluent.as_ref()),
-            net(Some(&month.store)),
+            net(month.store.as_ref()),
             net(month.bucket.as_ref()),
             net(month.stream.as_ref()),
             net(month.cloudzero.as_ref()),
@@ -45,9 +45,11 @@ pub(crate) fn verify_table(
 fn status(status: ComparisonStatus) -> &'static str {
     match status {
         ComparisonStatus::Equal => "equal",
+        ComparisonStatus::Outdated => "outdated",
         ComparisonStatus::Pinned => "pinned",
         ComparisonStatus::Pending => "pending",
         ComparisonStatus::Behind => "behind",
+        ComparisonStatus::Missing => "missing",
         ComparisonStatus::Differs => "differs",
     }
 }

@@ -10,6 +10,8 @@
 
 mod drop_id;
 mod manifest;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use chrono::{DateTime, Utc};
@@ -22,8 +24,7 @@ pub(crate) use crate::cloudzero::drop::writer::write_empty;
 pub use crate::cloudzero::drop::writer::{DropFiles, write};
 
 use crate::billing_period::BillingPeriod;
-use crate::cloudzero::read_back;
-use crate::cloudzero::totals::LineItemTotalsByGroup;
+use crate::cloudzero::read_back::{self, DropContent};
 use crate::error::Result;
 use crate::store::{Operation, Store};
 
@@ -58,7 +59,7 @@ pub(crate) async fn stored_size(
     })
 }
 
-/// Reads all files of a drop and sums them.
+/// Reads all files of a drop, and sums and hashes them.
 ///
 /// # Errors
 /// Kind `Reconcile` for a file that is incomplete or unreadable.
@@ -69,28 +70,24 @@ pub(crate) async fn read_files(
 ) -> Result<DropFiles> {
     let mut files = DropFiles::default();
     for name in destination.list(&folder(period, drop_id)).await? {
-        add_file(destination, &name, &mut files.totals).await?;
+        add_file(destination, &name, &mut files.content).await?;
         files.count += 1;
     }
-    files.rows = files.totals.rows();
+    files.rows = files.content.totals.rows();
     Ok(files)
 }
 
-/// Adds the line items of a written file to `totals`.
-async fn add_file(
-    destination: &Store,
-    name: &str,
-    totals: &mut LineItemTotalsByGroup,
-) -> Result<()> {
+/// Adds the line items of a written file to `content`.
+async fn add_file(destination: &Store, name: &str, content: &mut DropContent) -> Result<()> {
     let failed = |e| destination.error(Operation::Read, name, &e);
     let path = destination.path(name);
     let written = destination.root().get(&path).await.map_err(failed)?;
     match written.payload {
-        GetResultPayload::File(file, _) => read_back::add_file(totals, file, name),
+        GetResultPayload::File(file, _) => read_back::add_file(content, file, name),
         payload => {
             let written = GetResult { payload, ..written };
             let bytes = written.bytes().await.map_err(failed)?;
-            read_back::add_file(totals, bytes.as_ref(), name)
+            read_back::add_file(content, bytes.as_ref(), name)
         }
     }
 }

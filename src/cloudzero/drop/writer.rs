@@ -12,7 +12,8 @@ use tokio::io::AsyncWriteExt;
 
 use crate::cloudzero::csv;
 use crate::cloudzero::drop::add_file;
-use crate::cloudzero::totals::LineItemTotalsByGroup;
+use crate::cloudzero::read_back::DropContent;
+use crate::cloudzero::row_digest::RowDigests;
 use crate::engine;
 use crate::error::{Error, Result};
 use crate::store::{Operation, Store};
@@ -36,8 +37,10 @@ pub struct DropFiles {
     pub(crate) rows: u64,
     /// Compressed bytes.
     pub(crate) bytes: u64,
-    /// Totals of the files as they were read back.
-    pub(crate) totals: LineItemTotalsByGroup,
+    /// Digests of the record batches that were written; empty if the drop was only read.
+    pub(crate) written: RowDigests,
+    /// Content of the files as they were read back; empty if they were only counted.
+    pub(crate) content: DropContent,
 }
 
 /// Writes each stream into files of the drop and reads them back. Without `keep` the files are counted but
@@ -62,8 +65,9 @@ pub async fn write(
         all.count += files.count;
         all.rows += files.rows;
         all.bytes += files.bytes;
-        all.totals
-            .merge(files.totals)
+        all.written.merge(files.written);
+        all.content
+            .merge(files.content)
             .map_err(|e| Error::reconcile(format!("could not sum drop `{folder}`: {e}")))?;
     }
     Ok(all)
@@ -142,6 +146,7 @@ async fn write_stream(
     let mut text = Vec::with_capacity(2 << 20);
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(|e| engine::failed("reading published line items", &e))?;
+        files.written.add_batch(&batch)?;
         let mut from = 0;
         while from < batch.num_rows() {
             if open.as_ref().is_some_and(|file| file.rows == MAX_ROWS)
@@ -195,5 +200,5 @@ async fn finish(destination: &Store, mut file: OpenFile, files: &mut DropFiles) 
         Error::remote(format!("could not write `{name}`: {e}"))
             .with_hint("check that the bucket is reachable and has free space, then run it again")
     })?;
-    add_file(destination, &file.name, &mut files.totals).await
+    add_file(destination, &file.name, &mut files.content).await
 }

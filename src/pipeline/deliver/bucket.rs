@@ -60,7 +60,8 @@ pub(super) async fn deliver(
         return Ok(delivery);
     }
     let is_daily = source.granularity == Granularity::Daily;
-    read_back::reconcile(&published.totals().await?, &files.totals, is_daily)?;
+    read_back::reconcile(&published.totals().await?, &files.content.totals, is_daily)?;
+    read_back::reconcile_rows(&files.written, &files.content.rows)?;
     let previous = manifest.as_ref().map(|manifest| &manifest.object);
     drop::activate_drop(&bucket.store, period, &drop_id, previous).await?;
     delivery.status = DeliveryStatus::Delivered;

@@ -1,21 +1,24 @@
 //! Totals of a month by hour, in the form in which it is delivered.
 
+use arrow::array::{Array, Decimal128Array};
 use datafusion::prelude::ident;
 use futures::StreamExt;
 
 use crate::cloudzero::columns::{LineItemColumn, typed_columns};
 use crate::cloudzero::totals::{HourlyTotals, LineItemTotals, LineItemTotalsByGroup, SumOverflow};
+use crate::decimal::{self, QuantitySum};
+use crate::engine;
 use crate::error::{Error, Result};
 use crate::pipeline::deliver::source::PublishedLineItems;
 use crate::store::runs::{DaySums, Granularity};
-use crate::{decimal, engine};
 
 /// Columns that are summed.
-const SUMMED: [&str; 4] = [
+const SUMMED: [&str; 5] = [
     "time/usage_start",
     "cost/cost",
     "cost/discounted_cost",
     "cost/on_demand_cost",
+    "usage/amount",
 ];
 
 /// Sums the line items that are delivered by hour, and reconciles them with the published `totals`.
@@ -49,6 +52,7 @@ async fn sum_columns(published: &PublishedLineItems<'_>, operation: &str) -> Res
             LineItemColumn::Number(cost),
             LineItemColumn::Number(discounted),
             LineItemColumn::Number(on_demand),
+            LineItemColumn::Number(usage),
         ] = columns.as_slice()
         else {
             return Err(Error::bug(format!("{operation}: unexpected columns")));
@@ -59,6 +63,7 @@ async fn sum_columns(published: &PublishedLineItems<'_>, operation: &str) -> Res
                 cost: cost.value(row),
                 discounted: discounted.value(row),
                 on_demand: on_demand.value(row),
+                usage: QuantitySum::of(value_or_zero(usage, row)),
             };
             hours
                 .add(start.value(row), &totals)
@@ -66,6 +71,14 @@ async fn sum_columns(published: &PublishedLineItems<'_>, operation: &str) -> Res
         }
     }
     Ok(hours)
+}
+
+fn value_or_zero(column: &Decimal128Array, row: usize) -> i128 {
+    if column.is_valid(row) {
+        column.value(row)
+    } else {
+        0
+    }
 }
 
 fn reconcile_days(

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use arrow::array::AsArray;
-use arrow::datatypes::{Decimal128Type, Int64Type, SchemaRef};
+use arrow::datatypes::{Decimal128Type, Decimal256Type, Int64Type, SchemaRef};
 use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::{Expr, lit, when};
 use datafusion::prelude::{SessionContext, coalesce, ident};
+use futures::StreamExt;
 
 use crate::billing_period::BillingPeriod;
 use crate::cloudzero::cbf;
+use crate::cloudzero::row_digest::RowDigests;
 use crate::cloudzero::totals::{LineItemGroup, LineItemTotals, LineItemTotalsByGroup};
+use crate::decimal::QuantitySum;
 use crate::engine::{self, Limits};
 use crate::error::{Error, Result};
 use crate::pipeline::RunContext;
@@ -56,6 +59,16 @@ impl PublishedLineItems<'_> {
     /// # Errors
     /// Kind `Data` for an hourly SQL file that cannot be planned.
     pub async fn line_items(&self, files: &[DataFile], partitions: usize) -> Result<DataFrame> {
+        let granularity = self.run.destinations.granularity;
+        self.line_items_by(granularity, files, partitions).await
+    }
+
+    async fn line_items_by(
+        &self,
+        granularity: Granularity,
+        files: &[DataFile],
+        partitions: usize,
+    ) -> Result<DataFrame> {
         let run = self.run;
         let operation = format!("reading line items of {}", self.period);
         let limits = Limits {
@@ -63,7 +76,7 @@ impl PublishedLineItems<'_> {
             ..run.limits
         };
         let context = self.session(files, limits)?;
-        let frame = match run.destinations.granularity {
+        let frame = match granularity {
             Granularity::Daily => {
                 engine::within(limits, &operation, context.table("line_items")).await?
             }
@@ -75,6 +88,24 @@ impl PublishedLineItems<'_> {
             .map_err(|e| engine::failed(&operation, &e))
     }
 
+    /// Returns the digests of all rows as a delivery of this granularity has them.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub(crate) async fn row_digests(&self, granularity: Granularity) -> Result<RowDigests> {
+        let limits = self.run.limits;
+        let operation = format!("hashing line items of {}", self.period);
+        let frame = self
+            .line_items_by(granularity, &self.files, limits.partitions)
+            .await?;
+        let mut stream = engine::within(limits, &operation, frame.execute_stream()).await?;
+        let mut digests = RowDigests::default();
+        while let Some(batch) = stream.next().await {
+            digests.add_batch(&batch.map_err(|e| engine::failed(&operation, &e))?)?;
+        }
+        Ok(digests)
+    }
+
     /// Sums the published line items by the groups of read-back.
     ///
     /// # Errors
@@ -83,7 +114,9 @@ impl PublishedLineItems<'_> {
         const SQL: &str = r#"
             select cast(date_trunc('day', cast("time/usage_start" as timestamp)) as date),
                    coalesce("lineitem/type", ''), coalesce("action/usage_type", ''),
-                   count(*), sum("cost/cost"), sum("cost/discounted_cost"), sum("cost/on_demand_cost")
+                   count(*), sum("cost/cost"), sum("cost/discounted_cost"), sum("cost/on_demand_cost"),
+                   -- Two quantities can exceed 38 digits.
+                   sum(cast(coalesce("usage/amount", cast(0 as decimal(38, 24))) as decimal(76, 24)))
             from line_items group by 1, 2, 3"#;
         let run = self.run;
         let operation = "summing published line items";
@@ -102,6 +135,7 @@ impl PublishedLineItems<'_> {
                     .as_primitive::<Decimal128Type>()
                     .value(row)
             };
+            let usage = batch.column(7).as_primitive::<Decimal256Type>();
             for row in 0..batch.num_rows() {
                 let group = LineItemGroup {
                     day: text(0, row)?,
@@ -113,6 +147,7 @@ impl PublishedLineItems<'_> {
                     cost: sum(4, row),
                     discounted: sum(5, row),
                     on_demand: sum(6, row),
+                    usage: QuantitySum::from_units(usage.value(row)),
                 };
                 totals
                     .add(group, &sums)

@@ -3,6 +3,7 @@
 mod attributes;
 mod daily_imports;
 mod selection;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 
 mod month;
 mod sides;
+mod unpublished;
 
 use std::sync::Arc;
 
@@ -35,31 +36,36 @@ pub(crate) struct VerifyReport {
 impl VerifyReport {
     /// Returns the kind that decides the exit code; `None` if all months agree.
     pub(crate) fn kind(&self) -> Option<ErrorKind> {
-        let differs = |month: &MonthComparison| month.status == ComparisonStatus::Differs;
-        if self.periods.iter().any(differs) {
+        if self
+            .periods
+            .iter()
+            .any(|month| month.status.is_difference())
+        {
             return Some(ErrorKind::Reconcile);
         }
         self.errors.first().map(|(_, error)| error.kind())
     }
 }
 
-/// Compares the selected months; without `client` Confluent is left out.
+/// Compares the selected months; without `client` Confluent is left out. Without named months it covers those, too,
+/// that Confluent holds and that were never published.
 ///
 /// # Errors
-/// Kind `Usage` for a month that is not published. Errors of single months are in the report.
+/// Kind `Usage` for a named month that neither the store nor Confluent has. Errors of single months are in the
+/// report.
 pub(crate) async fn verify(
     run: &Arc<RunContext>,
     client: Option<&Arc<Client>>,
     selection: &Selection,
 ) -> Result<VerifyReport> {
     let tables = Tables::open(run).await?;
-    let periods = deliver::published_months(run, &tables, selection).await?;
+    let months = unpublished::months(run, &tables, selection, client.is_some()).await?;
     let mut report = VerifyReport {
         run: run.run.to_string(),
         periods: Vec::new(),
         errors: Vec::new(),
     };
-    for period in periods {
+    for &period in &months.published {
         (run.progress)(format!("{period}: comparing"));
         let month = compare_month(run, client, &tables, period);
         match month.instrument(run.period_span(period)).await {
@@ -67,6 +73,17 @@ pub(crate) async fn verify(
             Err(error) => report.errors.push((period, error)),
         }
     }
+    if let Some(client) = client {
+        for &period in &months.unpublished {
+            (run.progress)(format!("{period}: asking Confluent"));
+            let month = unpublished::compare(run, client, &tables, &months, period);
+            match month.instrument(run.period_span(period)).await {
+                Ok(month) => report.periods.extend(month),
+                Err(error) => report.errors.push((period, error)),
+            }
+        }
+    }
+    report.periods.sort_by_key(|month| month.billing_period);
     compare_cloudzero_totals(run, &mut report).await;
     Ok(report)
 }
@@ -88,7 +105,7 @@ async fn compare_month(
     let totals = line_items.totals().await?;
     let sum = totals.sum().map_err(overflow)?;
     let mut month = MonthComparison::new(&run.connection, period, sum);
-    sides::compare_store(&published, &sum, &mut month);
+    sides::compare_store(run, &published, &sum, &mut month)?;
     if let Some(client) = client {
         sides::compare_confluent(run, client, tables, &published, &state, &mut month).await?;
     }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::billing_period::BillingPeriod;
 use crate::cloudzero::costs::{CostType, MonthlyCosts};
 use crate::cloudzero::totals::LineItemTotals;
+use crate::control_totals::CostTotals;
 use crate::decimal;
 
 /// Time within which CloudZero shows what it accepted.
@@ -19,14 +20,25 @@ const CENT: i128 = 10i128.pow(22);
 pub(crate) enum ComparisonStatus {
     /// All sides agree.
     Equal,
+    /// All sides agree on line items of an older mapping or cloud provider label.
+    Outdated,
     /// The month was rolled back or cleared, and CloudZero has that content.
     Pinned,
     /// CloudZero received the month less than a day ago and does not show it yet.
     Pending,
     /// An open or settling month changed at Confluent since it was imported.
     Behind,
+    /// Confluent has costs, but the month was never published.
+    Missing,
     /// Sides differ.
     Differs,
+}
+
+impl ComparisonStatus {
+    /// Returns true if somebody has to act: `verify` then ends with exit code 5.
+    pub(crate) fn is_difference(self) -> bool {
+        self >= ComparisonStatus::Missing
+    }
 }
 
 /// Totals of one side of a month.
@@ -41,6 +53,34 @@ pub(crate) struct SideTotals {
     discounted_cost: String,
     /// Sum of `cost/on_demand_cost`.
     on_demand_cost: String,
+    /// Sum of `usage/amount`, as numbers of whatever unit. Absent where it is unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage_amount: Option<String>,
+}
+
+impl SideTotals {
+    /// Totals of costs, in the columns of the line items that they become.
+    pub(super) fn of_costs(sums: &CostTotals) -> SideTotals {
+        let line_items = LineItemTotals {
+            rows: sums.costs,
+            cost: sums.net,
+            discounted: sums.net,
+            on_demand: sums.original - sums.credit_original,
+            ..LineItemTotals::default()
+        };
+        SideTotals {
+            usage_amount: sums.quantities.map(|sums| sums.all.to_string()),
+            ..SideTotals::from(&line_items)
+        }
+    }
+
+    /// The totals without usage amounts, for a side that may lack them.
+    pub(super) fn without_usage(self) -> SideTotals {
+        SideTotals {
+            usage_amount: None,
+            ..self
+        }
+    }
 }
 
 /// Month side by side. Sides that were not compared are `None`.
@@ -51,7 +91,7 @@ pub(crate) struct MonthComparison {
     /// Costs that Confluent returns now.
     pub(crate) confluent: Option<SideTotals>,
     /// Published line items.
-    pub(crate) store: SideTotals,
+    pub(crate) store: Option<SideTotals>,
     #[serde(skip)]
     published: LineItemTotals,
     /// Files of the active drop.
@@ -75,6 +115,7 @@ impl From<&LineItemTotals> for SideTotals {
             cost: decimal::to_plain_string(totals.cost),
             discounted_cost: decimal::to_plain_string(totals.discounted),
             on_demand_cost: decimal::to_plain_string(totals.on_demand),
+            usage_amount: Some(totals.usage.to_string()),
         }
     }
 }
@@ -86,6 +127,7 @@ impl From<&MonthlyCosts> for SideTotals {
             cost: decimal::to_plain_string(costs.billed),
             discounted_cost: decimal::to_plain_string(costs.discounted),
             on_demand_cost: decimal::to_plain_string(costs.on_demand),
+            usage_amount: None,
         }
     }
 }
@@ -98,11 +140,20 @@ impl MonthComparison {
         published: LineItemTotals,
     ) -> MonthComparison {
         MonthComparison {
+            store: Some(SideTotals::from(&published)),
+            published,
+            ..MonthComparison::unpublished(connection, period)
+        }
+    }
+
+    /// Creates a comparison without a side, of a month that is not published.
+    pub(super) fn unpublished(connection: &str, period: BillingPeriod) -> MonthComparison {
+        MonthComparison {
             connection: connection.to_string(),
             billing_period: period,
             confluent: None,
-            store: SideTotals::from(&published),
-            published,
+            store: None,
+            published: LineItemTotals::default(),
             bucket: None,
             stream: None,
             cloudzero: None,

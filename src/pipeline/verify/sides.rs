@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::cloudzero::columns::format_timestamp;
+use crate::cloudzero::drop;
+use crate::cloudzero::read_back::{self, DropContent};
 use crate::cloudzero::stream::Stream;
 use crate::cloudzero::totals::{HourlyTotals, LineItemTotals, LineItemTotalsByGroup, SumOverflow};
-use crate::cloudzero::{drop, read_back};
 use crate::confluent::client::Client;
 use crate::decimal;
 use crate::error::{Error, ErrorKind, Result};
@@ -14,7 +15,7 @@ use crate::pipeline::deliver::source::PublishedLineItems;
 use crate::pipeline::publish::{self, PublishedMonth, Tables};
 use crate::pipeline::select;
 use crate::pipeline::verify::month::{ComparisonStatus, MonthComparison, SideTotals};
-use crate::pipeline::{RunContext, pull};
+use crate::pipeline::{RunContext, pull, transform};
 use crate::store::runs::{Granularity, MonthState, Source};
 
 pub(super) fn overflow(error: SumOverflow) -> Error {
@@ -29,16 +30,27 @@ pub(super) struct DeliveredMonth<'r> {
     pub(super) state: MonthState,
 }
 
-/// Compares the published line items with the record of their commit.
+/// Compares the published line items with the record of their commit, and their mapping with the current one.
+///
+/// # Errors
+/// Kind `Bug` if the mapping is missing.
 pub(super) fn compare_store(
+    run: &RunContext,
     published: &PublishedMonth,
     totals: &LineItemTotals,
     month: &mut MonthComparison,
-) {
+) -> Result<()> {
     let costs = published.costs_record.as_ref();
     let Some(record) = &published.line_items_record else {
-        return;
+        return Ok(());
     };
+    if record.mapping != transform::mapping_version(run)? {
+        month.note(
+            ComparisonStatus::Outdated,
+            "store: the line items have an older mapping or cloud provider label: run `billstream transform --all`, \
+             then `billstream deliver`",
+        );
+    }
     if costs.is_some_and(|costs| costs.digest != record.digest) {
         month.note(
             ComparisonStatus::Differs,
@@ -55,6 +67,7 @@ pub(super) fn compare_store(
             ),
         );
     }
+    Ok(())
 }
 
 /// Pulls the month from Confluent again and compares it with the stored costs.
@@ -76,13 +89,7 @@ pub(super) async fn compare_confluent(
     let pulled = pull::pull(run, client, period, &published.costs).await;
     let pulled =
         publish::with_staging_cleanup(run, tables, period, pulled.map_err(Error::from)).await?;
-    let sums = pulled.totals.sum()?;
-    month.confluent = Some(SideTotals::from(&LineItemTotals {
-        rows: sums.costs,
-        cost: sums.net,
-        discounted: sums.net,
-        on_demand: sums.original - sums.credit_original,
-    }));
+    month.confluent = Some(SideTotals::of_costs(&pulled.totals.sum()?));
     let digest = pulled.digest.to_string();
     let record = published.costs_record.as_ref();
     if record.is_some_and(|record| record.digest != digest) {
@@ -131,12 +138,12 @@ pub(super) async fn compare_bucket(
         }
         Err(error) => return Err(error),
     };
-    month.bucket = Some(SideTotals::from(&files.totals.sum().map_err(overflow)?));
+    let totals = &files.content.totals;
+    month.bucket = Some(SideTotals::from(&totals.sum().map_err(overflow)?));
     let granularity = recorded
         .and_then(|drop| drop.source.as_ref())
         .map_or(delivered.source.granularity, |source| source.granularity);
-    let is_daily = granularity == Granularity::Daily;
-    let Err(difference) = read_back::reconcile(&delivered.totals, &files.totals, is_daily) else {
+    let Err(difference) = compare_content(delivered, &files.content, granularity).await? else {
         return Ok(());
     };
     if recorded.is_some_and(|drop| drop.pinned && drop.drop_id == drop_id.as_str()) {
@@ -145,12 +152,32 @@ pub(super) async fn compare_bucket(
             format!("bucket: drop {drop_id} stays active until the month is delivered by name"),
         );
     } else {
+        // The next delivery replaces a drop of other line items, and one that lost a file.
+        let hint = match current {
+            Some(_) => "delete the files of the drop, then run `billstream deliver`",
+            None => "run `billstream deliver`",
+        };
         month.note(
             ComparisonStatus::Differs,
-            format!("bucket, drop {drop_id}: {difference}"),
+            format!("bucket, drop {drop_id}: {difference}: {hint}"),
         );
     }
     Ok(())
+}
+
+/// Compares the totals, then the rows of a drop with the published line items. The inner result has the difference.
+async fn compare_content(
+    delivered: &DeliveredMonth<'_>,
+    content: &DropContent,
+    granularity: Granularity,
+) -> Result<Result<()>> {
+    let is_daily = granularity == Granularity::Daily;
+    let totals = read_back::reconcile(&delivered.totals, &content.totals, is_daily);
+    if totals.is_err() {
+        return Ok(totals);
+    }
+    let rows = delivered.line_items.row_digests(granularity).await?;
+    Ok(read_back::reconcile_rows(&rows, &content.rows))
 }
 
 /// Compares the rows of CloudZero's stream with the published line items.
@@ -169,7 +196,12 @@ pub(super) async fn compare_stream(
     let expected = sum_by_hour(&delivered.line_items, &delivered.totals).await?;
     let stream = Stream { client, connection };
     let actual = stream.fetch_totals(delivered.line_items.period).await?;
-    month.stream = Some(SideTotals::from(&actual.sum().map_err(overflow)?));
+    let totals = SideTotals::from(&actual.sum().map_err(overflow)?);
+    month.stream = Some(if actual.has_usage() {
+        totals
+    } else {
+        totals.without_usage()
+    });
     let sent = delivered.state.stream.as_ref();
     let sent = sent.filter(|sent| sent.target == *connection);
     let current = sent.filter(|sent| sent.source == delivered.source);

@@ -60,6 +60,34 @@ fn detects_a_difference_in_the_last_digit() {
 }
 
 #[test]
+fn detects_changed_quantities() {
+    let pulled = Pulled::new();
+    let quantity = "case when type <> 'Discount' then quantity end as \"usage/amount\"";
+    let thousandfold = quantity.replace("then quantity", "then quantity * 1000");
+    pulled.refuses(
+        &model(quantity, &thousandfold),
+        5,
+        &["line_items_match_wire", "wire_quantity", "usage_difference"],
+    );
+    // Of one line type on one day, by one unit in the last place.
+    let off = "case when line_type = 'KAFKA_STORAGE' and start_date = date '2026-10-05' and type <> 'Discount' then \
+               quantity + cast('0.000000000000000000000001' as decimal(38, 24)) \
+               when type <> 'Discount' then quantity end as \"usage/amount\"";
+    pulled.refuses(&model(quantity, off), 5, &["2026-10-05", "KAFKA_STORAGE"]);
+    let none = "cast(null as decimal(38, 24)) as \"usage/amount\"";
+    pulled.refuses(&model(quantity, none), 5, &["line_items_match_wire"]);
+}
+
+#[test]
+fn credits_may_leave_their_quantity_out() {
+    let pulled = Pulled::new();
+    let quantity = "case when type <> 'Discount' then quantity end as \"usage/amount\"";
+    let without = quantity.replace("type <> 'Discount'", "type not in ('Discount', 'Credit')");
+    let sql = SqlFolder::new("models/line_items.sql", &model(quantity, &without));
+    pulled.transform(&sql).ok().status("published");
+}
+
+#[test]
 fn detects_equal_and_missing_ids() {
     let pulled = Pulled::new();
     pulled.refuses(

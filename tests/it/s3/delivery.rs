@@ -32,7 +32,7 @@ fn delivers_drops_to_a_bucket_that_cloudzero_polls() {
     let after = expected(&run, &restated.totals(MONTH));
     restated.holds(BUCKET, MONTH).assert_is(&after, "restated");
     assert_eq!(destination.puts(&manifest, REPLACED), 1);
-    run.run(&["verify"]).ok();
+    run.run(&["verify", "--month", MONTH]).ok();
 
     let first_drop = "20261123T060000Z";
     run.run(&["deliver", "--month", MONTH, "--drop", first_drop])

@@ -11,8 +11,8 @@ use crate::confluent::costs::decode::dates::parse_date;
 use crate::confluent::costs::decode::schema::{DECIMAL_COLUMNS, SCHEMA};
 use crate::confluent::costs::decode::{DataQualityCounts, DecodedPage};
 use crate::confluent::costs::page::{Record, json_object};
-use crate::control_totals::{ControlTotals, CostTotals};
-use crate::decimal;
+use crate::control_totals::{ControlTotals, CostTotals, QuantityTotals};
+use crate::decimal::{self, QuantitySum};
 
 /// Wrong field of a record.
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +88,7 @@ impl PageBuilder {
         for ((slot, raw), name) in numbers.iter_mut().zip(raw).zip(DECIMAL_COLUMNS) {
             *slot = raw.map(|raw| self.number(name, raw)).transpose()?;
         }
-        let [_, _, original, discount, amount] = numbers;
+        let [_, quantity, original, discount, amount] = numbers;
         let Some(original) = original else {
             return Err(FieldError::new(
                 "original_amount",
@@ -128,11 +128,20 @@ impl PageBuilder {
         self.hash(days, &texts, &numbers);
 
         let is_credit = record.line_type.as_deref() == Some("PROMO_CREDIT") && net < 0;
+        let quantity = QuantitySum::of(quantity.unwrap_or(0));
         let totals = CostTotals {
             costs: 1,
             original,
             net,
             credit_original: if is_credit { original } else { 0 },
+            quantities: Some(QuantityTotals {
+                all: quantity,
+                credits: if is_credit {
+                    quantity
+                } else {
+                    QuantitySum::default()
+                },
+            }),
         };
         self.totals
             .add(

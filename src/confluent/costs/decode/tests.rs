@@ -222,6 +222,9 @@ fn counts_discounts_that_differ_from_original_minus_net() {
     assert_eq!(totals.costs, 8);
     // Both promo credits of the page have a net below zero.
     assert_eq!(decimal::to_plain_string(totals.credit_original), "-52.5");
+    let quantities = totals.quantities.unwrap();
+    assert_eq!(quantities.all.to_string(), "739.516666666666667");
+    assert_eq!(quantities.credits.to_string(), "0");
 }
 
 fn record(amount: i64, product: usize, day: u32) -> String {
