@@ -2,13 +2,13 @@
 
 use std::io::Write;
 
+use crate::cli::commands::destinations::billing_connection::{Lookup, find_or_create};
 use crate::cli::commands::destinations::{ConnectionArgs, manual_setup};
 use crate::cli::print;
 use crate::cloudzero::client::Client;
-use crate::cloudzero::connections::{self, BillingConnection, BucketInfo};
+use crate::cloudzero::connections::BucketInfo;
 use crate::config::Connection;
 use crate::error::{Error, Result};
-use crate::http::request_error::RequestError;
 use crate::pipeline::deliver::destinations::BucketDestination;
 use crate::pipeline::deliver::warn_of_double_counting;
 use crate::store::destinations::{self, BucketRecord, DestinationsRecord, StreamRecord};
@@ -75,19 +75,6 @@ pub(super) async fn run(args: &AddArgs) -> Result<u8> {
         tracing::warn!(connection = %connection.name, %error, "Could not release the lease");
     }
     outcome.map(|()| 0)
-}
-
-/// Billing connection that a destination uses.
-enum Lookup {
-    /// Found, created or named by the user.
-    Known(String),
-    /// CloudZero cannot read the bucket, so it has no billing connection.
-    NotNeeded,
-    /// The user has to create it.
-    Manual {
-        /// Reason why billstream cannot create it.
-        reason: &'static str,
-    },
 }
 
 /// Set-up of one destination.
@@ -221,57 +208,4 @@ fn with_destination(
         (None, None) => {}
     }
     record
-}
-
-/// Finds the billing connection of that name, or creates it if the API key may.
-async fn find_or_create(
-    api: &Client,
-    name: &str,
-    connection: &Connection,
-    info: Option<&BucketInfo>,
-) -> Result<Lookup> {
-    let all = match connections::list(api).await {
-        Ok(all) => all,
-        Err(failure) => return manual_if_forbidden(failure),
-    };
-    if let Some(found) = all.iter().find(|other| other.name == name) {
-        let is_same = match info {
-            None => found.is_stream(),
-            Some(info) => found.reads(info),
-        };
-        if !is_same {
-            return Err(Error::config(format!(
-                "CloudZero's billing connection `{name}` ({}) has another kind or bucket",
-                found.id()
-            ))
-            .with_hint("choose another name with --name, or pause that connection in CloudZero"));
-        }
-        report_connection("found", found);
-        return Ok(Lookup::Known(found.id().to_string()));
-    }
-    match connections::create(api, name, &connection.cloud_provider, info).await {
-        Ok(created) => {
-            report_connection("created", &created);
-            Ok(Lookup::Known(created.id().to_string()))
-        }
-        Err(failure) => manual_if_forbidden(failure),
-    }
-}
-
-fn manual_if_forbidden(failure: RequestError) -> Result<Lookup> {
-    if failure.is_forbidden() {
-        return Ok(Lookup::Manual {
-            reason: "the CloudZero API key cannot manage billing connections",
-        });
-    }
-    Err(failure.into_error())
-}
-
-fn report_connection(action: &str, connection: &BillingConnection) {
-    let _ = writeln!(
-        std::io::stderr(),
-        "{action} CloudZero's billing connection `{}` ({})",
-        connection.name,
-        connection.id()
-    );
 }

@@ -1,6 +1,7 @@
 //! `billstream destinations`: where connections deliver to.
 
 mod add;
+mod billing_connection;
 mod manual_setup;
 
 use std::io::Write;
