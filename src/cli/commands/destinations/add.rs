@@ -70,7 +70,18 @@ pub(super) async fn run(args: &AddArgs) -> Result<u8> {
     };
     let run = runs::new_run_id((context.settings.clock)());
     let lease = Lease::take(store, &connection.name, &run).await?;
-    let outcome = setup.run().await;
+    let mut outcome = setup.run().await;
+    if outcome.is_err()
+        && let Err(error) = destinations::release_unrecorded(store, &connection.name).await
+    {
+        outcome = outcome.map_err(|failed| {
+            failed.with_another_hint(format!(
+                "the destination is still claimed ({error}); release it with `billstream destinations remove \
+                 --connection {}`",
+                connection.name
+            ))
+        });
+    }
     if let Err(error) = lease.release().await {
         tracing::warn!(connection = %connection.name, %error, "Could not release the lease");
     }
@@ -93,12 +104,8 @@ impl Setup<'_> {
         let record = destinations::load(store, connection).await?;
         // Checked before anything is created in CloudZero.
         let named = self.args.cloudzero_connection.as_deref();
-        destinations::refuse_shared(
-            store,
-            connection,
-            &with_destination(record.clone(), self.bucket, named),
-        )
-        .await?;
+        let with_named = with_destination(record.clone(), self.bucket, named);
+        destinations::claim(store, connection, &with_named.places()).await?;
         let on_s3 = self.bucket.filter(|bucket| bucket.url().scheme() == "s3");
         let info =
             on_s3.map(|bucket| BucketInfo::from_url(bucket.url(), self.args.aws_account.clone()));
