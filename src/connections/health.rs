@@ -91,6 +91,8 @@ pub(crate) struct Health {
     #[serde(rename = "targets")]
     pub destinations: Vec<DestinationHealth>,
     pub inventory: Option<InventoryHealth>,
+    /// Findings that need attention but are no error of the connection.
+    pub notes: Vec<String>,
 }
 
 impl Health {
@@ -108,6 +110,7 @@ impl Health {
             next_due: None,
             destinations: Vec::new(),
             inventory: None,
+            notes: Vec::new(),
         }
     }
 }
@@ -181,6 +184,7 @@ pub(crate) async fn health(
             resources: inventory.resources,
             problems: inventory.problems,
         }),
+        notes: state.duplicates.iter().map(|one| one.to_string()).collect(),
     })
 }
 

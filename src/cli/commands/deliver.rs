@@ -226,7 +226,7 @@ async fn work(
     if let Some(age) = args.gc {
         if !args.dry_run {
             // Drops of another connection must not be deleted.
-            run.destinations.claim(&run.store, &run.connection).await?;
+            run.destinations.claim(run).await?;
         }
         report.deleted = Some(delete_old_drops(run, age, args.dry_run).await?);
     } else if let Some(drop_id) = &args.drop {

@@ -9,8 +9,8 @@ use crate::cloudzero::client::Client;
 use crate::cloudzero::connections::BucketInfo;
 use crate::config::Connection;
 use crate::error::{Error, Result};
-use crate::pipeline::deliver::destinations::BucketDestination;
-use crate::pipeline::deliver::warn_of_double_counting;
+use crate::pipeline::deliver::destinations::{BucketDestination, Destinations};
+use crate::pipeline::deliver::double_counting;
 use crate::store::destinations::{self, BucketRecord, DestinationsRecord, StreamRecord};
 use crate::store::lease::Lease;
 use crate::store::{Store, runs};
@@ -111,9 +111,6 @@ impl Setup<'_> {
             on_s3.map(|bucket| BucketInfo::from_url(bucket.url(), self.args.aws_account.clone()));
         let name = self.billing_connection_name();
         let lookup = self.look_up(&name, info.as_ref()).await?;
-        if let Some(api) = self.api {
-            warn_of_double_counting(api, &[]).await;
-        }
         if let Lookup::Manual { reason } = lookup {
             let _ = writeln!(
                 std::io::stderr(),
@@ -139,8 +136,22 @@ impl Setup<'_> {
         }
         let record = with_destination(record, self.bucket, id);
         destinations::save(store, connection, &record).await?;
+        if let Some(api) = self.api {
+            let added = self.added(id);
+            double_counting::warn_of_added(api, &added, &record, store, connection).await;
+        }
         self.report(id);
         Ok(())
+    }
+
+    /// The destination that is added, whose billing connection in CloudZero is `id`.
+    fn added(&self, id: Option<&str>) -> Destinations {
+        let id = id.map(str::to_string);
+        let bucket = self.bucket.map(|store| BucketDestination {
+            store: store.clone(),
+            cloudzero_connection: id.clone(),
+        });
+        Destinations::of(bucket, id.filter(|_| self.bucket.is_none()))
     }
 
     fn billing_connection_name(&self) -> String {
