@@ -4,6 +4,7 @@
 //! run.json              outcome of its runs                           written with the lease
 //! inventory.json        last listing of names and regions             written with the lease
 //! double-counting.json  connections in CloudZero with the same costs  written with the lease
+//! organization.json     organization that the costs come from         written with the lease
 //! check.json            outcome of the last check
 //! paused.json           start of the pause
 //! ```
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::pipeline::deliver::double_counting::{self, DuplicateSource};
+use crate::pipeline::organization;
 use crate::store::Store;
 use crate::store::connection_state::{self, InventoryState};
 
@@ -169,12 +171,13 @@ pub(crate) async fn resume(store: &Store, connection: &str) -> Result<()> {
     connection_state::delete(store, connection, PAUSED).await
 }
 
-/// Deletes all state of a connection; imported costs stay.
+/// Deletes all state of a connection, and releases its organization; imported costs stay.
 pub(crate) async fn delete(store: &Store, connection: &str) -> Result<()> {
     for object in [RUN, CHECK, PAUSED] {
         connection_state::delete(store, connection, object).await?;
     }
     double_counting::delete(store, connection).await?;
+    organization::release(store, connection).await?;
     connection_state::delete_inventory(store, connection).await
 }
 

@@ -9,6 +9,7 @@ use crate::billing_period::BillingPeriod;
 use crate::confluent::client::{Client, RequestError};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::deliver::{self, DeliverOptions};
+use crate::pipeline::organization::same_costs;
 use crate::pipeline::publish::{self, Tables};
 use crate::pipeline::pull::{self, PulledMonth};
 use crate::pipeline::select::pending::{self, Stage};
@@ -33,6 +34,8 @@ pub(crate) struct ImportOptions {
     pub(crate) no_deliver: bool,
     /// Deliver without a validation by CloudZero first.
     pub(crate) unvalidated: bool,
+    /// Accept that another connection has the same organization.
+    pub(crate) allow_same_organization: bool,
 }
 
 impl ImportOptions {
@@ -55,6 +58,8 @@ pub(crate) async fn import(
 ) -> Result<Summary> {
     let today = (context.clock)().date_naive();
     let mut tables = Tables::open(context).await?;
+    let (allow, dry_run) = (options.allow_same_organization, options.dry_run);
+    same_costs::refuse_stored(context, &tables, allow, dry_run).await?;
     let selected = select(context, &tables, options, today).await?;
     if !options.pull_only {
         // An unreadable file of tags fails the run before the first request.
@@ -215,6 +220,8 @@ async fn finish_month(
     published: &publish::PublishedMonth,
     pulled: PulledMonth,
 ) -> Result<(PeriodSummary, Vec<Error>)> {
+    let (allow, dry_run) = (options.allow_same_organization, options.dry_run);
+    same_costs::refuse_pulled(context, tables, period, &pulled, allow, dry_run).await?;
     let mut summary = PeriodSummary::new(&context.connection, period, PeriodStatus::Published)
         .with_totals(&pulled.totals.sum()?);
     summary.complete_through = select::complete_through(period, pulled.pulled_at);
