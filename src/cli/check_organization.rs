@@ -16,6 +16,8 @@ pub(crate) struct CheckOptions {
     pub(crate) dry_run: bool,
     /// Asks Confluent again even if it refused before.
     pub(crate) ask_again: bool,
+    /// Asks for the organizations of other connections as well, with their keys.
+    pub(crate) ask_others: bool,
 }
 
 /// Checks that no other connection has the organization that `access` reads.
@@ -38,7 +40,14 @@ pub(crate) async fn check_organization(
         dry_run: options.dry_run,
         ask_again: options.ask_again,
     };
-    organization::check(&candidate, async || others(context, connection).await).await
+    let others = async || {
+        let mut others = others(context, connection).await?;
+        if !options.ask_others {
+            others.iter_mut().for_each(|other| other.access = None);
+        }
+        Ok(others)
+    };
+    organization::check(&candidate, others).await
 }
 
 /// The other connections of the configuration and the store.

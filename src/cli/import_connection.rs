@@ -51,7 +51,7 @@ pub(crate) async fn import_connection(
     let check = CheckOptions {
         allow: options.allow_same_organization,
         dry_run: options.dry_run,
-        ask_again: false,
+        ..CheckOptions::default()
     };
     let work = async {
         check_organization(context, connection, &access, check).await?;

@@ -89,12 +89,8 @@ pub(crate) async fn take(
     if let Some(claim) = read(store, &path).await? {
         return Ok(compare(&claim, connection));
     }
-    let claim = Claim {
-        subject: subject.to_string(),
-        connection: connection.to_string(),
-    };
-    let json = serde_json::to_vec_pretty(&claim).map_err(|e| Error::bug(format!("JSON: {e}")))?;
-    let created = store.put_if_unchanged(&path, Bytes::from(json), None).await;
+    let json = to_json(subject, connection)?;
+    let created = store.put_if_unchanged(&path, json, None).await;
     match created {
         Ok(()) => Ok(Taken::New),
         Err(error) if error.kind() == ErrorKind::Locked => {
@@ -106,6 +102,29 @@ pub(crate) async fn take(
         }
         Err(error) => Err(error),
     }
+}
+
+/// Takes a claim for a connection, even if another one has it.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn replace(
+    store: &Store,
+    scope: Scope,
+    subject: &str,
+    connection: &str,
+) -> Result<()> {
+    let json = to_json(subject, connection)?;
+    store.put(&path(scope, subject), json).await
+}
+
+fn to_json(subject: &str, connection: &str) -> Result<Bytes> {
+    let claim = Claim {
+        subject: subject.to_string(),
+        connection: connection.to_string(),
+    };
+    let json = serde_json::to_vec_pretty(&claim).map_err(|e| Error::bug(format!("JSON: {e}")))?;
+    Ok(Bytes::from(json))
 }
 
 fn compare(claim: &Claim, connection: &str) -> Taken {

@@ -246,7 +246,7 @@ pub(crate) async fn warn_of_added(
     warn(&state.duplicates);
 }
 
-/// Asks CloudZero; returns false and keeps the last answer if it does not say.
+/// Asks CloudZero; returns false if it does not say. The last answer is kept, unless the key lost its scope.
 async fn ask(
     api: &Client,
     places: &Places,
@@ -260,6 +260,9 @@ async fn ask(
             true
         }
         Err(error) => {
+            if error.is_forbidden() {
+                state.duplicates.clear();
+            }
             tracing::debug!(%error, "Could not ask CloudZero for connections that bring the same costs");
             false
         }

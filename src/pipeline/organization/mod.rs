@@ -1,10 +1,13 @@
 //! The Confluent organization that a connection's costs come from. Under two connections of a store, every dollar of it
 //! would count twice.
 //!
-//! An organization is recognized by its id, which Confluent is asked for once and only if the store has other
-//! connections; by the API key; and by equal costs ([`same_costs`]). The first connection claims the id and the key.
+//! An organization is recognized by its id, which Confluent is asked for once and only if there are other connections;
+//! by the API key; and by equal costs ([`same_costs`]). The id and the key are claimed, by the first connection or by
+//! the one that published costs first.
 
 pub(crate) mod same_costs;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 
@@ -17,7 +20,8 @@ use crate::confluent::iam::Iam;
 use crate::error::{Error, Result};
 use crate::http::retry::{Policy, Timing};
 use crate::store::claims::{self, Scope, Taken};
-use crate::store::{Store, connection_state};
+use crate::store::tables::Table;
+use crate::store::{Store, TableName, connection_state};
 
 /// Name of the state object.
 const OBJECT: &str = "organization";
@@ -90,7 +94,7 @@ pub(crate) struct Candidate<'a> {
 /// Another connection of the store or the configuration.
 pub(crate) struct OtherConnection {
     pub(crate) name: String,
-    /// Its access to Confluent, if configured.
+    /// Its access to Confluent, if it is configured and may be used.
     pub(crate) access: Option<Settings>,
 }
 
@@ -109,13 +113,22 @@ pub(crate) async fn check(
     if candidate.dry_run {
         return checked.map(|_| ());
     }
-    // After a refusal only what the connection had before stays claimed.
-    let current = checked.as_ref().unwrap_or(&saved);
-    if checked.is_err() || current.subjects() != saved.subjects() {
-        let kept = current.subjects();
+    let current = match checked {
+        Ok(current) => current,
+        Err(refused) => {
+            // Only what the connection had before stays claimed.
+            let kept = saved.subjects();
+            let released = claims::release(store, Scope::Organizations, connection, &kept).await;
+            if let Err(error) = released {
+                tracing::warn!(%error, "Could not release claims on the organization");
+            }
+            return Err(refused);
+        }
+    };
+    let kept = current.subjects();
+    if kept != saved.subjects() {
         claims::release(store, Scope::Organizations, connection, &kept).await?;
     }
-    let current = checked?;
     if current != saved {
         save(store, connection, &current).await?;
     }
@@ -171,18 +184,45 @@ async fn claim(
             Taken::HeldBy(holder) => Some(holder),
         }
     };
-    match holder.filter(|holder| holder != connection) {
-        Some(holder) if candidate.allow => {
-            state.allowed.insert(holder);
-            Ok(())
-        }
-        Some(holder) if !state.allowed.contains(&holder) => Err(shared(connection, &holder)),
-        _ => Ok(()),
+    let Some(holder) = holder.filter(|holder| holder != connection) else {
+        return Ok(());
+    };
+    if candidate.allow {
+        state.allowed.insert(holder);
+        return Ok(());
     }
+    let holders = load(store, &holder).await?;
+    if state.allowed.contains(&holder) || holders.allowed.contains(connection) {
+        return Ok(());
+    }
+    if !has_published_before(store, connection, &holder).await? {
+        return Err(shared(connection, &holder));
+    }
+    // The holder came later, and is refused at its next run.
+    if !candidate.dry_run {
+        claims::replace(store, Scope::Organizations, subject, connection).await?;
+    }
+    Ok(())
 }
 
-/// Claims the organizations of connections that were imported before organizations were claimed, so that the new
-/// connection is refused and not the earlier one.
+/// Returns true if `connection` published costs, and before `other` did.
+async fn has_published_before(store: &Store, connection: &str, other: &str) -> Result<bool> {
+    let Some(costs) = Table::open(store, TableName::Costs).await? else {
+        return Ok(false);
+    };
+    let files = costs.files().await?;
+    let first = |name: &str| {
+        let own = files.iter().filter(|file| file.connection == name);
+        own.filter_map(|file| Some(file.record.as_ref()?.version))
+            .min()
+    };
+    Ok(match (first(connection), first(other)) {
+        (Some(ours), Some(theirs)) => ours < theirs,
+        (ours, _) => ours.is_some(),
+    })
+}
+
+/// Claims the organizations of connections that were never asked, so that a new one is refused when it is added.
 async fn identify_others(
     store: &Store,
     others: &[OtherConnection],
@@ -201,7 +241,7 @@ async fn identify_others(
             continue;
         };
         let subject = organization_subject(&id);
-        // A conflict is reported by the other connection's own run.
+        // The other connection's own run reports a conflict.
         claims::take(store, Scope::Organizations, &subject, &other.name).await?;
     }
     Ok(())
@@ -293,104 +333,4 @@ async fn save(store: &Store, connection: &str, state: &OrganizationState) -> Res
 pub(crate) async fn release(store: &Store, connection: &str) -> Result<()> {
     claims::release(store, Scope::Organizations, connection, &BTreeSet::new()).await?;
     connection_state::delete(store, connection, OBJECT).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::error::ErrorKind;
-
-    /// No server listens there, so that every request fails.
-    fn access(key: &str) -> Settings {
-        Settings::new("http://127.0.0.1:9".parse().unwrap(), key, "secret".into())
-    }
-
-    async fn check_key(store: &Store, connection: &str, key: &str, allow: bool) -> Result<()> {
-        let candidate = Candidate {
-            store,
-            connection,
-            access: &access(key),
-            timing: Timing::real(),
-            now: "2026-11-23T06:00:00Z".parse().unwrap(),
-            allow,
-            dry_run: false,
-            ask_again: false,
-        };
-        check(&candidate, async || Ok(Vec::new())).await
-    }
-
-    #[tokio::test]
-    async fn refuses_a_second_connection_with_the_same_key() {
-        let store = Store::in_memory();
-        check_key(&store, "acme", "KEY-OF-ACME", false)
-            .await
-            .unwrap();
-        let refused = check_key(&store, "globex", "KEY-OF-ACME", false).await;
-        let refused = refused.unwrap_err();
-        assert_eq!(refused.kind(), ErrorKind::Config);
-        assert!(refused.to_string().contains("`acme`"), "{refused}");
-        assert_eq!(load(&store, "globex").await.unwrap(), Default::default());
-        check_key(&store, "globex", "ANOTHER-KEY", false)
-            .await
-            .unwrap();
-        check_key(&store, "acme", "KEY-OF-ACME", false)
-            .await
-            .unwrap();
-    }
-
-    #[tokio::test]
-    async fn remembers_that_the_user_insisted_on_the_same_organization() {
-        let store = Store::in_memory();
-        check_key(&store, "acme", "KEY", false).await.unwrap();
-        check_key(&store, "globex", "KEY", true).await.unwrap();
-        check_key(&store, "globex", "KEY", false).await.unwrap();
-        check_key(&store, "acme", "KEY", false).await.unwrap();
-        check_key(&store, "third", "KEY", false).await.unwrap_err();
-        release(&store, "acme").await.unwrap();
-        check_key(&store, "third", "KEY", false).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_replaced_key_releases_the_former_one() {
-        let store = Store::in_memory();
-        check_key(&store, "acme", "OLD", false).await.unwrap();
-        check_key(&store, "acme", "NEW", false).await.unwrap();
-        check_key(&store, "globex", "OLD", false).await.unwrap();
-        check_key(&store, "third", "NEW", false).await.unwrap_err();
-    }
-
-    #[tokio::test]
-    async fn never_stores_the_key() {
-        let store = Store::in_memory();
-        check_key(&store, "acme", "KEY-OF-ACME", false)
-            .await
-            .unwrap();
-        let names = store.list("runs").await.unwrap();
-        assert_eq!(names.len(), 2, "{names:?}");
-        for name in names {
-            let bytes = store.get(&name).await.unwrap().unwrap();
-            let text = String::from_utf8(bytes.to_vec()).unwrap();
-            assert!(
-                !text.contains("KEY-OF-ACME") && !name.contains("KEY-OF-ACME"),
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn asks_once_unless_the_request_failed_for_a_moment() {
-        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
-        let asked = OrganizationState {
-            asked_at: Some(at("2026-11-23T06:00:00Z")),
-            ..OrganizationState::default()
-        };
-        assert!(OrganizationState::default().is_due(at("2026-11-23T06:00:00Z")));
-        assert!(!asked.is_due(at("2026-11-24T05:59:59Z")));
-        assert!(asked.is_due(at("2026-11-24T06:00:00Z")));
-        let refused = OrganizationState {
-            refused: true,
-            ..asked.clone()
-        };
-        assert!(!refused.is_due(at("2027-11-24T06:00:00Z")));
-    }
 }

@@ -87,7 +87,7 @@ fn recognizes_the_costs_under_another_key() {
     assert_eq!(asked(&sandbox), 1);
     globex.run(&["import", "--month", MONTH, ALLOW]).ok();
     globex.import(MONTH).ok().status("unchanged");
-    assert_eq!(asked(&sandbox), 2);
+    assert_eq!(asked(&sandbox), 1);
 }
 
 #[test]
@@ -210,6 +210,23 @@ fn check_recognizes_the_organization() {
     billstream.run(&["connections", "check", "acme"]).ok();
     billstream
         .run(&["connections", "check", "globex"])
+        .code(3)
+        .says(&[REFUSED, "`acme`"]);
+}
+
+#[test]
+fn the_connection_that_published_first_keeps_its_organization() {
+    let (store, sandbox) = imported();
+    // The open month does not show that the costs are the same.
+    let globex = with_other_key(&store, &sandbox, "globex");
+    globex.import("2026-11").ok().status("published");
+    // Now `acme` has a reason to ask for its organization, which `globex` has claimed meanwhile.
+    as_connection(&store, &sandbox, "acme")
+        .import(MONTH)
+        .ok()
+        .status("unchanged");
+    globex
+        .run(&["import", "--month", "2026-11"])
         .code(3)
         .says(&[REFUSED, "`acme`"]);
 }

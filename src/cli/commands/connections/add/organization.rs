@@ -19,8 +19,9 @@ pub(super) async fn check(config: &Config, args: &AddArgs, credentials: Credenti
     let context = CommandContext::of(config.reload()?)?;
     let options = CheckOptions {
         allow: args.allow_same_organization,
-        ask_again: true,
         dry_run: false,
+        ask_again: true,
+        ask_others: true,
     };
     check_organization(&context, &args.name, &access, options).await
 }
