@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::cli::check_organization::{CheckOptions, check_organization};
 use crate::cli::context::{CommandContext, NetworkScope, Outcome, run_with_lease};
 use crate::cli::exit::code_of;
 use crate::cli::output::aggregate::month_errors;
@@ -31,6 +32,7 @@ pub(crate) async fn import_connection(
         } else {
             None
         };
+        let access = settings.clone();
         let client = Arc::new(Client::with_timing(settings, context.timing())?);
         let scope = if options.no_deliver {
             NetworkScope::Store
@@ -41,12 +43,18 @@ pub(crate) async fn import_connection(
         if !options.dry_run {
             run.destinations.check_key()?;
         }
-        Ok((inventory, client, run, bar))
+        Ok((inventory, access, client, run, bar))
     };
-    let (inventory, client, run, bar) = context
+    let (inventory, access, client, run, bar) = context
         .record_if_failed(command, connection, options.dry_run, preparing)
         .await?;
+    let check = CheckOptions {
+        allow: options.allow_same_organization,
+        dry_run: options.dry_run,
+        ..CheckOptions::default()
+    };
     let work = async {
+        check_organization(context, connection, &access, check).await?;
         if let Some(client) = &inventory {
             enrich::enrich(&run, client).await;
         }

@@ -1,6 +1,7 @@
 //! The command line: one file per command, data on stdout, everything else on stderr.
 
 mod args;
+mod check_organization;
 pub(crate) mod commands;
 mod context;
 mod exit;

@@ -1,5 +1,6 @@
 //! CloudZero's billing connections: list and create (docs: API v2, billing connections).
 
+use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -75,8 +76,17 @@ impl BillingConnection {
     /// Returns true if it reads this folder of this bucket.
     pub(crate) fn reads(&self, bucket: &BucketInfo) -> bool {
         self.s3_bucket_info.as_ref().is_some_and(|read| {
-            (&read.bucket_name, &read.bucket_path) == (&bucket.bucket_name, &bucket.bucket_path)
+            read.bucket_name == bucket.bucket_name
+                && read.bucket_path.trim_matches('/') == bucket.bucket_path.trim_matches('/')
         })
+    }
+
+    /// Returns true if it is a stream, without `bucket`, or else reads the bucket.
+    pub(crate) fn matches(&self, bucket: Option<&BucketInfo>) -> bool {
+        match bucket {
+            None => self.is_stream(),
+            Some(bucket) => self.reads(bucket),
+        }
     }
 
     /// Returns true for CloudZero's own integration with Confluent, which brings the same costs.
@@ -112,10 +122,11 @@ pub(crate) async fn list(client: &Client) -> Result<Vec<BillingConnection>, Requ
     }
 }
 
-/// Creates a custom billing connection: a stream, or one that reads `bucket`.
+/// Creates a custom billing connection: a stream, or one that reads `bucket`. The request is sent once, because
+/// CloudZero takes no idempotency key for it and does not refuse a second connection of the same name and bucket.
 ///
 /// # Errors
-/// Those of [`Client::post`]: status 403 if the key lacks the scope.
+/// Those of [`Client::post`]: status 403 if the key lacks the scope. See [`may_exist`].
 pub(crate) async fn create(
     client: &Client,
     name: &str,
@@ -138,12 +149,22 @@ pub(crate) async fn create(
             &operation,
             &PATH,
             body.to_string().into(),
-            Idempotency::Safe,
+            Idempotency::Once,
         )
         .await?;
-    let created: CreatedConnection =
-        serde_json::from_slice(&response).map_err(|e| invalid_response(&operation, &e))?;
+    let created: CreatedConnection = serde_json::from_slice(&response).map_err(|e| {
+        RequestError::response(
+            invalid_response(&operation, &e).into_error(),
+            StatusCode::OK,
+        )
+    })?;
     Ok(created.connection)
+}
+
+/// Returns true if CloudZero may have created the connection although [`create`] failed: there was no response, an
+/// ambiguous one, or a success that could not be read.
+pub(crate) fn may_exist(failure: &RequestError) -> bool {
+    failure.outcome_unknown() || failure.status().is_some_and(|status| status.is_success())
 }
 
 /// Names the position only: serde's own text could quote the response.

@@ -98,6 +98,8 @@ pub(crate) struct Health {
     #[serde(rename = "targets")]
     pub destinations: Vec<DestinationHealth>,
     pub inventory: Option<InventoryHealth>,
+    /// Findings that need attention but are no error of the connection.
+    pub notes: Vec<String>,
 }
 
 impl Health {
@@ -117,6 +119,7 @@ impl Health {
             next_due: None,
             destinations: Vec::new(),
             inventory: None,
+            notes: Vec::new(),
         }
     }
 }
@@ -201,6 +204,7 @@ pub(crate) async fn health(
             resources: inventory.resources,
             problems: inventory.problems,
         }),
+        notes: state.duplicates.iter().map(|one| one.to_string()).collect(),
     })
 }
 

@@ -205,6 +205,15 @@ async fn provision_account(
     Ok(account.id)
 }
 
+/// Id of the organization that a setup would use.
+///
+/// # Errors
+/// Those of the request; kind usage, if there are several organizations and none is chosen.
+pub(crate) async fn organization_id(admin: &Client, request: &SetupRequest) -> Result<String> {
+    let organization = organization(&Iam::new(admin, None), request).await?;
+    Ok(organization.id)
+}
+
 async fn organization(iam: &Iam<'_>, request: &SetupRequest) -> Result<Organization> {
     let listed = iam.organizations().await;
     let mut all = listed.map_err(|failure| explain(failure, iam.client()))?;

@@ -11,7 +11,7 @@ use crate::confluent::iam::Iam;
 use crate::connections::setup_state::{SetupFiles, SetupState};
 use crate::connections::{Report, interactive_client, state};
 use crate::error::{Error, Result};
-use crate::store::Store;
+use crate::store::{Store, destinations};
 
 /// Loads the state of the connection's setup or rotation; `None` if there is none.
 ///
@@ -127,7 +127,8 @@ fn known_keys(
     Ok(keys)
 }
 
-/// Deletes the connection's configuration, the credentials that billstream stored, and its state.
+/// Deletes the connection's configuration, the credentials that billstream stored, and its state, and releases its
+/// claims. The caller holds the connection's lease.
 ///
 /// # Errors
 /// Kind configuration; those of the store.
@@ -151,6 +152,7 @@ pub(crate) async fn delete(config: &Config, store: &Store, connection: &str) -> 
         }
         SetupFiles::beside(file, connection, credential_store).delete()?;
     }
+    destinations::forget(store, connection).await?;
     state::delete(store, connection).await
 }
 

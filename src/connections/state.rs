@@ -1,11 +1,13 @@
 //! Persisted state of a connection besides its months: `runs/connections/<connection>/` in the store.
 //!
 //! ```text
-//! run.json        outcome of its runs                 written with the lease
-//! inventory.json  last listing of names and regions   written with the lease
-//! availability.json  months that Confluent refuses    written with the lease
-//! check.json      outcome of the last check
-//! paused.json     start of the pause
+//! run.json              outcome of its runs                           written with the lease
+//! inventory.json        last listing of names and regions             written with the lease
+//! availability.json     months that Confluent refuses                 written with the lease
+//! double-counting.json  connections in CloudZero with the same costs  written with the lease
+//! organization.json     organization that the costs come from         written with the lease
+//! check.json            outcome of the last check
+//! paused.json           start of the pause
 //! ```
 //! One object per writer, so that no writer overwrites another's state. They hold no secrets.
 
@@ -15,6 +17,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::pipeline::deliver::double_counting::{self, DuplicateSource};
+use crate::pipeline::organization;
 use crate::store::Store;
 use crate::store::connection_state::{self, InventoryState};
 
@@ -29,6 +33,8 @@ pub(crate) struct ConnectionState {
     pub check: Option<CheckState>,
     pub paused: Option<Paused>,
     pub inventory: Option<InventoryState>,
+    /// Enabled connections in CloudZero that bring the same costs, as of the last request.
+    pub duplicates: Vec<DuplicateSource>,
 }
 
 impl ConnectionState {
@@ -97,6 +103,7 @@ pub(crate) async fn load(store: &Store, connection: &str) -> Result<ConnectionSt
         check: connection_state::read(store, connection, CHECK).await?,
         paused: paused(store, connection).await?,
         inventory: connection_state::inventory(store, connection).await?,
+        duplicates: double_counting::load(store, connection).await?.duplicates,
     })
 }
 
@@ -165,12 +172,14 @@ pub(crate) async fn resume(store: &Store, connection: &str) -> Result<()> {
     connection_state::delete(store, connection, PAUSED).await
 }
 
-/// Deletes all state of a connection; imported costs stay.
+/// Deletes all state of a connection, and releases its organization; imported costs stay.
 pub(crate) async fn delete(store: &Store, connection: &str) -> Result<()> {
     for object in [RUN, CHECK, PAUSED] {
         connection_state::delete(store, connection, object).await?;
     }
     connection_state::delete_availability(store, connection).await?;
+    double_counting::delete(store, connection).await?;
+    organization::release(store, connection).await?;
     connection_state::delete_inventory(store, connection).await
 }
 

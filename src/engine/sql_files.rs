@@ -45,6 +45,7 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "reports/cost_over_time",
     "reports/discounts_and_credits",
     "reports/idle_resources",
+    "reports/marketplace_charges",
     "reports/owners",
     "reports/top_resources",
     "reports/unit_prices",

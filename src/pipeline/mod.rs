@@ -3,13 +3,14 @@
 //! [`enrich`] → [`pull`] → [`assess`] → [`transform`] (mapping and checks) → `publish` → [`deliver`]
 //!
 //! `select` chooses the months of a run, `import` runs all stages, `verify` compares the results across
-//! systems, and `summary` has the outcome. Stages share a [`RunContext`].
+//! systems, `organization` keeps connections to one organization apart, and `summary` has the outcome. Stages share a [`RunContext`].
 
 pub mod assess;
 mod context;
 pub mod deliver;
 pub mod enrich;
 pub(crate) mod import;
+pub(crate) mod organization;
 pub(crate) mod publish;
 pub mod pull;
 pub(crate) mod select;

@@ -1,7 +1,9 @@
 //! Destinations of each connection, as the store remembers them.
 //!
-//! A record holds what `destinations add` set up and what deliveries claimed, so that no two connections of a
-//! store deliver to one destination: each would erase the other's bill. It holds no secrets.
+//! A record holds what `destinations add` set up and where line items were delivered. No two connections of a store may
+//! deliver to one destination, because each would erase the other's bill: every place of a record is claimed (see
+//! [`claims`]). Records of stores that are older than claims count as claims until the next delivery creates those.
+//! Nothing here is secret.
 
 use std::collections::BTreeSet;
 
@@ -9,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::store::Store;
+use crate::store::claims::{self, Scope, Taken};
 
 /// Folder of the records. Its name is older than the word "destination"; it stays, so that all versions of
 /// billstream see the same claims.
@@ -34,7 +37,7 @@ pub(crate) fn stream_place(cloudzero_connection: &str) -> String {
 
 impl DestinationsRecord {
     /// Places of all destinations, added or delivered to.
-    fn places(&self) -> BTreeSet<String> {
+    pub(crate) fn places(&self) -> BTreeSet<String> {
         let mut places = self.delivered.clone();
         places.extend(self.bucket.iter().map(|bucket| bucket.url.clone()));
         let streams = self.stream.iter();
@@ -92,59 +95,129 @@ pub(crate) async fn load_all(store: &Store) -> Result<Vec<(String, DestinationsR
     Ok(all)
 }
 
-/// Saves the destinations of a connection, unless another connection has one of them.
+/// Saves the destinations of a connection, and claims their places. Claims on places that the record no longer has are
+/// released. The caller holds the connection's lease.
 ///
 /// # Errors
-/// Kind `Config`, naming the other connection.
+/// Kind `Config`, naming the connection that has one of the places.
 pub(crate) async fn save(
     store: &Store,
     connection: &str,
     record: &DestinationsRecord,
 ) -> Result<()> {
-    refuse_shared(store, connection, record).await?;
+    let places = record.places();
+    claim(store, connection, &places).await?;
     let json = serde_json::to_vec_pretty(record).map_err(|e| Error::bug(format!("JSON: {e}")))?;
-    store.put(&file_name(connection), json).await
+    store.put(&file_name(connection), json).await?;
+    claims::release(store, Scope::Destinations, connection, &places).await
 }
 
-/// Deletes the record of a connection.
+/// Deletes the record of a connection and releases its claims. The caller holds the connection's lease.
 pub(crate) async fn forget(store: &Store, connection: &str) -> Result<()> {
-    store.delete(&file_name(connection)).await
+    store.delete(&file_name(connection)).await?;
+    claims::release(store, Scope::Destinations, connection, &BTreeSet::new()).await
 }
 
-/// Refuses destinations that another connection of the store has.
+/// Releases the claims of a connection on places that its record does not have, after a set-up that failed. The caller
+/// holds the connection's lease.
+pub(crate) async fn release_unrecorded(store: &Store, connection: &str) -> Result<()> {
+    let places = load(store, connection).await?.places();
+    claims::release(store, Scope::Destinations, connection, &places).await
+}
+
+/// Returns true if a connection has a record or a claim.
+pub(crate) async fn is_known(store: &Store, connection: &str) -> Result<bool> {
+    if store.head(&file_name(connection)).await?.is_some() {
+        return Ok(true);
+    }
+    let claims = claims::all(store, Scope::Destinations).await?;
+    Ok(claims.iter().any(|claim| claim.connection == connection))
+}
+
+/// Claims places for a connection, all or none. Places that it has cost one read each.
+///
+/// # Errors
+/// Kind `Config`, naming the connection that has one of the places, or one around or inside of it.
+pub(crate) async fn claim(
+    store: &Store,
+    connection: &str,
+    places: &BTreeSet<String>,
+) -> Result<()> {
+    let mut new = BTreeSet::new();
+    let claimed = claim_each(store, connection, places, &mut new).await;
+    if claimed.is_err() && !new.is_empty() {
+        let kept = claims::all(store, Scope::Destinations).await?;
+        let kept = kept.into_iter().map(|claim| claim.subject);
+        let kept: BTreeSet<String> = kept.filter(|place| !new.contains(place)).collect();
+        claims::release(store, Scope::Destinations, connection, &kept).await?;
+    }
+    claimed
+}
+
+async fn claim_each(
+    store: &Store,
+    connection: &str,
+    places: &BTreeSet<String>,
+    new: &mut BTreeSet<String>,
+) -> Result<()> {
+    for place in places {
+        match claims::take(store, Scope::Destinations, place, connection).await? {
+            Taken::Kept => {}
+            Taken::New => {
+                new.insert(place.clone());
+            }
+            Taken::HeldBy(holder) => return Err(shared(connection, &holder, place)),
+        }
+    }
+    if new.is_empty() {
+        return Ok(());
+    }
+    // The claims exist before the others are read, so of two connections with overlapping folders at least one sees
+    // the other.
+    refuse_shared(store, connection, new).await
+}
+
+/// Refuses places that another connection of the store has, or that contain one or lie in one.
 ///
 /// # Errors
 /// Kind `Config`, naming the other connection.
 pub(crate) async fn refuse_shared(
     store: &Store,
     connection: &str,
-    record: &DestinationsRecord,
+    places: &BTreeSet<String>,
 ) -> Result<()> {
-    for (other, others_record) in load_all(store).await? {
-        if other == connection {
-            continue;
-        }
-        if let Some(place) = shared_place(record, &others_record) {
-            return Err(Error::config(format!(
-                "connections `{connection}` and `{other}` cannot both deliver to {place}: each would erase \
-                 the other's bill"
-            ))
-            .with_hint(format!(
-                "choose a separate folder and CloudZero connection for each; if `{other}` no longer delivers \
-                 there, run `billstream destinations remove --connection {other}`"
-            )));
+    let mut others: Vec<(String, String)> = Vec::new();
+    for claim in claims::all(store, Scope::Destinations).await? {
+        others.push((claim.connection, claim.subject));
+    }
+    for (other, record) in load_all(store).await? {
+        let places = record.places().into_iter();
+        others.extend(places.map(|place| (other.clone(), place)));
+    }
+    others.sort();
+    for (holder, theirs) in others.iter().filter(|(other, _)| other != connection) {
+        if let Some(place) = places.iter().find(|place| overlap(place, theirs)) {
+            return Err(shared(connection, holder, place));
         }
     }
     Ok(())
 }
 
-fn shared_place(ours: &DestinationsRecord, theirs: &DestinationsRecord) -> Option<String> {
-    let theirs = theirs.places();
-    // CloudZero would read the periods of an inner folder as periods of the outer one.
-    let collide = |a: &str, b: &str| a == b || (a.ends_with('/') && b.starts_with(a));
-    ours.places()
-        .into_iter()
-        .find(|our| theirs.iter().any(|b| collide(our, b) || collide(b, our)))
+/// CloudZero would read the periods of an inner folder as periods of the outer one.
+fn overlap(a: &str, b: &str) -> bool {
+    let contains = |outer: &str, inner: &str| outer.ends_with('/') && inner.starts_with(outer);
+    a == b || contains(a, b) || contains(b, a)
+}
+
+fn shared(connection: &str, holder: &str, place: &str) -> Error {
+    Error::config(format!(
+        "connections `{connection}` and `{holder}` cannot both deliver to {place}: each would erase the other's \
+         bill, and `{holder}` has claimed it"
+    ))
+    .with_hint(format!(
+        "choose a separate folder and CloudZero connection for each; if `{holder}` no longer delivers there, release \
+         it with `billstream destinations remove --connection {holder}`"
+    ))
 }
 
 #[cfg(test)]
@@ -183,6 +256,59 @@ mod tests {
         forget(&store, "three").await.unwrap();
         save(&store, "four", &stream).await.unwrap();
         assert_eq!(load(&store, "four").await.unwrap(), stream);
+    }
+
+    fn places(of: &[&str]) -> BTreeSet<String> {
+        of.iter().map(|place| place.to_string()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_refused_connection_keeps_no_new_claim() {
+        let store = Store::in_memory();
+        claim(&store, "one", &places(&["s3://a/b/"])).await.unwrap();
+        let both = places(&["s3://a/b/c/", "s3://x/y/"]);
+        let error = claim(&store, "two", &both).await.unwrap_err();
+        assert!(error.hint().unwrap().contains("remove --connection one"));
+        let both = places(&["s3://a/a/", "s3://a/b/"]);
+        claim(&store, "two", &both).await.unwrap_err();
+        let left = claims::all(&store, Scope::Destinations).await.unwrap();
+        assert_eq!(left.len(), 1, "{left:?}");
+        assert!(!is_known(&store, "two").await.unwrap());
+        assert!(is_known(&store, "one").await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn of_two_connections_at_the_same_moment_one_delivers_at_most() {
+        for (ours, theirs) in [("s3://a/b/", "s3://a/b/"), ("s3://a/b/", "s3://a/b/c/")] {
+            let folder = tempfile::tempdir().unwrap();
+            let store = Store::open(&folder.path().display().to_string()).unwrap();
+            let (ours, theirs) = (places(&[ours]), places(&[theirs]));
+            let (one, two) =
+                futures::join!(claim(&store, "one", &ours), claim(&store, "two", &theirs));
+            assert!(one.is_err() || two.is_err(), "{ours:?} {theirs:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn records_without_claims_count_as_claims_and_get_them() {
+        let store = Store::in_memory();
+        let old = br#"{"bucket": null, "stream": null, "delivered": ["s3://a/b/"]}"#;
+        store.put("targets/one.json", &old[..]).await.unwrap();
+        let here = places(&["s3://a/b/"]);
+        let error = claim(&store, "two", &here).await.unwrap_err();
+        assert!(error.to_string().contains("`one`"), "{error}");
+        claim(&store, "one", &here).await.unwrap();
+        let holder = claims::holder(&store, Scope::Destinations, "s3://a/b/").await;
+        assert_eq!(holder.unwrap().as_deref(), Some("one"));
+    }
+
+    #[tokio::test]
+    async fn a_replaced_destination_is_released() {
+        let store = Store::in_memory();
+        save(&store, "one", &bucket("s3://a/b/")).await.unwrap();
+        save(&store, "one", &bucket("s3://a/c/")).await.unwrap();
+        save(&store, "two", &bucket("s3://a/b/")).await.unwrap();
+        assert!(save(&store, "two", &bucket("s3://a/c/")).await.is_err());
     }
 
     #[tokio::test]

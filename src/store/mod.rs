@@ -6,11 +6,13 @@
 //! resources/    Delta table, names and regions                 resources/
 //! cloudzero/    drops                                          crate::cloudzero
 //! runs/         run records, month states, leases, markers     runs.rs, lease.rs, staging.rs
+//! runs/claims/  sole use of destinations and organizations     claims.rs
 //! targets/      destinations of connections                    destinations.rs
 //! ```
 //! The Delta log decides which Parquet files are current. This crate writes and scans the files itself, because
 //! delta-rs' own scan and its statistics of decimals return wrong rows.
 
+pub(crate) mod claims;
 pub mod completeness;
 pub(crate) mod connection_state;
 mod delta;

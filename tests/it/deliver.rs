@@ -2,6 +2,8 @@
 
 #[path = "deliver/bucket.rs"]
 mod bucket;
+#[path = "deliver/claims.rs"]
+mod claims;
 #[path = "deliver/destinations.rs"]
 mod destinations;
 #[path = "deliver/hourly.rs"]

@@ -6,6 +6,8 @@ mod commands;
 mod failures;
 #[path = "organizations/leases.rs"]
 mod leases;
+#[path = "organizations/same.rs"]
+mod same;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -60,6 +62,11 @@ impl Scene {
                  secret = {{ env = \"THE_SECRET\" }}\n{more}\n"
             );
         }
+        self.write_configuration(&text);
+    }
+
+    /// Writes the text of the configuration.
+    pub fn write_configuration(&self, text: &str) {
         std::fs::write(self.billstream.home().join("billstream.toml"), text).unwrap();
     }
 

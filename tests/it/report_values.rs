@@ -9,7 +9,7 @@ use crate::support::{Billstream, Exact, MONTH, Output, Row, Sandbox, Totals, csv
 
 const PREVIOUS: &str = "2026-09";
 /// Every report with its parameters and their defaults.
-const LISTED: [(&str, &str); 7] = [
+const LISTED: [(&str, &str); 8] = [
     ("changes", "--month latest, previous previous, --limit 20"),
     (
         "cost_over_time",
@@ -19,6 +19,10 @@ const LISTED: [(&str, &str); 7] = [
     (
         "idle_resources",
         "--month latest, traffic 0.01, days 1, --limit 20",
+    ),
+    (
+        "marketplace_charges",
+        "--from earliest, --to latest, --limit 24",
     ),
     ("owners", "--month latest, key team, --limit 100"),
     ("top_resources", "--month latest, --limit 20"),

@@ -153,7 +153,9 @@ fn equal_costs_of_two_connections_have_separate_ids() {
     let (sandbox, store) = (Sandbox::start(&[]), tempdir().unwrap());
     for name in ["one", "two"] {
         let billstream = Billstream::on(store.path()).from(&sandbox).connection(name);
-        billstream.import(MONTH).ok();
+        billstream
+            .run(&["import", "--month", MONTH, "--allow-same-organization"])
+            .ok();
         billstream.assert_month_is(MONTH, &sandbox.totals(MONTH));
     }
     let ids = Billstream::on(store.path())

@@ -224,6 +224,10 @@ async fn work(
         _ => &[],
     };
     if let Some(age) = args.gc {
+        if !args.dry_run {
+            // Drops of another connection must not be deleted.
+            run.destinations.claim(run).await?;
+        }
         report.deleted = Some(delete_old_drops(run, age, args.dry_run).await?);
     } else if let Some(drop_id) = &args.drop {
         for period in named {

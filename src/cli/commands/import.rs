@@ -33,6 +33,9 @@ pub(crate) struct ImportArgs {
     /// Publish a month even if published costs are missing from it
     #[arg(long, alias = "allow-shrink")]
     allow_missing_data: bool,
+    /// Import although another connection has the same Confluent organization, now and in later runs
+    #[arg(long)]
+    allow_same_organization: bool,
     /// Publish without delivering to CloudZero
     #[arg(long)]
     no_deliver: bool,
@@ -58,6 +61,9 @@ pub(crate) struct PullArgs {
     /// Publish a month even if published costs are missing from it
     #[arg(long, alias = "allow-shrink")]
     allow_missing_data: bool,
+    /// Import although another connection has the same Confluent organization, now and in later runs
+    #[arg(long)]
+    allow_same_organization: bool,
     #[command(flatten)]
     run: RunArgs,
 }
@@ -89,6 +95,7 @@ pub(crate) async fn import(args: ImportArgs) -> Result<u8> {
         pull_only: false,
         no_deliver: args.no_deliver,
         unvalidated: args.no_validate,
+        allow_same_organization: args.allow_same_organization,
     };
     #[cfg(feature = "sandbox")]
     if args.demo {
@@ -106,6 +113,7 @@ pub(crate) async fn pull(args: PullArgs) -> Result<u8> {
         pull_only: true,
         no_deliver: true,
         unvalidated: false,
+        allow_same_organization: args.allow_same_organization,
     };
     each(args.run, options).await
 }

@@ -30,8 +30,10 @@ pub(crate) struct VerifyArgs {
 }
 
 fn outcome_of(report: &VerifyReport) -> Outcome<'_> {
+    let mut errors = month_errors(&report.errors);
+    errors.extend(report.duplicates.iter().map(|one| one.to_string()));
     Outcome {
-        errors: month_errors(&report.errors),
+        errors,
         exit_code: report.kind().map_or(0, ErrorKind::exit_code),
         ..Outcome::default()
     }
@@ -83,13 +85,16 @@ pub(crate) async fn run(args: VerifyArgs) -> Result<u8> {
     )
 }
 
-/// Prints the notes of each month to stderr.
+/// Prints the notes of each month, and what CloudZero counts twice, to stderr.
 fn print_notes(report: &VerifyReport, prefix: &str) {
     let mut stderr = std::io::stderr().lock();
     for month in &report.periods {
         for note in &month.notes {
             let _ = writeln!(stderr, "{prefix}{}: {note}", month.billing_period);
         }
+    }
+    for duplicate in &report.duplicates {
+        let _ = writeln!(stderr, "{prefix}{duplicate}");
     }
     if report.periods.is_empty() && report.errors.is_empty() {
         let _ = writeln!(

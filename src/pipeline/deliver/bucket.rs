@@ -236,7 +236,7 @@ async fn activate_and_pin(
     mut state: MonthState,
     drop_id: &DropId,
 ) -> Result<()> {
-    run.destinations.claim(&run.store, &run.connection).await?;
+    run.destinations.claim(run).await?;
     let active = ActiveDrop {
         drop_id: drop_id.clone(),
         source: None,

@@ -1,28 +1,28 @@
-//! Claims on destinations, so that two connections never share one, and warnings of double counting.
+//! Claims on destinations, so that two connections never share one.
 
 use std::collections::BTreeSet;
 
-use url::Url;
-
-use crate::cloudzero::client::Client;
-use crate::cloudzero::connections::{self, BucketInfo};
 use crate::error::Result;
+use crate::pipeline::RunContext;
 use crate::pipeline::deliver::destinations::Destinations;
+use crate::pipeline::deliver::double_counting;
 use crate::store::Store;
-use crate::store::destinations::{self, DestinationsRecord, stream_place};
+use crate::store::destinations::{self, stream_place};
 
 impl Destinations {
-    /// Claims the destinations for a connection, once per run. Before the first delivery to a destination it
-    /// warns of double counting in CloudZero, and of a bucket that CloudZero cannot read.
+    /// Claims the destinations for the run's connection, once per run, and warns of double counting in CloudZero.
+    /// Before the first delivery to a destination it also warns of a bucket that CloudZero cannot read. The caller
+    /// holds the connection's lease.
     ///
     /// # Errors
     /// Kind `Config` if another connection delivers there.
-    pub(crate) async fn claim(&self, store: &Store, connection: &str) -> Result<()> {
-        let claim = || self.claim_once(store, connection);
+    pub(crate) async fn claim(&self, run: &RunContext) -> Result<()> {
+        let claim = || self.claim_once(run);
         self.claimed.get_or_try_init(claim).await.copied()
     }
 
-    async fn claim_once(&self, store: &Store, connection: &str) -> Result<()> {
+    async fn claim_once(&self, run: &RunContext) -> Result<()> {
+        let (store, connection) = (&run.store, &*run.connection);
         let remembered = destinations::load(store, connection).await?;
         let places = self.places_outside(store);
         if places.is_empty() {
@@ -33,21 +33,23 @@ impl Destinations {
                 );
             }
         }
-        if places.is_subset(&remembered.delivered) {
-            return Ok(());
-        }
         let mut record = remembered.clone();
-        record.delivered.extend(places.iter().cloned());
-        destinations::save(store, connection, &record).await?;
-        for place in remembered.delivered.difference(&places) {
-            tracing::warn!(
-                previous = place,
-                "CloudZero counts every dollar twice while it also reads the previous destination: pause that \
-                 connection in CloudZero"
-            );
+        if places.is_subset(&remembered.delivered) {
+            // Claimed before, unless an older version delivered, or the claim was released meanwhile.
+            destinations::claim(store, connection, &places).await?;
+        } else {
+            record.delivered.extend(places.iter().cloned());
+            destinations::save(store, connection, &record).await?;
+            for place in remembered.delivered.difference(&places) {
+                tracing::warn!(
+                    previous = place,
+                    "CloudZero counts every dollar twice while it also reads the previous destination: pause that \
+                     connection in CloudZero"
+                );
+            }
+            self.warn_of_first_delivery(store);
         }
-        self.warn_of_first_delivery(store, connection, &record)
-            .await;
+        double_counting::warn_daily(run, &record).await;
         Ok(())
     }
 
@@ -59,12 +61,7 @@ impl Destinations {
         buckets.chain(streams).collect()
     }
 
-    async fn warn_of_first_delivery(
-        &self,
-        store: &Store,
-        connection: &str,
-        record: &DestinationsRecord,
-    ) {
+    fn warn_of_first_delivery(&self, store: &Store) {
         if let Some(bucket) = &self.bucket
             && !bucket.is_in(store)
             && !bucket.is_on_s3()
@@ -79,49 +76,6 @@ impl Destinations {
             tracing::warn!(
                 "CloudZero counts every dollar twice with bucket and stream of one connection: pause one of \
                  the two in CloudZero"
-            );
-        }
-        if let Some(api) = &self.api {
-            let default = Destinations::in_store(store, connection).bucket;
-            let default = default.map(|bucket| bucket.store.url().to_string());
-            // CloudZero reads earlier drops as long as its connection is enabled.
-            let buckets: Vec<&str> = match &self.stream {
-                Some(_) => record
-                    .delivered
-                    .iter()
-                    .chain(&default)
-                    .map(String::as_str)
-                    .collect(),
-                None => Vec::new(),
-            };
-            warn_of_double_counting(api, &buckets).await;
-        }
-    }
-}
-
-/// Warns of enabled billing connections that bring the same costs: CloudZero's native Confluent connection, and
-/// those that read one of `buckets` (URLs). Without the scope to list connections it does nothing.
-pub(crate) async fn warn_of_double_counting(api: &Client, buckets: &[&str]) {
-    let Ok(all) = connections::list(api).await else {
-        return;
-    };
-    let buckets = buckets.iter().filter_map(|url| Url::parse(url).ok());
-    let buckets: Vec<BucketInfo> = buckets
-        .filter(|url| url.scheme() == "s3")
-        .map(|url| BucketInfo::from_url(&url, None))
-        .collect();
-    for other in all.iter().filter(|other| other.is_enabled) {
-        let (name, id) = (&other.name, other.id());
-        if other.is_native_confluent() {
-            tracing::warn!(
-                %name, %id,
-                "CloudZero counts every dollar twice with its native Confluent connection: pause it in CloudZero"
-            );
-        } else if buckets.iter().any(|bucket| other.reads(bucket)) {
-            tracing::warn!(
-                %name, %id,
-                "CloudZero counts every dollar twice while it also reads the drops of this connection: pause \
-                 that connection in CloudZero"
             );
         }
     }

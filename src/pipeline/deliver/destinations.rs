@@ -125,6 +125,15 @@ impl BucketDestination {
 }
 
 impl Destinations {
+    /// Destinations without an API key.
+    pub(crate) fn of(bucket: Option<BucketDestination>, stream: Option<String>) -> Destinations {
+        Destinations {
+            bucket,
+            stream,
+            ..Destinations::default()
+        }
+    }
+
     /// Default destinations of a connection: its folder in the store.
     pub(crate) fn in_store(store: &Store, connection: &str) -> Destinations {
         Destinations {

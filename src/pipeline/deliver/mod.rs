@@ -2,19 +2,19 @@
 //!
 //! `source` reads the published line items in their delivered form, `hourly_totals` sums them.
 //! `bucket` writes drops and `gc` deletes old ones; `stream` sends the bodies of `request_batches`.
-//! `destinations` resolves where a connection delivers to, and `claim` keeps connections apart.
+//! `destinations` resolves where a connection delivers to, `claim` keeps connections apart, and `double_counting` finds
+//! other connections in CloudZero with the same costs.
 
 pub(crate) mod bucket;
 mod claim;
 pub(crate) mod delivery;
 pub mod destinations;
+pub(crate) mod double_counting;
 pub(crate) mod gc;
 pub(crate) mod hourly_totals;
 mod request_batches;
 pub mod source;
 pub(crate) mod stream;
-
-pub(crate) use crate::pipeline::deliver::claim::warn_of_double_counting;
 
 use crate::billing_period::BillingPeriod;
 use crate::error::{Error, Result};
@@ -82,7 +82,7 @@ async fn deliver_to_each(
         return Ok(());
     }
     if !options.dry_run {
-        run.destinations.claim(&run.store, &run.connection).await?;
+        run.destinations.claim(run).await?;
     }
     let published = PublishedLineItems {
         run,

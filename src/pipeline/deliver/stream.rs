@@ -215,7 +215,7 @@ pub(crate) async fn clear(
     if dry_run {
         return Ok(delivery);
     }
-    run.destinations.claim(&run.store, &run.connection).await?;
+    run.destinations.claim(run).await?;
     let mut state = runs::month_state(&run.store, &run.connection, period).await?;
     let cleared = StreamState {
         pinned: true,

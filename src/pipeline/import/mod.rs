@@ -13,6 +13,7 @@ use crate::confluent::client::Client;
 use crate::error::{ErrorKind, Result};
 use crate::pipeline::RunContext;
 use crate::pipeline::deliver::{self, DeliverOptions};
+use crate::pipeline::organization::same_costs;
 use crate::pipeline::publish::{self, Tables};
 use crate::pipeline::select::pending::{self, Stage};
 use crate::pipeline::select::{self, Selection, rechecks, unavailable};
@@ -34,6 +35,8 @@ pub(crate) struct ImportOptions {
     pub(crate) no_deliver: bool,
     /// Deliver without a validation by CloudZero first.
     pub(crate) unvalidated: bool,
+    /// Accept that another connection has the same organization.
+    pub(crate) allow_same_organization: bool,
 }
 
 impl ImportOptions {
@@ -56,6 +59,8 @@ pub(crate) async fn import(
 ) -> Result<Summary> {
     let today = (context.clock)().date_naive();
     let mut tables = Tables::open(context).await?;
+    let (allow, dry_run) = (options.allow_same_organization, options.dry_run);
+    same_costs::refuse_stored(context, &tables, allow, dry_run).await?;
     let selected = select(context, &tables, options, today).await?;
     if !options.pull_only {
         // An unreadable file of tags fails the run before the first request.

@@ -9,6 +9,7 @@ use crate::confluent::client::{Client, RequestError};
 use crate::error::{Error, Result};
 use crate::pipeline::assess::losses::{self, Losses};
 use crate::pipeline::import::ImportOptions;
+use crate::pipeline::organization::same_costs;
 use crate::pipeline::publish::{self, Tables};
 use crate::pipeline::pull::{self, PulledMonth};
 use crate::pipeline::summary::{PeriodStatus, PeriodSummary};
@@ -45,6 +46,8 @@ async fn finish_month(
     published: &publish::PublishedMonth,
     pulled: PulledMonth,
 ) -> Result<(PeriodSummary, Vec<Error>)> {
+    let (allow, dry_run) = (options.allow_same_organization, options.dry_run);
+    same_costs::refuse_pulled(context, tables, period, &pulled, allow, dry_run).await?;
     let mut summary = PeriodSummary::new(&context.connection, period, PeriodStatus::Published)
         .with_totals(&pulled.totals.sum()?);
     summary.previous_net_amount = match &published.costs_record {

@@ -129,6 +129,7 @@ fn options(months: Selection) -> ImportOptions {
         pull_only: false,
         no_deliver: false,
         unvalidated: false,
+        allow_same_organization: false,
     }
 }
 

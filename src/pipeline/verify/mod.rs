@@ -15,6 +15,7 @@ use crate::billing_period::BillingPeriod;
 use crate::cloudzero::costs;
 use crate::confluent::client::Client;
 use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::deliver::double_counting::{self, DuplicateSource};
 use crate::pipeline::deliver::source::PublishedLineItems;
 use crate::pipeline::publish::Tables;
 use crate::pipeline::select::Selection;
@@ -28,19 +29,18 @@ pub(crate) struct VerifyReport {
     run: String,
     /// Months, oldest first.
     pub(crate) periods: Vec<MonthComparison>,
+    /// Enabled connections in CloudZero that bring the same costs.
+    pub(crate) duplicates: Vec<DuplicateSource>,
     /// Errors of single months.
     #[serde(skip)]
     pub(crate) errors: Vec<(BillingPeriod, Error)>,
 }
 
 impl VerifyReport {
-    /// Returns the kind that decides the exit code; `None` if all months agree.
+    /// Returns the kind that decides the exit code; `None` if all months agree and CloudZero counts nothing twice.
     pub(crate) fn kind(&self) -> Option<ErrorKind> {
-        if self
-            .periods
-            .iter()
-            .any(|month| month.status.is_difference())
-        {
+        let differs = |month: &MonthComparison| month.status.is_difference();
+        if self.periods.iter().any(differs) || !self.duplicates.is_empty() {
             return Some(ErrorKind::Reconcile);
         }
         self.errors.first().map(|(_, error)| error.kind())
@@ -63,6 +63,7 @@ pub(crate) async fn verify(
     let mut report = VerifyReport {
         run: run.run.to_string(),
         periods: Vec::new(),
+        duplicates: double_counting::verify(run).await?,
         errors: Vec::new(),
     };
     for &period in &months.published {

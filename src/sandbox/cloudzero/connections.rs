@@ -1,10 +1,12 @@
 //! Billing connections: list, create, get, update (spec: billing_connections).
 
 use crate::sandbox::Options;
+use crate::sandbox::cloudzero::faults::CloudZeroFault;
 use crate::sandbox::cloudzero::pagination::pagination;
 use crate::sandbox::cloudzero::response::Reply;
 use crate::sandbox::cloudzero::{CloudZero, DEFAULT_BUCKET_ID, DEFAULT_STREAM_ID};
-use crate::sandbox::server::state::lock;
+use crate::sandbox::faults::FaultKind;
+use crate::sandbox::server::state::{Sandbox, lock};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::Utc;
@@ -212,8 +214,10 @@ fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     T::deserialize(value).map(Some)
 }
 
-/// Creates a connection: a bucket connection if it has a bucket, otherwise a stream.
-pub(crate) fn create(cloudzero: &CloudZero, body: &[u8]) -> Reply {
+/// Creates a connection: a bucket connection if it has a bucket, otherwise a stream. As CloudZero, it does not refuse
+/// a name or bucket that another connection has.
+pub(crate) fn create(sandbox: &Sandbox, request_number: u64, body: &[u8]) -> Reply {
+    let cloudzero = &sandbox.cloudzero;
     let change: ConnectionChange = match serde_json::from_slice(body) {
         Ok(change) => change,
         Err(error) => return Reply::bad_request(format!("could not parse the body: {error}")),
@@ -230,7 +234,12 @@ pub(crate) fn create(cloudzero: &CloudZero, body: &[u8]) -> Reply {
     connections.created_count += 1;
     let value = connection.to_json();
     connections.all.push(connection);
-    Reply::ok(&json!({ "connection": value }))
+    let reply = Reply::ok(&json!({ "connection": value }));
+    let is_lost = |kind| kind == FaultKind::CloudZero(CloudZeroFault::LostReply);
+    match sandbox.faults.take(request_number, is_lost) {
+        Some(_) => reply.with_reset(),
+        None => reply,
+    }
 }
 
 pub(crate) fn get(cloudzero: &CloudZero, id: &str) -> Reply {

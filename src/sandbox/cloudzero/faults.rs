@@ -23,7 +23,8 @@ pub(crate) enum CloudZeroFault {
     TooLarge,
     /// 409.
     Conflict,
-    /// The drop is applied and its response stored, then the connection is reset.
+    /// The drop is applied, or the billing connection created, and the response stored; then the network connection is
+    /// reset. Waits for a drop or a new billing connection.
     LostReply,
     /// The drop becomes visible at the third read of its month, or with the next drop.
     Delayed,

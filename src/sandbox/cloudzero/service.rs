@@ -207,7 +207,7 @@ async fn dispatch(
     let cloudzero = &sandbox.cloudzero;
     match &request.route {
         CloudZeroRoute::Connections => connections::list(cloudzero, &request.query),
-        CloudZeroRoute::AddConnection => connections::create(cloudzero, body),
+        CloudZeroRoute::AddConnection => connections::create(sandbox, request_number, body),
         CloudZeroRoute::Connection(id) => connections::get(cloudzero, id),
         CloudZeroRoute::UpdateConnection(id) => connections::update(cloudzero, id, body),
         CloudZeroRoute::Drops(id) => stream::list(cloudzero, id),

@@ -279,7 +279,8 @@ fn environment_key_applies_to_the_default_connection_only() {
     let scene = Scene::new(&[]);
     scene.add(&["--no-import"], KEY).ok();
     let scene = with_foreign_key(scene);
-    scene.add(&["--name", "acme", "--no-import"], KEY).ok();
+    let acme = ["--name", "acme", "--no-import", "--allow-same-organization"];
+    scene.add(&acme, KEY).ok();
     scene.run(&["connections", "check", "acme"]).ok();
     scene
         .run(&["connections", "check", "confluent"])
@@ -376,7 +377,7 @@ fn refuses_overriding_variables_before_any_request() {
         ("CONFLUENT_CLOUD_API_SECRET", "sandbox-secret"),
     ];
     add(&with(&same), &["--no-import"], KEY).ok();
-    let acme = ["--name", "acme", "--no-import"];
+    let acme = ["--name", "acme", "--no-import", "--allow-same-organization"];
     add(&with(&[endpoint, key[0], key[1]]), &acme, KEY).ok();
     assert_eq!(other.requests(), 0);
 }

@@ -101,7 +101,8 @@ fn rejects_an_unknown_name_without_recording_it() {
 fn connections_fail_independently() {
     let scene = Scene::new(&[]);
     for name in ["acme", "globex", "initech"] {
-        scene.add(&["--name", name, "--no-import"], KEY).ok();
+        let arguments = ["--name", name, "--no-import", "--allow-same-organization"];
+        scene.add(&arguments, KEY).ok();
     }
     let path = scene.folder().join("credentials/globex.toml");
     std::fs::write(&path, "key = \"k\"\nsecret = \"other-5ecret\"\n").unwrap();

@@ -6,7 +6,8 @@ use crate::support::MONTH;
 fn two() -> Scene {
     let scene = Scene::new(&[]);
     for name in ["acme", "globex"] {
-        scene.add(&["--name", name, "--no-import"], KEY).ok();
+        let arguments = ["--name", name, "--no-import", "--allow-same-organization"];
+        scene.add(&arguments, KEY).ok();
     }
     scene
 }

@@ -48,7 +48,7 @@ fn keeps_an_account_with_other_keys() {
     let scene = Scene::new(&NO_KEY_DELAY);
     let before = scene.iam().resources();
     scene.set_up("acme", &[]).ok();
-    scene.set_up("globex", &[]).ok();
+    scene.set_up("globex", &["--allow-same-organization"]).ok();
     let account = scene.iam().accounts("billstream").remove(0);
     revoke(&scene, "acme")
         .ok()
@@ -121,7 +121,8 @@ fn keeps_the_environment_key_when_the_connection_has_its_own() {
     let scene = Scene::new(&NO_KEY_DELAY);
     let before = scene.iam().resources();
     scene.set_up("confluent", &[]).ok();
-    scene.set_up("acme", &["--service-account", "other"]).ok();
+    let other_account = ["--service-account", "other", "--allow-same-organization"];
+    scene.set_up("acme", &other_account).ok();
     let scene = Scene {
         billstream: scene.billstream.from(&scene.sandbox),
         ..scene

@@ -144,7 +144,13 @@ fn ignores_variables_of_another_connection() {
 fn hints_at_an_administrator_of_another_organization() {
     let scene = Scene::new(&NO_KEY_DELAY);
     scene.set_up("acme", &[]).ok();
-    scene.add(&["--name", "typed", "--no-import"], KEY).ok();
+    let typed = [
+        "--name",
+        "typed",
+        "--no-import",
+        "--allow-same-organization",
+    ];
+    scene.add(&typed, KEY).ok();
     let path = scene.folder().join("credentials/typed.toml");
     std::fs::write(&path, "key = \"THEIRS\"\nsecret = \"of-elsewhere\"\n").unwrap();
     scene.rotate("typed", &[]).code(3).says(&[

@@ -125,6 +125,7 @@ fn no_output_or_file_contains_a_secret() {
                 &[
                     "--name",
                     "made",
+                    "--allow-same-organization",
                     "--setup",
                     "--with-inventory",
                     "--no-import",
@@ -191,6 +192,7 @@ fn failures_do_not_leak_secrets() {
         let quick = [
             "--name",
             "made",
+            "--allow-same-organization",
             "--setup",
             "--no-import",
             "--wait-secs",

@@ -146,7 +146,7 @@ fn reuses_an_existing_account() {
 fn two_connections_share_the_account_but_not_the_key() {
     let scene = Scene::new(&NO_KEY_DELAY);
     scene.set_up("acme", &[]).ok();
-    scene.set_up("globex", &[]).ok();
+    scene.set_up("globex", &["--allow-same-organization"]).ok();
     let iam = scene.iam();
     let accounts = iam.accounts("billstream");
     assert_eq!(accounts.len(), 1);

@@ -102,6 +102,11 @@ fn bucket_prints_the_policy_and_path() {
         .code(3)
         .says(&["billstream-confluent", "--name"]);
     assert!(!list(&billstream).contains("other"));
+    // The refused bucket is free for another connection.
+    let other = Billstream::on(store.path())
+        .with_cloudzero(&sandbox)
+        .connection("other");
+    add(&other, &["--bucket", "s3://acme-billing/other"]).ok();
 }
 
 #[test]
@@ -155,7 +160,8 @@ fn refuses_a_stream_of_another_connection() {
     add(&other(), &by_id)
         .code(3)
         .says(&["confluent", "other", STREAM]);
-    let importing = other().from(&scene.cloudzero);
+    let confluent = Sandbox::start(&["--seed", "2"]);
+    let importing = other().from(&confluent);
     importing
         .run(&["import", "--month", MONTH, "--no-deliver"])
         .ok();
@@ -178,7 +184,7 @@ fn refuses_a_bucket_of_another_connection() {
     deliver(&scene.to_bucket(), &[]).ok();
     let inner = scene.bucket.path().join("inner");
     let before = names_below(scene.bucket.path());
-    let confluent = Sandbox::start(&[]);
+    let confluent = Sandbox::start(&["--seed", "2"]);
     let importing = scene.to_bucket().connection("other").from(&confluent);
     importing
         .run(&["import", "--month", MONTH, "--no-deliver"])
@@ -228,7 +234,7 @@ fn other_connection_on(scene: &Scene, bucket: &str) -> Billstream {
 
 #[test]
 fn refuses_the_default_folder_of_another_connection() {
-    let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&[]));
+    let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&["--seed", "2"]));
     let own = Billstream::on(scene.store.path());
     deliver(&own, &[]).ok().delivery("delivered");
     let before = names_below(&scene.store.path().join("cloudzero"));
@@ -245,7 +251,7 @@ fn refuses_the_default_folder_of_another_connection() {
 
 #[test]
 fn import_into_a_shared_destination_publishes_and_exits_4() {
-    let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&[]));
+    let (scene, confluent) = (Scene::new(&[]), Sandbox::start(&["--seed", "2"]));
     deliver(&scene.to_bucket(), &[]).ok();
     let importing = scene.to_bucket().connection("other").from(&confluent);
     // Published but not delivered: partial.

@@ -1,7 +1,9 @@
-//! Warnings before the first delivery, and secrecy of the API key.
+//! Warnings of double counting and of the first delivery, and secrecy of the API key.
+
+use serde_json::json;
 
 use super::{Scene, deliver};
-use crate::support::{Billstream, CLOUDZERO_KEY, MONTH, Sandbox, files_below};
+use crate::support::{Billstream, CLOUDZERO_KEY, MONTH, Output, STREAM, Sandbox, files_below};
 
 const NATIVE: &str = "native Confluent connection";
 const TWICE: &str = "bucket and stream of one connection";
@@ -11,8 +13,126 @@ fn native() -> Sandbox {
     Sandbox::start(&["--native-confluent"])
 }
 
+/// The same run on another day.
+fn on_day(billstream: Billstream, day: &str) -> Billstream {
+    billstream.at(&format!("2026-11-{day}Z"))
+}
+
+/// Requests for the list of billing connections.
+fn asked(cloudzero: &Sandbox) -> usize {
+    cloudzero
+        .cloudzero_requests_to("GET", "/connections/billing")
+        .len()
+}
+
+#[track_caller]
+fn assert_silent(output: &Output, word: &str) {
+    assert!(!output.stderr.contains(word), "{}", output.stderr);
+}
+
 #[test]
-fn names_the_native_connection_before_the_first_delivery_only() {
+fn names_the_native_connection_once_a_day() {
+    let (scene, cloudzero) = (Scene::new(&[]), native());
+    let run = |time: &str| {
+        let billstream = on_day(scene.to_stream().on_stream(&cloudzero), time);
+        deliver(&billstream, &[]).ok()
+    };
+    run("23T06:00:00").says(&[NATIVE]);
+    assert_silent(&run("23T23:59:59"), NATIVE);
+    // Another day, although less than 24 hours later, and although nothing changed.
+    let next = run("24T00:00:00").says(&[NATIVE, "native-confluent"]);
+    next.delivery("unchanged");
+    assert_silent(&run("24T12:00:00"), NATIVE);
+    assert_eq!(asked(&cloudzero), 2);
+    // Imports that deliver say it as well.
+    let importing = on_day(scene.to_stream().on_stream(&cloudzero), "25T00:00:00");
+    importing
+        .from(&cloudzero)
+        .import(MONTH)
+        .ok()
+        .says(&[NATIVE]);
+}
+
+#[test]
+fn status_shows_the_native_connection_without_a_request() {
+    let (scene, cloudzero) = (Scene::new(&[]), native());
+    let billstream = || scene.to_stream().on_stream(&cloudzero).from(&cloudzero);
+    billstream().import(MONTH).ok().says(&[NATIVE]);
+    let requests = cloudzero.cloudzero_requests().len();
+    let status = billstream().run(&["status"]).ok();
+    status.says(&["confluent: note: ", NATIVE, "native-confluent"]);
+    let json = billstream()
+        .run(&["status", "--format", "json"])
+        .ok()
+        .json();
+    let health = &json["connections"][0];
+    assert_eq!(health["status"], "healthy");
+    assert_eq!(health["notes"].as_array().unwrap().len(), 1, "{health}");
+    let shown = billstream().run(&["connections", "show", "confluent"]).ok();
+    assert!(shown.stdout.contains(NATIVE), "{}", shown.stdout);
+    assert_eq!(cloudzero.cloudzero_requests().len(), requests);
+    // A CloudZero without it clears the note on the next day.
+    let clean = on_day(scene.to_stream(), "24T00:00:00");
+    assert_silent(&deliver(&clean, &[]).ok(), NATIVE);
+    assert_silent(&clean.run(&["status"]), "note: ");
+}
+
+#[test]
+fn verify_differs_while_the_native_connection_is_active() {
+    let (scene, cloudzero) = (Scene::new(&[]), native());
+    let billstream = scene.to_stream().on_stream(&cloudzero);
+    deliver(&billstream, &[]).ok();
+    let output = billstream.run(&["verify", "--format", "json"]).code(5);
+    let json = output.clone().says(&[NATIVE, "native-confluent"]).json();
+    assert_eq!(
+        json["duplicates"],
+        json!([{ "name": "Confluent Cloud", "id": "native-confluent", "kind": "native" }])
+    );
+    assert_eq!(json["periods"][0]["status"], "equal");
+    // Without the scope to list connections nothing is known.
+    let without = billstream.env("CLOUDZERO_API_KEY", "no-scope-connections");
+    let output = without.run(&["verify", "--format", "json"]).ok();
+    assert_eq!(output.json()["duplicates"], json!([]));
+    assert_silent(&output, NATIVE);
+}
+
+#[test]
+fn names_connections_that_read_drops_beside_the_stream() {
+    let scene = Scene::new(&[]);
+    let billstream = scene.to_stream();
+    // Drops that an earlier destination of the same connection left.
+    let old = scene.store.path().join("targets/confluent.json");
+    std::fs::create_dir_all(old.parent().unwrap()).unwrap();
+    let record = json!({ "bucket": null, "stream": null, "delivered": ["s3://acme/confluent/"] });
+    std::fs::write(old, record.to_string()).unwrap();
+    let body = json!({
+        "name": "Drops of ours", "cloud_provider": "Confluent",
+        "s3_bucket_info": { "bucket_name": "acme", "bucket_path": "confluent" },
+    });
+    scene.cloudzero.create_connection(&body);
+    let says = ["also reads the drops of this connection", "Drops of ours"];
+    deliver(&billstream, &[]).ok().says(&says);
+    let next_day = on_day(billstream, "24T06:00:00");
+    deliver(&next_day, &[]).ok().says(&says);
+    let output = next_day.run(&["verify", "--format", "json"]).code(5);
+    assert_eq!(output.json()["duplicates"][0]["kind"], "reads-drops");
+}
+
+#[test]
+fn names_the_previous_stream() {
+    let scene = Scene::new(&[]);
+    deliver(&scene.to_stream(), &[]).ok();
+    let body = json!({ "name": "Second", "cloud_provider": "Confluent" });
+    let id = scene.cloudzero.create_connection(&body);
+    let moved = scene.to_stream().env("CLOUDZERO_CONNECTION_ID", &id);
+    let next_day = on_day(moved, "24T06:00:00");
+    deliver(&next_day, &[])
+        .ok()
+        .says(&["the previous stream of this connection", STREAM]);
+}
+
+#[test]
+fn names_the_native_connection_before_the_first_delivery() {
     let (scene, cloudzero) = (Scene::new(&[]), native());
     let billstream = scene.to_stream().on_stream(&cloudzero);
     let first = deliver(&billstream, &[]).ok();
@@ -21,7 +141,7 @@ fn names_the_native_connection_before_the_first_delivery_only() {
     scene.publish(&["--revision", "1"]);
     let second = deliver(&billstream, &[]).ok();
     second.delivery("delivered");
-    assert!(!second.stderr.contains(NATIVE), "{}", second.stderr);
+    assert_silent(&second, NATIVE);
     // The warning precedes all requests with line items.
     let asked = cloudzero.cloudzero_requests();
     assert_eq!(asked[0]["path"], "/v2/connections/billing");
@@ -50,7 +170,7 @@ fn names_the_native_connection_when_a_destination_is_added() {
 }
 
 #[test]
-fn does_not_warn_without_the_scope() {
+fn does_not_warn_without_the_scope_and_asks_once_a_day() {
     let (scene, cloudzero) = (Scene::new(&[]), native());
     let billstream = scene
         .to_stream()
@@ -58,7 +178,9 @@ fn does_not_warn_without_the_scope() {
         .env("CLOUDZERO_API_KEY", "no-scope-connections");
     let output = deliver(&billstream, &[]).ok();
     output.delivery("delivered");
-    assert!(!output.stderr.contains(NATIVE), "{}", output.stderr);
+    assert_silent(&output, "counts every dollar twice");
+    deliver(&billstream, &[]).ok();
+    assert_eq!(asked(&cloudzero), 1);
 }
 
 #[test]

@@ -5,7 +5,9 @@ use crate::support::{MONTH, orphans, published_files};
 
 #[test]
 fn a_held_lease_blocks_its_connection_only() {
-    let scene = Scene::new(&[&[], &["--fault", "slow:1:secs=60"], &[]]);
+    // The first request lists the organizations, the second one is slow.
+    let slow: &[&str] = &["--fault", "slow:1:secs=60:after=1"];
+    let scene = Scene::new(&[&[], slow, &[]]);
     let only = ["import", "--connection", "globex", "--month", MONTH];
     let mut other = scene.billstream().spawn(&only);
     while other.is_running() && scene.sandboxes[1].fired("slow") == 0 {}

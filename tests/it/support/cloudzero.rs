@@ -222,6 +222,13 @@ impl Sandbox {
         named.collect()
     }
 
+    /// Creates a billing connection without billstream, and returns its id.
+    pub fn create_connection(&self, body: &Value) -> String {
+        let answer = self.send_request("POST", "/v2/connections/billing", &body.to_string());
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        answer["connection"]["id"].as_str().unwrap().to_string()
+    }
+
     /// Sends a request to CloudZero's API, asserts status 200, and returns the body.
     fn send_request(&self, method: &str, path: &str, body: &str) -> String {
         let address = self.url().trim_start_matches("http://");

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::cli::args::{StoreArgs, SummaryFormat};
+use crate::cli::check_organization::{CheckOptions, check_organization};
 use crate::cli::context::CommandContext;
 use crate::cli::output::money::count;
 use crate::cli::output::table::{Column, Table};
@@ -31,7 +32,7 @@ struct CheckResult {
     costs: usize,
 }
 
-/// Probes the key of each connection.
+/// Probes the key of each connection, and checks that no two have the same organization.
 pub(crate) async fn run(args: CheckArgs) -> Result<u8> {
     let mut flags = args.store.flags();
     flags.connection = args.name.clone();
@@ -65,8 +66,17 @@ async fn check(context: &CommandContext, name: &str) -> Result<CheckResult> {
 }
 
 async fn probe(context: &CommandContext, name: &str) -> Result<ProbedCosts> {
-    let client = interactive_client(&context.config.confluent(name)?)?;
-    key_probe::probe(&client, (context.settings.clock)().date_naive()).await
+    let access = context.config.confluent(name)?;
+    let client = interactive_client(&access)?;
+    let probed = key_probe::probe(&client, (context.settings.clock)().date_naive()).await?;
+    if context.config.knows(name) {
+        let options = CheckOptions {
+            ask_again: true,
+            ..CheckOptions::default()
+        };
+        check_organization(context, name, &access, options).await?;
+    }
+    Ok(probed)
 }
 
 fn row(result: &CheckResult) -> String {

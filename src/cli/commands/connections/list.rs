@@ -54,7 +54,7 @@ pub(crate) async fn status(args: ListArgs) -> Result<u8> {
     })
 }
 
-/// Prints all connections, and to stderr the reasons of those that are not healthy.
+/// Prints all connections, and to stderr the reasons of those that are not healthy, and notes.
 async fn print_all(args: ListArgs) -> Result<Vec<Health>> {
     let context = CommandContext::open(args.store.flags())?;
     let mut all = Vec::new();
@@ -76,6 +76,9 @@ async fn print_all(args: ListArgs) -> Result<Vec<Health>> {
         }
         for month in &health.incomplete {
             eprintln!("{}: {month}", health.connection);
+        }
+        for note in &health.notes {
+            eprintln!("{}: note: {note}", health.connection);
         }
     }
     Ok(all)
@@ -131,6 +134,8 @@ fn details(context: &CommandContext, health: &Health) -> String {
     ];
     let reason = health.reason.iter();
     lines.extend(reason.map(|reason| ("reason", reason.clone())));
+    let notes = health.notes.iter();
+    lines.extend(notes.map(|note| ("note", note.clone())));
     let endpoint = config.value(&settings::ENDPOINT, Some(name));
     let endpoint = endpoint.filter(|_| config.has_credentials(name));
     lines.extend(endpoint.map(|value| {

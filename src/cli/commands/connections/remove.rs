@@ -49,6 +49,7 @@ async fn remove(context: &CommandContext, name: &str, admin: Option<Credentials>
     if let Some(admin) = admin {
         revoke::revoke(config, name, admin, &report).await?;
     }
+    let delivered = destinations::load(store, name).await? != Default::default();
     revoke::delete(config, store, name).await?;
     eprintln!(
         "removed connection `{name}`; its imported costs stay in {}",
@@ -61,10 +62,9 @@ async fn remove(context: &CommandContext, name: &str, admin: Option<Credentials>
             "its API key is still active; delete it in Confluent Cloud unless something else uses it"
         );
     }
-    if destinations::load(store, name).await? != Default::default() {
+    if delivered {
         eprintln!(
-            "CloudZero keeps what was delivered; pause its connection there, and run `billstream destinations remove \
-             --connection {name}`"
+            "its destinations are released; CloudZero keeps what was delivered: pause its connection there"
         );
     }
     Ok(())

@@ -2,15 +2,15 @@
 
 use std::io::Write;
 
+use crate::cli::commands::destinations::billing_connection::{Lookup, find_or_create};
 use crate::cli::commands::destinations::{ConnectionArgs, manual_setup};
 use crate::cli::print;
 use crate::cloudzero::client::Client;
-use crate::cloudzero::connections::{self, BillingConnection, BucketInfo};
+use crate::cloudzero::connections::BucketInfo;
 use crate::config::Connection;
 use crate::error::{Error, Result};
-use crate::http::request_error::RequestError;
-use crate::pipeline::deliver::destinations::BucketDestination;
-use crate::pipeline::deliver::warn_of_double_counting;
+use crate::pipeline::deliver::destinations::{BucketDestination, Destinations};
+use crate::pipeline::deliver::double_counting;
 use crate::store::destinations::{self, BucketRecord, DestinationsRecord, StreamRecord};
 use crate::store::lease::Lease;
 use crate::store::{Store, runs};
@@ -70,24 +70,22 @@ pub(super) async fn run(args: &AddArgs) -> Result<u8> {
     };
     let run = runs::new_run_id((context.settings.clock)());
     let lease = Lease::take(store, &connection.name, &run).await?;
-    let outcome = setup.run().await;
+    let mut outcome = setup.run().await;
+    if outcome.is_err()
+        && let Err(error) = destinations::release_unrecorded(store, &connection.name).await
+    {
+        outcome = outcome.map_err(|failed| {
+            failed.with_another_hint(format!(
+                "the destination is still claimed ({error}); release it with `billstream destinations remove \
+                 --connection {}`",
+                connection.name
+            ))
+        });
+    }
     if let Err(error) = lease.release().await {
         tracing::warn!(connection = %connection.name, %error, "Could not release the lease");
     }
     outcome.map(|()| 0)
-}
-
-/// Billing connection that a destination uses.
-enum Lookup {
-    /// Found, created or named by the user.
-    Known(String),
-    /// CloudZero cannot read the bucket, so it has no billing connection.
-    NotNeeded,
-    /// The user has to create it.
-    Manual {
-        /// Reason why billstream cannot create it.
-        reason: &'static str,
-    },
 }
 
 /// Set-up of one destination.
@@ -106,20 +104,13 @@ impl Setup<'_> {
         let record = destinations::load(store, connection).await?;
         // Checked before anything is created in CloudZero.
         let named = self.args.cloudzero_connection.as_deref();
-        destinations::refuse_shared(
-            store,
-            connection,
-            &with_destination(record.clone(), self.bucket, named),
-        )
-        .await?;
+        let with_named = with_destination(record.clone(), self.bucket, named);
+        destinations::claim(store, connection, &with_named.places()).await?;
         let on_s3 = self.bucket.filter(|bucket| bucket.url().scheme() == "s3");
         let info =
             on_s3.map(|bucket| BucketInfo::from_url(bucket.url(), self.args.aws_account.clone()));
         let name = self.billing_connection_name();
         let lookup = self.look_up(&name, info.as_ref()).await?;
-        if let Some(api) = self.api {
-            warn_of_double_counting(api, &[]).await;
-        }
         if let Lookup::Manual { reason } = lookup {
             let _ = writeln!(
                 std::io::stderr(),
@@ -145,8 +136,22 @@ impl Setup<'_> {
         }
         let record = with_destination(record, self.bucket, id);
         destinations::save(store, connection, &record).await?;
+        if let Some(api) = self.api {
+            let added = self.added(id);
+            double_counting::warn_of_added(api, &added, &record, store, connection).await;
+        }
         self.report(id);
         Ok(())
+    }
+
+    /// The destination that is added, whose billing connection in CloudZero is `id`.
+    fn added(&self, id: Option<&str>) -> Destinations {
+        let id = id.map(str::to_string);
+        let bucket = self.bucket.map(|store| BucketDestination {
+            store: store.clone(),
+            cloudzero_connection: id.clone(),
+        });
+        Destinations::of(bucket, id.filter(|_| self.bucket.is_none()))
     }
 
     fn billing_connection_name(&self) -> String {
@@ -221,57 +226,4 @@ fn with_destination(
         (None, None) => {}
     }
     record
-}
-
-/// Finds the billing connection of that name, or creates it if the API key may.
-async fn find_or_create(
-    api: &Client,
-    name: &str,
-    connection: &Connection,
-    info: Option<&BucketInfo>,
-) -> Result<Lookup> {
-    let all = match connections::list(api).await {
-        Ok(all) => all,
-        Err(failure) => return manual_if_forbidden(failure),
-    };
-    if let Some(found) = all.iter().find(|other| other.name == name) {
-        let is_same = match info {
-            None => found.is_stream(),
-            Some(info) => found.reads(info),
-        };
-        if !is_same {
-            return Err(Error::config(format!(
-                "CloudZero's billing connection `{name}` ({}) has another kind or bucket",
-                found.id()
-            ))
-            .with_hint("choose another name with --name, or pause that connection in CloudZero"));
-        }
-        report_connection("found", found);
-        return Ok(Lookup::Known(found.id().to_string()));
-    }
-    match connections::create(api, name, &connection.cloud_provider, info).await {
-        Ok(created) => {
-            report_connection("created", &created);
-            Ok(Lookup::Known(created.id().to_string()))
-        }
-        Err(failure) => manual_if_forbidden(failure),
-    }
-}
-
-fn manual_if_forbidden(failure: RequestError) -> Result<Lookup> {
-    if failure.is_forbidden() {
-        return Ok(Lookup::Manual {
-            reason: "the CloudZero API key cannot manage billing connections",
-        });
-    }
-    Err(failure.into_error())
-}
-
-fn report_connection(action: &str, connection: &BillingConnection) {
-    let _ = writeln!(
-        std::io::stderr(),
-        "{action} CloudZero's billing connection `{}` ({})",
-        connection.name,
-        connection.id()
-    );
 }

@@ -1,6 +1,7 @@
 //! `billstream destinations`: where connections deliver to.
 
 mod add;
+mod billing_connection;
 mod manual_setup;
 
 use std::io::Write;
@@ -12,9 +13,12 @@ use crate::cli::context::CommandContext;
 use crate::cli::output::stdout::terminal_width;
 use crate::cli::output::table::{Column, Table};
 use crate::cli::print;
-use crate::config::{Connection, Flags};
-use crate::error::Result;
+use crate::config::{Connection, Flags, check_name};
+use crate::connections::release;
+use crate::error::{Error, Result};
 use crate::store::destinations::{self, DestinationsRecord};
+use crate::store::lease::Lease;
+use crate::store::runs;
 
 /// Arguments of `destinations`.
 #[derive(Debug, clap::Args)]
@@ -38,7 +42,7 @@ enum Command {
         #[command(flatten)]
         store: StoreArgs,
     },
-    /// Remove the destinations of a connection, which then delivers to its folder in the store
+    /// Remove and release the destinations of a connection, which then delivers to its folder in the store
     Remove {
         #[command(flatten)]
         connection: ConnectionArgs,
@@ -78,9 +82,25 @@ pub(crate) async fn run(args: DestinationsArgs) -> Result<u8> {
 }
 
 async fn remove(args: &ConnectionArgs) -> Result<u8> {
-    let (context, connection) = args.open()?;
-    let (store, name) = (&context.store, &connection.name);
-    destinations::forget(store, name).await?;
+    let context = CommandContext::open(args.store.flags())?;
+    let name = match &args.connection {
+        // A connection that was renamed or deleted in the configuration may still have claims.
+        Some(name) => name.clone(),
+        None => context.config.one_connection()?,
+    };
+    check_name(&name)?;
+    let (store, config) = (&context.store, &context.config);
+    if !config.knows(&name) && !destinations::is_known(store, &name).await? {
+        return Err(
+            Error::usage(format!("connection `{name}` has no destinations"))
+                .with_hint("list them with `billstream destinations list`"),
+        );
+    }
+    let run = runs::new_run_id((context.settings.clock)());
+    let lease = Lease::take(store, &name, &run).await?;
+    let outcome = destinations::forget(store, &name).await;
+    release(lease, &name).await;
+    outcome?;
     let _ = writeln!(
         std::io::stderr(),
         "`{name}` now delivers to {}; pause its connection in CloudZero if there is one",

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "sandbox")]
 mod demo;
+mod organization;
 mod preconditions;
 
 use std::fs::File;
@@ -20,7 +21,7 @@ use crate::config::edit::{self, NewValue};
 use crate::config::secret::{Credentials, SecretRef};
 use crate::config::settings::{self, Setting};
 use crate::config::{Config, DEFAULT_CONNECTION, Flags, Origin, check_name};
-use crate::confluent::client::Client;
+use crate::confluent::client::{Client, Settings};
 use crate::connections::provision::{self, SetupRequest};
 use crate::connections::setup_state::SetupFiles;
 use crate::connections::state::{self, CheckState};
@@ -28,6 +29,10 @@ use crate::connections::{interactive_client, key_probe};
 use crate::error::{Error, Result};
 use crate::pipeline::import::ImportOptions;
 use crate::pipeline::select::Selection;
+
+/// The same dollars may reach CloudZero by another way that Confluent does not tell of.
+const MARKETPLACE_NOTE: &str = "note: if AWS, Azure or Google bills you for Confluent (marketplace), CloudZero has the same \
+                                dollars from that bill; see \"Marketplace\" in docs/delivery.md";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Service {
@@ -93,6 +98,9 @@ pub(crate) struct AddArgs {
     /// Store the connection without importing
     #[arg(long)]
     no_import: bool,
+    /// Add it although another connection has the same Confluent organization
+    #[arg(long)]
+    allow_same_organization: bool,
     #[command(flatten)]
     key: KeyArgs,
     #[command(flatten)]
@@ -173,10 +181,13 @@ async fn set_up(config: &Config, args: &AddArgs, file: &Path) -> Result<()> {
     let admin = args.key.administrator_key(config)?;
     let (config, _lock) = lock(config, file, args)?;
     let admin = client(&config, args, admin)?;
+    organization::refuse_before_setup(&config, args, &admin).await?;
     let new = provision::set_up(&admin, file, &args.setup_request(), &report).await?;
-    probe(&config, args, new.credentials.clone(), new.role_is_new)
-        .await
-        .map_err(|e| new.with_undo_hint(e))?;
+    let checked = async {
+        probe(&config, args, new.credentials.clone(), new.role_is_new).await?;
+        organization::check(&config, args, new.credentials.clone()).await
+    };
+    checked.await.map_err(|e| new.with_undo_hint(e))?;
     let key = KeyToStore::Credentials(new.credentials.clone());
     store(&config, args, file, &key)?;
     new.finish()
@@ -204,7 +215,8 @@ async fn add_existing_key(config: &Config, args: &AddArgs, file: &Path) -> Resul
     };
     preconditions::key_is_used(config, args, Some(&credentials))?;
     let (config, _lock) = lock(config, file, args)?;
-    probe(&config, args, credentials, false).await?;
+    probe(&config, args, credentials.clone(), false).await?;
+    organization::check(&config, args, credentials).await?;
     store(&config, args, file, &key)
 }
 
@@ -220,13 +232,18 @@ fn lock(config: &Config, file: &Path, args: &AddArgs) -> Result<(Config, Option<
 
 /// Client for the connection's organization.
 fn client(config: &Config, args: &AddArgs, credentials: Credentials) -> Result<Client> {
+    interactive_client(&access(config, args, credentials)?)
+}
+
+/// Access to the connection's organization.
+fn access(config: &Config, args: &AddArgs, credentials: Credentials) -> Result<Settings> {
     let mut settings = config.confluent_with(&args.name, credentials)?;
     if let Some(endpoint) = &args.endpoint {
         settings.endpoint = endpoint
             .parse()
             .map_err(|e| Error::usage(format!("--endpoint is not a URL: {e}")))?;
     }
-    interactive_client(&settings)
+    Ok(settings)
 }
 
 async fn probe(
@@ -295,6 +312,7 @@ async fn import(config: Config, args: &AddArgs) -> Result<u8> {
         error: None,
     };
     state::save_check(&context.store, &args.name, &state).await?;
+    eprintln!("{MARKETPLACE_NOTE}");
     if args.no_import {
         eprintln!("run `billstream import` to import its costs");
         return Ok(0);
@@ -306,6 +324,7 @@ async fn import(config: Config, args: &AddArgs) -> Result<u8> {
         pull_only: false,
         no_deliver: false,
         unvalidated: false,
+        allow_same_organization: args.allow_same_organization,
     };
     let work = async |name: &str| import_connection(&context, name, &options).await;
     let results = context.each(vec![args.name.clone()], work).await;
