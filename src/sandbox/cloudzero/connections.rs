@@ -1,9 +1,10 @@
 //! Billing connections: list, create, get, update (spec: billing_connections).
 
 use crate::sandbox::Options;
+use crate::sandbox::cloudzero::namespace::Namespace;
 use crate::sandbox::cloudzero::pagination::pagination;
 use crate::sandbox::cloudzero::response::Reply;
-use crate::sandbox::cloudzero::{CloudZero, DEFAULT_BUCKET_ID, DEFAULT_STREAM_ID};
+use crate::sandbox::cloudzero::{DEFAULT_BUCKET_ID, DEFAULT_STREAM_ID};
 use crate::sandbox::server::state::lock;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -77,7 +78,7 @@ impl Connection {
 }
 
 /// All connections, in order of creation.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Connections {
     all: Vec<Connection>,
     created_count: u32,
@@ -128,7 +129,7 @@ impl Connections {
 }
 
 /// Returns a page of all connections.
-pub(crate) fn list(cloudzero: &CloudZero, query: &str) -> Reply {
+pub(crate) fn list(namespace: &Namespace, query: &str) -> Reply {
     let (mut limit, mut offset, mut key, mut order) = (DEFAULT_LIMIT, 0, None, "asc".to_owned());
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         match &*name {
@@ -146,7 +147,7 @@ pub(crate) fn list(cloudzero: &CloudZero, query: &str) -> Reply {
             _ => {}
         }
     }
-    let mut all = lock(&cloudzero.connections).all.clone();
+    let mut all = lock(&namespace.connections).all.clone();
     if let Some(key) = &key {
         all.sort_by_key(|connection| sort_value(connection, key));
     }
@@ -213,7 +214,7 @@ fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 }
 
 /// Creates a connection: a bucket connection if it has a bucket, otherwise a stream.
-pub(crate) fn create(cloudzero: &CloudZero, body: &[u8]) -> Reply {
+pub(crate) fn create(namespace: &Namespace, body: &[u8]) -> Reply {
     let change: ConnectionChange = match serde_json::from_slice(body) {
         Ok(change) => change,
         Err(error) => return Reply::bad_request(format!("could not parse the body: {error}")),
@@ -221,7 +222,7 @@ pub(crate) fn create(cloudzero: &CloudZero, body: &[u8]) -> Reply {
     let (Some(name), Some(provider)) = (&change.name, &change.cloud_provider) else {
         return Reply::bad_request("name and cloud_provider are required");
     };
-    let mut connections = lock(&cloudzero.connections);
+    let mut connections = lock(&namespace.connections);
     let id = format!("conn-{:04}", connections.created_count + 1);
     let mut connection = Connection::new(&id, name, CUSTOM, provider);
     if let Err(error) = apply(&mut connection, change) {
@@ -233,8 +234,8 @@ pub(crate) fn create(cloudzero: &CloudZero, body: &[u8]) -> Reply {
     Reply::ok(&json!({ "connection": value }))
 }
 
-pub(crate) fn get(cloudzero: &CloudZero, id: &str) -> Reply {
-    let connections = lock(&cloudzero.connections);
+pub(crate) fn get(namespace: &Namespace, id: &str) -> Reply {
+    let connections = lock(&namespace.connections);
     match connections
         .all
         .iter()
@@ -246,12 +247,12 @@ pub(crate) fn get(cloudzero: &CloudZero, id: &str) -> Reply {
 }
 
 /// Updates a custom connection.
-pub(crate) fn update(cloudzero: &CloudZero, id: &str, body: &[u8]) -> Reply {
+pub(crate) fn update(namespace: &Namespace, id: &str, body: &[u8]) -> Reply {
     let change: ConnectionChange = match serde_json::from_slice(body) {
         Ok(change) => change,
         Err(error) => return Reply::bad_request(format!("could not parse the body: {error}")),
     };
-    let mut connections = lock(&cloudzero.connections);
+    let mut connections = lock(&namespace.connections);
     let found = connections
         .all
         .iter_mut()
