@@ -150,10 +150,15 @@ impl Client {
 
     async fn send(&self, request: Request<'_>) -> std::result::Result<Vec<u8>, RequestError> {
         let reader = Reader {
-            http: &self.http,
+            client: self,
             operation: request.operation,
         };
         self.http.send(request, reader).await
+    }
+
+    /// Sanitizes a text of CloudZero for display; `None` if nothing is left of it.
+    pub(crate) fn sanitize(&self, text: &str) -> Option<String> {
+        self.http.sanitizer().sanitize(text)
     }
 
     /// Waits by the client's clock.
@@ -177,7 +182,7 @@ fn authorization(key: &str) -> Result<HeaderValue> {
 
 /// Reads responses as bodies of JSON.
 struct Reader<'c> {
-    http: &'c HttpClient,
+    client: &'c Client,
     operation: &'c str,
 }
 
@@ -186,8 +191,9 @@ impl ResponseReader for Reader<'_> {
 
     async fn read(&mut self, response: Response) -> std::result::Result<Vec<u8>, AttemptError> {
         let status = response.status();
-        let requested_wait = self.http.requested_wait(status, response.headers());
-        let body = match self.http.read_body(response, MAX_RESPONSE_BYTES).await {
+        let http = &self.client.http;
+        let requested_wait = http.requested_wait(status, response.headers());
+        let body = match http.read_body(response, MAX_RESPONSE_BYTES).await {
             Ok(body) => body,
             Err(BodyReadError::Interrupted(error)) => return Err(self.transport_failure(error)),
             Err(error @ BodyReadError::TooLarge { .. }) => {
@@ -206,8 +212,8 @@ impl ResponseReader for Reader<'_> {
                 _ => Ok(body),
             };
         }
-        let detail = error_detail(&body).and_then(|said| self.http.sanitizer().sanitize(&said));
-        let said = match detail {
+        let detail = error_detail(&body).and_then(|said| self.client.sanitize(&said));
+        let said = match &detail {
             Some(detail) => format!("HTTP {status}: {detail}"),
             None => format!("HTTP {status}"),
         };
@@ -221,7 +227,9 @@ impl ResponseReader for Reader<'_> {
             .into());
         }
         let error = Refusal::new(status).into_error(self.operation, &said);
-        Err(RequestError::response(error, status).into())
+        Err(RequestError::response(error, status)
+            .with_detail(detail)
+            .into())
     }
 }
 

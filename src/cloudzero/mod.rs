@@ -3,7 +3,8 @@
 //! - Format: `cbf` defines the columns, `columns` reads them from record batches, `totals` sums them.
 //! - Bucket: `drop` writes drops of `csv` files and moves the manifest; `read_back` sums the written files.
 //! - Stream API: `rows` encodes line items as JSON, `request_bodies` batches them, `stream` sends them,
-//!   `stream_contents` sums what the stream holds.
+//!   `stream_contents` sums what the stream holds. `month_form` and `sign_objection` are for what CloudZero's document
+//!   and guide disagree on.
 //! - Other endpoints through `client`: `connections` and `costs`.
 
 pub(crate) mod cbf;
@@ -13,9 +14,11 @@ pub(crate) mod connections;
 pub(crate) mod costs;
 pub mod csv;
 pub mod drop;
+pub(crate) mod month_form;
 pub(crate) mod read_back;
 pub mod request_bodies;
 pub mod rows;
+pub(crate) mod sign_objection;
 pub(crate) mod stream;
 pub(crate) mod stream_contents;
 pub(crate) mod totals;

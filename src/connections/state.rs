@@ -3,6 +3,7 @@
 //! ```text
 //! run.json        outcome of its runs                 written with the lease
 //! inventory.json  last listing of names and regions   written with the lease
+//! cloudzero.json  what is known of CloudZero's API    written with the lease, by deliveries
 //! check.json      outcome of the last check
 //! paused.json     start of the pause
 //! ```
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::store::Store;
-use crate::store::connection_state::{self, InventoryState};
+use crate::store::connection_state::{self, CLOUDZERO, InventoryState};
 
 const RUN: &str = "run";
 const CHECK: &str = "check";
@@ -166,7 +167,7 @@ pub(crate) async fn resume(store: &Store, connection: &str) -> Result<()> {
 
 /// Deletes all state of a connection; imported costs stay.
 pub(crate) async fn delete(store: &Store, connection: &str) -> Result<()> {
-    for object in [RUN, CHECK, PAUSED] {
+    for object in [RUN, CHECK, PAUSED, CLOUDZERO] {
         connection_state::delete(store, connection, object).await?;
     }
     connection_state::delete_inventory(store, connection).await

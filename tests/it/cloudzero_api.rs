@@ -5,6 +5,8 @@
 
 #[path = "cloudzero_api/checker.rs"]
 mod checker;
+#[path = "cloudzero_api/other_forms.rs"]
+mod other_forms;
 #[path = "cloudzero_api/recorder.rs"]
 mod recorder;
 

@@ -4,6 +4,8 @@
 mod bucket;
 #[path = "deliver/destinations.rs"]
 mod destinations;
+#[path = "deliver/disagreements.rs"]
+mod disagreements;
 #[path = "deliver/hourly.rs"]
 mod hourly;
 #[path = "deliver/imports.rs"]
@@ -91,12 +93,18 @@ impl Scene {
 
     /// Creates a scene with the month of a sandbox with `options`, and a CloudZero with these faults.
     pub fn of(options: &[&str], faults: &[&str]) -> Scene {
+        let faults = faults.iter().flat_map(|fault| ["--fault", fault]);
+        Scene::with_cloudzero(options, &faults.collect::<Vec<_>>())
+    }
+
+    /// Creates a scene with the month of a sandbox with `options`, and a CloudZero with other options.
+    pub fn with_cloudzero(options: &[&str], cloudzero: &[&str]) -> Scene {
         let (store, bucket) = (tempdir().unwrap(), tempdir().unwrap());
         let month = published(options);
         write_files(store.path(), &month.files);
         let folder = bucket.path().display().to_string();
         let mut options = vec!["--bucket", folder.as_str()];
-        options.extend(faults.iter().flat_map(|fault| ["--fault", fault]));
+        options.extend(cloudzero);
         Scene {
             cloudzero: Sandbox::start(&options),
             store,

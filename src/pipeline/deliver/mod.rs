@@ -2,7 +2,8 @@
 //!
 //! `source` reads the published line items in their delivered form, `hourly_totals` sums them.
 //! `bucket` writes drops and `gc` deletes old ones; `stream` sends the bodies of `request_batches`.
-//! `destinations` resolves where a connection delivers to, and `claim` keeps connections apart.
+//! `destinations` resolves where a connection delivers to, and `claim` keeps connections apart. `month_forms` remembers
+//! how CloudZero wants months written.
 
 pub(crate) mod bucket;
 mod claim;
@@ -10,6 +11,7 @@ pub(crate) mod delivery;
 pub mod destinations;
 pub(crate) mod gc;
 pub(crate) mod hourly_totals;
+pub(crate) mod month_forms;
 mod request_batches;
 pub mod source;
 pub(crate) mod stream;

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod selection;
+mod stream;
 
 use std::sync::Arc;
 
