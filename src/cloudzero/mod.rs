@@ -5,7 +5,7 @@
 //! - Stream API: `rows` encodes line items as JSON, `request_bodies` batches them, `stream` sends them,
 //!   `stream_contents` sums what the stream holds. `month_form` and `sign_objection` are for what CloudZero's document
 //!   and guide disagree on.
-//! - Other endpoints through `client`: `connections` and `costs`.
+//! - Other endpoints through `client`: `connections` and `costs`. `test_key` names the namespaces of rehearsals.
 
 pub(crate) mod cbf;
 pub mod client;
@@ -21,4 +21,5 @@ pub mod rows;
 pub(crate) mod sign_objection;
 pub(crate) mod stream;
 pub(crate) mod stream_contents;
+pub(crate) mod test_key;
 pub(crate) mod totals;

@@ -9,6 +9,8 @@ mod checker;
 mod other_forms;
 #[path = "cloudzero_api/recorder.rs"]
 mod recorder;
+#[path = "cloudzero_api/rehearsal.rs"]
+mod rehearsal;
 
 use std::collections::BTreeSet;
 use std::path::Path;

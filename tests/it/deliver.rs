@@ -16,6 +16,8 @@ mod interrupted;
 mod limits;
 #[path = "deliver/pins.rs"]
 mod pins;
+#[path = "deliver/rehearsal.rs"]
+mod rehearsal;
 #[path = "deliver/stream.rs"]
 mod stream;
 #[path = "deliver/stream_changes.rs"]

@@ -1,4 +1,4 @@
-//! Deliveries to the sandbox's stream, where CloudZero's document and guide disagree.
+//! Deliveries to the sandbox's stream, where CloudZero's document and guide disagree, and rehearsals.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use crate::http::Timeouts;
 use crate::http::retry::{Policy, Timing};
 use crate::pipeline::deliver::delivery::{Delivery, DeliveryStatus};
 use crate::pipeline::deliver::destinations::{DestinationConfig, Destinations};
+use crate::pipeline::deliver::rehearsal::Rehearsal;
 use crate::pipeline::deliver::{self, DeliverOptions, stream};
 use crate::sandbox::{AcceptedMonths, Dialect};
 
@@ -98,6 +99,15 @@ impl Stage {
         assert_eq!(delivery.unwrap().status, status);
     }
 
+    async fn rehearse(&self) -> Result<Delivery, crate::error::Error> {
+        let run = self.run().await;
+        let tables = Tables::open(&run).await.unwrap();
+        let rehearsal = Rehearsal::of_destination(&run).unwrap();
+        rehearsal
+            .rehearse(&run, &tables, period(MONTH), false)
+            .await
+    }
+
     async fn get(&self, path: &str) -> Value {
         let url = format!("{}{path}", self.sandbox.url);
         let text = reqwest::get(url).await.unwrap().text().await.unwrap();
@@ -140,6 +150,10 @@ impl Stage {
                 )
             })
             .collect()
+    }
+
+    async fn objects(&self) -> Objects {
+        objects_of(&self.scenario.store).await
     }
 
     /// Remembered forms in bodies and paths.
@@ -328,4 +342,64 @@ async fn an_objection_behind_those_to_signs_stops_the_delivery() {
     assert_eq!(error.kind(), ErrorKind::Data);
     assert!(error.to_string().contains("invalid on purpose"), "{error}");
     assert_eq!(stage.rows().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rehearsal_changes_nothing() {
+    let dialect = months_are(AcceptedMonths::YearMonth, AcceptedMonths::Datetime);
+    let stage = Stage::new(dialect, &[]).await;
+    let before = stage.objects().await;
+    let rehearsed = stage.rehearse().await.unwrap();
+    assert_eq!(rehearsed.status, DeliveryStatus::Rehearsed);
+    assert_eq!(rehearsed.parts, 1);
+    assert_eq!(stage.objects().await, before);
+    assert_eq!(stage.rows().await, 0);
+    let requests = stage.requests().await;
+    let keys: Vec<&Value> = requests
+        .iter()
+        .filter(|r| r["method"] == "POST")
+        .map(|r| &r["test_key"])
+        .collect();
+    assert!(keys.len() >= 2, "{requests:?}");
+    let expected = format!("billstream-{}", "80000000".repeat(4));
+    assert!(keys.iter().all(|key| **key == expected), "{keys:?}");
+    let delivered = stage.deliver().await.unwrap();
+    assert_eq!(delivered.status, DeliveryStatus::Delivered);
+    assert_eq!(
+        (delivered.rows, delivered.bytes),
+        (rehearsed.rows, rehearsed.bytes)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rehearsal_waits_for_cloudzero_and_fails_if_it_shows_another_month() {
+    let stage = Stage::new(Dialect::default(), &["cz-late"]).await;
+    let rehearsed = stage.rehearse().await.unwrap();
+    assert_eq!(rehearsed.status, DeliveryStatus::Rehearsed);
+    assert_eq!(stage.fired("cz-late").await, 1);
+
+    let stage = Stage::new(Dialect::default(), &["cz-corrupt"]).await;
+    let before = stage.objects().await;
+    let error = stage.rehearse().await.unwrap_err();
+    assert_eq!(stage.fired("cz-corrupt").await, 1);
+    assert_eq!(error.kind(), ErrorKind::Reconcile);
+    assert!(error.to_string().contains("CloudZero holds"), "{error}");
+    assert_eq!(stage.objects().await, before);
+    assert_eq!(stage.rows().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rehearsal_fails_if_cloudzero_changes_the_real_month() {
+    let dialect = Dialect {
+        ignores_test_keys: true,
+        ..Dialect::default()
+    };
+    let stage = Stage::new(dialect, &[]).await;
+    let error = stage.rehearse().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Reconcile);
+    assert!(error.to_string().contains("changed during"), "{error}");
+    assert!(error.hint().unwrap().contains("do not rehearse"));
+    // The next one sees that it stays as it is.
+    let again = stage.rehearse().await.unwrap();
+    assert_eq!(again.status, DeliveryStatus::Rehearsed);
 }
