@@ -20,7 +20,7 @@ use crate::pipeline::{RunContext, StageOptions};
 use crate::store::lease::Lease;
 use crate::store::{Store, runs};
 
-pub(crate) use crate::cli::context::leased_run::{Outcome, run_with_lease};
+pub(crate) use crate::cli::context::leased_run::{Outcome, run_unrecorded, run_with_lease};
 
 /// Configuration and services of a command, for all of its connections.
 pub(crate) struct CommandContext {

@@ -3,6 +3,7 @@
 //! The key only ever goes to the configured host, and over plain http only to this computer.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
 
+use crate::cloudzero::test_key::TestKey;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::Timeouts;
 use crate::http::client::{BodyReadError, HttpClient, HttpClientParts, Request, ResponseReader};
@@ -56,9 +58,11 @@ impl fmt::Debug for Settings {
 }
 
 /// Client of one CloudZero organization. Callers send one request after the other: a stream accepts no two at once.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Client {
-    http: HttpClient,
+    http: Arc<HttpClient>,
+    /// Test namespace of the operations; `None` for the real one.
+    test_key: Option<TestKey>,
 }
 
 /// Position in one of CloudZero's lists.
@@ -102,8 +106,21 @@ impl Client {
             requests_per_second: None,
             timing,
         };
-        let http = HttpClient::new(parts);
-        Ok(Client { http })
+        Ok(Client {
+            http: Arc::new(HttpClient::new(parts)),
+            test_key: None,
+        })
+    }
+
+    /// Returns a client whose operations run in a new test namespace, where nobody sees their changes.
+    ///
+    /// # Errors
+    /// Kind `Bug`, see [`TestKey::generate`].
+    pub(crate) fn in_test_namespace(&self) -> Result<Client> {
+        Ok(Client {
+            http: self.http.clone(),
+            test_key: Some(TestKey::generate(&*self.http.timing().random)?),
+        })
     }
 
     /// Reads `path`. `operation` describes the request in messages.
@@ -122,6 +139,7 @@ impl Client {
             method: Method::GET,
             url: self.http.url(path, query),
             body: None,
+            header: self.test_key.as_ref().map(TestKey::header),
             idempotency: Idempotency::Safe,
         })
         .await
@@ -143,6 +161,7 @@ impl Client {
             method: Method::POST,
             url: self.http.url(path, &[]),
             body: Some(body),
+            header: self.test_key.as_ref().map(TestKey::header),
             idempotency,
         })
         .await
@@ -150,10 +169,17 @@ impl Client {
 
     async fn send(&self, request: Request<'_>) -> std::result::Result<Vec<u8>, RequestError> {
         let reader = Reader {
-            http: &self.http,
+            client: self,
             operation: request.operation,
         };
         self.http.send(request, reader).await
+    }
+
+    /// Sanitizes a text of CloudZero for display; `None` if nothing is left of it.
+    pub(crate) fn sanitize(&self, text: &str) -> Option<String> {
+        let redacted = self.test_key.as_ref().map(|key| key.redact(text));
+        let text = redacted.as_deref().unwrap_or(text);
+        self.http.sanitizer().sanitize(text)
     }
 
     /// Waits by the client's clock.
@@ -177,7 +203,7 @@ fn authorization(key: &str) -> Result<HeaderValue> {
 
 /// Reads responses as bodies of JSON.
 struct Reader<'c> {
-    http: &'c HttpClient,
+    client: &'c Client,
     operation: &'c str,
 }
 
@@ -186,8 +212,9 @@ impl ResponseReader for Reader<'_> {
 
     async fn read(&mut self, response: Response) -> std::result::Result<Vec<u8>, AttemptError> {
         let status = response.status();
-        let requested_wait = self.http.requested_wait(status, response.headers());
-        let body = match self.http.read_body(response, MAX_RESPONSE_BYTES).await {
+        let http = &self.client.http;
+        let requested_wait = http.requested_wait(status, response.headers());
+        let body = match http.read_body(response, MAX_RESPONSE_BYTES).await {
             Ok(body) => body,
             Err(BodyReadError::Interrupted(error)) => return Err(self.transport_failure(error)),
             Err(error @ BodyReadError::TooLarge { .. }) => {
@@ -206,8 +233,8 @@ impl ResponseReader for Reader<'_> {
                 _ => Ok(body),
             };
         }
-        let detail = error_detail(&body).and_then(|said| self.http.sanitizer().sanitize(&said));
-        let said = match detail {
+        let detail = error_detail(&body).and_then(|said| self.client.sanitize(&said));
+        let said = match &detail {
             Some(detail) => format!("HTTP {status}: {detail}"),
             None => format!("HTTP {status}"),
         };
@@ -221,7 +248,9 @@ impl ResponseReader for Reader<'_> {
             .into());
         }
         let error = Refusal::new(status).into_error(self.operation, &said);
-        Err(RequestError::response(error, status).into())
+        Err(RequestError::response(error, status)
+            .with_detail(detail)
+            .into())
     }
 }
 

@@ -4,8 +4,9 @@
 //! - Bucket: `drop` writes drops of `csv` files and moves the manifest; `read_back` sums the written files,
 //!   `row_digest` compares their rows.
 //! - Stream API: `rows` encodes line items as JSON, `request_bodies` batches them, `stream` sends them,
-//!   `stream_contents` sums what the stream holds.
-//! - Other endpoints through `client`: `connections` and `costs`.
+//!   `stream_contents` sums what the stream holds. `month_form` and `sign_objection` are for what CloudZero's document
+//!   and guide disagree on.
+//! - Other endpoints through `client`: `connections` and `costs`. `test_key` names the namespaces of rehearsals.
 
 pub(crate) mod cbf;
 pub mod client;
@@ -14,10 +15,13 @@ pub(crate) mod connections;
 pub(crate) mod costs;
 pub mod csv;
 pub mod drop;
+pub(crate) mod month_form;
 pub(crate) mod read_back;
 pub mod request_bodies;
 pub(crate) mod row_digest;
 pub mod rows;
+pub(crate) mod sign_objection;
 pub(crate) mod stream;
 pub(crate) mod stream_contents;
+pub(crate) mod test_key;
 pub(crate) mod totals;

@@ -5,6 +5,7 @@
 
 use crate::billing_period::BillingPeriod;
 use crate::cloudzero::columns::format_timestamp;
+use crate::cloudzero::month_form::MonthForm;
 use crate::error::{Error, Result};
 
 /// Largest uncompressed body in bytes (source: CloudZero, API v2, createOneAnyCostStream…).
@@ -43,12 +44,39 @@ pub struct RequestBody {
 
 impl RequestBody {
     /// Returns the complete JSON of the request.
-    pub(crate) fn to_json(&self, period: BillingPeriod, operation: StreamOperation) -> Vec<u8> {
-        let mut text = envelope_start(period, operation).into_bytes();
+    pub(crate) fn to_json(
+        &self,
+        period: BillingPeriod,
+        operation: StreamOperation,
+        form: MonthForm,
+    ) -> Vec<u8> {
+        let mut text = envelope_start(period, operation, form).into_bytes();
         text.reserve_exact(self.data.len() + ENVELOPE_END.len());
         text.extend_from_slice(&self.data);
         text.extend_from_slice(ENVELOPE_END.as_bytes());
         text
+    }
+
+    /// Returns the body with all amounts positive; `None` if they are.
+    pub(crate) fn without_signs(&self) -> Option<RequestBody> {
+        let mut data = Vec::with_capacity(self.data.len());
+        let mut rest = self.data.as_slice();
+        while let Some(at) = find(rest, NEGATIVE) {
+            let sign = at + NEGATIVE.len() - 1;
+            let name = rest[..at].rsplit(|byte| *byte == b'"').next();
+            let is_amount =
+                name.is_some_and(|name| name.starts_with(b"cost/") || name == b"usage/amount");
+            data.extend_from_slice(&rest[..sign]);
+            if !is_amount {
+                data.push(b'-');
+            }
+            rest = &rest[sign + 1..];
+        }
+        data.extend_from_slice(rest);
+        (data.len() < self.data.len()).then_some(RequestBody {
+            rows: self.rows,
+            data,
+        })
     }
 
     fn append(&mut self, rows: u64, data: &[u8]) {
@@ -61,16 +89,21 @@ impl RequestBody {
 }
 
 const ENVELOPE_END: &str = "]}";
+/// End of a name and begin of a negative value. Quotes inside of texts are escaped, so it occurs nowhere else.
+const NEGATIVE: &[u8] = br#"":"-"#;
 
-/// The published schema wants a full datetime; the guide's `2026-10` is a prefix of it.
-fn envelope_start(period: BillingPeriod, operation: StreamOperation) -> String {
-    let (month, operation) = (period.first_day(), operation.name());
-    format!(r#"{{"month":"{month}T00:00:00Z","operation":"{operation}","data":["#)
+fn find(text: &[u8], part: &[u8]) -> Option<usize> {
+    text.windows(part.len()).position(|window| window == part)
 }
 
-/// Returns the bytes of a request besides its rows.
+fn envelope_start(period: BillingPeriod, operation: StreamOperation, form: MonthForm) -> String {
+    let (month, operation) = (form.format(period), operation.name());
+    format!(r#"{{"month":"{month}","operation":"{operation}","data":["#)
+}
+
+/// Returns the bytes of a request besides its rows, with the month in its longer form.
 pub(crate) fn envelope_len(period: BillingPeriod, operation: StreamOperation) -> usize {
-    envelope_start(period, operation).len() + ENVELOPE_END.len()
+    envelope_start(period, operation, MonthForm::Datetime).len() + ENVELOPE_END.len()
 }
 
 /// Batches rows, which come in the order of their hours, into request bodies.
@@ -159,14 +192,45 @@ mod tests {
         let mut batcher = RequestBatcher::new(october(), MAX_BODY_BYTES);
         assert_eq!(batcher.push(0, br#"{"a":"1"}"#).unwrap(), None);
         assert_eq!(batcher.push(0, br#"{"a":"2"}"#).unwrap(), None);
-        let text = batcher
-            .finish()
-            .unwrap()
-            .to_json(october(), StreamOperation::ReplaceDrop);
+        let text = batcher.finish().unwrap().to_json(
+            october(),
+            StreamOperation::ReplaceDrop,
+            MonthForm::Datetime,
+        );
         assert_eq!(
             String::from_utf8(text).unwrap(),
             r#"{"month":"2026-10-01T00:00:00Z","operation":"replace_drop","data":[{"a":"1"},{"a":"2"}]}"#
         );
+    }
+
+    #[test]
+    fn encodes_the_month_in_the_form_of_the_guide() {
+        let body = RequestBody {
+            rows: 1,
+            data: b"{}".to_vec(),
+        };
+        let form = MonthForm::YearMonth;
+        let text = body.to_json(october(), StreamOperation::ReplaceHourly, form);
+        assert_eq!(
+            String::from_utf8(text).unwrap(),
+            r#"{"month":"2026-10","operation":"replace_hourly","data":[{}]}"#
+        );
+    }
+
+    #[test]
+    fn removes_the_signs_of_amounts_only() {
+        let unsigned = |data: &str| {
+            let body = RequestBody {
+                rows: 2,
+                data: data.as_bytes().to_vec(),
+            };
+            body.without_signs()
+                .map(|body| (body.rows, String::from_utf8(body.data).unwrap()))
+        };
+        let signed = r#"{"resource/id":"-1","lineitem/description":"a \"cost/cost\":\"-2","cost/cost":"-1.5","cost/on_demand_cost":"-0"},{"cost/cost":"3","usage/amount":"-4"}"#;
+        let expected = r#"{"resource/id":"-1","lineitem/description":"a \"cost/cost\":\"-2","cost/cost":"1.5","cost/on_demand_cost":"0"},{"cost/cost":"3","usage/amount":"4"}"#;
+        assert_eq!(unsigned(signed), Some((2, expected.to_string())));
+        assert_eq!(unsigned(expected), None);
     }
 
     #[test]
@@ -200,7 +264,7 @@ mod tests {
             let mut seen = Vec::new();
             let mut hours = std::collections::BTreeSet::new();
             for body in &bodies {
-                let whole = body.to_json(october(), StreamOperation::ReplaceHourly);
+                let whole = body.to_json(october(), StreamOperation::ReplaceHourly, MonthForm::Datetime);
                 prop_assert!(whole.len() <= max);
                 let envelope = envelope_len(october(), StreamOperation::ReplaceHourly);
                 prop_assert_eq!(whole.len(), body.data.len() + envelope);

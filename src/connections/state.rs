@@ -4,6 +4,7 @@
 //! run.json              outcome of its runs                           written with the lease
 //! inventory.json        last listing of names and regions             written with the lease
 //! availability.json     months that Confluent refuses                 written with the lease
+//! cloudzero.json        what is known of CloudZero's API              written with the lease, by deliveries
 //! double-counting.json  connections in CloudZero with the same costs  written with the lease
 //! organization.json     organization that the costs come from         written with the lease
 //! check.json            outcome of the last check
@@ -20,7 +21,7 @@ use crate::error::Result;
 use crate::pipeline::deliver::double_counting::{self, DuplicateSource};
 use crate::pipeline::organization;
 use crate::store::Store;
-use crate::store::connection_state::{self, InventoryState};
+use crate::store::connection_state::{self, CLOUDZERO, InventoryState};
 
 const RUN: &str = "run";
 const CHECK: &str = "check";
@@ -174,7 +175,7 @@ pub(crate) async fn resume(store: &Store, connection: &str) -> Result<()> {
 
 /// Deletes all state of a connection, and releases its organization; imported costs stay.
 pub(crate) async fn delete(store: &Store, connection: &str) -> Result<()> {
-    for object in [RUN, CHECK, PAUSED] {
+    for object in [RUN, CHECK, PAUSED, CLOUDZERO] {
         connection_state::delete(store, connection, object).await?;
     }
     connection_state::delete_availability(store, connection).await?;

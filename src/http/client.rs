@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Response, StatusCode};
 use url::Url;
 
@@ -67,6 +67,8 @@ pub(crate) struct Request<'r> {
     pub url: Url,
     /// JSON body.
     pub body: Option<Bytes>,
+    /// Header besides those of every request.
+    pub header: Option<(HeaderName, HeaderValue)>,
     /// Effect of sending it twice.
     pub idempotency: Idempotency,
 }
@@ -187,6 +189,9 @@ impl HttpClient {
             .header(ACCEPT, JSON);
         if let Some(body) = &request.body {
             builder = builder.header(CONTENT_TYPE, JSON).body(body.clone());
+        }
+        if let Some((name, value)) = &request.header {
+            builder = builder.header(name, value);
         }
         if let (Some(name), Idempotency::Key(key)) =
             (self.service.idempotency_header, &request.idempotency)

@@ -35,7 +35,7 @@ impl Idempotency {
 ///
 /// CloudZero replays the stored response of a key, errors included (docs: `cloudzero-idempotency-key`). So the same
 /// key is sent again while there was no response, and another one after an error response.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct IdempotencyKey {
     body: String,
     error_responses: u32,
@@ -46,6 +46,14 @@ impl IdempotencyKey {
     pub fn new(attempt: &str, body: usize) -> IdempotencyKey {
         IdempotencyKey {
             body: format!("{attempt}-{body}"),
+            error_responses: 0,
+        }
+    }
+
+    /// Key of the same rows with the month in another form, which is another request to CloudZero.
+    pub(crate) fn with_other_month_form(&self) -> IdempotencyKey {
+        IdempotencyKey {
+            body: format!("{}-other-month-form", self.body),
             error_responses: 0,
         }
     }

@@ -15,6 +15,7 @@ use crate::http::transport::TransportError;
 pub struct RequestError {
     error: Error,
     status: Option<StatusCode>,
+    detail: Option<String>,
     maybe_inactive_key: bool,
     outcome_unknown: bool,
     is_html_response: bool,
@@ -34,6 +35,7 @@ impl RequestError {
         RequestError {
             error,
             status: None,
+            detail: None,
             maybe_inactive_key: false,
             outcome_unknown: false,
             is_html_response: false,
@@ -78,6 +80,12 @@ impl RequestError {
         }
     }
 
+    /// Adds the sanitized message of the response.
+    pub(crate) fn with_detail(mut self, detail: Option<String>) -> RequestError {
+        self.detail = detail;
+        self
+    }
+
     /// Marks the refusal of an unknown key: one created moments ago may still become active.
     pub(crate) fn with_maybe_inactive_key(mut self, maybe_inactive_key: bool) -> RequestError {
         self.maybe_inactive_key = maybe_inactive_key;
@@ -113,6 +121,16 @@ impl RequestError {
     /// Status 400.
     pub(crate) fn is_bad_request(&self) -> bool {
         self.status == Some(StatusCode::BAD_REQUEST)
+    }
+
+    /// Status 400 or 422: the server does not accept the content of the request.
+    pub(crate) fn is_invalid_request(&self) -> bool {
+        self.is_bad_request() || self.status == Some(StatusCode::UNPROCESSABLE_ENTITY)
+    }
+
+    /// Sanitized message of the response, for callers that interpret what the server objects to.
+    pub(crate) fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
     }
 
     /// Status 403.

@@ -14,6 +14,7 @@
 //! | `GET /sandbox/cloudzero/holds?month=YYYY-MM&connection=ID` | exact totals of the line items in CloudZero |
 //! | `GET /sandbox/cloudzero/requests` | all requests to CloudZero's API, in order |
 //! | `GET /sandbox/cloudzero/poll` | makes CloudZero poll the bucket once |
+//! | `GET /sandbox/cloudzero/advance?minutes=N` | moves the clock by which test namespaces end |
 //! | `GET /sandbox/totals?month=YYYY-MM` | exact totals of a month, per day, product and line type |
 //! | `GET /sandbox/warm?month=YYYY-MM` | generates the costs of a month ahead of time |
 //! | `GET /sandbox/iam` | principals, and all IAM and inventory requests, in order |
@@ -33,6 +34,7 @@ mod faults;
 mod server;
 
 pub use crate::sandbox::cloudzero::Bucket;
+pub use crate::sandbox::cloudzero::dialect::{AcceptedMonths, Dialect};
 pub(crate) use crate::sandbox::cloudzero::{DEFAULT_CLOUDZERO_KEY, DEFAULT_STREAM_ID};
 pub use crate::sandbox::faults::Fault;
 pub use crate::sandbox::server::serve;
@@ -107,6 +109,8 @@ pub struct Options {
     pub bucket: Option<Bucket>,
     /// Adds CloudZero's native Confluent connection.
     pub native_confluent: bool,
+    /// Reading of requests where it is uncertain what CloudZero does.
+    pub dialect: Dialect,
 }
 
 impl Default for Options {
@@ -133,6 +137,7 @@ impl Default for Options {
             cloudzero_key: DEFAULT_CLOUDZERO_KEY.into(),
             bucket: None,
             native_confluent: false,
+            dialect: Dialect::default(),
         }
     }
 }

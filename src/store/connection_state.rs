@@ -13,6 +13,8 @@ use crate::store::Store;
 const FOLDER: &str = "runs/connections";
 const INVENTORY: &str = "inventory";
 const AVAILABILITY: &str = "availability";
+/// Object with what is remembered of CloudZero's API.
+pub(crate) const CLOUDZERO: &str = "cloudzero";
 
 /// Result of the last listing of names and regions.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -5,8 +5,12 @@
 
 #[path = "cloudzero_api/checker.rs"]
 mod checker;
+#[path = "cloudzero_api/other_forms.rs"]
+mod other_forms;
 #[path = "cloudzero_api/recorder.rs"]
 mod recorder;
+#[path = "cloudzero_api/rehearsal.rs"]
+mod rehearsal;
 
 use std::collections::BTreeSet;
 use std::path::Path;

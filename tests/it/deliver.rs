@@ -6,6 +6,8 @@ mod bucket;
 mod claims;
 #[path = "deliver/destinations.rs"]
 mod destinations;
+#[path = "deliver/disagreements.rs"]
+mod disagreements;
 #[path = "deliver/hourly.rs"]
 mod hourly;
 #[path = "deliver/imports.rs"]
@@ -16,6 +18,8 @@ mod interrupted;
 mod limits;
 #[path = "deliver/pins.rs"]
 mod pins;
+#[path = "deliver/rehearsal.rs"]
+mod rehearsal;
 #[path = "deliver/stream.rs"]
 mod stream;
 #[path = "deliver/stream_changes.rs"]
@@ -95,12 +99,18 @@ impl Scene {
 
     /// Creates a scene with the month of a sandbox with `options`, and a CloudZero with these faults.
     pub fn of(options: &[&str], faults: &[&str]) -> Scene {
+        let faults = faults.iter().flat_map(|fault| ["--fault", fault]);
+        Scene::with_cloudzero(options, &faults.collect::<Vec<_>>())
+    }
+
+    /// Creates a scene with the month of a sandbox with `options`, and a CloudZero with other options.
+    pub fn with_cloudzero(options: &[&str], cloudzero: &[&str]) -> Scene {
         let (store, bucket) = (tempdir().unwrap(), tempdir().unwrap());
         let month = published(options);
         write_files(store.path(), &month.files);
         let folder = bucket.path().display().to_string();
         let mut options = vec!["--bucket", folder.as_str()];
-        options.extend(faults.iter().flat_map(|fault| ["--fault", fault]));
+        options.extend(cloudzero);
         Scene {
             cloudzero: Sandbox::start(&options),
             store,

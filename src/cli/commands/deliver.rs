@@ -8,15 +8,16 @@ use tracing::Instrument;
 
 use crate::billing_period::BillingPeriod;
 use crate::cli::args::{MonthArgs, RunArgs};
-use crate::cli::context::{CommandContext, NetworkScope, Outcome, run_with_lease};
+use crate::cli::context::{CommandContext, NetworkScope, Outcome, run_unrecorded, run_with_lease};
 use crate::cli::output::aggregate::month_errors;
 use crate::cli::output::deliveries_table::deliveries_table;
 use crate::cli::output::stdout::terminal_width;
 use crate::cloudzero::drop::DropId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::RunContext;
-use crate::pipeline::deliver::delivery::{Delivery, DestinationKind};
+use crate::pipeline::deliver::delivery::{Delivery, DeliveryStatus, DestinationKind};
 use crate::pipeline::deliver::gc::{DeletedDrops, delete_old_drops};
+use crate::pipeline::deliver::rehearsal::Rehearsal;
 use crate::pipeline::deliver::{self, DeliverOptions, bucket, stream};
 use crate::pipeline::publish::Tables;
 use crate::pipeline::select::Selection;
@@ -29,6 +30,7 @@ Without months, every published month is delivered; destinations that have it al
 Examples:
   billstream deliver
   billstream deliver --month 2026-10 --dry-run
+  billstream deliver --month 2026-10 --rehearse
   billstream deliver --month 2026-10 --drop 20261105T061530Z
   billstream deliver --gc 30d")]
 pub(crate) struct DeliverArgs {
@@ -40,6 +42,9 @@ pub(crate) struct DeliverArgs {
     /// Show what would be written or sent
     #[arg(long)]
     dry_run: bool,
+    /// Send the month to a test namespace of CloudZero's stream and read it back; nobody sees it
+    #[arg(long, requires = "month", conflicts_with_all = ["dry_run", "drop", "empty", "gc"])]
+    rehearse: bool,
     /// Send requests to CloudZero's stream without validating them first
     #[arg(long)]
     no_validate: bool,
@@ -101,21 +106,29 @@ fn parse_age(text: &str) -> std::result::Result<TimeDelta, String> {
 
 /// Outcome of the command for one connection.
 #[derive(Debug, Default, Serialize)]
-struct DeliverReport {
+pub(super) struct DeliverReport {
     run: String,
     deliveries: Vec<Delivery>,
     #[serde(rename = "collected", skip_serializing_if = "Option::is_none")]
     deleted: Option<DeletedDrops>,
     #[serde(skip)]
-    errors: Vec<(BillingPeriod, Error)>,
+    pub(super) errors: Vec<(BillingPeriod, Error)>,
 }
 
 impl DeliverReport {
+    /// Creates an empty report of a run.
+    pub(super) fn new(run: &RunContext) -> DeliverReport {
+        DeliverReport {
+            run: run.run.to_string(),
+            ..DeliverReport::default()
+        }
+    }
+
     /// Adds the outcome of a month.
     ///
     /// # Errors
     /// Kind `Usage`, which ends the command; other errors are kept in the report.
-    fn add(&mut self, period: BillingPeriod, result: Result<Delivery>) -> Result<()> {
+    pub(super) fn add(&mut self, period: BillingPeriod, result: Result<Delivery>) -> Result<()> {
         match result {
             Ok(delivery) => self.deliveries.push(delivery),
             Err(error) if error.kind() == ErrorKind::Usage => return Err(error),
@@ -124,8 +137,14 @@ impl DeliverReport {
         Ok(())
     }
 
-    fn kind(&self) -> Option<ErrorKind> {
+    pub(super) fn kind(&self) -> Option<ErrorKind> {
         let first = self.errors.first()?.1.kind();
+        let is_rehearsed = |delivery: &Delivery| delivery.status == DeliveryStatus::Rehearsed;
+        let is_failed_check = |(_, error): &(_, Error)| error.kind() == ErrorKind::Reconcile;
+        if self.deliveries.iter().any(is_rehearsed) && self.errors.iter().any(is_failed_check) {
+            // A rehearsal is a check, which fails with one of its months.
+            return Some(ErrorKind::Reconcile);
+        }
         Some(if self.deliveries.is_empty() {
             first
         } else {
@@ -169,10 +188,14 @@ pub(crate) async fn run(args: DeliverArgs) -> Result<u8> {
             Ok((run, bar))
         };
         let (run, bar) = context
-            .record_if_failed("deliver", name, args.dry_run, preparation)
+            .record_if_failed("deliver", name, args.dry_run || args.rehearse, preparation)
             .await?;
-        let work = work(&run, &args, &selection);
-        let report = run_with_lease("deliver", &run, args.dry_run, work, outcome_of).await;
+        let report = if args.rehearse {
+            run_unrecorded(&run, rehearse(&run, &args, &selection)).await
+        } else {
+            let work = work(&run, &args, &selection);
+            run_with_lease("deliver", &run, args.dry_run, work, outcome_of).await
+        };
         bar.finish_and_clear();
         report
     };
@@ -195,12 +218,21 @@ fn check(run: &RunContext, args: &DeliverArgs) -> Result<()> {
                 .with_hint("leave out --destination stream"),
         );
     }
+    if args.rehearse && destination == Some(DestinationKind::Bucket) {
+        return Err(Error::usage(
+            "--rehearse applies to the stream: CloudZero has no test namespace for the files of a bucket",
+        )
+        .with_hint("leave out --destination bucket, or preview a drop with --dry-run"));
+    }
     if args.gc.is_none() && run.currency != "USD" {
         return Err(Error::config(format!(
             "could not deliver amounts in {}: CloudZero accepts US dollars only",
             run.currency
         ))
         .with_hint("set BILLSTREAM_CURRENCY=USD if the amounts are in US dollars"));
+    }
+    if args.rehearse {
+        return Rehearsal::of_destination(run).map(|_| ());
     }
     let only = destination.or(args.drop.as_ref().map(|_| DestinationKind::Bucket));
     let selected = deliver::selected_destinations(run, only)?;
@@ -215,10 +247,7 @@ async fn work(
     args: &DeliverArgs,
     selection: &Selection,
 ) -> Result<DeliverReport> {
-    let mut report = DeliverReport {
-        run: run.run.to_string(),
-        ..DeliverReport::default()
-    };
+    let mut report = DeliverReport::new(run);
     let named = match selection {
         Selection::Named(named) => named.as_slice(),
         _ => &[],
@@ -246,6 +275,25 @@ async fn work(
         }
     } else {
         deliver_months(run, args, selection, &mut report).await?;
+    }
+    Ok(report)
+}
+
+/// Rehearses the selected months, all in one test namespace.
+async fn rehearse(
+    run: &RunContext,
+    args: &DeliverArgs,
+    selection: &Selection,
+) -> Result<DeliverReport> {
+    let mut report = DeliverReport::new(run);
+    let tables = Tables::open(run).await?;
+    let rehearsal = Rehearsal::of_destination(run)?;
+    for period in deliver::published_months(run, &tables, selection).await? {
+        let rehearsed = rehearsal
+            .rehearse(run, &tables, period, args.no_validate)
+            .instrument(run.period_span(period))
+            .await;
+        report.add(period, rehearsed)?;
     }
     Ok(report)
 }
@@ -303,7 +351,7 @@ fn print_notes(report: &DeliverReport, prefix: &str) {
     }
 }
 
-fn table(report: &DeliverReport) -> String {
+pub(super) fn table(report: &DeliverReport) -> String {
     if report.deleted.is_some() || report.deliveries.is_empty() {
         return String::new();
     }

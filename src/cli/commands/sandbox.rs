@@ -2,9 +2,9 @@
 
 use crate::error::{Error, Result};
 use crate::sandbox::{
-    Bucket, DEFAULT_ADMIN_KEY, DEFAULT_ADMIN_SECRET, DEFAULT_CLOUDZERO_KEY, DEFAULT_COSTS_PER_DAY,
-    DEFAULT_KEY, DEFAULT_KEY_DELAY, DEFAULT_SECRET, DEFAULT_STREAM_ID, Fault, Options, base_url,
-    serve,
+    AcceptedMonths, Bucket, DEFAULT_ADMIN_KEY, DEFAULT_ADMIN_SECRET, DEFAULT_CLOUDZERO_KEY,
+    DEFAULT_COSTS_PER_DAY, DEFAULT_KEY, DEFAULT_KEY_DELAY, DEFAULT_SECRET, DEFAULT_STREAM_ID,
+    Dialect, Fault, Options, base_url, serve,
 };
 use crate::store::Store;
 use chrono::{NaiveDate, Utc};
@@ -98,6 +98,18 @@ pub(crate) struct SandboxArgs {
     /// Add CloudZero's native Confluent connection
     #[arg(long)]
     native_confluent: bool,
+    /// Let CloudZero's validation refuse negative amounts
+    #[arg(long)]
+    refuse_signs: bool,
+    /// Form of months in request bodies that CloudZero accepts: any, datetime or year-month
+    #[arg(long, value_name = "FORM", default_value = "any")]
+    months_in_bodies: AcceptedMonths,
+    /// Form of months in paths that CloudZero accepts: any, datetime or year-month
+    #[arg(long, value_name = "FORM", default_value = "any")]
+    months_in_paths: AcceptedMonths,
+    /// Let CloudZero ignore test keys, so that rehearsals change the real months
+    #[arg(long)]
+    ignore_test_keys: bool,
 }
 
 /// Listens on 127.0.0.1, prints the address, and serves until Ctrl-C.
@@ -141,6 +153,12 @@ pub(crate) async fn run(args: SandboxArgs) -> Result<()> {
         cloudzero_key: args.cloudzero_key,
         bucket,
         native_confluent: args.native_confluent,
+        dialect: Dialect {
+            refuses_signs: args.refuse_signs,
+            months_in_bodies: args.months_in_bodies,
+            months_in_paths: args.months_in_paths,
+            ignores_test_keys: args.ignore_test_keys,
+        },
         ..Options::default()
     };
     tokio::select! {

@@ -38,14 +38,9 @@ pub(crate) async fn run_with_lease<T>(
     work: impl Future<Output = Result<T>>,
     outcome_of: fn(&T) -> Outcome<'_>,
 ) -> Result<T> {
-    let run = async {
-        let lease = Lease::take(&context.store, &context.connection, &context.run).await?;
+    let recorded = async {
         let started_at = (context.clock)();
-        let result = tokio::select! {
-            result = work => result,
-            signal = stop_signal() => Err(Error::partial(format!("stopped by {signal}"))
-                .with_hint("published months are complete; run the command again to resume")),
-        };
+        let result = until_signal(work).await;
         let outcome = match &result {
             Ok(done) => outcome_of(done),
             Err(error) => Outcome {
@@ -60,12 +55,40 @@ pub(crate) async fn run_with_lease<T>(
         if let Err(error) = save_record(command, context, tentative, started_at, outcome).await {
             tracing::warn!(run = %context.run, %error, "Could not save the run record");
         }
+        result
+    };
+    with_lease(context, recorded).await
+}
+
+/// Runs `work` like [`run_with_lease`], but saves nothing.
+///
+/// # Errors
+/// Those of [`run_with_lease`].
+pub(crate) async fn run_unrecorded<T>(
+    context: &RunContext,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    with_lease(context, until_signal(work)).await
+}
+
+async fn with_lease<T>(context: &RunContext, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let run = async {
+        let lease = Lease::take(&context.store, &context.connection, &context.run).await?;
+        let result = work.await;
         if let Err(error) = lease.release().await {
             tracing::warn!(run = %context.run, %error, "Could not release the lease");
         }
         result
     };
     run.instrument(context.span()).await
+}
+
+async fn until_signal<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        result = work => result,
+        signal = stop_signal() => Err(Error::partial(format!("stopped by {signal}"))
+            .with_hint("published months are complete; run the command again to resume")),
+    }
 }
 
 async fn save_record(

@@ -67,5 +67,6 @@ fn status(status: DeliveryStatus) -> &'static str {
         DeliveryStatus::RolledBack => "rolled back",
         DeliveryStatus::Cleared => "cleared",
         DeliveryStatus::DryRun => "dry run",
+        DeliveryStatus::Rehearsed => "rehearsed",
     }
 }

@@ -127,6 +127,7 @@ impl Client {
             method: Method::GET,
             url: self.costs_url(window, token),
             body: None,
+            header: None,
             idempotency: Idempotency::Safe,
         };
         let refusal = |response: &ErrorResponse| response.costs_refusal(window, today);
@@ -149,6 +150,7 @@ impl Client {
             method: Method::GET,
             url: self.http.url(path, query),
             body: None,
+            header: None,
             idempotency: Idempotency::Safe,
         };
         self.send_json(request, role).await
@@ -170,6 +172,7 @@ impl Client {
             method: Method::POST,
             url: self.http.url(path, &[]),
             body: Some(body.to_string().into()),
+            header: None,
             idempotency: Idempotency::Once,
         };
         self.send_json(request, role).await
@@ -190,6 +193,7 @@ impl Client {
             method: Method::DELETE,
             url: self.http.url(path, &[]),
             body: None,
+            header: None,
             idempotency: Idempotency::Safe,
         };
         match self.send_json(request, role).await {

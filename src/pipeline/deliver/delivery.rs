@@ -44,6 +44,8 @@ pub enum DeliveryStatus {
     Cleared,
     /// Nothing was written or sent.
     DryRun,
+    /// CloudZero held the month to the last digit in a test namespace.
+    Rehearsed,
 }
 
 /// Delivery of a month to a destination.

@@ -3,7 +3,8 @@
 //! `source` reads the published line items in their delivered form, `hourly_totals` sums them.
 //! `bucket` writes drops and `gc` deletes old ones; `stream` sends the bodies of `request_batches`.
 //! `destinations` resolves where a connection delivers to, `claim` keeps connections apart, and `double_counting` finds
-//! other connections in CloudZero with the same costs.
+//! other connections in CloudZero with the same costs. `month_forms` remembers how CloudZero wants months written, and
+//! `rehearsal` tries a delivery without anybody seeing it.
 
 pub(crate) mod bucket;
 mod claim;
@@ -12,6 +13,8 @@ pub mod destinations;
 pub(crate) mod double_counting;
 pub(crate) mod gc;
 pub(crate) mod hourly_totals;
+pub(crate) mod month_forms;
+pub(crate) mod rehearsal;
 mod request_batches;
 pub mod source;
 pub(crate) mod stream;

@@ -8,14 +8,17 @@ use std::time::Duration;
 
 use crate::billing_period::BillingPeriod;
 use crate::cloudzero::client::IdempotencyKey;
-use crate::cloudzero::request_bodies::{MAX_BODY_BYTES, RequestBatcher, StreamOperation};
-use crate::cloudzero::stream::Stream;
-use crate::cloudzero::totals::HourlyTotals;
+use crate::cloudzero::request_bodies::{
+    MAX_BODY_BYTES, RequestBatcher, RequestBody, StreamOperation, envelope_len,
+};
+use crate::cloudzero::stream::{Stream, Upload, Verdict};
+use crate::cloudzero::totals::{HourDifference, HourlyTotals};
 use crate::error::{Error, Result};
 use crate::pipeline::RunContext;
 use crate::pipeline::deliver::DeliverOptions;
 use crate::pipeline::deliver::delivery::{Delivery, DeliveryStatus, DestinationKind};
 use crate::pipeline::deliver::hourly_totals::{recorded_days, sum_by_hour};
+use crate::pipeline::deliver::month_forms::{open_stream, remember};
 use crate::pipeline::deliver::request_batches::{
     RequestBodies, RequestPlan, clearing_row, first_hour,
 };
@@ -25,16 +28,8 @@ use crate::store::runs::{self, MonthState, Source, StreamState};
 /// First wait between two looks at the stream; doubled each time.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
-fn destination(run: &RunContext) -> Result<Stream<'_>> {
-    run.destinations.check_key()?;
-    match (&run.destinations.stream, &run.destinations.api) {
-        (Some(connection), Some(client)) => Ok(Stream { client, connection }),
-        _ => Err(Error::bug("no stream destination")),
-    }
-}
-
 fn delivery(stream: &Stream<'_>, period: BillingPeriod, status: DeliveryStatus) -> Delivery {
-    let place = stream.connection.to_string();
+    let place = stream.connection().to_string();
     Delivery::new(period, DestinationKind::Stream, place, status)
 }
 
@@ -49,13 +44,27 @@ pub(super) async fn deliver(
     state: &mut MonthState,
     options: DeliverOptions,
 ) -> Result<Delivery> {
+    let mut stream = open_stream(published.run).await?;
+    let delivered = deliver_to(&mut stream, published, source, state, options).await;
+    if !options.dry_run {
+        remember(published.run, &stream).await;
+    }
+    delivered
+}
+
+async fn deliver_to(
+    stream: &mut Stream<'_>,
+    published: &PublishedLineItems<'_>,
+    source: &Source,
+    state: &mut MonthState,
+    options: DeliverOptions,
+) -> Result<Delivery> {
     let (run, period) = (published.run, published.period);
-    let stream = destination(run)?;
-    let mut delivery = delivery(&stream, period, DeliveryStatus::Unchanged);
+    let mut delivery = delivery(stream, period, DeliveryStatus::Unchanged);
     let sent = state
         .stream
         .as_ref()
-        .filter(|sent| sent.target == stream.connection);
+        .filter(|sent| sent.target == stream.connection());
     if sent.is_some_and(|sent| sent.pinned) && !options.by_name {
         delivery.status = DeliveryStatus::Pinned;
         return Ok(delivery);
@@ -88,21 +97,23 @@ pub(super) async fn deliver(
         source: source.clone(),
         rows: plan.rows,
         days: recorded_days(&plan.hours)?,
-        ..open_record(run, &stream, period)
+        ..open_record(run, stream, period)
     });
     runs::save_month_state(&run.store, &run.connection, period, state).await?;
-    send(published, &stream, &plan, state, options).await?;
+    let attempt = attempt(run, period);
+    delivery.bytes = send(published, stream, &plan, &attempt, options.skip_validation).await?;
     if let Some(sent) = &mut state.stream {
         sent.acknowledged_at = Some((run.clock)());
     }
     runs::save_month_state(&run.store, &run.connection, period, state).await?;
     let limit = run.destinations.read_back;
-    if wait_until_shown(&stream, period, &plan.hours, limit).await? {
+    let difference = difference_after(stream, period, &plan.hours, limit).await?;
+    if difference.is_none() {
         close(run, period, state).await?;
         delivery.status = DeliveryStatus::Delivered;
     } else {
         tracing::warn!(
-            stream = stream.connection,
+            stream = stream.connection(),
             "CloudZero accepted all requests but does not show them yet; the next run checks again"
         );
         delivery.status = DeliveryStatus::Pending;
@@ -110,11 +121,16 @@ pub(super) async fn deliver(
     Ok(delivery)
 }
 
+/// Name of a delivery attempt.
+fn attempt(run: &RunContext, period: BillingPeriod) -> String {
+    format!("{}-{period}", run.run)
+}
+
 /// Record of a delivery before its first request.
 fn open_record(run: &RunContext, stream: &Stream<'_>, period: BillingPeriod) -> StreamState {
     StreamState {
-        target: stream.connection.to_string(),
-        attempt: format!("{}-{period}", run.run),
+        target: stream.connection().to_string(),
+        attempt: attempt(run, period),
         source: Source::default(),
         opened_at: (run.clock)(),
         acknowledged_at: None,
@@ -132,65 +148,86 @@ async fn close(run: &RunContext, period: BillingPeriod, state: &mut MonthState) 
     runs::save_month_state(&run.store, &run.connection, period, state).await
 }
 
-/// Lets CloudZero validate all bodies, then sends them one at a time.
-async fn send(
+/// Lets CloudZero validate all bodies unless validation is skipped, then sends them one at a time. Returns the number of
+/// bytes sent. `attempt` is the prefix of the idempotency keys.
+pub(super) async fn send(
     published: &PublishedLineItems<'_>,
-    stream: &Stream<'_>,
+    stream: &mut Stream<'_>,
     plan: &RequestPlan,
-    state: &MonthState,
-    options: DeliverOptions,
-) -> Result<()> {
+    attempt: &str,
+    skip_validation: bool,
+) -> Result<u64> {
     let (run, period) = (published.run, published.period);
-    let total = plan.requests;
-    if !options.skip_validation {
-        let mut bodies = RequestBodies::open(published, &plan.lost_hours).await?;
-        let mut number = 0;
-        while let Some(body) = bodies.next().await? {
-            number += 1;
-            (run.progress)(format!("{period}: validating request {number} of {total}"));
-            let operation = format!("validating request {number} of {total} for {period}");
-            stream
-                .validate(&operation, body.to_json(period, plan.operation))
-                .await?;
-        }
+    if !skip_validation {
+        validate(published, stream, plan).await?;
     }
-    let attempt = state
-        .stream
-        .as_ref()
-        .map_or("", |sent| sent.attempt.as_str());
+    let total = plan.requests;
     let mut bodies = RequestBodies::open(published, &plan.lost_hours).await?;
-    let mut number = 0;
+    let (mut number, mut bytes) = (0, 0);
     while let Some(body) = bodies.next().await? {
         number += 1;
         (run.progress)(format!("{period}: sending request {number} of {total}"));
         let operation = format!(
             "sending request {number} of {total} for {period} to CloudZero's stream `{}`",
-            stream.connection
+            stream.connection()
         );
         let key = IdempotencyKey::new(attempt, number);
-        stream
-            .post(&operation, body.to_json(period, plan.operation), key)
-            .await?;
+        let upload = upload(period, plan.operation, &body);
+        bytes += stream.post(&operation, upload, key).await?;
+    }
+    Ok(bytes)
+}
+
+/// Lets CloudZero validate all bodies. Objections to signs are logged, once for the month: CloudZero's guide asks for
+/// negative amounts.
+async fn validate(
+    published: &PublishedLineItems<'_>,
+    stream: &mut Stream<'_>,
+    plan: &RequestPlan,
+) -> Result<()> {
+    let (run, period, total) = (published.run, published.period, plan.requests);
+    let mut bodies = RequestBodies::open(published, &plan.lost_hours).await?;
+    let (mut number, mut refuses_signs) = (0, false);
+    while let Some(body) = bodies.next().await? {
+        number += 1;
+        (run.progress)(format!("{period}: validating request {number} of {total}"));
+        let operation = format!("validating request {number} of {total} for {period}");
+        let upload = upload(period, plan.operation, &body);
+        let verdict = stream.validate(&operation, upload).await?;
+        refuses_signs |= verdict == Verdict::RefusesSigns;
+    }
+    if refuses_signs {
+        tracing::warn!(
+            stream = stream.connection(),
+            "CloudZero's validator objects to negative amounts only; sending them, as CloudZero's guide does"
+        );
     }
     Ok(())
 }
 
-/// Waits up to `limit` until the stream shows exactly these hours. Returns false if it does not.
-async fn wait_until_shown(
-    stream: &Stream<'_>,
+fn upload(period: BillingPeriod, operation: StreamOperation, body: &RequestBody) -> Upload<'_> {
+    Upload {
+        period,
+        operation,
+        body,
+    }
+}
+
+/// Waits up to `limit` until the stream shows exactly these hours. Returns the first that differs then, if one does.
+pub(super) async fn difference_after(
+    stream: &mut Stream<'_>,
     period: BillingPeriod,
     hours: &HourlyTotals,
     limit: Duration,
-) -> Result<bool> {
+) -> Result<Option<HourDifference>> {
     let (mut waited, mut wait) = (Duration::ZERO, FIRST_WAIT);
     loop {
-        if hours.matches(&stream.fetch_totals(period).await?) {
-            return Ok(true);
+        let shown = stream.fetch_totals(period).await?;
+        let difference = hours.differences(&shown).next();
+        if difference.is_none() || waited + wait > limit {
+            return Ok(difference);
         }
-        if waited + wait > limit {
-            return Ok(false);
-        }
-        stream.client.sleep(wait).await;
+        stream.client().sleep(wait).await;
         waited += wait;
         wait *= 2;
     }
@@ -205,11 +242,14 @@ pub(crate) async fn clear(
     period: BillingPeriod,
     dry_run: bool,
 ) -> Result<Delivery> {
-    let stream = destination(run)?;
+    let mut stream = open_stream(run).await?;
     let body = clearing_body(period)?;
-    let delivery = Delivery {
+    let operation = StreamOperation::ReplaceDrop;
+    let upload = upload(period, operation, &body);
+    let bytes = body.data.len() + envelope_len(period, operation);
+    let mut delivery = Delivery {
         parts: 1,
-        bytes: body.len() as u64,
+        bytes: bytes as u64,
         ..delivery(&stream, period, DeliveryStatus::Cleared)
     };
     if dry_run {
@@ -227,12 +267,13 @@ pub(crate) async fn clear(
     runs::save_month_state(&run.store, &run.connection, period, &state).await?;
     let operation = format!(
         "clearing {period} of CloudZero's stream `{}`",
-        stream.connection
+        stream.connection()
     );
-    let sent = stream.post(&operation, body, key).await;
+    let sent = stream.post(&operation, upload, key).await;
+    remember(run, &stream).await;
     let now = (run.clock)();
     state.stream = match (&sent, state.stream, before) {
-        (Ok(()), Some(cleared), _) => Some(StreamState {
+        (Ok(_), Some(cleared), _) => Some(StreamState {
             acknowledged_at: Some(now),
             closed_at: Some(now),
             ..cleared
@@ -245,16 +286,15 @@ pub(crate) async fn clear(
         }),
     };
     runs::save_month_state(&run.store, &run.connection, period, &state).await?;
-    sent?;
+    delivery.bytes = sent?;
     Ok(delivery)
 }
 
-fn clearing_body(period: BillingPeriod) -> Result<Vec<u8>> {
+fn clearing_body(period: BillingPeriod) -> Result<RequestBody> {
     let hour = first_hour(period);
     let mut batcher = RequestBatcher::new(period, MAX_BODY_BYTES);
     batcher.push(hour, &clearing_row(hour))?;
-    let body = batcher
+    batcher
         .finish()
-        .ok_or_else(|| Error::bug("no row to clear the stream with"))?;
-    Ok(body.to_json(period, StreamOperation::ReplaceDrop))
+        .ok_or_else(|| Error::bug("no row to clear the stream with"))
 }

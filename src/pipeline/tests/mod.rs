@@ -3,6 +3,7 @@
 mod attributes;
 mod daily_imports;
 mod selection;
+mod stream;
 mod verify;
 
 use std::collections::BTreeMap;

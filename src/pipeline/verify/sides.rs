@@ -5,12 +5,12 @@ use std::sync::Arc;
 use crate::cloudzero::columns::format_timestamp;
 use crate::cloudzero::drop;
 use crate::cloudzero::read_back::{self, DropContent};
-use crate::cloudzero::stream::Stream;
 use crate::cloudzero::totals::{HourlyTotals, LineItemTotals, LineItemTotalsByGroup, SumOverflow};
 use crate::confluent::client::Client;
 use crate::decimal;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::deliver::hourly_totals::sum_by_hour;
+use crate::pipeline::deliver::month_forms;
 use crate::pipeline::deliver::source::PublishedLineItems;
 use crate::pipeline::publish::{self, PublishedMonth, Tables};
 use crate::pipeline::select;
@@ -187,15 +187,17 @@ pub(super) async fn compare_stream(
 ) -> Result<()> {
     let run = delivered.line_items.run;
     let destinations = &run.destinations;
-    let (Some(connection), Some(client)) = (&destinations.stream, &destinations.api) else {
+    let (Some(connection), Some(_)) = (&destinations.stream, &destinations.api) else {
         month
             .notes
             .push("stream: not compared, CLOUDZERO_API_KEY is not set".into());
         return Ok(());
     };
     let expected = sum_by_hour(&delivered.line_items, &delivered.totals).await?;
-    let stream = Stream { client, connection };
-    let actual = stream.fetch_totals(delivered.line_items.period).await?;
+    let mut stream = month_forms::open_stream(run).await?;
+    let actual = stream.fetch_totals(delivered.line_items.period).await;
+    month_forms::remember(run, &stream).await;
+    let actual = actual?;
     let totals = SideTotals::from(&actual.sum().map_err(overflow)?);
     month.stream = Some(if actual.has_usage() {
         totals

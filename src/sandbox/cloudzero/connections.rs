@@ -2,9 +2,10 @@
 
 use crate::sandbox::Options;
 use crate::sandbox::cloudzero::faults::CloudZeroFault;
+use crate::sandbox::cloudzero::namespace::Namespace;
 use crate::sandbox::cloudzero::pagination::pagination;
 use crate::sandbox::cloudzero::response::Reply;
-use crate::sandbox::cloudzero::{CloudZero, DEFAULT_BUCKET_ID, DEFAULT_STREAM_ID};
+use crate::sandbox::cloudzero::{DEFAULT_BUCKET_ID, DEFAULT_STREAM_ID};
 use crate::sandbox::faults::FaultKind;
 use crate::sandbox::server::state::{Sandbox, lock};
 use base64::Engine as _;
@@ -79,7 +80,7 @@ impl Connection {
 }
 
 /// All connections, in order of creation.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Connections {
     all: Vec<Connection>,
     created_count: u32,
@@ -130,7 +131,7 @@ impl Connections {
 }
 
 /// Returns a page of all connections.
-pub(crate) fn list(cloudzero: &CloudZero, query: &str) -> Reply {
+pub(crate) fn list(namespace: &Namespace, query: &str) -> Reply {
     let (mut limit, mut offset, mut key, mut order) = (DEFAULT_LIMIT, 0, None, "asc".to_owned());
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         match &*name {
@@ -148,7 +149,7 @@ pub(crate) fn list(cloudzero: &CloudZero, query: &str) -> Reply {
             _ => {}
         }
     }
-    let mut all = lock(&cloudzero.connections).all.clone();
+    let mut all = lock(&namespace.connections).all.clone();
     if let Some(key) = &key {
         all.sort_by_key(|connection| sort_value(connection, key));
     }
@@ -216,8 +217,12 @@ fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 
 /// Creates a connection: a bucket connection if it has a bucket, otherwise a stream. As CloudZero, it does not refuse
 /// a name or bucket that another connection has.
-pub(crate) fn create(sandbox: &Sandbox, request_number: u64, body: &[u8]) -> Reply {
-    let cloudzero = &sandbox.cloudzero;
+pub(crate) fn create(
+    sandbox: &Sandbox,
+    namespace: &Namespace,
+    request_number: u64,
+    body: &[u8],
+) -> Reply {
     let change: ConnectionChange = match serde_json::from_slice(body) {
         Ok(change) => change,
         Err(error) => return Reply::bad_request(format!("could not parse the body: {error}")),
@@ -225,7 +230,7 @@ pub(crate) fn create(sandbox: &Sandbox, request_number: u64, body: &[u8]) -> Rep
     let (Some(name), Some(provider)) = (&change.name, &change.cloud_provider) else {
         return Reply::bad_request("name and cloud_provider are required");
     };
-    let mut connections = lock(&cloudzero.connections);
+    let mut connections = lock(&namespace.connections);
     let id = format!("conn-{:04}", connections.created_count + 1);
     let mut connection = Connection::new(&id, name, CUSTOM, provider);
     if let Err(error) = apply(&mut connection, change) {
@@ -242,8 +247,8 @@ pub(crate) fn create(sandbox: &Sandbox, request_number: u64, body: &[u8]) -> Rep
     }
 }
 
-pub(crate) fn get(cloudzero: &CloudZero, id: &str) -> Reply {
-    let connections = lock(&cloudzero.connections);
+pub(crate) fn get(namespace: &Namespace, id: &str) -> Reply {
+    let connections = lock(&namespace.connections);
     match connections
         .all
         .iter()
@@ -255,12 +260,12 @@ pub(crate) fn get(cloudzero: &CloudZero, id: &str) -> Reply {
 }
 
 /// Updates a custom connection.
-pub(crate) fn update(cloudzero: &CloudZero, id: &str, body: &[u8]) -> Reply {
+pub(crate) fn update(namespace: &Namespace, id: &str, body: &[u8]) -> Reply {
     let change: ConnectionChange = match serde_json::from_slice(body) {
         Ok(change) => change,
         Err(error) => return Reply::bad_request(format!("could not parse the body: {error}")),
     };
-    let mut connections = lock(&cloudzero.connections);
+    let mut connections = lock(&namespace.connections);
     let found = connections
         .all
         .iter_mut()

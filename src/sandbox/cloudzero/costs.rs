@@ -2,9 +2,9 @@
 //!
 //! Supports filters and groups by connection and line item type only.
 
-use crate::sandbox::cloudzero::CloudZero;
 use crate::sandbox::cloudzero::ledger::Ledger;
 use crate::sandbox::cloudzero::line_item::LineItem;
+use crate::sandbox::cloudzero::namespace::Namespace;
 use crate::sandbox::cloudzero::pagination::pagination;
 use crate::sandbox::cloudzero::period::{day_of, parse_datetime};
 use crate::sandbox::cloudzero::response::Reply;
@@ -32,7 +32,7 @@ const COST_TYPES: [&str; 6] = [
 const GRANULARITIES: [&str; 5] = ["hourly", "daily", "weekly", "monthly", "yearly"];
 
 /// Number of queries, and their results as of the query, for paging.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct BillingCostsResults {
     requests: u32,
     results: Vec<Arc<Vec<Value>>>,
@@ -48,12 +48,12 @@ struct BillingCostsQuery {
 }
 
 /// Runs a query, or returns the page of a cursor.
-pub(crate) fn list(cloudzero: &CloudZero, query: &str, today: NaiveDate) -> Reply {
+pub(crate) fn list(namespace: &Namespace, query: &str, today: NaiveDate) -> Reply {
     let mut pairs = url::form_urlencoded::parse(query.as_bytes());
     let cursor = pairs.find(|(name, value)| name == "cursor" && !value.is_empty());
     if let Some((_, cursor)) = cursor {
         let position = parse_cursor(&cursor);
-        let costs_results = lock(&cloudzero.costs_results);
+        let costs_results = lock(&namespace.costs_results);
         let found = position.and_then(|(number, offset)| {
             Some((number, offset, costs_results.results.get(number)?))
         });
@@ -62,7 +62,7 @@ pub(crate) fn list(cloudzero: &CloudZero, query: &str, today: NaiveDate) -> Repl
             None => Reply::error(StatusCode::GONE, "the results of this cursor have expired"),
         };
     }
-    let mut costs_results = lock(&cloudzero.costs_results);
+    let mut costs_results = lock(&namespace.costs_results);
     if costs_results.requests >= MAX_REQUESTS {
         let text = format!("at most {MAX_REQUESTS} requests a day");
         return Reply::error(StatusCode::TOO_MANY_REQUESTS, text);
@@ -72,7 +72,7 @@ pub(crate) fn list(cloudzero: &CloudZero, query: &str, today: NaiveDate) -> Repl
         Ok(query) => query,
         Err(error) => return Reply::bad_request(error),
     };
-    let results = Arc::new(query.compute(&lock(&cloudzero.ledger)));
+    let results = Arc::new(query.compute(&lock(&namespace.ledger)));
     costs_results.results.push(results.clone());
     page(&results, costs_results.results.len() - 1, 0)
 }

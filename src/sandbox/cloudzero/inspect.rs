@@ -1,4 +1,5 @@
-//! `/sandbox/cloudzero/*`: exact totals of the stored line items, the request log, and polling the bucket.
+//! `/sandbox/cloudzero/*`: exact totals of the stored line items, the request log, polling the bucket, and the clock of
+//! test namespaces.
 
 use crate::sandbox::cloudzero::line_item::{LineItem, LineItemCosts};
 use crate::sandbox::cloudzero::period::{Month, day_of};
@@ -12,6 +13,7 @@ use axum::http::{Response, StatusCode, Uri};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Handles `GET /sandbox/cloudzero/holds?month=YYYY-MM&connection=ID`: exact totals of the stored line
 /// items, by default those of the stream.
@@ -29,7 +31,7 @@ pub(crate) async fn holds(State(sandbox): State<Arc<Sandbox>>, uri: Uri) -> Resp
         let text = json!({ "message": "give the month as ?month=YYYY-MM" });
         return json(StatusCode::BAD_REQUEST, &text);
     };
-    let stored = lock(&sandbox.cloudzero.ledger).visible(&connection, month);
+    let stored = lock(&sandbox.cloudzero.real.ledger).visible(&connection, month);
     let line_items = stored
         .as_ref()
         .map_or(&[][..], |stored| &stored.line_items[..]);
@@ -51,6 +53,20 @@ pub(crate) async fn poll(State(sandbox): State<Arc<Sandbox>>) -> Response<Body> 
             json(StatusCode::NOT_FOUND, &text)
         }
     }
+}
+
+/// Handles `GET /sandbox/cloudzero/advance?minutes=N`: moves the clock of the test namespaces.
+pub(crate) async fn advance(State(sandbox): State<Arc<Sandbox>>, uri: Uri) -> Response<Body> {
+    let query = uri.query().unwrap_or_default();
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    let minutes = pairs.find(|(name, _)| name == "minutes");
+    let Some(minutes) = minutes.and_then(|(_, value)| value.parse::<u32>().ok()) else {
+        let text = json!({ "message": "give the time as ?minutes=N" });
+        return json(StatusCode::BAD_REQUEST, &text);
+    };
+    let time = Duration::from_secs(u64::from(minutes) * 60);
+    lock(&sandbox.cloudzero.test_namespaces).advance(time);
+    json(StatusCode::OK, &json!({ "minutes": minutes }))
 }
 
 #[derive(Default)]

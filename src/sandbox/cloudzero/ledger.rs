@@ -22,13 +22,13 @@ pub(crate) struct StoredDrop {
 }
 
 /// Current drop of a month, and the previous one while the current is delayed.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct MonthSlot {
     current: Option<Arc<StoredDrop>>,
     delayed: Option<DelayedDrop>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct DelayedDrop {
     previous: Option<Arc<StoredDrop>>,
     reads: u8,
@@ -43,7 +43,7 @@ impl MonthSlot {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Ledger {
     slots: BTreeMap<(String, Month), MonthSlot>,
     drop_count: u64,

@@ -5,15 +5,18 @@
 //!
 //! `service` routes requests to the handlers `stream`, `connections` and `costs`; `upload`, `line_item`,
 //! `period` and `amount` parse and validate; `ledger` stores the line items; `poller` reads a bucket;
+//! `namespace` keeps what belongs to a test key apart; `dialect` decides where the document and the guide disagree;
 //! `inspect` serves `/sandbox/cloudzero/*`.
 
 pub(crate) mod amount;
 pub(crate) mod connections;
 pub(crate) mod costs;
+pub(crate) mod dialect;
 pub(crate) mod faults;
 pub(crate) mod inspect;
 pub(crate) mod ledger;
 pub(crate) mod line_item;
+pub(crate) mod namespace;
 pub(crate) mod pagination;
 pub(crate) mod period;
 pub(crate) mod poller;
@@ -26,10 +29,10 @@ pub(crate) mod upload;
 
 use crate::sandbox::Options;
 use crate::sandbox::cloudzero::connections::Connections;
-use crate::sandbox::cloudzero::costs::BillingCostsResults;
-use crate::sandbox::cloudzero::ledger::Ledger;
+use crate::sandbox::cloudzero::namespace::{Namespace, TestNamespaces};
 use crate::sandbox::cloudzero::poller::SeenManifests;
 use crate::sandbox::cloudzero::request_log::RequestLog;
+use crate::sandbox::server::state::lock;
 use object_store::ObjectStore;
 use object_store::path::Path;
 use secrecy::SecretString;
@@ -62,9 +65,8 @@ pub(crate) struct CloudZero {
     key: SecretString,
     bucket: Option<Bucket>,
     requests: AtomicU64,
-    connections: Mutex<Connections>,
-    ledger: Mutex<Ledger>,
-    costs_results: Mutex<BillingCostsResults>,
+    real: Arc<Namespace>,
+    test_namespaces: Mutex<TestNamespaces>,
     request_log: Mutex<RequestLog>,
     /// Streams with a drop in flight.
     busy_streams: Mutex<BTreeSet<String>>,
@@ -78,12 +80,19 @@ impl CloudZero {
             key: options.cloudzero_key.clone(),
             bucket: options.bucket.clone(),
             requests: AtomicU64::new(0),
-            connections: Mutex::new(Connections::new(options)),
-            ledger: Mutex::default(),
-            costs_results: Mutex::default(),
+            real: Arc::new(Namespace::new(Connections::new(options))),
+            test_namespaces: Mutex::new(TestNamespaces::new()),
             request_log: Mutex::default(),
             busy_streams: Mutex::default(),
             seen_manifests: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Namespace of an operation, which makes a change or not.
+    fn namespace(&self, test_key: Option<&str>, makes_change: bool) -> Arc<Namespace> {
+        match test_key {
+            Some(key) => lock(&self.test_namespaces).of(key, makes_change, &self.real),
+            None => self.real.clone(),
         }
     }
 

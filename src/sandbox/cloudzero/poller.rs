@@ -53,7 +53,7 @@ pub(crate) async fn poll(cloudzero: &CloudZero) -> Option<PollReport> {
     let bucket = cloudzero.bucket.as_ref()?;
     let mut seen_manifests = cloudzero.seen_manifests.lock().await;
     let mut report = PollReport::default();
-    if !lock(&cloudzero.connections).is_enabled(DEFAULT_BUCKET_ID) {
+    if !lock(&cloudzero.real.connections).is_enabled(DEFAULT_BUCKET_ID) {
         report.fail(None, "the connection is paused".to_owned());
         return Some(report);
     }
@@ -157,7 +157,7 @@ async fn ingest(
         files: files.len(),
         rows: line_items.len(),
     };
-    lock(&cloudzero.ledger).replace(DEFAULT_BUCKET_ID, month, &drop_id, line_items);
+    lock(&cloudzero.real.ledger).replace(DEFAULT_BUCKET_ID, month, &drop_id, line_items);
     Ok(ingested)
 }
 

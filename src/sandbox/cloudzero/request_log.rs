@@ -4,6 +4,9 @@ use crate::sandbox::cloudzero::response::Reply;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
+/// Test key and idempotency key of a request; stored replies belong to a namespace.
+pub(crate) type RequestKey = (Option<String>, String);
+
 /// Request in the response of `/sandbox/cloudzero/requests`.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct LoggedRequest {
@@ -14,12 +17,16 @@ pub(crate) struct LoggedRequest {
     pub(crate) operation: Option<String>,
     /// Month of a drop, from the body or the path.
     pub(crate) month: Option<String>,
+    /// The month as sent, in its form.
+    pub(crate) month_sent: Option<String>,
     /// Rows in the body.
     pub(crate) rows: Option<usize>,
     /// Uncompressed bytes of the body.
     pub(crate) bytes: usize,
     /// Value of `cloudzero-idempotency-key`.
     pub(crate) idempotency_key: Option<String>,
+    /// Value of `cloudzero-test-key`.
+    pub(crate) test_key: Option<String>,
     /// Status of the reply; `None` while it is pending, or if the connection was reset.
     pub(crate) status: Option<u16>,
     /// True if the reply is that of an earlier request with the same key.
@@ -28,11 +35,18 @@ pub(crate) struct LoggedRequest {
     pub(crate) is_finished: bool,
 }
 
+impl LoggedRequest {
+    /// Key under which the reply is stored; `None` without an idempotency key.
+    pub(crate) fn key(&self) -> Option<RequestKey> {
+        Some((self.test_key.clone(), self.idempotency_key.clone()?))
+    }
+}
+
 /// Requests in order, and stored replies by idempotency key.
 #[derive(Debug, Default)]
 pub(crate) struct RequestLog {
     requests: Vec<LoggedRequest>,
-    stored: BTreeMap<String, Reply>,
+    stored: BTreeMap<RequestKey, Reply>,
 }
 
 impl RequestLog {
@@ -52,10 +66,10 @@ impl RequestLog {
     }
 
     /// Returns whether a request before `index` with the same key is still pending.
-    pub(crate) fn has_pending(&self, key: &str, index: usize) -> bool {
+    pub(crate) fn has_pending(&self, key: &RequestKey, index: usize) -> bool {
         let before = self.requests.iter().take(index);
         let mut pending = before.filter(|request| !request.is_finished);
-        pending.any(|request| request.idempotency_key.as_deref() == Some(key))
+        pending.any(|request| request.key().as_ref() == Some(key))
     }
 
     pub(crate) fn requests(&self) -> &[LoggedRequest] {
@@ -63,14 +77,14 @@ impl RequestLog {
     }
 
     /// Reply stored under a key. It is sent even if the first reply was lost.
-    pub(crate) fn stored(&self, key: &str) -> Option<Reply> {
+    pub(crate) fn stored(&self, key: &RequestKey) -> Option<Reply> {
         self.stored.get(key).cloned()
     }
 
     /// Stores the first reply to a key.
-    pub(crate) fn store(&mut self, key: &str, reply: &Reply) {
+    pub(crate) fn store(&mut self, key: &RequestKey, reply: &Reply) {
         self.stored
-            .entry(key.to_owned())
+            .entry(key.clone())
             .or_insert_with(|| reply.clone().without_reset());
     }
 }

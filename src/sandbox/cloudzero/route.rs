@@ -54,6 +54,12 @@ impl CloudZeroRoute {
         }
     }
 
+    /// Returns whether the operation changes something.
+    pub(crate) fn makes_change(&self) -> bool {
+        use CloudZeroRoute::*;
+        matches!(self, AddConnection | UpdateConnection(_) | AddDrop(_))
+    }
+
     /// Returns whether the API key needs the scope for connections.
     pub(crate) fn needs_connection_scope(&self) -> bool {
         use CloudZeroRoute::*;

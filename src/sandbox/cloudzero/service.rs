@@ -20,6 +20,8 @@ use std::sync::atomic::Ordering;
 const MAX_BODY_BYTES: usize = 5_000_000;
 /// Maximum bytes read of any body. Reading large bodies to the end lets their sender read the reply.
 const MAX_READ_BYTES: usize = 256 << 20;
+/// Header that names a test namespace.
+const TEST_KEY: &str = "cloudzero-test-key";
 /// API key that may not list, create and read connections.
 const KEY_WITHOUT_CONNECTION_SCOPE: &str = "no-scope-connections";
 
@@ -36,7 +38,7 @@ struct CloudZeroRequest {
     stream_slot: Option<StreamSlot>,
 }
 
-/// Exclusive right to add a drop to a stream, until it is dropped.
+/// Exclusive right to add a drop to a stream of a namespace, until it is dropped.
 struct StreamSlot(Arc<Sandbox>, String);
 
 impl StreamSlot {
@@ -64,7 +66,10 @@ pub(crate) async fn handle(sandbox: Arc<Sandbox>, request: Request<Body>) -> Res
     let route = CloudZeroRoute::of(&head.method, &path);
     // Taken before the body is read: a second drop is refused while the first is still being sent.
     let stream_slot = match &route {
-        CloudZeroRoute::AddDrop(stream) => StreamSlot::take(&sandbox, stream),
+        CloudZeroRoute::AddDrop(stream) => {
+            let namespace = header(&head.headers, TEST_KEY).unwrap_or_default();
+            StreamSlot::take(&sandbox, &format!("{namespace}/{stream}"))
+        }
         _ => None,
     };
     let body = axum::body::to_bytes(body, MAX_READ_BYTES).await.ok();
@@ -118,12 +123,12 @@ async fn reply_to(sandbox: &Arc<Sandbox>, request_number: u64, request: CloudZer
         _ => None,
     };
     let logged_request = logged_request(&request, upload.as_ref());
-    let idempotency_key = logged_request.idempotency_key.clone();
+    let key = logged_request.key();
     let log_index = lock(&cloudzero.request_log).start(logged_request);
     let fault = sandbox.faults.take(request_number, |kind| {
         faults::replaces_response(kind, &request.route)
     });
-    let stored = idempotency_key
+    let stored = key
         .as_ref()
         .and_then(|key| lock(&cloudzero.request_log).stored(key));
     let authorized = authorize(sandbox, &request);
@@ -139,14 +144,14 @@ async fn reply_to(sandbox: &Arc<Sandbox>, request_number: u64, request: CloudZer
                 && request.stream_slot.is_none();
             let reply = dispatch(sandbox, request_number, &request, body, upload).await;
             // A refused concurrent request must not store its reply under the key of the one in flight.
-            let has_pending = idempotency_key
+            let has_pending = key
                 .as_ref()
                 .is_some_and(|key| lock(&cloudzero.request_log).has_pending(key, log_index));
             (reply, !(is_concurrent && has_pending), false)
         }
     };
     let mut request_log = lock(&cloudzero.request_log);
-    if let Some(key) = idempotency_key.filter(|_| should_store) {
+    if let Some(key) = key.filter(|_| should_store) {
         request_log.store(&key, &reply);
     }
     request_log.finish(log_index, &reply, replayed);
@@ -165,7 +170,9 @@ fn logged_request(
     let (mut month, operation) = upload
         .map(DropUpload::month_and_operation)
         .unwrap_or_default();
+    let mut month_sent = upload.and_then(DropUpload::month_text);
     if let CloudZeroRoute::Drop(_, text) = &request.route {
+        month_sent = Some(text.clone());
         month = period::Month::parse(text).map(|month| month.to_string());
     }
     LoggedRequest {
@@ -173,9 +180,11 @@ fn logged_request(
         path: request.path.clone(),
         operation,
         month,
+        month_sent,
         rows: upload.map(DropUpload::row_count),
         bytes: request.body.as_ref().map_or(MAX_READ_BYTES, Bytes::len),
         idempotency_key: header(&request.headers, "cloudzero-idempotency-key"),
+        test_key: header(&request.headers, TEST_KEY),
         ..LoggedRequest::default()
     }
 }
@@ -204,20 +213,29 @@ async fn dispatch(
         let text = "Request Entity Too Large: a body has at most 5 MB";
         return Reply::message(StatusCode::PAYLOAD_TOO_LARGE, text);
     };
-    let cloudzero = &sandbox.cloudzero;
+    let dialect = sandbox.options.dialect;
+    let test_key = header(&request.headers, TEST_KEY).filter(|_| !dialect.ignores_test_keys);
+    let makes_change = request.route.makes_change();
+    let namespace = &sandbox
+        .cloudzero
+        .namespace(test_key.as_deref(), makes_change);
     match &request.route {
-        CloudZeroRoute::Connections => connections::list(cloudzero, &request.query),
-        CloudZeroRoute::AddConnection => connections::create(sandbox, request_number, body),
-        CloudZeroRoute::Connection(id) => connections::get(cloudzero, id),
-        CloudZeroRoute::UpdateConnection(id) => connections::update(cloudzero, id, body),
-        CloudZeroRoute::Drops(id) => stream::list(cloudzero, id),
-        CloudZeroRoute::Drop(id, month) => stream::rows(cloudzero, id, month),
+        CloudZeroRoute::Connections => connections::list(namespace, &request.query),
+        CloudZeroRoute::AddConnection => {
+            connections::create(sandbox, namespace, request_number, body)
+        }
+        CloudZeroRoute::Connection(id) => connections::get(namespace, id),
+        CloudZeroRoute::UpdateConnection(id) => connections::update(namespace, id, body),
+        CloudZeroRoute::Drops(id) => stream::list(namespace, id),
+        CloudZeroRoute::Drop(id, month) => {
+            stream::rows(namespace, id, month, dialect.months_in_paths)
+        }
         CloudZeroRoute::AddDrop(id) => {
             let is_free = request.stream_slot.is_some();
-            stream::add(sandbox, request_number, id, is_free, upload).await
+            stream::add(sandbox, namespace, request_number, id, is_free, upload).await
         }
         CloudZeroRoute::ValidateDrop => stream::validate(sandbox, request_number, upload),
-        CloudZeroRoute::Costs => costs::list(cloudzero, &request.query, sandbox.options.today),
+        CloudZeroRoute::Costs => costs::list(namespace, &request.query, sandbox.options.today),
         CloudZeroRoute::Unknown => Reply::message(StatusCode::NOT_FOUND, "Not Found"),
     }
 }

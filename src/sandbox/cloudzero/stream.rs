@@ -1,8 +1,9 @@
 //! Streams: add, list, read and validate drops (spec: anycost_stream).
 
-use crate::sandbox::cloudzero::CloudZero;
+use crate::sandbox::cloudzero::dialect::AcceptedMonths;
 use crate::sandbox::cloudzero::faults::CloudZeroFault;
 use crate::sandbox::cloudzero::line_item::LineItem;
+use crate::sandbox::cloudzero::namespace::Namespace;
 use crate::sandbox::cloudzero::period::Month;
 use crate::sandbox::cloudzero::response::Reply;
 use crate::sandbox::cloudzero::upload::{DropOperation, DropUpload};
@@ -27,13 +28,13 @@ struct ValidDrop {
 /// Applies a drop. `is_free` is false while another drop of the stream is in flight.
 pub(crate) async fn add(
     sandbox: &Sandbox,
+    namespace: &Namespace,
     request_number: u64,
     connection: &str,
     is_free: bool,
     upload: Option<Result<DropUpload, String>>,
 ) -> Reply {
-    let cloudzero = &sandbox.cloudzero;
-    if let Err(refused) = require_stream(cloudzero, connection) {
+    if let Err(refused) = require_stream(namespace, connection) {
         return refused;
     }
     if !is_free {
@@ -46,7 +47,8 @@ pub(crate) async fn add(
         Some(Err(error)) => return Reply::bad_request(error),
         None => return Reply::bad_request("the body is missing"),
     };
-    let mut valid = match validate_upload(&upload, 1) {
+    let months = sandbox.options.dialect.months_in_bodies;
+    let mut valid = match validate_upload(&upload, months, 1) {
         Ok(valid) => valid,
         Err(errors) => return Reply::bad_request(errors.join("; ")),
     };
@@ -58,7 +60,7 @@ pub(crate) async fn add(
     };
     if !valid.line_items.is_empty() && takes_fault(CloudZeroFault::Corrupt) {
         upload.corrupt();
-        if let Ok(corrupt) = validate_upload(&upload, 1) {
+        if let Ok(corrupt) = validate_upload(&upload, months, 1) {
             valid = corrupt;
         }
     }
@@ -69,7 +71,7 @@ pub(crate) async fn add(
     } = valid;
     let is_delayed = takes_fault(CloudZeroFault::Delayed);
     let applied =
-        lock(&cloudzero.ledger).apply(connection, month, operation, line_items, is_delayed);
+        lock(&namespace.ledger).apply(connection, month, operation, line_items, is_delayed);
     let (drop_id, row_count) = match applied {
         Ok(applied) => applied,
         Err(error) => return Reply::bad_request(error),
@@ -84,11 +86,11 @@ pub(crate) async fn add(
 }
 
 /// Lists the drops of a stream, one per month.
-pub(crate) fn list(cloudzero: &CloudZero, connection: &str) -> Reply {
-    if let Err(refused) = require_stream(cloudzero, connection) {
+pub(crate) fn list(namespace: &Namespace, connection: &str) -> Reply {
+    if let Err(refused) = require_stream(namespace, connection) {
         return refused;
     }
-    let ledger = lock(&cloudzero.ledger);
+    let ledger = lock(&namespace.ledger);
     let stored = ledger.all().filter(|(owner, ..)| *owner == connection);
     let drops: Vec<_> = stored
         .map(|(_, month, stored)| {
@@ -100,14 +102,22 @@ pub(crate) fn list(cloudzero: &CloudZero, connection: &str) -> Reply {
 }
 
 /// Returns the rows of a stream and month.
-pub(crate) fn rows(cloudzero: &CloudZero, connection: &str, month: &str) -> Reply {
-    if let Err(refused) = require_stream(cloudzero, connection) {
+pub(crate) fn rows(
+    namespace: &Namespace,
+    connection: &str,
+    month: &str,
+    months: AcceptedMonths,
+) -> Reply {
+    if let Err(refused) = require_stream(namespace, connection) {
         return refused;
+    }
+    if let Err(error) = months.check(month) {
+        return Reply::bad_request(error);
     }
     let Some(month) = Month::parse(month) else {
         return Reply::bad_request("month must be YYYY-MM or an ISO 8601 datetime");
     };
-    let stored = lock(&cloudzero.ledger).read(connection, month);
+    let stored = lock(&namespace.ledger).read(connection, month);
     let Some(stored) = stored else {
         return Reply::not_found(format!("{connection} has no drop for {month}"));
     };
@@ -127,9 +137,17 @@ pub(crate) fn validate(
         Some(Ok(_)) if sandbox.faults.take(request_number, invalid).is_some() => {
             vec!["data[0]: invalid on purpose".to_owned()]
         }
-        Some(Ok(upload)) => validate_upload(&upload, MAX_ERRORS)
-            .err()
-            .unwrap_or_default(),
+        Some(Ok(upload)) => {
+            let dialect = sandbox.options.dialect;
+            let mut errors = Vec::new();
+            if dialect.refuses_signs {
+                errors = upload.sign_errors(MAX_ERRORS);
+            }
+            let others = validate_upload(&upload, dialect.months_in_bodies, MAX_ERRORS).err();
+            errors.extend(others.unwrap_or_default());
+            errors.truncate(MAX_ERRORS);
+            errors
+        }
         Some(Err(error)) => return Reply::bad_request(error),
         None => return Reply::bad_request("the body is missing"),
     };
@@ -137,8 +155,8 @@ pub(crate) fn validate(
     Reply::ok(&json!({ "connection": { "is_valid": is_valid, "errors": errors } }))
 }
 
-fn require_stream(cloudzero: &CloudZero, id: &str) -> Result<(), Reply> {
-    match lock(&cloudzero.connections).is_stream(id) {
+fn require_stream(namespace: &Namespace, id: &str) -> Result<(), Reply> {
+    match lock(&namespace.connections).is_stream(id) {
         Some(true) => Ok(()),
         Some(false) => Err(Reply::bad_request(format!(
             "connection {id} does not accept drops by API"
@@ -147,8 +165,15 @@ fn require_stream(cloudzero: &CloudZero, id: &str) -> Result<(), Reply> {
     }
 }
 
-fn validate_upload(upload: &DropUpload, max_errors: usize) -> Result<ValidDrop, Vec<String>> {
+fn validate_upload(
+    upload: &DropUpload,
+    months: AcceptedMonths,
+    max_errors: usize,
+) -> Result<ValidDrop, Vec<String>> {
     let as_list = |error| vec![error];
+    if let Some(month) = upload.month_text() {
+        months.check(&month).map_err(as_list)?;
+    }
     let month = upload.month().map_err(as_list)?;
     Ok(ValidDrop {
         month,

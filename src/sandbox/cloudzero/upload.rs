@@ -45,6 +45,27 @@ impl DropUpload {
         (month, operation.or_else(|| Some("replace_drop".to_owned())))
     }
 
+    /// Month as sent.
+    pub(crate) fn month_text(&self) -> Option<String> {
+        self.month.clone()
+    }
+
+    /// Errors of the first `max_errors` negative amounts, by the published pattern.
+    pub(crate) fn sign_errors(&self, max_errors: usize) -> Vec<String> {
+        let is_amount = |name: &str| name.starts_with("cost/") || name == "usage/amount";
+        let rows = self.data.iter().enumerate();
+        let errors = rows.flat_map(|(index, columns)| {
+            let amounts = columns.iter().filter(move |(name, _)| is_amount(name));
+            amounts.filter_map(move |(name, value)| {
+                let value = value.as_str().filter(|value| value.starts_with('-'))?;
+                Some(format!(
+                    r"data[{index}].{name}: '{value}' does not match '^\d+(\.\d{{1,}})?$'"
+                ))
+            })
+        });
+        errors.take(max_errors).collect()
+    }
+
     /// Month of all rows. Only `data` is required: the default month is that of the first row.
     pub(crate) fn month(&self) -> Result<Month, String> {
         if let Some(month) = &self.month {

@@ -120,6 +120,10 @@ impl SandboxService {
                 get(cloudzero::inspect::requests),
             )
             .route("/sandbox/cloudzero/poll", get(cloudzero::inspect::poll))
+            .route(
+                "/sandbox/cloudzero/advance",
+                get(cloudzero::inspect::advance),
+            )
             .fallback(|Extension(request_id): Extension<RequestId>| async move {
                 not_found(&request_id)
             })

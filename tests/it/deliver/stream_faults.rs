@@ -130,21 +130,27 @@ fn restated(fault: &str) -> (Scene, crate::support::Holding) {
 /// record open, and that the next run delivers.
 #[track_caller]
 fn assert_reported(name: &str, code: i32, words: &[&str]) {
-    // The first delivery sends five requests; the second reads the stream and validates before it sends.
-    let fault = format!("{name}:1:after=7");
+    // The first delivery sends five requests; the second reads the stream and validates before it sends. A 400 may be
+    // about the form of the month, so it is asked once in the other form.
+    let times = if name == "cz-400" { 2 } else { 1 };
+    let fault = format!("{name}:{times}:after=7");
     let (scene, month) = restated(&fault);
     let output = deliver(&scene.to_stream(), &[]).code(code).says(words);
     assert!(output.stderr.contains("hint: "), "{}", output.stderr);
-    assert_eq!(scene.cloudzero.fired(name), 1);
+    assert_eq!(scene.cloudzero.fired(name), times);
     let sent = scene.cloudzero.sent();
-    assert_eq!(sent.len(), 2, "it is not retried: {sent:?}");
+    assert_eq!(sent.len() as u64, 1 + times, "it is not retried: {sent:?}");
     assert_eq!(scene.assert_streamed(&scene.month.holding), 0);
 
     deliver(&scene.to_stream(), &[]).ok().delivery("delivered");
     assert_eq!(scene.assert_streamed(&month), 0);
     let sent = scene.cloudzero.sent();
     let keys = keys(&sent);
-    assert_ne!(keys[1], keys[2], "another attempt has other keys");
+    assert_ne!(
+        keys[1],
+        keys[keys.len() - 1],
+        "another attempt has other keys"
+    );
     deliver(&scene.to_stream(), &[]).ok().delivery("unchanged");
 }
 

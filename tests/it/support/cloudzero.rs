@@ -210,6 +210,15 @@ impl Sandbox {
         answer["billing_drop"].as_array().unwrap().clone()
     }
 
+    /// Returns the status of a read of a month of the stream in a test namespace.
+    pub fn status_in_namespace(&self, test_key: &str, month: &str) -> u16 {
+        let path = format!("/v2/connections/billing/anycost/{STREAM}/billing_drops/{month}");
+        let header = format!("cloudzero-test-key: {test_key}\r\n");
+        let answer = self.exchange("GET", &path, &header, "");
+        let status = answer.split(' ').nth(1).unwrap();
+        status.parse().unwrap()
+    }
+
     /// Returns names and ids of the billing connections.
     pub fn connections(&self) -> Vec<(String, String)> {
         let answer = self.send_request("GET", "/v2/connections/billing", "");
@@ -231,20 +240,26 @@ impl Sandbox {
 
     /// Sends a request to CloudZero's API, asserts status 200, and returns the body.
     fn send_request(&self, method: &str, path: &str, body: &str) -> String {
+        let answer = self.exchange(method, path, "", body);
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.lines().next().unwrap().contains(" 200 "), "{answer}");
+        body.to_string()
+    }
+
+    /// Sends a request with more headers to CloudZero's API, and returns the response.
+    fn exchange(&self, method: &str, path: &str, headers: &str, body: &str) -> String {
         let address = self.url().trim_start_matches("http://");
         let mut stream = TcpStream::connect(address).expect("the sandbox listens");
         write!(
             stream,
-            "{method} {path} HTTP/1.0\r\nHost: {address}\r\nAuthorization: {CLOUDZERO_KEY}\r\n\
+            "{method} {path} HTTP/1.0\r\nHost: {address}\r\nAuthorization: {CLOUDZERO_KEY}\r\n{headers}\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         )
         .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        assert!(head.lines().next().unwrap().contains(" 200 "), "{answer}");
-        body.to_string()
+        answer
     }
 }
 

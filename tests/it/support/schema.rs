@@ -122,6 +122,15 @@ impl Api {
         }
     }
 
+    /// Validates the other form of something on which the document and the guide disagree.
+    pub fn check_otherwise(&self, name: &str, value: &Value) -> Findings {
+        let schema = self.document["otherwise"].get(name);
+        self.check(
+            schema.unwrap_or_else(|| panic!("no other form of {name}")),
+            value,
+        )
+    }
+
     /// Validates a value against a named schema.
     pub fn check_named(&self, name: &str, value: &Value) -> Findings {
         let schema = self.document["schemas"].get(name);

@@ -1,7 +1,11 @@
 //! `billstream destinations add`: sets up CloudZero's side of a destination and remembers it.
 
+mod rehearse;
+
 use std::io::Write;
 
+use crate::billing_period::BillingPeriod;
+use crate::cli::args::SummaryFormat;
 use crate::cli::commands::destinations::billing_connection::{Lookup, find_or_create};
 use crate::cli::commands::destinations::{ConnectionArgs, manual_setup};
 use crate::cli::print;
@@ -43,13 +47,32 @@ pub(super) struct AddArgs {
     /// AWS account of the bucket, if CloudZero needs it
     #[arg(long, value_name = "ID", requires = "bucket")]
     aws_account: Option<String>,
+    /// Try it with a published month in a test namespace of CloudZero's stream; nobody sees it, nothing is remembered
+    #[arg(long)]
+    rehearse: bool,
+    /// Month to rehearse [default: the last published one]
+    #[arg(long, value_name = "YYYY-MM", requires = "rehearse")]
+    month: Option<BillingPeriod>,
+    /// Format of the rehearsal's outcome on stdout [default: table]
+    #[arg(long, value_enum, requires = "rehearse")]
+    format: Option<SummaryFormat>,
     #[command(flatten)]
     connection: ConnectionArgs,
+}
+
+impl AddArgs {
+    fn billing_connection_name(&self, connection: &Connection) -> String {
+        let default = || format!("billstream-{}", connection.name);
+        self.name.clone().unwrap_or_else(default)
+    }
 }
 
 /// Runs `destinations add`.
 pub(super) async fn run(args: &AddArgs) -> Result<u8> {
     let Service::Cloudzero = args.service;
+    if args.rehearse {
+        return rehearse::run(args).await;
+    }
     let (context, connection) = args.connection.open()?;
     let store = &context.store;
     let api = context.config.destinations(&connection.name)?.api;
@@ -109,7 +132,7 @@ impl Setup<'_> {
         let on_s3 = self.bucket.filter(|bucket| bucket.url().scheme() == "s3");
         let info =
             on_s3.map(|bucket| BucketInfo::from_url(bucket.url(), self.args.aws_account.clone()));
-        let name = self.billing_connection_name();
+        let name = self.args.billing_connection_name(self.connection);
         let lookup = self.look_up(&name, info.as_ref()).await?;
         if let Lookup::Manual { reason } = lookup {
             let _ = writeln!(
@@ -152,11 +175,6 @@ impl Setup<'_> {
             cloudzero_connection: id.clone(),
         });
         Destinations::of(bucket, id.filter(|_| self.bucket.is_none()))
-    }
-
-    fn billing_connection_name(&self) -> String {
-        let default = || format!("billstream-{}", self.connection.name);
-        self.args.name.clone().unwrap_or_else(default)
     }
 
     /// Finds or creates the billing connection.

@@ -24,6 +24,7 @@ use crate::store::runs;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
+  billstream destinations add cloudzero --stream --rehearse
   billstream destinations add cloudzero --stream
   billstream destinations add cloudzero --bucket s3://acme-billing/confluent
   billstream destinations list

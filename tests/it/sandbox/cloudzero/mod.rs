@@ -3,7 +3,9 @@
 mod bucket;
 mod connections;
 mod costs;
+mod dialect;
 mod faults;
+mod namespaces;
 mod stream;
 
 use super::*;

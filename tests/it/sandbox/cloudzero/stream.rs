@@ -289,8 +289,9 @@ async fn idempotency_keys_replay_the_first_reply() {
     let bytes = one.to_string().len();
     assert_eq!(
         requests[0],
-        json!({ "method": "POST", "path": DROPS, "operation": "sum", "month": "2026-10", "rows": 1,
-                "bytes": bytes, "idempotency_key": "a", "status": 200, "replayed": false })
+        json!({ "method": "POST", "path": DROPS, "operation": "sum", "month": "2026-10",
+                "month_sent": "2026-10-01T00:00:00Z", "rows": 1, "bytes": bytes, "idempotency_key": "a",
+                "test_key": null, "status": 200, "replayed": false })
     );
     let (_, status) = get(&server, "/sandbox/status").await;
     assert_eq!(
