@@ -29,7 +29,7 @@ pub const ENDPOINT: &str = "https://api.cloudzero.com";
 /// Largest accepted response: a month of a stream is 70 MB at most.
 const MAX_RESPONSE_BYTES: usize = 160 << 20;
 const KEY_HINT: &str = "set CLOUDZERO_API_KEY to an enabled API key (CloudZero: Settings, API Keys) with the scopes \
-                        that the README lists";
+                        that docs/delivery.md lists";
 
 const SERVICE: Service = Service {
     name: "CloudZero",

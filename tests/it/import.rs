@@ -99,6 +99,7 @@ fn summary_has_exactly_the_documented_keys() {
         "version",
         "digest",
         "complete_through",
+        "state",
     ];
     expected.sort_unstable();
     let mut found = keys(&json["periods"][0]);

@@ -71,7 +71,7 @@ pub(crate) struct PullArgs {
 /// Arguments of `transform`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without months: stored months that can still change, and months with outdated line items or deliveries.
+Without months: stored months that can still change, and months with line items older than their costs or not delivered.
 
 Examples:
   billstream transform --all --sql-dir ./sql

@@ -14,6 +14,7 @@ pub(super) fn month_notes(summaries: &[&Summary]) -> Vec<String> {
             .filter(|month| month.state == Some("incomplete"))
             .map(gap),
     );
+    lines.extend(months().filter_map(confirmed_gap));
     let pending = months().filter(|month| month.state == Some("pending"));
     let pending: Vec<BillingPeriod> = pending.map(|month| month.billing_period).collect();
     if !pending.is_empty() {
@@ -27,8 +28,8 @@ pub(super) fn month_notes(summaries: &[&Summary]) -> Vec<String> {
     if !unavailable.is_empty() {
         let periods = format_periods(&unavailable);
         lines.push(format!(
-            "note: Confluent refuses {periods}, as it does for months before the organization existed; asked again in \
-             30 days"
+            "note: Confluent refuses {periods} (HTTP 400), as it does for months that it does not hold; what is \
+             published of them stays, and they are asked for again in 30 days"
         ));
     }
     lines
@@ -56,6 +57,21 @@ fn gap(month: &PeriodSummary) -> String {
         month.billing_period,
         format_days(&month.missing_days)
     )
+}
+
+/// Says that a month settled although days have no costs.
+fn confirmed_gap(month: &PeriodSummary) -> Option<String> {
+    let has_settled = month.state == Some("settled") && !month.was_settled;
+    let period = month.billing_period;
+    if has_settled && month.status == PeriodStatus::Empty {
+        return Some(format!(
+            "note: {period} settled without costs, as several answers were empty"
+        ));
+    }
+    (has_settled && !month.missing_days.is_empty()).then(|| {
+        let days = format_days(&month.missing_days);
+        format!("note: {period} settled without costs on {days}, as several answers agree")
+    })
 }
 
 /// Returns sorted months as text, ranges joined: `2025-12 to 2026-02, 2026-05`.

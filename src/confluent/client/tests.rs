@@ -555,7 +555,7 @@ async fn a_refusal_is_permanent_after_one_request_and_names_the_request_id() {
         (
             "400 Bad Request",
             r#"{"error_code":40001,"message":"bad dates"}"#,
-            ErrorKind::Data,
+            ErrorKind::Refused,
             "bad dates",
         ),
         (
@@ -624,7 +624,7 @@ async fn reads_only_the_beginning_of_a_huge_error_body() {
         |_| {},
     )
     .await;
-    assert_eq!(run.result.unwrap_err().kind(), ErrorKind::Data);
+    assert_eq!(run.result.unwrap_err().kind(), ErrorKind::Refused);
 }
 
 #[tokio::test]

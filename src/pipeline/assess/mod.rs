@@ -69,8 +69,14 @@ fn assess(state: &mut MonthState, period: BillingPeriod, observed: &Observed, se
         complete_through = complete_through.min(missing.pred_opt());
     }
     state.complete_through = complete_through.filter(|last| *last >= period.first_day());
+    // As long as no later costs exist, those of the last days may still come, however often they are asked for.
+    let next = period.next().first_day();
+    let is_stalled = observed
+        .all
+        .newest
+        .is_some_and(|newest| newest.succ_opt() < Some(next));
     state.settled |= select::settles(period, pulled_at, settle_days);
-    state.settled &= !is_doubtful;
+    state.settled &= !is_doubtful && !is_stalled;
 }
 
 /// Returns the days without costs up to `last`, the last day that should be complete. Days before the connection's

@@ -190,10 +190,19 @@ async fn select(
                 Stage::LineItems
             };
             let refused = unavailable::refused_through(context, (context.clock)()).await?;
-            let mut pullable = select::pullable(today);
-            pullable.retain(|period| Some(*period) > refused);
-            let rechecks = rechecks::due_rechecks(context, &pullable, today).await?;
-            let mut selected = pending::pending_months(context, tables, pullable, stage).await?;
+            let published = unavailable::published(context, tables).await?;
+            let pullable = select::pullable(today);
+            let is_available = |period: &BillingPeriod| Some(*period) > refused;
+            let available: Vec<_> = pullable.iter().copied().filter(is_available).collect();
+            let rechecks = rechecks::due_rechecks(context, &available, today).await?;
+            // From the first published month on, whatever can still change is asked for, whatever was refused before.
+            let is_known =
+                |period: &BillingPeriod| published.first().is_some_and(|first| first <= period);
+            let candidates = pullable.into_iter();
+            let candidates = candidates
+                .filter(|period| is_available(period) || is_known(period))
+                .collect();
+            let mut selected = pending::pending_months(context, tables, candidates, stage).await?;
             selected.extend(rechecks);
             selected.sort();
             selected.dedup();

@@ -8,8 +8,8 @@ use crate::pipeline::select::unavailable;
 use crate::pipeline::summary::{PeriodStatus, PeriodSummary, Summary};
 use crate::store::runs;
 
-/// Skips the months that Confluent refused before the first one that it answered, and remembers them. Refused months
-/// are errors if it answered none, or held their costs before and they can still change.
+/// Skips the months that Confluent refused before the first one that it answered, and remembers them. A refused month is
+/// an error if it answered none, if the month's published costs can still change, or if costs before it are published.
 pub(super) async fn skip_refused(
     context: &RunContext,
     tables: &Tables,
@@ -17,10 +17,12 @@ pub(super) async fn skip_refused(
     answered: bool,
     summary: &mut Summary,
 ) -> Result<()> {
+    let published = unavailable::published(context, tables).await?;
     for (period, error) in refused {
         let state = runs::month_state(&context.store, &context.connection, period).await?;
-        let published = tables.month(context, period).await?;
-        if answered && (state.settled || published.costs_record.is_none()) {
+        let is_final = state.settled && state.completeness.on_hold.is_none();
+        let is_before_all = published.first().is_none_or(|first| period < *first);
+        if answered && (is_before_all || (is_final && published.contains(&period))) {
             tracing::info!(%period, %error, "Month skipped: Confluent refuses it");
             summary.unavailable.push(period);
         } else {

@@ -301,7 +301,7 @@ async fn a_wrong_memory_heals() {
 async fn a_request_that_fails_in_both_forms_is_reported_and_nothing_remembered() {
     let stage = Stage::new(Dialect::default(), &["cz-400:2:after=3"]).await;
     let error = stage.deliver().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Data);
+    assert_eq!(error.kind(), ErrorKind::Refused);
     assert!(error.to_string().contains("HTTP 400"), "{error}");
     assert_eq!(stage.fired("cz-400").await, 2);
     assert_eq!(stage.memory().await, None);

@@ -93,7 +93,13 @@ pub(super) async fn compare_confluent(
     let digest = pulled.digest.to_string();
     let record = published.costs_record.as_ref();
     if record.is_some_and(|record| record.digest != digest) {
-        if state.settled {
+        if state.completeness.on_hold.is_some() {
+            month.note(
+                ComparisonStatus::Differs,
+                "confluent: the costs differ from the store's, and the month is on hold: check with Confluent, or import \
+                 it with --allow-missing-data",
+            );
+        } else if state.settled {
             month.note(
                 ComparisonStatus::Differs,
                 "confluent: the costs differ from the store's: import the month by name to replace them",

@@ -98,10 +98,13 @@ pub(super) async fn compare(
             month.confluent = Some(SideTotals::of_costs(&pulled.totals.sum()?));
             note_missing(run, &stored, &mut month);
         }
-        _ if months.are_named => {
-            month
-                .notes
-                .push("not published, and Confluent returns no costs for it".into());
+        Some(_) if months.are_named => {
+            let note = "not published, and Confluent returns no costs for it";
+            month.notes.push(note.into());
+        }
+        None if months.are_named => {
+            let note = "not published, and Confluent refuses it (HTTP 400): it holds no costs of the month";
+            month.notes.push(note.into());
         }
         _ => return Ok(None),
     }

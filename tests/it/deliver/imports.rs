@@ -42,7 +42,7 @@ fn failed_stream_does_not_stop_the_bucket() {
 
 #[test]
 fn failed_month_does_not_stop_the_others() {
-    let scene = Scene::new(&["cz-400:1:after=3"]);
+    let scene = Scene::new(&["cz-400:2:after=3"]);
     let confluent = Sandbox::start(&[]);
     let importing = scene.to_stream().from(&confluent);
     let two = ["--from", "2026-09", "--to", MONTH];
@@ -50,7 +50,7 @@ fn failed_month_does_not_stop_the_others() {
         .run(&[&["import", "--no-deliver"][..], &two].concat())
         .ok();
     let output = deliver(&importing, &[]).code(4);
-    assert_eq!(scene.cloudzero.fired("cz-400"), 1);
+    assert_eq!(scene.cloudzero.fired("cz-400"), 2);
     assert_eq!(output.json()["deliveries"][0]["billing_period"], MONTH);
     let month = |month| expected(&importing, &confluent.totals(month));
     scene.assert_streamed(&month(MONTH));

@@ -370,7 +370,7 @@ fn ignores_other_cloudzero_connections() {
 
 #[test]
 fn tolerates_a_failed_totals_request() {
-    let scene = Scene::new(&["cz-400:1:after=6"]);
+    let scene = Scene::new(&["cz-400:1:after=7"]);
     deliver(&scene.to_stream(), &[]).ok();
     let output = verify(&scene.to_stream()).ok();
     let period = output.status("equal");

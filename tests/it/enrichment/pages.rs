@@ -75,12 +75,15 @@ async fn reads_a_paged_list_completely_and_without_duplicates() {
 
 #[tokio::test]
 async fn repeated_or_expired_page_tokens_are_errors() {
-    for (fault, words) in [("repeat-token", "token"), ("expired-token", "expired")] {
+    for (fault, words, kind) in [
+        ("repeat-token", "token", ErrorKind::Data),
+        ("expired-token", "expired", ErrorKind::Refused),
+    ] {
         let (environment, _) = largest(&Sandbox::start(&MANY));
         let sandbox = Sandbox::start(&[&MANY[..], &["--fault", fault]].concat());
         let error = clusters(&sandbox, &environment).await.unwrap_err();
         assert_eq!(sandbox.fired(fault), 1);
-        assert_eq!(error.kind(), ErrorKind::Data, "{error}");
+        assert_eq!(error.kind(), kind, "{error}");
         assert!(error.to_string().contains(words), "{error}");
     }
 }

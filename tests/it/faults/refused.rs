@@ -130,7 +130,7 @@ fn page_tokens_that_expire_again_stop_the_pull() {
         ("BILLSTREAM_PAGE_SIZE", "20"),
         ("BILLSTREAM_CONCURRENCY", "1"),
     ];
-    assert_stops_after(2, "expired-token:2", 1, &settings).says(&[
+    assert_stops_after(2, "expired-token:2", 8, &settings).says(&[
         "reading the window again",
         "the page token is no longer valid",
         "run the command again",

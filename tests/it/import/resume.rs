@@ -120,6 +120,7 @@ fn does_not_resume_windows_of_another_connection_or_month() {
             .contains("resumed from an interrupted pull")
     );
     other.assert_month_is(MONTH, &sandbox.totals(MONTH));
+    let sandbox = Sandbox::start(&["--seed", "6"]);
     let same = one_at_a_time(store.path(), &sandbox);
     assert!(
         !same

@@ -155,7 +155,7 @@ fn details(context: &CommandContext, health: &Health) -> String {
         ("next due", time(health.next_due)),
     ]);
     let incomplete = health.incomplete.iter();
-    lines.extend(incomplete.map(|month| ("incomplete", month.clone())));
+    lines.extend(incomplete.map(|month| ("attention", month.clone())));
     lines.extend(health.destinations.iter().map(|destination| {
         let text = format!(
             "{} {} ({})",

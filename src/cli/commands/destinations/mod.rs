@@ -99,14 +99,24 @@ async fn remove(args: &ConnectionArgs) -> Result<u8> {
     }
     let run = runs::new_run_id((context.settings.clock)());
     let lease = Lease::take(store, &name, &run).await?;
+    let record = destinations::load(store, &name).await;
     let outcome = destinations::forget(store, &name).await;
     release(lease, &name).await;
     outcome?;
+    // An unreadable record was deleted as well, with the places that it named.
+    let places = record.unwrap_or_default().places();
+    let mut stderr = std::io::stderr().lock();
     let _ = writeln!(
-        std::io::stderr(),
-        "`{name}` now delivers to {}; pause its connection in CloudZero if there is one",
-        store.display(&format!("cloudzero/{name}"))
+        stderr,
+        "`{name}` has no destination left but those of the configuration"
     );
+    for place in places {
+        let _ = writeln!(
+            stderr,
+            "what it delivered to {place} stays there and counts in CloudZero: pause the connection in CloudZero, or \
+             delete its folders of months before another connection delivers there"
+        );
+    }
     Ok(0)
 }
 

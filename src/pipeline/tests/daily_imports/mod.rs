@@ -1,6 +1,7 @@
 //! Weeks of plain daily imports from a scripted source: what arrives in the end, and what is said on the way.
 
 mod random;
+mod refusals;
 mod scenarios;
 mod source;
 mod states;

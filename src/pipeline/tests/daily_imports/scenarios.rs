@@ -1,18 +1,17 @@
 //! Sixty days of imports with one fault each.
 
 use super::*;
-use crate::billing_period::Window;
 use crate::connections::health::HealthStatus;
 use crate::error::ErrorKind;
 
 /// First and last day of the runs.
-const FIRST_RUN: &str = "2026-10-05";
+pub(super) const FIRST_RUN: &str = "2026-10-05";
 const LAST_RUN: &str = "2026-12-03";
 /// First day with costs.
 const FIRST_COSTS: &str = "2026-08-10";
 
 /// Costs of an organization that began on [`FIRST_COSTS`], as a punctual source shows them.
-fn costs(now: DateTime<Utc>, of: NaiveDate) -> Vec<Cost> {
+pub(super) fn costs(now: DateTime<Utc>, of: NaiveDate) -> Vec<Cost> {
     if of < day(FIRST_COSTS) {
         return Vec::new();
     }
@@ -20,13 +19,16 @@ fn costs(now: DateTime<Utc>, of: NaiveDate) -> Vec<Cost> {
 }
 
 /// Returns the first day of a month's name, `2026-09`.
-fn in_month(of: NaiveDate, month: &str) -> bool {
+pub(super) fn in_month(of: NaiveDate, month: &str) -> bool {
     BillingPeriod::of(of) == period(month)
 }
 
 /// Imports of sixty days. Most scenarios are about what is published, and leave out transform and delivery, which take
 /// most of the time.
-async fn sixty_days(script: Script, watch: impl AsyncFnMut(&Daily, NaiveDate, &Summary)) {
+pub(super) async fn sixty_days(
+    script: Script,
+    watch: impl AsyncFnMut(&Daily, NaiveDate, &Summary),
+) {
     let mut daily = Daily::start(script).await;
     daily.pulls_only = true;
     run(daily, watch).await;
@@ -298,73 +300,6 @@ async fn a_restatement_after_settling_is_found_within_a_week() {
             restated(DateTime::<Utc>::MAX_UTC, of)
         })
         .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn months_before_the_organization_are_skipped_and_not_asked_for_again() {
-    let script = Script::new(costs).refusing(|_, window: Window| {
-        let is_before = window.start < period("2026-08").first_day();
-        is_before.then_some(400)
-    });
-    sixty_days(script, async |daily, today, summary| {
-        assert_eq!(summary.kind(), None, "{today}: {:?}", summary.errors);
-        let requests = daily.source.take_requests();
-        let refused = requests
-            .iter()
-            .filter(|window| window.start < period("2026-08").first_day())
-            .count();
-        let expected = match (today - day(FIRST_RUN)).num_days() {
-            0 => 9,
-            // A month later the server is asked again; the oldest month is out of reach then.
-            30 => 8,
-            _ => 0,
-        };
-        assert_eq!(
-            (refused, summary.unavailable.len()),
-            (expected, expected),
-            "{today}"
-        );
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_of_every_month_is_an_error() {
-    let script = Script::new(costs).refusing(|_, _| Some(400));
-    let daily = Daily::start(script).await;
-    let summary = daily.import_at(at(day(FIRST_RUN))).await;
-    assert_eq!(summary.kind(), Some(ErrorKind::Refused));
-    assert_eq!(summary.errors.len(), 12);
-    assert_eq!(summary.unavailable, []);
-    let again = daily.import_at(at(day("2026-10-06"))).await;
-    assert_eq!(again.errors.len(), 12, "nothing was remembered");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_published_month_that_can_change_is_never_skipped() {
-    let script = Script::new(costs).refusing(|now, window| {
-        let is_refused = now.date_naive() == day("2026-11-08") && in_month(window.start, "2026-10");
-        is_refused.then_some(400)
-    });
-    sixty_days(script, async |_, today, summary| {
-        let expected = (today == day("2026-11-08")).then_some(ErrorKind::Partial);
-        assert_eq!(summary.kind(), expected, "{today}");
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_window_past_today_is_asked_for_again_up_to_today() {
-    let script = Script::new(costs).refusing(|now, window| {
-        let is_future = window.end > now.date_naive();
-        is_future.then_some(400)
-    });
-    sixty_days(script, async |_, today, summary| {
-        // On its first day a month has no day that is over.
-        let expected = (today.to_string().ends_with("-01")).then_some(ErrorKind::Partial);
-        assert_eq!(summary.kind(), expected, "{today}: {:?}", summary.errors);
-    })
-    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
