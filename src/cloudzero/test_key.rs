@@ -1,7 +1,7 @@
 //! Keys of CloudZero's test namespaces (docs: `cloudzero-test-key`).
 //!
 //! CloudZero executes an operation with this header in the namespace that its key names, and keeps what the operation
-//! changes there for an hour. A random key gives every rehearsal a namespace of its own.
+//! changes there for an hour. A random key gives every rehearsal a separate namespace.
 
 use std::fmt;
 

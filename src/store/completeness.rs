@@ -64,7 +64,7 @@ impl Completeness {
         self.is_empty || !self.missing_days.is_empty()
     }
 
-    /// Replaces the observed days by those of a pull, which repeats the gaps of the last one or starts anew.
+    /// Replaces the observed days by those of a pull, which repeats the gaps of the last one or starts again.
     pub(crate) fn observe(
         &mut self,
         newest_day: Option<NaiveDate>,

@@ -13,9 +13,9 @@ use crate::pipeline::assess::days::CostDays;
 use crate::pipeline::publish::Tables;
 use crate::pipeline::pull::PulledMonth;
 use crate::pipeline::{RunContext, select};
-use crate::store::runs::{self, MonthState};
+use crate::store::runs::MonthState;
 
-/// Returns the month's state after a pull that is published: completeness, last complete day and whether the
+/// Returns `state`, that of the month, after a pull that is published: completeness, last complete day and whether the
 /// month is settled.
 ///
 /// # Errors
@@ -23,11 +23,11 @@ use crate::store::runs::{self, MonthState};
 pub(crate) async fn after_pull(
     context: &RunContext,
     tables: &Tables,
+    mut state: MonthState,
     period: BillingPeriod,
     with_costs: &BTreeSet<NaiveDate>,
     pulled_at: DateTime<Utc>,
 ) -> Result<MonthState> {
-    let mut state = runs::month_state(&context.store, &context.connection, period).await?;
     let mut all = CostDays::published(context, tables).await?;
     all.extend(with_costs);
     let observed = Observed {

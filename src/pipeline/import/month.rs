@@ -73,7 +73,7 @@ async fn finish_month(
         summary.digest = Some(pulled.digest.to_string());
         summary = replace_month(context, options, tables, published, pulled, summary).await?;
     }
-    let state = assess::after_pull(context, tables, period, &with_costs, pulled_at).await?;
+    let state = assess::after_pull(context, tables, state, period, &with_costs, pulled_at).await?;
     summary = summary.with_state(&state, (context.clock)().date_naive());
     let mut errors = Vec::new();
     if !options.dry_run {
@@ -152,11 +152,8 @@ async fn replace_month(
         Some(tables.attributes(context, period, &source.files).await?)
     };
     // New attributes alone do not change a settled month.
-    let settled = runs::month_state(&context.store, &context.connection, period)
-        .await?
-        .settled;
     let complete = attributes.as_ref().filter(|found| !found.incomplete);
-    let relevant = complete.filter(|_| !settled);
+    let relevant = complete.filter(|_| !summary.was_settled);
     if same_costs && (options.pull_only || published.is_current(&digest, &mapping, relevant)) {
         summary = publish::summarize(summary, published);
         summary.status = PeriodStatus::Unchanged;
