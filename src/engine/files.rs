@@ -92,6 +92,10 @@ impl FilesTable {
         state: &dyn Session,
         filters: &[Expr],
     ) -> Result<Vec<PartitionedFile>> {
+        // Neither partition values nor statistics can be evaluated without a file.
+        if self.files.is_empty() {
+            return Ok(Vec::new());
+        }
         let (on_partitions, on_rows): (Vec<_>, Vec<_>) =
             filters.iter().cloned().partition(is_on_partitions);
         let mut keep = vec![true; self.files.len()];
