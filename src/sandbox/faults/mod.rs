@@ -56,6 +56,8 @@ pub(crate) enum FaultKind {
     Redirect,
     /// The Date header is a day ahead, in any response.
     WrongClock,
+    /// The Date header is 400 days in the past, in any response.
+    PastClock,
     /// Fault of a request that changes something below `/iam/`.
     Iam(IamFault),
     /// Fault of a list of resources.
@@ -64,7 +66,7 @@ pub(crate) enum FaultKind {
     CloudZero(CloudZeroFault),
 }
 
-const FAULT_NAMES: [(&str, FaultKind); 43] = [
+const FAULT_NAMES: [(&str, FaultKind); 44] = [
     ("429", FaultKind::Limited),
     ("429-date", FaultKind::LimitedDate),
     ("429-reset", FaultKind::LimitedReset),
@@ -86,6 +88,7 @@ const FAULT_NAMES: [(&str, FaultKind); 43] = [
     ("outside-window", FaultKind::OutsideWindow),
     ("redirect", FaultKind::Redirect),
     ("wrong-clock", FaultKind::WrongClock),
+    ("past-clock", FaultKind::PastClock),
     ("iam-402", FaultKind::Iam(IamFault::Quota)),
     ("iam-403", FaultKind::Iam(IamFault::Forbidden)),
     ("iam-409", FaultKind::Iam(IamFault::Conflict)),
@@ -130,8 +133,8 @@ const FAULT_NAMES: [(&str, FaultKind); 43] = [
 /// Written `kind[:times][:option=value]…`, such as `429:2:retry_after=3` or `cut:1:after=4`. Kinds:
 /// `429`, `429-date`, `429-reset`, `500`, `502-html`, `503`, `html-200`, `404`, `401`, `403`,
 /// `reset`, `cut`, `truncated-json`, `slow`, `repeat-token`, `expired-token`, `bad-record`,
-/// `missing-amount`, `outside-window`, `redirect`, `wrong-clock`; in changes below `/iam/`
-/// `iam-402`, `iam-403`, `iam-409`, `iam-500`, `iam-lost-reply`; in lists of resources
+/// `missing-amount`, `outside-window`, `redirect`, `wrong-clock`, `past-clock`; in changes below
+/// `/iam/` `iam-402`, `iam-403`, `iam-409`, `iam-500`, `iam-lost-reply`; in lists of resources
 /// `inventory-403`, `inventory-404`, `inventory-500`, `inventory-empty`; in CloudZero's API `cz-429`,
 /// `cz-500`, `cz-503`, `cz-400`, `cz-403`, `cz-404`, `cz-413`, `cz-409`, `cz-reset`, `cz-lost-reply`,
 /// `cz-late`, `cz-invalid`, `cz-corrupt`. Options: `retry_after` (seconds, default 1), `secs` (pause

@@ -189,6 +189,13 @@ impl SandboxService {
             let tomorrow = SystemTime::now() + Duration::from_secs(24 * 60 * 60);
             set_header(&mut response, "date", httpdate::fmt_http_date(tomorrow));
         }
+        if faults
+            .take(number, |kind| kind == FaultKind::PastClock)
+            .is_some()
+        {
+            let past = SystemTime::now() - Duration::from_secs(400 * 24 * 60 * 60);
+            set_header(&mut response, "date", httpdate::fmt_http_date(past));
+        }
         Ok(response.map(|body| {
             Body::new(InFlightBody {
                 body,
