@@ -16,7 +16,7 @@ use crate::engine::sql_files::SqlFiles;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::retry::Timing;
 use crate::pipeline::deliver::destinations::Destinations;
-use crate::pipeline::{RunContext, StageOptions};
+use crate::pipeline::{HeldLease, RunContext, StageOptions};
 use crate::store::lease::Lease;
 use crate::store::{Store, runs};
 
@@ -138,6 +138,7 @@ impl CommandContext {
                 rechecks: settings.rechecks,
                 losses: settings.losses,
             },
+            lease: HeldLease::default(),
         };
         Ok((Arc::new(context), bar))
     }
@@ -200,7 +201,7 @@ impl CommandContext {
             received: false,
             error: Some(error.to_string()),
         };
-        let recorded = state::run_ended(&self.store, connection, outcome).await;
+        let recorded = state::run_ended(lease.fence(), outcome).await;
         lease.release().await?;
         recorded
     }

@@ -11,7 +11,8 @@ use crate::confluent::iam::Iam;
 use crate::connections::setup_state::{SetupFiles, SetupState};
 use crate::connections::{Report, interactive_client, state};
 use crate::error::{Error, Result};
-use crate::store::{Store, destinations};
+use crate::store::destinations;
+use crate::store::lease::Fence;
 
 /// Loads the state of the connection's setup or rotation; `None` if there is none.
 ///
@@ -128,11 +129,13 @@ fn known_keys(
 }
 
 /// Deletes the connection's configuration, the credentials that billstream stored, and its state, and releases its
-/// claims. The caller holds the connection's lease.
+/// claims.
 ///
 /// # Errors
-/// Kind configuration; those of the store.
-pub(crate) async fn delete(config: &Config, store: &Store, connection: &str) -> Result<()> {
+/// Kind configuration; kind locked after a lost lease; those of the store.
+pub(crate) async fn delete(config: &Config, fence: &Fence) -> Result<()> {
+    let connection = fence.connection();
+    fence.confirm().await?;
     let saved = setup_state(config, connection)?;
     let in_keyring = saved.is_some_and(|saved| saved.keyring)
         || matches!(
@@ -152,8 +155,8 @@ pub(crate) async fn delete(config: &Config, store: &Store, connection: &str) -> 
         }
         SetupFiles::beside(file, connection, credential_store).delete()?;
     }
-    destinations::forget(store, connection).await?;
-    state::delete(store, connection).await
+    destinations::forget(fence).await?;
+    state::delete(fence).await
 }
 
 /// Returns the variable whose key still defines the connection after its removal.

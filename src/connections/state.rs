@@ -22,6 +22,7 @@ use crate::pipeline::deliver::double_counting::{self, DuplicateSource};
 use crate::pipeline::organization;
 use crate::store::Store;
 use crate::store::connection_state::{self, CLOUDZERO, InventoryState};
+use crate::store::lease::Fence;
 
 const RUN: &str = "run";
 const CHECK: &str = "check";
@@ -113,12 +114,12 @@ pub(crate) async fn names(store: &Store) -> Result<BTreeSet<String>> {
     connection_state::connections(store).await
 }
 
-/// Records the outcome of a run. The caller holds the connection's lease.
-pub(crate) async fn run_ended(
-    store: &Store,
-    connection: &str,
-    outcome: RunOutcome<'_>,
-) -> Result<()> {
+/// Records the outcome of a run.
+///
+/// # Errors
+/// Kind locked after a lost lease; those of the store.
+pub(crate) async fn run_ended(fence: &Fence, outcome: RunOutcome<'_>) -> Result<()> {
+    let (store, connection) = (fence.store(), fence.connection());
     let state = connection_state::read(store, connection, RUN).await?;
     let mut state: RunState = state.unwrap_or_default();
     if let Some(label) = outcome.cloud_provider {
@@ -147,7 +148,7 @@ pub(crate) async fn run_ended(
             }
         }
     }
-    connection_state::write(store, connection, RUN, &state).await
+    connection_state::write_fenced(fence, RUN, &state).await
 }
 
 /// Records the outcome of a check.
@@ -173,8 +174,10 @@ pub(crate) async fn resume(store: &Store, connection: &str) -> Result<()> {
     connection_state::delete(store, connection, PAUSED).await
 }
 
-/// Deletes all state of a connection, and releases its organization; imported costs stay.
-pub(crate) async fn delete(store: &Store, connection: &str) -> Result<()> {
+/// Deletes all state of the fence's connection, and releases its organization; imported costs stay.
+pub(crate) async fn delete(fence: &Fence) -> Result<()> {
+    let (store, connection) = (fence.store(), fence.connection());
+    fence.confirm().await?;
     for object in [RUN, CHECK, PAUSED, CLOUDZERO] {
         connection_state::delete(store, connection, object).await?;
     }
@@ -201,6 +204,7 @@ mod tests {
     #[tokio::test]
     async fn error_stays_until_its_command_or_an_import_succeeds() {
         let (_folder, store) = store();
+        let fence = Fence::unchecked(&store, "acme", "run");
         let end = async |command, received, error: Option<&str>| {
             let outcome = RunOutcome {
                 command,
@@ -209,7 +213,7 @@ mod tests {
                 received,
                 error: error.map(str::to_string),
             };
-            run_ended(&store, "acme", outcome).await.unwrap();
+            run_ended(&fence, outcome).await.unwrap();
             let state = load(&store, "acme").await.unwrap().run.unwrap();
             state.errors.into_keys().collect::<Vec<_>>()
         };
@@ -242,7 +246,7 @@ mod tests {
             ["acme"]
         );
         store.put("runs/connections/.DS_Store", "x").await.unwrap();
-        delete(&store, "acme").await.unwrap();
+        delete(&fence).await.unwrap();
         assert!(names(&store).await.unwrap().is_empty());
     }
 }

@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
+use parking_lot::RwLock;
+
 use crate::billing_period::BillingPeriod;
 use crate::clock::Clock;
 use crate::engine::Limits;
 use crate::engine::sql_files::SqlFiles;
+use crate::error::{Error, Result};
 use crate::pipeline::assess::losses::LossLimits;
 use crate::pipeline::deliver::destinations;
 use crate::pipeline::select::rechecks::RecheckIntervals;
 use crate::store::Store;
+use crate::store::lease::Fence;
 use crate::store::names::{ConnectionName, RunId};
 
 /// Progress callback, called often with a short message.
@@ -41,7 +45,13 @@ pub struct RunContext {
     pub progress: Progress,
     /// Settings of single stages.
     pub options: StageOptions,
+    /// Lease of the connection, while the run holds it.
+    pub lease: HeldLease,
 }
+
+/// Fence of the lease that a run holds, for its stages.
+#[derive(Default)]
+pub struct HeldLease(RwLock<Option<Fence>>);
 
 /// Settings of single stages.
 #[derive(Debug, Clone)]
@@ -78,6 +88,25 @@ impl Default for StageOptions {
 }
 
 impl RunContext {
+    /// Fence of the run's lease, which every change of the store takes.
+    ///
+    /// # Errors
+    /// Kind `Bug` if the run does not hold the lease.
+    pub(crate) fn fence(&self) -> Result<Fence> {
+        let fence = self.lease.0.read().clone();
+        fence.ok_or_else(|| {
+            Error::bug(format!(
+                "a change of `{}` without its lease",
+                self.connection
+            ))
+        })
+    }
+
+    /// Gives the stages the fence of the run's lease, or takes it from them.
+    pub(crate) fn set_fence(&self, fence: Option<&Fence>) {
+        *self.lease.0.write() = fence.cloned();
+    }
+
     /// Span of the run. Its level is error, so that warnings carry it at every verbosity.
     pub(crate) fn span(&self) -> tracing::Span {
         tracing::error_span!("run", connection = %self.connection)

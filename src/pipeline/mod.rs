@@ -23,6 +23,6 @@ mod tests;
 pub mod transform;
 pub(crate) mod verify;
 
-pub use crate::pipeline::context::{Progress, RunContext, StageOptions};
+pub use crate::pipeline::context::{HeldLease, Progress, RunContext, StageOptions};
 
 pub(crate) use crate::pipeline::stage_timer::StageTimer;

@@ -145,7 +145,7 @@ pub(crate) async fn all(store: &Store, scope: Scope) -> Result<Vec<Claim>> {
 }
 
 /// Releases the claims of a connection, except for those on the `kept` subjects. The caller holds the connection's
-/// lease.
+/// lease, and has confirmed it.
 pub(crate) async fn release(
     store: &Store,
     scope: Scope,

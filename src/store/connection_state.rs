@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::billing_period::BillingPeriod;
 use crate::error::{Error, Result};
 use crate::store::Store;
+use crate::store::lease::Fence;
 
 const FOLDER: &str = "runs/connections";
 const INVENTORY: &str = "inventory";
@@ -31,13 +32,9 @@ pub(crate) async fn inventory(store: &Store, connection: &str) -> Result<Option<
     read(store, connection, INVENTORY).await
 }
 
-/// Saves the result of a listing. The caller holds the connection's lease.
-pub(crate) async fn save_inventory(
-    store: &Store,
-    connection: &str,
-    state: &InventoryState,
-) -> Result<()> {
-    write(store, connection, INVENTORY, state).await
+/// Saves the result of a listing.
+pub(crate) async fn save_inventory(fence: &Fence, state: &InventoryState) -> Result<()> {
+    write_fenced(fence, INVENTORY, state).await
 }
 
 /// Deletes the result of the last listing.
@@ -61,13 +58,9 @@ pub(crate) async fn availability(
     read(store, connection, AVAILABILITY).await
 }
 
-/// Saves the months that Confluent refused. The caller holds the connection's lease.
-pub(crate) async fn save_availability(
-    store: &Store,
-    connection: &str,
-    state: &AvailabilityState,
-) -> Result<()> {
-    write(store, connection, AVAILABILITY, state).await
+/// Saves the months that Confluent refused.
+pub(crate) async fn save_availability(fence: &Fence, state: &AvailabilityState) -> Result<()> {
+    write_fenced(fence, AVAILABILITY, state).await
 }
 
 /// Deletes the months that Confluent refused.
@@ -104,7 +97,21 @@ pub(crate) async fn read<T: DeserializeOwned>(
     })
 }
 
-/// Writes the object `<object>.json` of a connection.
+/// Writes the object `<object>.json` of the fence's connection.
+///
+/// # Errors
+/// Kind locked after a lost lease; those of the store.
+pub(crate) async fn write_fenced(
+    fence: &Fence,
+    object: &str,
+    value: &impl Serialize,
+) -> Result<()> {
+    fence.confirm().await?;
+    write(fence.store(), fence.connection(), object, value).await
+}
+
+/// Writes the object `<object>.json` of a connection. Objects that are written with the lease take
+/// [`write_fenced`].
 pub(crate) async fn write(
     store: &Store,
     connection: &str,

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::store::Store;
 use crate::store::claims::{self, Scope, Taken};
+use crate::store::lease::Fence;
 
 /// Folder of the records. Its name is older than the word "destination"; it stays, so that all versions of
 /// billstream see the same claims.
@@ -95,32 +96,33 @@ pub(crate) async fn load_all(store: &Store) -> Result<Vec<(String, DestinationsR
     Ok(all)
 }
 
-/// Saves the destinations of a connection, and claims their places. Claims on places that the record no longer has are
-/// released. The caller holds the connection's lease.
+/// Saves the destinations of the fence's connection, and claims their places. Claims on places that the record no
+/// longer has are released.
 ///
 /// # Errors
-/// Kind `Config`, naming the connection that has one of the places.
-pub(crate) async fn save(
-    store: &Store,
-    connection: &str,
-    record: &DestinationsRecord,
-) -> Result<()> {
+/// Kind `Config`, naming the connection that has one of the places; kind `Locked` after a lost lease.
+pub(crate) async fn save(fence: &Fence, record: &DestinationsRecord) -> Result<()> {
+    let (store, connection) = (fence.store(), fence.connection());
     let places = record.places();
-    claim(store, connection, &places).await?;
+    claim(fence, &places).await?;
     let json = serde_json::to_vec_pretty(record).map_err(|e| Error::bug(format!("JSON: {e}")))?;
+    fence.confirm().await?;
     store.put(&file_name(connection), json).await?;
     claims::release(store, Scope::Destinations, connection, &places).await
 }
 
-/// Deletes the record of a connection and releases its claims. The caller holds the connection's lease.
-pub(crate) async fn forget(store: &Store, connection: &str) -> Result<()> {
+/// Deletes the record of the fence's connection and releases its claims.
+pub(crate) async fn forget(fence: &Fence) -> Result<()> {
+    let (store, connection) = (fence.store(), fence.connection());
+    fence.confirm().await?;
     store.delete(&file_name(connection)).await?;
     claims::release(store, Scope::Destinations, connection, &BTreeSet::new()).await
 }
 
-/// Releases the claims of a connection on places that its record does not have, after a set-up that failed. The caller
-/// holds the connection's lease.
-pub(crate) async fn release_unrecorded(store: &Store, connection: &str) -> Result<()> {
+/// Releases the claims of the fence's connection on places that its record does not have, after a set-up that failed.
+pub(crate) async fn release_unrecorded(fence: &Fence) -> Result<()> {
+    let (store, connection) = (fence.store(), fence.connection());
+    fence.confirm().await?;
     let places = load(store, connection).await?.places();
     claims::release(store, Scope::Destinations, connection, &places).await
 }
@@ -134,15 +136,13 @@ pub(crate) async fn is_known(store: &Store, connection: &str) -> Result<bool> {
     Ok(claims.iter().any(|claim| claim.connection == connection))
 }
 
-/// Claims places for a connection, all or none. Places that it has cost one read each.
+/// Claims places for the fence's connection, all or none. Places that it has cost one read each.
 ///
 /// # Errors
 /// Kind `Config`, naming the connection that has one of the places, or one around or inside of it.
-pub(crate) async fn claim(
-    store: &Store,
-    connection: &str,
-    places: &BTreeSet<String>,
-) -> Result<()> {
+pub(crate) async fn claim(fence: &Fence, places: &BTreeSet<String>) -> Result<()> {
+    let (store, connection) = (fence.store(), fence.connection());
+    fence.confirm().await?;
     let mut new = BTreeSet::new();
     let claimed = claim_each(store, connection, places, &mut new).await;
     if claimed.is_err() && !new.is_empty() {
@@ -224,6 +224,10 @@ fn shared(connection: &str, holder: &str, place: &str) -> Error {
 mod tests {
     use super::*;
 
+    fn fence(store: &Store, connection: &str) -> Fence {
+        Fence::unchecked(store, connection, "run")
+    }
+
     fn bucket(url: &str) -> DestinationsRecord {
         DestinationsRecord {
             bucket: Some(BucketRecord {
@@ -238,11 +242,19 @@ mod tests {
     async fn refuses_a_destination_of_another_connection() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().display().to_string()).unwrap();
-        save(&store, "one", &bucket("s3://a/b/")).await.unwrap();
-        save(&store, "one", &bucket("s3://a/b/")).await.unwrap();
-        save(&store, "two", &bucket("s3://a/bc/")).await.unwrap();
+        save(&fence(&store, "one"), &bucket("s3://a/b/"))
+            .await
+            .unwrap();
+        save(&fence(&store, "one"), &bucket("s3://a/b/"))
+            .await
+            .unwrap();
+        save(&fence(&store, "two"), &bucket("s3://a/bc/"))
+            .await
+            .unwrap();
         for url in ["s3://a/b/", "s3://a/b/c/", "s3://a/"] {
-            let error = save(&store, "three", &bucket(url)).await.unwrap_err();
+            let error = save(&fence(&store, "three"), &bucket(url))
+                .await
+                .unwrap_err();
             assert!(error.to_string().contains("`one`"), "{url}: {error}");
         }
         let stream = DestinationsRecord {
@@ -251,10 +263,10 @@ mod tests {
             }),
             ..DestinationsRecord::default()
         };
-        save(&store, "three", &stream).await.unwrap();
-        assert!(save(&store, "four", &stream).await.is_err());
-        forget(&store, "three").await.unwrap();
-        save(&store, "four", &stream).await.unwrap();
+        save(&fence(&store, "three"), &stream).await.unwrap();
+        assert!(save(&fence(&store, "four"), &stream).await.is_err());
+        forget(&fence(&store, "three")).await.unwrap();
+        save(&fence(&store, "four"), &stream).await.unwrap();
         assert_eq!(load(&store, "four").await.unwrap(), stream);
     }
 
@@ -265,12 +277,14 @@ mod tests {
     #[tokio::test]
     async fn a_refused_connection_keeps_no_new_claim() {
         let store = Store::in_memory();
-        claim(&store, "one", &places(&["s3://a/b/"])).await.unwrap();
+        claim(&fence(&store, "one"), &places(&["s3://a/b/"]))
+            .await
+            .unwrap();
         let both = places(&["s3://a/b/c/", "s3://x/y/"]);
-        let error = claim(&store, "two", &both).await.unwrap_err();
+        let error = claim(&fence(&store, "two"), &both).await.unwrap_err();
         assert!(error.hint().unwrap().contains("remove --connection one"));
         let both = places(&["s3://a/a/", "s3://a/b/"]);
-        claim(&store, "two", &both).await.unwrap_err();
+        claim(&fence(&store, "two"), &both).await.unwrap_err();
         let left = claims::all(&store, Scope::Destinations).await.unwrap();
         assert_eq!(left.len(), 1, "{left:?}");
         assert!(!is_known(&store, "two").await.unwrap());
@@ -283,8 +297,8 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let store = Store::open(&folder.path().display().to_string()).unwrap();
             let (ours, theirs) = (places(&[ours]), places(&[theirs]));
-            let (one, two) =
-                futures::join!(claim(&store, "one", &ours), claim(&store, "two", &theirs));
+            let (one, two) = (fence(&store, "one"), fence(&store, "two"));
+            let (one, two) = futures::join!(claim(&one, &ours), claim(&two, &theirs));
             assert!(one.is_err() || two.is_err(), "{ours:?} {theirs:?}");
         }
     }
@@ -295,9 +309,9 @@ mod tests {
         let old = br#"{"bucket": null, "stream": null, "delivered": ["s3://a/b/"]}"#;
         store.put("targets/one.json", &old[..]).await.unwrap();
         let here = places(&["s3://a/b/"]);
-        let error = claim(&store, "two", &here).await.unwrap_err();
+        let error = claim(&fence(&store, "two"), &here).await.unwrap_err();
         assert!(error.to_string().contains("`one`"), "{error}");
-        claim(&store, "one", &here).await.unwrap();
+        claim(&fence(&store, "one"), &here).await.unwrap();
         let holder = claims::holder(&store, Scope::Destinations, "s3://a/b/").await;
         assert_eq!(holder.unwrap().as_deref(), Some("one"));
     }
@@ -305,10 +319,20 @@ mod tests {
     #[tokio::test]
     async fn a_replaced_destination_is_released() {
         let store = Store::in_memory();
-        save(&store, "one", &bucket("s3://a/b/")).await.unwrap();
-        save(&store, "one", &bucket("s3://a/c/")).await.unwrap();
-        save(&store, "two", &bucket("s3://a/b/")).await.unwrap();
-        assert!(save(&store, "two", &bucket("s3://a/c/")).await.is_err());
+        save(&fence(&store, "one"), &bucket("s3://a/b/"))
+            .await
+            .unwrap();
+        save(&fence(&store, "one"), &bucket("s3://a/c/"))
+            .await
+            .unwrap();
+        save(&fence(&store, "two"), &bucket("s3://a/b/"))
+            .await
+            .unwrap();
+        assert!(
+            save(&fence(&store, "two"), &bucket("s3://a/c/"))
+                .await
+                .is_err()
+        );
     }
 
     #[tokio::test]
@@ -335,7 +359,7 @@ mod tests {
         assert_eq!(record.bucket, bucket("s3://a/b/").bucket);
         assert!(record.delivered.contains(&stream_place("x")));
         std::fs::remove_file(&path).unwrap();
-        save(&store, "one", &record).await.unwrap();
+        save(&fence(&store, "one"), &record).await.unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), stored);
         assert_eq!(load_all(&store).await.unwrap(), [("one".into(), record)]);
     }

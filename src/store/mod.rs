@@ -26,6 +26,7 @@ pub mod runs;
 pub(crate) mod staging;
 mod stats;
 mod storage_error;
+pub(crate) mod store_clock;
 mod table_name;
 pub mod tables;
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::billing_period::BillingPeriod;
 use crate::error::{Error, Result};
 use crate::store::Store;
 use crate::store::completeness::Completeness;
+use crate::store::lease::Fence;
 
 /// State of a connection's month beside the tables.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -183,22 +184,30 @@ pub(crate) async fn months(store: &Store) -> Result<Vec<(String, BillingPeriod)>
     Ok(names.iter().filter_map(month).collect())
 }
 
-/// Writes the state of a month. Call it with the connection's lease only.
+/// Writes the state of a month.
+///
+/// # Errors
+/// Kind locked after a lost lease; those of the store.
 pub(crate) async fn save_month_state(
-    store: &Store,
-    connection: &str,
+    fence: &Fence,
     period: BillingPeriod,
     state: &MonthState,
 ) -> Result<()> {
-    store
-        .put(&month_state_path(connection, period), json(state)?)
-        .await
+    let path = month_state_path(fence.connection(), period);
+    let json = json(state)?;
+    fence.confirm().await?;
+    fence.store().put(&path, json).await
 }
 
 /// Id of a new run: its start, and four hex digits that tell runs of one second apart.
 pub(crate) fn new_run_id(now: DateTime<Utc>) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let salt = rand::random::<u16>() ^ COUNT.fetch_add(1, Ordering::Relaxed) as u16;
+    run_id(now, salt)
+}
+
+/// Id of a run that starts at `now`, with the digits of `salt`.
+pub(crate) fn run_id(now: DateTime<Utc>, salt: u16) -> String {
     format!("{}-{salt:04x}", now.format("%Y%m%dT%H%M%SZ"))
 }
 

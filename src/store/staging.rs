@@ -1,13 +1,35 @@
-//! Markers of data files that no commit names yet.
+//! Marks of data files that no commit names yet.
 //!
-//! A marker, an empty object with the file's name, is written before the file. So files orphaned by a crash can
-//! be found, then resumed or deleted.
+//! A mark, a small object with the file's name, is written before the file. So files orphaned by a crash can be
+//! found, then resumed or deleted.
+//!
+//! ```text
+//! runs/staging/<table>/<connection>/<month>/<run>/<file>        staged by a run, or taken over by it
+//! runs/staging/<table>/<connection>/<month>/discarded/<file>    of another run, and not needed
+//! ```
+//! A run that lost its lease may still be at work, and may be about to commit. So a run deletes its own files, and
+//! those of other runs only once they are past [`KEPT_FOR`]. No file that a commit names is ever deleted: earlier
+//! versions of a month need it.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::TryStreamExt;
+use object_store::ObjectStore;
 
 use crate::billing_period::BillingPeriod;
 use crate::error::Result;
-use crate::store::tables::partition;
-use crate::store::writer::DataFile;
-use crate::store::{Store, TableName};
+use crate::store::lease::Fence;
+use crate::store::tables::{Table, partition};
+use crate::store::{Operation, Store, TableName, store_clock};
+
+/// Age from which the files of other runs are deleted. No run lives that long, and none resumes older windows.
+const KEPT_FOR: TimeDelta = TimeDelta::hours(24);
+/// Folder of the marks of other runs' files that are not needed.
+const DISCARDED: &str = "discarded";
 
 /// Staged files of a month in one table.
 #[derive(Clone)]
@@ -16,25 +38,53 @@ pub struct Staging {
     table: TableName,
     connection: String,
     period: BillingPeriod,
+    run: String,
+}
+
+/// Mark of a staged file.
+#[derive(Debug, Clone)]
+pub(crate) struct Mark {
+    /// Name of the file.
+    pub(crate) file: String,
+    /// Folder of the mark; `None` for marks of earlier versions, which name no run.
+    folder: Option<String>,
+    /// Path of the mark relative to the store.
+    path: String,
+    marked_at: DateTime<Utc>,
+    /// True if the run of the mark took the file over from another one.
+    is_taken_over: bool,
 }
 
 impl Staging {
-    /// Staged files of a connection's month. Use them with the connection's lease only.
+    /// Staged files of a connection's month, for a run that holds the connection's lease.
     pub(crate) fn new(
         store: &Store,
         table: TableName,
         connection: &str,
         period: BillingPeriod,
+        run: &str,
     ) -> Staging {
         Staging {
             store: store.clone(),
             table,
             connection: connection.to_string(),
             period,
+            run: run.to_string(),
         }
     }
 
-    fn markers(&self) -> String {
+    /// Staged files of a month of the fence's connection.
+    pub(super) fn of(fence: &Fence, table: TableName, period: BillingPeriod) -> Staging {
+        Staging::new(
+            fence.store(),
+            table,
+            fence.connection(),
+            period,
+            fence.run(),
+        )
+    }
+
+    fn folder(&self) -> String {
         format!(
             "runs/staging/{}/{}/{}",
             self.table, self.connection, self.period
@@ -51,71 +101,132 @@ impl Staging {
         format!("{}/{}", self.table, self.path(file))
     }
 
-    /// Marks a file before it is written, and returns its path relative to the store.
+    /// Marks a file of this run before it is written, and returns its path relative to the store.
     pub(crate) async fn mark(&self, file: &str) -> Result<String> {
-        self.store
-            .put(&format!("{}/{file}", self.markers()), Vec::new())
-            .await?;
+        let mark = format!("{}/{}/{file}", self.folder(), self.run);
+        self.store.put(&mark, Vec::new()).await?;
         Ok(self.store_path(file))
     }
 
-    /// Names of the marked files.
-    pub(crate) async fn marked(&self) -> Result<Vec<String>> {
-        let markers = self.store.list(&self.markers()).await?;
-        let name = |marker: &String| marker.rsplit('/').next().unwrap_or_default().to_string();
-        Ok(markers.iter().map(name).collect())
+    /// Marks of files that may be resumed, of this and of other runs.
+    pub(crate) async fn marks(&self) -> Result<Vec<Mark>> {
+        let mut marks = self.all_marks().await?;
+        marks.retain(|mark| mark.folder.as_deref() != Some(DISCARDED));
+        Ok(marks)
     }
 
-    /// Deletes a file and its marker.
-    pub(crate) async fn remove(&self, file: &str) -> Result<()> {
-        self.store.delete(&self.store_path(file)).await?;
-        self.unmark(file).await
+    /// Takes the file of a mark over, if it is another run's: this run commits it, or discards it.
+    pub(crate) async fn take_over(&self, mark: &Mark) -> Result<()> {
+        if mark.folder.as_ref() == Some(&self.run) {
+            return Ok(());
+        }
+        // The content tells such a mark from one of this run's own files.
+        let content = mark.folder.as_deref().unwrap_or("unknown").to_string();
+        let own = format!("{}/{}/{}", self.folder(), self.run, mark.file);
+        self.store.put(&own, content).await?;
+        self.store.delete(&mark.path).await
     }
 
-    /// Deletes all markers, and the marked files that are not among the `published` ones.
-    pub(crate) async fn clean_up(&self, published: &[DataFile]) -> Result<()> {
-        for file in self.marked().await? {
-            let path = self.path(&file);
-            if published.iter().any(|known| known.path == path) {
-                self.unmark(&file).await?;
-            } else {
-                self.remove(&file).await?;
+    /// Keeps the file of another run's mark from being resumed. It is deleted once its time is past.
+    pub(crate) async fn discard(&self, mark: &Mark) -> Result<()> {
+        if mark.folder.as_ref() == Some(&self.run) && !mark.is_taken_over {
+            return Ok(());
+        }
+        let discarded = format!("{}/{DISCARDED}/{}", self.folder(), mark.file);
+        self.store.put(&discarded, Vec::new()).await?;
+        self.store.delete(&mark.path).await
+    }
+
+    /// Deletes the marks of committed files. Call it before these files are replaced: from then on only their
+    /// table's history names them.
+    pub(super) async fn unmark(&self, committed: &BTreeSet<String>) -> Result<()> {
+        for mark in self.all_marks().await? {
+            if committed.contains(&self.path(&mark.file)) {
+                self.store.delete(&mark.path).await?;
             }
         }
         Ok(())
     }
 
-    async fn unmark(&self, file: &str) -> Result<()> {
-        self.store
-            .delete(&format!("{}/{file}", self.markers()))
-            .await
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn cleanup_deletes_orphans_and_keeps_published_files() {
-        let store = Store::in_memory();
-        let period = "2026-10".parse().unwrap();
-        let staging = Staging::new(&store, TableName::Costs, "acme", period);
-        for file in ["orphan", "published"] {
-            let path = staging.mark(file).await.unwrap();
-            store.put(&path, "x").await.unwrap();
+    /// Deletes this run's files that are not committed, files of other runs that are past their time, and the
+    /// marks of committed files. `table` is the files' table, if the run knows it.
+    ///
+    /// # Errors
+    /// Kind locked after a lost lease; those of the store.
+    pub(crate) async fn clean_up(&self, fence: &Fence, table: Option<&Table>) -> Result<()> {
+        let mut marks = self.all_marks().await?;
+        let is_own = |mark: &Mark| mark.folder.as_ref() == Some(&self.run);
+        if !marks.iter().all(is_own) {
+            let now = store_clock::now(&self.store).await?;
+            marks.retain(|mark| is_own(mark) || now - mark.marked_at > KEPT_FOR);
         }
-        staging.mark("never written").await.unwrap();
-        let published = DataFile {
-            path: staging.path("published"),
-            size: 1,
-            rows: 1,
-            start_range: None,
+        if marks.is_empty() {
+            return Ok(());
+        }
+        fence.confirm().await?;
+        let committed = self.committed(table, &marks).await?;
+        for mark in &marks {
+            if committed.contains(&self.path(&mark.file)) {
+                self.store.delete(&mark.path).await?;
+            } else if is_own(mark) && mark.is_taken_over {
+                self.discard(mark).await?;
+            } else {
+                self.store.delete(&self.store_path(&mark.file)).await?;
+                self.store.delete(&mark.path).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Paths of the committed files among the marked ones: of the version that was read if that names all of
+    /// them, else of the newest one and its history.
+    async fn committed(&self, table: Option<&Table>, marks: &[Mark]) -> Result<BTreeSet<String>> {
+        let mut table = match table {
+            Some(table) => table.clone(),
+            None => match Table::open(&self.store, self.table).await? {
+                Some(table) => table,
+                None => return Ok(BTreeSet::new()),
+            },
         };
-        staging.clean_up(&[published]).await.unwrap();
-        assert_eq!(
-            store.list("").await.unwrap(),
-            [staging.store_path("published")]
-        );
+        let names_all = |paths: &BTreeSet<String>| {
+            let mut marked = marks.iter().map(|mark| self.path(&mark.file));
+            marked.all(|path| paths.contains(&path))
+        };
+        let current = table.current_paths().await?;
+        if names_all(&current) {
+            return Ok(current);
+        }
+        table.load().await?;
+        table.committed_paths().await
+    }
+
+    async fn all_marks(&self) -> Result<Vec<Mark>> {
+        let folder = self.folder();
+        let listed = self.store.root().list(Some(&self.store.path(&folder)));
+        let found: Vec<_> = match listed.try_collect().await {
+            Ok(found) => found,
+            Err(object_store::Error::NotFound { .. }) => return Ok(Vec::new()),
+            Err(e) => return Err(self.store.error(Operation::List, &folder, &e)),
+        };
+        let mut marks: Vec<Mark> = found
+            .into_iter()
+            .filter_map(|meta| {
+                let path = self.store.relative(&meta.location)?;
+                let name = path.strip_prefix(&folder)?.strip_prefix('/')?;
+                let (run, file) = match name.split_once('/') {
+                    Some((run, file)) => (Some(run.to_string()), file.to_string()),
+                    None => (None, name.to_string()),
+                };
+                Some(Mark {
+                    file,
+                    folder: run,
+                    path,
+                    marked_at: meta.last_modified,
+                    is_taken_over: meta.size > 0,
+                })
+            })
+            .collect();
+        marks.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(marks)
     }
 }

@@ -16,6 +16,8 @@ use arrow::datatypes::SchemaRef;
 use crate::billing_period::BillingPeriod;
 use crate::error::{Error, Result};
 use crate::store::delta::{self, COMMIT_ATTEMPTS, CommitError, CurrentFile, Delta};
+use crate::store::lease::Fence;
+use crate::store::staging::Staging;
 use crate::store::writer::DataFile;
 use crate::store::{Store, TableName};
 
@@ -76,12 +78,12 @@ impl Table {
     /// Opens the newest version of a table; creates it with `columns`, which exclude the partition columns, if it
     /// does not exist.
     pub async fn open_or_create(
-        store: &Store,
+        fence: &Fence,
         name: TableName,
         columns: &SchemaRef,
     ) -> Result<Table> {
-        let delta = Delta::open_or_create(store, name, columns).await?;
-        Ok(Table::new(store, name, delta))
+        let delta = Delta::open_or_create(fence, name, columns).await?;
+        Ok(Table::new(fence.store(), name, delta))
     }
 
     /// Opens a version of a table; `None` if the table does not exist.
@@ -146,24 +148,43 @@ impl Table {
         Ok((files.into_iter().map(|file| file.file).collect(), record))
     }
 
-    /// Adds columns that the table lacks; they are null in older files.
-    pub(crate) async fn add_columns(&mut self, columns: &SchemaRef) -> Result<()> {
+    /// Reads the newest version.
+    pub(super) async fn load(&mut self) -> Result<()> {
         self.remember_base().await?;
-        self.delta.add_columns(columns).await
+        self.delta.load().await
     }
 
-    /// Replaces a month by `files` in one commit. Sets `record.version` to the commit's version and returns it.
+    /// Paths of the current files.
+    pub(super) async fn current_paths(&self) -> Result<BTreeSet<String>> {
+        let current = self.delta.files().await?.iter();
+        Ok(current.map(|current| current.file.path.clone()).collect())
+    }
+
+    /// Paths of all files that a commit names, current or replaced.
+    pub(super) async fn committed_paths(&self) -> Result<BTreeSet<String>> {
+        self.delta.committed_paths().await.cloned()
+    }
+
+    /// Adds columns that the table lacks; they are null in older files.
+    pub(crate) async fn add_columns(&mut self, fence: &Fence, columns: &SchemaRef) -> Result<()> {
+        self.remember_base().await?;
+        self.delta.add_columns(fence, columns).await
+    }
+
+    /// Replaces a month of the fence's connection by `files` in one commit. Sets `record.version` to the commit's
+    /// version and returns it.
     ///
     /// # Errors
     /// [`PublishError::MonthChanged`] when another run replaced the same month since this table was opened;
     /// [`PublishError::NoFiles`] without files.
     pub async fn replace(
         &mut self,
-        connection: &str,
+        fence: &Fence,
         period: BillingPeriod,
         files: &[DataFile],
         record: &mut PeriodRecord,
     ) -> Result<u64> {
+        let connection = fence.connection();
         if files.is_empty() {
             return Err(PublishError::NoFiles {
                 connection: connection.to_string(),
@@ -177,6 +198,7 @@ impl Table {
         let base = base.unwrap_or_default();
         let new = paths(files);
         let month = period.to_string();
+        let staging = Staging::of(fence, self.name, period);
         for _ in 0..COMMIT_ATTEMPTS {
             let (current, published) = self.month(connection, period).await?;
             let current = paths(&current);
@@ -193,11 +215,13 @@ impl Table {
                 record.version = published.version;
             } else {
                 record.version = self.delta.version() + 1;
+                // A run that ended before its clean-up left marks of the files that are current now.
+                staging.unmark(&current).await?;
                 let json =
                     serde_json::to_value(&*record).map_err(|e| Error::bug(format!("JSON: {e}")))?;
                 match self
                     .delta
-                    .replace(&[connection, &month], files, &json)
+                    .replace(fence, &[connection, &month], files, &json)
                     .await
                 {
                     Ok(()) => {}

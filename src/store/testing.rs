@@ -1,8 +1,11 @@
 //! Stores over any object store, for unit tests.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use object_store::memory::InMemory;
@@ -11,6 +14,8 @@ use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
+use parking_lot::Mutex;
+
 /// Kind of a request that changes an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
@@ -92,6 +97,168 @@ impl ObjectStore for FailingStore {
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
         self.inner.list(prefix)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.inner.copy_opts(from, to, options).await
+    }
+}
+
+/// Outcome of a put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PutFault {
+    /// It fails and is not applied.
+    Refused,
+    /// It is applied and fails.
+    LostReply,
+}
+
+/// Object store in memory with a clock of its own, whose changes fail as a test says. Clones share both.
+#[derive(Debug, Clone)]
+pub(crate) struct ScriptedStore {
+    inner: Arc<InMemory>,
+    script: Arc<Mutex<Script>>,
+}
+
+#[derive(Debug)]
+struct Script {
+    now: DateTime<Utc>,
+    modified: HashMap<Path, DateTime<Utc>>,
+    /// Part of a path, and what happens to the next put of such an object.
+    puts: Vec<(String, PutFault)>,
+    /// Part of the paths that cannot be deleted.
+    kept: Option<String>,
+    refused_deletes: usize,
+}
+
+impl ScriptedStore {
+    /// Empty store whose clock shows `now` until it is moved.
+    pub(crate) fn new(now: &str) -> ScriptedStore {
+        let script = Script {
+            now: now.parse().unwrap(),
+            modified: HashMap::new(),
+            puts: Vec::new(),
+            kept: None,
+            refused_deletes: 0,
+        };
+        ScriptedStore {
+            inner: Arc::new(InMemory::new()),
+            script: Arc::new(Mutex::new(script)),
+        }
+    }
+
+    /// Moves the store's clock.
+    pub(crate) fn advance(&self, by: TimeDelta) {
+        self.script.lock().now += by;
+    }
+
+    /// Lets the next put of an object fail whose path contains `part`.
+    pub(crate) fn fail_put(&self, part: &str, fault: PutFault) {
+        self.script.lock().puts.push((part.to_string(), fault));
+    }
+
+    /// Number of faults of puts that have not fired.
+    pub(crate) fn faults_left(&self) -> usize {
+        self.script.lock().puts.len()
+    }
+
+    /// Refuses deletions of objects whose path contains `part`; `None` allows all.
+    pub(crate) fn refuse_deletes(&self, part: Option<&str>) {
+        self.script.lock().kept = part.map(str::to_string);
+    }
+
+    /// Number of refused deletions.
+    pub(crate) fn refused_deletes(&self) -> usize {
+        self.script.lock().refused_deletes
+    }
+
+    fn with_time(&self, mut meta: ObjectMeta) -> ObjectMeta {
+        let script = self.script.lock();
+        if let Some(modified) = script.modified.get(&meta.location) {
+            meta.last_modified = *modified;
+        }
+        meta
+    }
+}
+
+impl fmt::Display for ScriptedStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ScriptedStore")
+    }
+}
+
+#[async_trait]
+impl ObjectStore for ScriptedStore {
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> Result<PutResult> {
+        let fault = {
+            let mut script = self.script.lock();
+            let found = script.puts.iter();
+            let at = found
+                .enumerate()
+                .find(|(_, (part, _))| location.as_ref().contains(part));
+            let at = at.map(|(at, _)| at);
+            at.map(|at| script.puts.remove(at).1)
+        };
+        if fault == Some(PutFault::Refused) {
+            return Err(unavailable());
+        }
+        let put = self.inner.put_opts(location, payload, options).await?;
+        let mut script = self.script.lock();
+        let now = script.now;
+        script.modified.insert(location.clone(), now);
+        match fault {
+            Some(_) => Err(unavailable()),
+            None => Ok(put),
+        }
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        self.inner.put_multipart_opts(location, options).await
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        let mut found = self.inner.get_opts(location, options).await?;
+        found.meta = self.with_time(found.meta);
+        Ok(found)
+    }
+
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        let store = self.clone();
+        let allowed = locations.map(move |location| {
+            let location = location?;
+            let mut script = store.script.lock();
+            let kept = script.kept.as_ref();
+            if kept.is_some_and(|part| location.as_ref().contains(part)) {
+                script.refused_deletes += 1;
+                return Err(unavailable());
+            }
+            Ok(location)
+        });
+        self.inner.delete_stream(allowed.boxed())
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        let store = self.clone();
+        let listed = self.inner.list(prefix);
+        listed
+            .map(move |meta| meta.map(|meta| store.with_time(meta)))
+            .boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {

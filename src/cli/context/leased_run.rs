@@ -1,5 +1,8 @@
 //! One run under the lease of its connection, with its record and its end on a signal.
 
+use std::panic::{AssertUnwindSafe, resume_unwind};
+
+use futures::FutureExt;
 use tracing::Instrument;
 
 use crate::connections::state;
@@ -74,11 +77,14 @@ pub(crate) async fn run_unrecorded<T>(
 async fn with_lease<T>(context: &RunContext, work: impl Future<Output = Result<T>>) -> Result<T> {
     let run = async {
         let lease = Lease::take(&context.store, &context.connection, &context.run).await?;
-        let result = work.await;
+        context.set_fence(Some(lease.fence()));
+        // A panic must not keep the lease from the next run.
+        let result = AssertUnwindSafe(work).catch_unwind().await;
+        context.set_fence(None);
         if let Err(error) = lease.release().await {
             tracing::warn!(run = %context.run, %error, "Could not release the lease");
         }
-        result
+        result.unwrap_or_else(|panic| resume_unwind(panic))
     };
     run.instrument(context.span()).await
 }
@@ -122,7 +128,7 @@ async fn save_record(
     if tentative {
         return Ok(());
     }
-    state::run_ended(&context.store, &context.connection, ended).await
+    state::run_ended(&context.fence()?, ended).await
 }
 
 async fn stop_signal() -> &'static str {
@@ -146,8 +152,9 @@ mod tests {
 
     use super::*;
     use crate::pipeline::testing;
-    use crate::store::Store;
+    use crate::store::tables::Table;
     use crate::store::testing::{Change, FailingStore};
+    use crate::store::{Store, TableName};
 
     const NOW: &str = "2026-11-23T06:00:00Z";
 
@@ -206,6 +213,37 @@ mod tests {
         let failed = run(&context, Err(Error::data("bad data"))).await;
         assert_eq!(failed.unwrap_err().kind(), ErrorKind::Data);
         assert_eq!(state::names(&context.store).await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_panic_releases_the_lease_and_goes_on() {
+        let context = context(|_, _| false);
+        let work = async {
+            assert!(context.fence().is_ok());
+            panic!("a defect")
+        };
+        let leased = with_lease(&context, work);
+        let panicked: std::thread::Result<Result<()>> =
+            AssertUnwindSafe(leased).catch_unwind().await;
+        assert!(panicked.is_err());
+        assert_eq!(context.store.list("runs/leases").await.unwrap(), [""; 0]);
+        assert!(context.fence().is_err(), "nothing more may be changed");
+        assert_eq!(run(&context, Ok(0)).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_run_whose_first_write_fails_releases_the_lease() {
+        let context =
+            context(|change, path| change == Change::Put && path.as_ref().starts_with("costs/"));
+        let work = async {
+            let fence = context.fence()?;
+            let columns = &crate::confluent::costs::decode::SCHEMA;
+            let table = Table::open_or_create(&fence, TableName::Costs, columns);
+            table.await.map(|_| 0)
+        };
+        let failed = run_with_lease("import", &context, false, work, |_| Outcome::default());
+        assert_eq!(failed.await.unwrap_err().kind(), ErrorKind::Remote);
+        assert_eq!(context.store.list("runs/leases").await.unwrap(), [""; 0]);
     }
 
     #[tokio::test]

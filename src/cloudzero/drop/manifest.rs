@@ -7,6 +7,7 @@ use crate::billing_period::BillingPeriod;
 use crate::cloudzero::drop::DropId;
 use crate::error::{Error, Result};
 use crate::store::Store;
+use crate::store::lease::Fence;
 
 /// Version of the manifest format.
 const VERSION: &str = "1.3.0";
@@ -54,8 +55,9 @@ pub(crate) async fn read_manifest(
 /// Makes a drop the active one, if the manifest is still the object `previous`.
 ///
 /// # Errors
-/// Kind `Locked` if the manifest has changed since.
+/// Kind `Locked` if the manifest has changed since, or the run lost its lease.
 pub(crate) async fn activate_drop(
+    fence: &Fence,
     destination: &Store,
     period: BillingPeriod,
     drop_id: &DropId,
@@ -67,6 +69,7 @@ pub(crate) async fn activate_drop(
     };
     let json =
         serde_json::to_vec_pretty(&manifest).map_err(|e| Error::bug(format!("manifest: {e}")))?;
+    fence.confirm().await?;
     destination
         .put_if_unchanged(&manifest_name(period), json.into(), previous)
         .await

@@ -63,7 +63,7 @@ pub(super) async fn deliver(
     read_back::reconcile(&published.totals().await?, &files.content.totals, is_daily)?;
     read_back::reconcile_rows(&files.written, &files.content.rows)?;
     let previous = manifest.as_ref().map(|manifest| &manifest.object);
-    drop::activate_drop(&bucket.store, period, &drop_id, previous).await?;
+    drop::activate_drop(&run.fence()?, &bucket.store, period, &drop_id, previous).await?;
     delivery.status = DeliveryStatus::Delivered;
     let active = ActiveDrop {
         drop_id,
@@ -162,7 +162,7 @@ async fn record(
         earlier,
         pinned: active.pinned,
     });
-    runs::save_month_state(&run.store, &run.connection, period, state).await
+    runs::save_month_state(&run.fence()?, period, state).await
 }
 
 /// Activates an earlier drop again and pins it, until the month is delivered by name.
@@ -248,7 +248,7 @@ async fn activate_and_pin(
     // the drop without its pin.
     record(run, bucket, period, &mut state, active).await?;
     let previous = manifest.as_ref().map(|manifest| &manifest.object);
-    drop::activate_drop(&bucket.store, period, drop_id, previous).await
+    drop::activate_drop(&run.fence()?, &bucket.store, period, drop_id, previous).await
 }
 
 /// Lists the drops of a month that have files, complete or not.

@@ -36,10 +36,10 @@ impl Destinations {
         let mut record = remembered.clone();
         if places.is_subset(&remembered.delivered) {
             // Claimed before, unless an older version delivered, or the claim was released meanwhile.
-            destinations::claim(store, connection, &places).await?;
+            destinations::claim(&run.fence()?, &places).await?;
         } else {
             record.delivered.extend(places.iter().cloned());
-            destinations::save(store, connection, &record).await?;
+            destinations::save(&run.fence()?, &record).await?;
             for place in remembered.delivered.difference(&places) {
                 tracing::warn!(
                     previous = place,

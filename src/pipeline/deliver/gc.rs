@@ -56,6 +56,7 @@ pub(crate) async fn delete_old_drops(
             deleted.files += drop.files.len();
             deleted.bytes += drop.files.iter().map(|file| file.size).sum::<u64>();
             if !dry_run {
+                run.fence()?.confirm().await?;
                 drop.delete(store).await?;
             }
         }

@@ -50,8 +50,7 @@ pub(super) async fn load(run: &RunContext, billing_connection: &str) -> Result<M
     Ok(state.map(|state| state.months).unwrap_or_default())
 }
 
-/// Remembers what a stream was found to accept. The caller holds the connection's lease. A failure is logged only: the
-/// next run asks CloudZero again.
+/// Remembers what a stream was found to accept. A failure is logged only: the next run asks CloudZero again.
 pub(crate) async fn remember(run: &RunContext, stream: &Stream<'_>) {
     let Some(months) = stream.learned_months() else {
         return;
@@ -60,8 +59,8 @@ pub(crate) async fn remember(run: &RunContext, stream: &Stream<'_>) {
         billing_connection: stream.connection().to_string(),
         months,
     };
-    let written = connection_state::write(&run.store, &run.connection, CLOUDZERO, &state).await;
-    if let Err(error) = written {
+    let written = async { connection_state::write_fenced(&run.fence()?, CLOUDZERO, &state).await };
+    if let Err(error) = written.await {
         tracing::warn!(%error, "Could not remember the form of months that CloudZero accepts");
     }
 }

@@ -99,13 +99,13 @@ async fn deliver_to(
         days: recorded_days(&plan.hours)?,
         ..open_record(run, stream, period)
     });
-    runs::save_month_state(&run.store, &run.connection, period, state).await?;
+    runs::save_month_state(&run.fence()?, period, state).await?;
     let attempt = attempt(run, period);
     delivery.bytes = send(published, stream, &plan, &attempt, options.skip_validation).await?;
     if let Some(sent) = &mut state.stream {
         sent.acknowledged_at = Some((run.clock)());
     }
-    runs::save_month_state(&run.store, &run.connection, period, state).await?;
+    runs::save_month_state(&run.fence()?, period, state).await?;
     let limit = run.destinations.read_back;
     let difference = difference_after(stream, period, &plan.hours, limit).await?;
     if difference.is_none() {
@@ -145,7 +145,7 @@ async fn close(run: &RunContext, period: BillingPeriod, state: &mut MonthState) 
     if let Some(sent) = &mut state.stream {
         sent.closed_at = Some((run.clock)());
     }
-    runs::save_month_state(&run.store, &run.connection, period, state).await
+    runs::save_month_state(&run.fence()?, period, state).await
 }
 
 /// Lets CloudZero validate all bodies unless validation is skipped, then sends them one at a time. Returns the number of
@@ -172,6 +172,7 @@ pub(super) async fn send(
             stream.connection()
         );
         let key = IdempotencyKey::new(attempt, number);
+        run.fence()?.confirm().await?;
         let upload = upload(period, plan.operation, &body);
         bytes += stream.post(&operation, upload, key).await?;
     }
@@ -264,7 +265,7 @@ pub(crate) async fn clear(
     let key = IdempotencyKey::new(&cleared.attempt, 1);
     let before = state.stream.replace(cleared);
     // The pin is recorded first, so that the next run does not send the month again if this one crashes.
-    runs::save_month_state(&run.store, &run.connection, period, &state).await?;
+    runs::save_month_state(&run.fence()?, period, &state).await?;
     let operation = format!(
         "clearing {period} of CloudZero's stream `{}`",
         stream.connection()
@@ -285,7 +286,7 @@ pub(crate) async fn clear(
             ..before
         }),
     };
-    runs::save_month_state(&run.store, &run.connection, period, &state).await?;
+    runs::save_month_state(&run.fence()?, period, &state).await?;
     delivery.bytes = sent?;
     Ok(delivery)
 }

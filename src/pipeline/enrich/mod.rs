@@ -73,19 +73,11 @@ async fn try_enrich(context: &RunContext, client: &Client) -> Result<Option<Inve
         resources: resources as u64,
         problems,
     };
-    let save = async |state: &InventoryState| {
-        connection_state::save_inventory(&context.store, &context.connection, state).await
-    };
+    let fence = context.fence()?;
+    let save = async |state: &InventoryState| connection_state::save_inventory(&fence, state).await;
     match listed {
         Ok(inventory) => {
-            let changed = resources::update(
-                &context.store,
-                &context.connection,
-                &context.run,
-                &inventory,
-                now,
-            )
-            .await?;
+            let changed = resources::update(&fence, &inventory, now).await?;
             let resources = inventory.resources.len();
             tracing::info!(resources, changed, "Names and regions updated");
             save(&state(resources, inventory.problems.clone())).await?;

@@ -129,7 +129,7 @@ async fn losses(
 }
 
 async fn save_state(context: &RunContext, period: BillingPeriod, state: &MonthState) -> Result<()> {
-    runs::save_month_state(&context.store, &context.connection, period, state).await
+    runs::save_month_state(&context.fence()?, period, state).await
 }
 
 /// Transforms, checks and commits a month, unless it is unchanged or the run is dry.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::ErrorKind;
+use crate::store::lease::Fence;
 
 /// No server listens there, so that every request fails.
 fn access(key: &str) -> Settings {
@@ -113,7 +114,8 @@ async fn the_connection_that_published_first_takes_the_claim_over() {
 async fn publish(store: &Store, connection: &str) {
     let period = "2026-10".parse().unwrap();
     let columns = &crate::confluent::costs::decode::SCHEMA;
-    let mut costs = Table::open_or_create(store, TableName::Costs, columns)
+    let fence = Fence::unchecked(store, connection, "run");
+    let mut costs = Table::open_or_create(&fence, TableName::Costs, columns)
         .await
         .unwrap();
     let file = crate::store::writer::DataFile {
@@ -122,13 +124,17 @@ async fn publish(store: &Store, connection: &str) {
         rows: 1,
         start_range: None,
     };
+    store
+        .put(&format!("costs/{}", file.path), "x")
+        .await
+        .unwrap();
     let record = serde_json::json!({
         "run": "run", "version": 0, "digest": "d", "costs": 1, "line_items": 0, "original_amount": "1",
         "discount_amount": "0", "net_amount": "1", "mapping": "",
     });
     let mut record = serde_json::from_value(record).unwrap();
     costs
-        .replace(connection, period, &[file], &mut record)
+        .replace(&fence, period, &[file], &mut record)
         .await
         .unwrap();
 }

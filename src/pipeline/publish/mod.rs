@@ -17,6 +17,7 @@ use crate::pipeline::summary::PeriodSummary;
 use crate::pipeline::transform::{self, LineItems};
 use crate::pipeline::{RunContext, StageTimer};
 use crate::store::TableName;
+use crate::store::lease::Fence;
 use crate::store::tables::{PeriodRecord, Table};
 use crate::store::writer::DataFile;
 
@@ -139,11 +140,12 @@ impl Tables {
         period: BillingPeriod,
         pulled: &PulledMonth,
     ) -> Result<()> {
+        let fence = context.fence()?;
         let table =
-            open_or_create(&mut self.costs, context, TableName::Costs, &decode::SCHEMA).await?;
+            open_or_create(&mut self.costs, &fence, TableName::Costs, &decode::SCHEMA).await?;
         let mut record = new_record(context, pulled)?;
         table
-            .replace(&context.connection, period, &pulled.files, &mut record)
+            .replace(&fence, period, &pulled.files, &mut record)
             .await
             .map(|_| ())
     }
@@ -156,20 +158,21 @@ impl Tables {
         pulled: &PulledMonth,
         line_items: &LineItems,
     ) -> Result<PeriodRecord> {
+        let fence = context.fence()?;
         let table = open_or_create(
             &mut self.line_items,
-            context,
+            &fence,
             TableName::LineItems,
             &line_items.columns,
         )
         .await?;
-        table.add_columns(&line_items.columns).await?;
+        table.add_columns(&fence, &line_items.columns).await?;
         let mut record = new_record(context, pulled)?;
         record.line_items = line_items.rows();
         record.mapping = transform::mapping_version(context)?;
         record.facts.clone_from(&line_items.attributes_digest);
         table
-            .replace(&context.connection, period, &line_items.files, &mut record)
+            .replace(&fence, period, &line_items.files, &mut record)
             .await?;
         Ok(record)
     }
@@ -198,13 +201,13 @@ impl Tables {
 
 async fn open_or_create<'t>(
     slot: &'t mut Option<Table>,
-    context: &RunContext,
+    fence: &Fence,
     name: TableName,
     columns: &SchemaRef,
 ) -> Result<&'t mut Table> {
     match slot {
         Some(table) => Ok(table),
-        none => Ok(none.insert(Table::open_or_create(&context.store, name, columns).await?)),
+        none => Ok(none.insert(Table::open_or_create(fence, name, columns).await?)),
     }
 }
 
@@ -224,7 +227,8 @@ fn new_record(context: &RunContext, pulled: &PulledMonth) -> Result<PeriodRecord
     })
 }
 
-/// Returns `result` after deleting the month's unpublished staged files, including those of crashed runs.
+/// Returns `result` after deleting the month's staged files that no commit names: those of this run, and those of
+/// crashed runs that are past their time.
 pub(crate) async fn with_staging_cleanup<T>(
     context: &RunContext,
     tables: &Tables,
@@ -232,22 +236,31 @@ pub(crate) async fn with_staging_cleanup<T>(
     result: Result<T>,
 ) -> Result<T> {
     // With an unavailable store the outcome of a commit is unknown, so the files stay for the next run.
-    if !result
+    if result
         .as_ref()
         .is_err_and(|e| e.kind() == ErrorKind::Remote)
     {
-        clean_up(context, tables, period).await?;
+        return result;
     }
-    result
+    let cleaned = clean_up(context, tables, period).await;
+    match (result, cleaned) {
+        (Ok(done), cleaned) => cleaned.map(|()| done),
+        (Err(first), cleaned) => {
+            if let Err(error) = cleaned {
+                tracing::debug!(%error, "Could not delete the month's staged files");
+            }
+            Err(first)
+        }
+    }
 }
 
 async fn clean_up(context: &RunContext, tables: &Tables, period: BillingPeriod) -> Result<()> {
-    let published = tables.month(context, period).await?;
+    let fence = context.fence()?;
     window::staging(context, period)
-        .clean_up(&published.costs)
+        .clean_up(&fence, tables.costs.as_ref())
         .await?;
     transform::staging(context, period)
-        .clean_up(&published.line_items)
+        .clean_up(&fence, tables.line_items.as_ref())
         .await
 }
 

@@ -137,7 +137,7 @@ async fn replace(
     let mut record = earlier.record;
     record.run = context.run.to_string();
     table
-        .replace(&context.connection, period, &earlier.files, &mut record)
+        .replace(&context.fence()?, period, &earlier.files, &mut record)
         .await?;
     Ok(record)
 }

@@ -21,6 +21,7 @@ use crate::pipeline::pull::window::{
     FinishedWindow, PulledPage, WindowRecord, pull_page, pull_window, staging, window_record,
 };
 use crate::store::Store;
+use crate::store::runs;
 use crate::store::staging::Staging;
 use crate::store::writer::DataFile;
 
@@ -122,7 +123,8 @@ impl PulledMonth {
     }
 }
 
-/// Resumes the recent windows of an interrupted pull, and deletes the others.
+/// Resumes the recent windows of an interrupted pull, and takes them over. The others are discarded: windows that are
+/// not within `whole`, that another window covers, or that are older than the last successful pull.
 async fn resume(
     context: &RunContext,
     period: BillingPeriod,
@@ -132,20 +134,28 @@ async fn resume(
 ) -> Result<Vec<FinishedWindow>> {
     let mut finished = Vec::new();
     let staging = staging(context, period);
-    for name in staging.marked().await? {
-        let path = staging.path(&name);
+    let state = runs::month_state(&context.store, &context.connection, period).await?;
+    for mark in staging.marks().await? {
+        let path = staging.path(&mark.file);
         if published.iter().any(|file| file.path == path) {
             continue;
         }
-        match staged_window(context, &staging, &name).await? {
-            Some(window)
-                if now - window.record.pulled_at < RESUME_FOR
-                    && whole.start <= window.record.start
-                    && window.record.end <= whole.end =>
-            {
+        let window = staged_window(context, &staging, &mark.file).await?;
+        let resumable = window.filter(|FinishedWindow { record, .. }| {
+            (TimeDelta::zero()..RESUME_FOR).contains(&(now - record.pulled_at))
+                && state.pulled_at.is_none_or(|last| last <= record.pulled_at)
+                && whole.start <= record.start
+                && record.end <= whole.end
+                && !finished.iter().any(|taken: &FinishedWindow| {
+                    taken.record.start < record.end && record.start < taken.record.end
+                })
+        });
+        match resumable {
+            Some(window) => {
+                staging.take_over(&mark).await?;
                 finished.push(window);
             }
-            _ => staging.remove(&name).await?,
+            None => staging.discard(&mark).await?,
         }
     }
     Ok(finished)

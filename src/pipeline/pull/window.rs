@@ -53,6 +53,7 @@ pub(crate) fn staging(context: &RunContext, period: BillingPeriod) -> Staging {
         TableName::Costs,
         &context.connection,
         period,
+        &context.run,
     )
 }
 

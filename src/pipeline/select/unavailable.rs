@@ -59,5 +59,5 @@ pub(crate) async fn remember(
         refused_through,
         asked_at: now,
     };
-    connection_state::save_availability(&context.store, &context.connection, &state).await
+    connection_state::save_availability(&context.fence()?, &state).await
 }

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod daily_imports;
+mod leases;
 mod selection;
 mod stream;
 mod verify;

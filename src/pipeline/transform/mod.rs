@@ -52,6 +52,7 @@ pub(crate) fn staging(context: &RunContext, period: BillingPeriod) -> Staging {
         TableName::LineItems,
         &context.connection,
         period,
+        &context.run,
     )
 }
 

@@ -1,25 +1,30 @@
-//! Commits: compare-and-swap on the table's version.
+//! Commits: compare-and-swap on the table's version, under the lease of the run that commits.
+//!
+//! A commit whose request failed may have been applied: its reply was lost, or what follows it failed. So after
+//! every failure the newest version is read; one that has what was to be committed is a success.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
 
 use arrow::datatypes::SchemaRef;
 use chrono::Utc;
 use deltalake::DeltaTableError;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
-use deltalake::kernel::{Action, Add};
+use deltalake::kernel::{Action, Add, StructField};
 use deltalake::protocol::{DeltaOperation, SaveMode};
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{Delta, TAG, schema};
 use crate::error::{Error, Result};
+use crate::store::lease::Fence;
 use crate::store::writer::DataFile;
 use crate::store::{Operation, Store, TableName, stats};
 
 /// Attempts of a commit that other writers keep overtaking.
 pub(crate) const COMMIT_ATTEMPTS: usize = 20;
+/// Files that are looked for at the same time before a commit.
+const CONCURRENT_LOOKS: usize = 8;
 
-/// Failed commit. Nothing was published, unless a request's reply was lost.
+/// Failed commit. Nothing was published, unless the store is unavailable afterwards.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommitError {
     /// The table has a newer version than the one that was read.
@@ -32,18 +37,16 @@ pub(crate) enum CommitError {
 
 impl Delta {
     /// Adds columns that the table lacks; they are null in older files. Reads the newest version.
-    pub(crate) async fn add_columns(&mut self, columns: &SchemaRef) -> Result<()> {
+    ///
+    /// # Errors
+    /// Kind locked after a lost lease; those of the store.
+    pub(crate) async fn add_columns(&mut self, fence: &Fence, columns: &SchemaRef) -> Result<()> {
         for _ in 0..COMMIT_ATTEMPTS {
-            let present = self.columns()?;
-            let missing = columns
-                .fields()
-                .iter()
-                .filter(|field| present.field_with_name(field.name()).is_err())
-                .map(|field| schema::delta_field(field))
-                .collect::<Result<Vec<_>>>()?;
+            let missing = self.missing(columns)?;
             if missing.is_empty() {
                 return Ok(());
             }
+            fence.confirm().await?;
             let added = self
                 .table
                 .clone()
@@ -54,28 +57,87 @@ impl Delta {
             match added {
                 Ok(_) => return self.load().await,
                 Err(e) if is_conflict(&e) => self.load().await?,
-                Err(e) => return Err(self.error(Operation::Write, e)),
+                Err(e) => {
+                    let was_applied =
+                        self.load().await.is_ok() && self.missing(columns)?.is_empty();
+                    if !was_applied {
+                        return Err(self.error(Operation::Write, e));
+                    }
+                }
             }
         }
         Err(contended(&self.store, self.name))
     }
 
+    fn missing(&self, columns: &SchemaRef) -> Result<Vec<StructField>> {
+        let present = self.columns()?;
+        let fields = columns.fields().iter();
+        fields
+            .filter(|field| present.field_with_name(field.name()).is_err())
+            .map(|field| schema::delta_field(field))
+            .collect()
+    }
+
     /// Replaces a partition by `files` in one commit. `record` becomes the files' tag, and its fields become keys
-    /// of the commit.
+    /// of the commit. Right before it, all files are looked for and the lease is confirmed.
     ///
     /// # Errors
     /// [`CommitError::Conflict`] when the table has a newer version than the one that was read.
     pub(crate) async fn replace(
         &mut self,
+        fence: &Fence,
         partition: &[&str],
         files: &[DataFile],
         record: &serde_json::Value,
     ) -> std::result::Result<(), CommitError> {
-        match self.try_replace(partition, files, record).await {
-            Ok(()) => Ok(()),
-            Err(e) if is_conflict(&e) => Err(CommitError::Conflict),
-            Err(e) => Err(CommitError::Other(self.error(Operation::Write, e))),
+        self.check_files(files).await.map_err(CommitError::Other)?;
+        fence.confirm().await.map_err(CommitError::Other)?;
+        let Err(failed) = self.try_replace(partition, files, record).await else {
+            return Ok(());
+        };
+        let mut newest = self.clone();
+        if newest.load().await.is_ok() && newest.has_exactly(partition, files).await {
+            *self = newest;
+            return Ok(());
         }
+        Err(if is_conflict(&failed) {
+            CommitError::Conflict
+        } else {
+            CommitError::Other(self.error(Operation::Write, failed))
+        })
+    }
+
+    /// Fails unless all files exist with their size.
+    async fn check_files(&self, files: &[DataFile]) -> Result<()> {
+        let looks = files.iter().map(async |file| {
+            let name = format!("{}/{}", self.name, file.path);
+            let found = self.store.head(&name).await?;
+            if found.is_some_and(|meta| meta.size == file.size) {
+                return Ok(());
+            }
+            Err(Error::data(format!(
+                "could not publish `{}`: it is missing or was changed since it was written",
+                self.store.display(&name)
+            ))
+            .with_hint(
+                "nothing was published; check whether another program deletes files of the store, then run the \
+                 command again",
+            ))
+        });
+        stream::iter(looks)
+            .buffer_unordered(CONCURRENT_LOOKS)
+            .try_collect()
+            .await
+    }
+
+    /// Returns true if the current files of a partition are these.
+    async fn has_exactly(&self, partition: &[&str], files: &[DataFile]) -> bool {
+        let Ok(current) = self.files().await else {
+            return false;
+        };
+        let current = current.iter().filter(|file| file.partition == partition);
+        let current: BTreeSet<&str> = current.map(|file| file.file.path.as_str()).collect();
+        current == files.iter().map(|file| file.path.as_str()).collect()
     }
 
     async fn try_replace(
@@ -132,7 +194,7 @@ impl Delta {
             .with_actions(actions)
             .build(Some(&snapshot), self.table.log_store(), operation)
             .await?;
-        self.files = Arc::default();
+        self.forget();
         self.table.load().await
     }
 }

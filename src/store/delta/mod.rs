@@ -12,6 +12,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
@@ -26,6 +27,7 @@ use object_store::prefix::PrefixStore;
 use tokio::sync::OnceCell;
 
 use crate::error::{Error, Result};
+use crate::store::lease::Fence;
 use crate::store::writer::DataFile;
 use crate::store::{Operation, Store, TableName, stats};
 use commit::{is_conflict, never_rebased};
@@ -53,6 +55,8 @@ pub(crate) struct Delta {
     table: DeltaTable,
     /// Current files of the version that was read, once asked for: a run looks at them for each month.
     files: Arc<OnceCell<Vec<CurrentFile>>>,
+    /// Paths of all files that a commit names, once asked for.
+    committed: Arc<OnceCell<BTreeSet<String>>>,
 }
 
 impl Delta {
@@ -71,6 +75,7 @@ impl Delta {
             name,
             table,
             files: Arc::default(),
+            committed: Arc::default(),
         }))
     }
 
@@ -80,10 +85,11 @@ impl Delta {
     /// Two runs may both create: the first log entry wins, and both load it. So the first replacement of a
     /// partition is refused to one of them.
     pub(crate) async fn open_or_create(
-        store: &Store,
+        fence: &Fence,
         name: TableName,
         columns: &SchemaRef,
     ) -> Result<Delta> {
+        let store = fence.store();
         if let Some(delta) = Delta::open(store, name).await? {
             return Ok(delta);
         }
@@ -110,6 +116,7 @@ impl Delta {
         let fields: Vec<_> = fields
             .map(|field| schema::delta_field(field))
             .collect::<Result<_>>()?;
+        fence.confirm().await?;
         let created = CreateBuilder::new()
             .with_log_store(log_store(store, name)?)
             .with_table_name(name.as_str())
@@ -120,17 +127,17 @@ impl Delta {
             .with_save_mode(SaveMode::Ignore)
             .with_commit_properties(never_rebased())
             .await;
-        match created {
-            Ok(_) => {}
-            Err(e) if is_conflict(&e) => {}
-            Err(e) => return Err(table_error(store, name, Operation::Write, e)),
+        match (Delta::open(store, name).await, created) {
+            // Another writer's table, or this one's, whose reply was lost.
+            (Ok(Some(delta)), _) => Ok(delta),
+            (_, Err(e)) if !is_conflict(&e) => Err(table_error(store, name, Operation::Write, e)),
+            (opened, _) => opened?.ok_or_else(|| {
+                Error::remote(format!(
+                    "could not find the table `{}` after creating it",
+                    store.display(name.as_str())
+                ))
+            }),
         }
-        Delta::open(store, name).await?.ok_or_else(|| {
-            Error::remote(format!(
-                "could not find the table `{}` after creating it",
-                store.display(name.as_str())
-            ))
-        })
     }
 
     /// Opens a version of a table; `None` if the table does not exist.
@@ -158,7 +165,7 @@ impl Delta {
         if version < newest {
             let loaded = delta.table.load_version(version).await;
             loaded.map_err(|e| delta.error(Operation::Read, e))?;
-            delta.files = Arc::default();
+            delta.forget();
         }
         Ok(Some(delta))
     }
@@ -176,9 +183,18 @@ impl Delta {
 
     /// Reads the newest version.
     pub(crate) async fn load(&mut self) -> Result<()> {
-        self.files = Arc::default();
+        let before = self.table.version();
         let loaded = self.table.load().await;
+        if self.table.version() != before {
+            self.forget();
+        }
         loaded.map_err(|e| self.error(Operation::Read, e))
+    }
+
+    /// Forgets what was read of a version.
+    fn forget(&mut self) {
+        self.files = Arc::default();
+        self.committed = Arc::default();
     }
 
     /// Columns without the partition columns.
@@ -202,6 +218,26 @@ impl Delta {
     pub(crate) async fn files(&self) -> Result<&[CurrentFile]> {
         let files = self.files.get_or_try_init(|| self.read_files()).await?;
         Ok(files)
+    }
+
+    /// Paths of all files that a commit up to this version names, current or replaced.
+    pub(crate) async fn committed_paths(&self) -> Result<&BTreeSet<String>> {
+        let read = || self.read_committed_paths();
+        self.committed.get_or_try_init(read).await
+    }
+
+    async fn read_committed_paths(&self) -> Result<BTreeSet<String>> {
+        let failed = |e| self.error(Operation::Read, e);
+        let current = self.files().await?.iter();
+        let mut paths: BTreeSet<String> =
+            current.map(|current| current.file.path.clone()).collect();
+        let snapshot = self.table.snapshot().map_err(failed)?;
+        let log_store = self.table.log_store();
+        let mut replaced = snapshot.all_tombstones(log_store.as_ref());
+        while let Some(file) = replaced.try_next().await.map_err(failed)? {
+            paths.insert(file.path().into_owned());
+        }
+        Ok(paths)
     }
 
     async fn read_files(&self) -> Result<Vec<CurrentFile>> {

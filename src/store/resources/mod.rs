@@ -18,6 +18,7 @@ use serde_json::json;
 use crate::confluent::inventory::{Inventory, Resource};
 use crate::error::{Error, Result};
 use crate::store::delta::{self, COMMIT_ATTEMPTS, CommitError, CurrentFile, Delta};
+use crate::store::lease::Fence;
 use crate::store::writer::FileWriter;
 use crate::store::{Store, TableName};
 
@@ -50,16 +51,15 @@ pub async fn read(store: &Store, connection: Option<&str>) -> Result<RecordBatch
 }
 
 /// Updates a connection's rows from a listing; writes nothing if nothing changed. Returns true if something
-/// changed. Requires the connection's lease.
+/// changed.
 pub(crate) async fn update(
-    store: &Store,
-    connection: &str,
-    run: &str,
+    fence: &Fence,
     inventory: &Inventory,
     at: DateTime<Utc>,
 ) -> Result<bool> {
+    let (store, connection, run) = (fence.store(), fence.connection(), fence.run());
     let mut delta =
-        Delta::open_or_create(store, TableName::Resources, &columns::FILE_SCHEMA).await?;
+        Delta::open_or_create(fence, TableName::Resources, &columns::FILE_SCHEMA).await?;
     let before = columns::from_batch(&read(store, Some(connection)).await?)?;
     let Some(after) = history::updated(before, inventory, at) else {
         return Ok(false);
@@ -72,7 +72,7 @@ pub(crate) async fn update(
     for _ in 0..COMMIT_ATTEMPTS {
         let record = json!({ "run": run });
         let files = std::slice::from_ref(&file);
-        match delta.replace(&[connection], files, &record).await {
+        match delta.replace(fence, &[connection], files, &record).await {
             Ok(()) => return Ok(true),
             // The lease keeps others out of this partition: the other commit was another connection's.
             Err(CommitError::Conflict) => delta.load().await?,

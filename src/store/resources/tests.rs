@@ -31,6 +31,10 @@ fn resource(id: &str, kind: ResourceKind, parent: &str, name: &str) -> Resource 
     }
 }
 
+fn fence(store: &Store, run: &str) -> Fence {
+    Fence::unchecked(store, "acme", run)
+}
+
 fn environment(id: &str) -> Resource {
     resource(id, ResourceKind::Environment, "", "prod")
 }
@@ -85,13 +89,11 @@ async fn reads_back_what_it_writes_and_skips_an_unchanged_listing() {
         resource("lcc-1", ResourceKind::Connector, "lkc-1", "sink, \"x\"\nü"),
     ];
     let seen = inventory(&first, &[]);
-    assert!(update(&store, "acme", "run-1", &seen, at(0)).await.unwrap());
-    assert!(!update(&store, "acme", "run-2", &seen, at(1)).await.unwrap());
+    assert!(update(&fence(&store, "run-1"), &seen, at(0)).await.unwrap());
+    assert!(!update(&fence(&store, "run-2"), &seen, at(1)).await.unwrap());
     assert!(
         update(
-            &store,
-            "other",
-            "run-3",
+            &Fence::unchecked(&store, "other", "run-3"),
             &inventory(&first[..1], &[]),
             at(1)
         )
@@ -112,7 +114,7 @@ async fn reads_back_what_it_writes_and_skips_an_unchanged_listing() {
     let mut renamed = first.clone();
     renamed[1].name = Some("orders-prod".into());
     assert!(
-        update(&store, "acme", "run-4", &inventory(&renamed, &[]), at(2))
+        update(&fence(&store, "run-4"), &inventory(&renamed, &[]), at(2))
             .await
             .unwrap()
     );

@@ -8,7 +8,7 @@ use crate::billing_period::BillingPeriod;
 use crate::store::delta::TAG;
 
 /// Record of a published month, stored in its commit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeriodRecord {
     /// Run that published the month.
     pub run: String,

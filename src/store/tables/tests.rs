@@ -41,16 +41,32 @@ fn columns(names: &[&str]) -> SchemaRef {
     Arc::new(Schema::new(names.iter().map(field).collect::<Vec<_>>()))
 }
 
+fn fence(store: &Store) -> Fence {
+    Fence::unchecked(store, "acme", "run")
+}
+
 async fn table(store: &Store) -> Table {
-    Table::open_or_create(store, TableName::Costs, &columns(&["record_id"]))
+    Table::open_or_create(&fence(store), TableName::Costs, &columns(&["record_id"]))
         .await
         .unwrap()
 }
 
+/// Writes a file and publishes it.
 async fn replace(table: &mut Table, period: BillingPeriod, name: &str) -> Result<u64> {
-    table
-        .replace("acme", period, &[file(name)], &mut record())
-        .await
+    publish(table, period, name, &mut record()).await
+}
+
+async fn publish(
+    table: &mut Table,
+    period: BillingPeriod,
+    name: &str,
+    record: &mut PeriodRecord,
+) -> Result<u64> {
+    let file = file(name);
+    let path = format!("costs/{}", file.path);
+    table.store.put(&path, "x").await.unwrap();
+    let fence = fence(&table.store);
+    table.replace(&fence, period, &[file], record).await
 }
 
 async fn published(store: &Store, period: BillingPeriod) -> Vec<DataFile> {
@@ -79,7 +95,7 @@ async fn a_month_is_never_replaced_by_nothing() {
         let mut costs = table(&store).await;
         replace(&mut costs, october(), "a").await.unwrap();
         let error = costs
-            .replace("acme", october(), &[], &mut record())
+            .replace(&fence(&store), october(), &[], &mut record())
             .await
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Bug);
@@ -126,7 +142,7 @@ async fn added_columns_do_not_hide_a_change_of_the_month() {
     let store = Store::in_memory();
     let (mut run, mut other) = (table(&store).await, table(&store).await);
     replace(&mut other, october(), "other").await.unwrap();
-    run.add_columns(&columns(&["record_id", "new"]))
+    run.add_columns(&fence(&store), &columns(&["record_id", "new"]))
         .await
         .unwrap();
     assert_month_changed(replace(&mut run, october(), "late").await);
@@ -149,8 +165,7 @@ async fn a_commit_whose_reply_was_lost_counts_as_published() {
     let version = replace(&mut applied, october(), "a").await.unwrap();
     // The same files from the same base, as the writer sees its own commit after a lost reply.
     let mut record = record();
-    let again = without_reply
-        .replace("acme", october(), &[file("a")], &mut record)
+    let again = publish(&mut without_reply, october(), "a", &mut record)
         .await
         .unwrap();
     assert_eq!((again, record.version), (version, version));

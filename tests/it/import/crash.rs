@@ -9,8 +9,8 @@ use tempfile::{TempDir, tempdir};
 
 use super::published_month;
 use crate::support::{
-    Billstream, CONNECTION, Exact, MONTH, Running, Sandbox, Totals, current_drop_id, drop_in_force,
-    names_below, net_of, orphans, sum,
+    Billstream, CONNECTION, Exact, MONTH, Running, Sandbox, Totals, age_marks, current_drop_id,
+    drop_in_force, lost_files, names_below, net_of, orphans, sum,
 };
 
 /// A store with the old version of a month, and a sandbox with the new one.
@@ -66,16 +66,18 @@ impl Scene {
         );
     }
 
-    /// Asserts that the next import publishes the new version and leaves no orphaned files.
+    /// Asserts that the next import publishes the new version and keeps the old one, and that files of the killed
+    /// run are deleted once their time is past.
     fn assert_recovers(&self) {
+        let store = self.store.path();
         self.billstream().import(MONTH).ok();
         self.billstream().assert_month_is(MONTH, &self.new);
-        assert_eq!(orphans(self.store.path()), Vec::<String>::new());
-        assert_eq!(
-            names_below(&self.store.path().join("runs/staging")).len(),
-            0
-        );
+        assert_eq!(orphans(store), Vec::<String>::new());
+        age_marks(store);
         self.billstream().import(MONTH).ok().status("unchanged");
+        assert_eq!(names_below(&store.join("runs/staging")), [""; 0]);
+        assert_eq!(orphans(store), Vec::<String>::new());
+        assert_eq!(lost_files(store), Vec::<String>::new());
     }
 }
 
@@ -205,6 +207,11 @@ fn queries_work_on_a_table_without_a_commit() {
         ("select count(*) as n, sum(amount) as net from costs", 1),
         (
             "select line_type, sum(amount) from costs group by 1 order by 2 limit 2",
+            0,
+        ),
+        ("select * from costs where connection = 'confluent'", 0),
+        (
+            "select * from costs where billing_period = '2026-10' and amount > 1",
             0,
         ),
         ("select * from costs order by amount limit 3", 0),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tempfile::tempdir;
 
-use crate::support::{Billstream, MONTH, Sandbox, names_below, orphans};
+use crate::support::{Billstream, MONTH, Sandbox, age_marks, lost_files, names_below, orphans};
 
 /// Pages of 500 with 56 costs per day result in windows of five days: seven in October, after one request
 /// that shows that the month is large.
@@ -83,8 +83,14 @@ fn windows_older_than_six_hours_are_pulled_again() {
     );
     assert_eq!(sandbox.requests(), all);
     billstream.assert_month_is(MONTH, &sandbox.totals(MONTH));
+    assert_eq!(orphans(store.path()), Vec::<String>::new());
+    // The interrupted run may be alive, so its files stay for a while.
+    assert!(staged(store.path()) > 0);
+    age_marks(store.path());
+    billstream.import(MONTH).ok().status("unchanged");
     assert_eq!(staged(store.path()), 0);
     assert_eq!(orphans(store.path()), Vec::<String>::new());
+    assert_eq!(lost_files(store.path()), Vec::<String>::new());
 }
 
 #[test]

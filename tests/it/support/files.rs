@@ -134,6 +134,39 @@ pub fn drop_in_force(store: &Path, connection: &str, month: &str) -> Vec<Row> {
         .collect()
 }
 
+/// Lists files that a commit of a table names and that do not exist.
+pub fn lost_files(store: &Path) -> Vec<String> {
+    let mut lost = BTreeSet::new();
+    for name in names_below(store) {
+        let Some((table, _)) = name
+            .split_once("/_delta_log/")
+            .filter(|_| name.ends_with(".json"))
+        else {
+            continue;
+        };
+        for line in std::fs::read_to_string(store.join(&name)).unwrap().lines() {
+            let action: Value = serde_json::from_str(line).unwrap();
+            if let Some(path) = action["add"]["path"].as_str() {
+                let file = format!("{table}/{path}");
+                if !store.join(&file).exists() {
+                    lost.insert(file);
+                }
+            }
+        }
+    }
+    lost.into_iter().collect()
+}
+
+/// Makes all staging marks older than the time for which files of other runs are kept.
+pub fn age_marks(store: &Path) {
+    let folder = store.join("runs/staging");
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(25 * 60 * 60);
+    for mark in names_below(&folder) {
+        let file = std::fs::File::options().write(true).open(folder.join(mark));
+        file.unwrap().set_modified(old).unwrap();
+    }
+}
+
 /// Lists Parquet files of a store that neither a commit of their table nor a staging mark names.
 pub fn orphans(store: &Path) -> Vec<String> {
     let names = names_below(store);
@@ -151,7 +184,7 @@ pub fn orphans(store: &Path) -> Vec<String> {
             }
         } else if let Some(mark) = name.strip_prefix("runs/staging/") {
             let parts: Vec<&str> = mark.split('/').collect();
-            let [table, connection, month, file] = parts[..] else {
+            let [table, connection, month, _, file] = parts[..] else {
                 panic!("{name} is no mark")
             };
             known.insert(format!(

@@ -5,7 +5,7 @@ use crate::cli::context::CommandContext;
 use crate::config::secret::Credentials;
 use crate::connections::{release, revoke};
 use crate::error::Result;
-use crate::store::lease::Lease;
+use crate::store::lease::{Fence, Lease};
 use crate::store::{destinations, runs};
 
 /// Arguments of `connections remove`.
@@ -38,19 +38,19 @@ pub(crate) async fn run(args: RemoveArgs) -> Result<u8> {
     let context = CommandContext::of(context.config.reload()?)?;
     let run_id = runs::new_run_id((context.settings.clock)());
     let lease = Lease::take(&context.store, name, &run_id).await?;
-    let outcome = remove(&context, name, admin).await;
+    let outcome = remove(&context, lease.fence(), admin).await;
     release(lease, name).await;
     outcome.map(|()| 0)
 }
 
-async fn remove(context: &CommandContext, name: &str, admin: Option<Credentials>) -> Result<()> {
-    let (config, store) = (&context.config, &context.store);
+async fn remove(context: &CommandContext, fence: &Fence, admin: Option<Credentials>) -> Result<()> {
+    let (config, store, name) = (&context.config, fence.store(), fence.connection());
     let is_revoked = admin.is_some();
     if let Some(admin) = admin {
         revoke::revoke(config, name, admin, &report).await?;
     }
     let delivered = destinations::load(store, name).await? != Default::default();
-    revoke::delete(config, store, name).await?;
+    revoke::delete(config, fence).await?;
     eprintln!(
         "removed connection `{name}`; its imported costs stay in {}",
         store.display("")

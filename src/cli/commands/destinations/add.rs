@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::pipeline::deliver::destinations::{BucketDestination, Destinations};
 use crate::pipeline::deliver::double_counting;
 use crate::store::destinations::{self, BucketRecord, DestinationsRecord, StreamRecord};
-use crate::store::lease::Lease;
+use crate::store::lease::{Fence, Lease};
 use crate::store::{Store, runs};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -93,9 +93,10 @@ pub(super) async fn run(args: &AddArgs) -> Result<u8> {
     };
     let run = runs::new_run_id((context.settings.clock)());
     let lease = Lease::take(store, &connection.name, &run).await?;
-    let mut outcome = setup.run().await;
+    let fence = lease.fence();
+    let mut outcome = setup.run(fence).await;
     if outcome.is_err()
-        && let Err(error) = destinations::release_unrecorded(store, &connection.name).await
+        && let Err(error) = destinations::release_unrecorded(fence).await
     {
         outcome = outcome.map_err(|failed| {
             failed.with_another_hint(format!(
@@ -122,13 +123,13 @@ struct Setup<'a> {
 }
 
 impl Setup<'_> {
-    async fn run(&self) -> Result<()> {
+    async fn run(&self, fence: &Fence) -> Result<()> {
         let (store, connection) = (self.store, &self.connection.name);
         let record = destinations::load(store, connection).await?;
         // Checked before anything is created in CloudZero.
         let named = self.args.cloudzero_connection.as_deref();
         let with_named = with_destination(record.clone(), self.bucket, named);
-        destinations::claim(store, connection, &with_named.places()).await?;
+        destinations::claim(fence, &with_named.places()).await?;
         let on_s3 = self.bucket.filter(|bucket| bucket.url().scheme() == "s3");
         let info =
             on_s3.map(|bucket| BucketInfo::from_url(bucket.url(), self.args.aws_account.clone()));
@@ -158,7 +159,7 @@ impl Setup<'_> {
             ));
         }
         let record = with_destination(record, self.bucket, id);
-        destinations::save(store, connection, &record).await?;
+        destinations::save(fence, &record).await?;
         if let Some(api) = self.api {
             let added = self.added(id);
             double_counting::warn_of_added(api, &added, &record, store, connection).await;

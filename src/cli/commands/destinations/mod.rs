@@ -100,7 +100,7 @@ async fn remove(args: &ConnectionArgs) -> Result<u8> {
     let run = runs::new_run_id((context.settings.clock)());
     let lease = Lease::take(store, &name, &run).await?;
     let record = destinations::load(store, &name).await;
-    let outcome = destinations::forget(store, &name).await;
+    let outcome = destinations::forget(lease.fence()).await;
     release(lease, &name).await;
     outcome?;
     // An unreadable record was deleted as well, with the places that it named.

@@ -22,6 +22,7 @@ use crate::pipeline::publish::Tables;
 use crate::pipeline::pull;
 use crate::pipeline::select::Selection;
 use crate::pipeline::summary::{PeriodStatus, PeriodSummary, Summary};
+use crate::store::lease::Fence;
 use crate::store::runs::{self, MonthState};
 
 use source::{Cost, Script, Source};
@@ -102,9 +103,8 @@ impl Daily {
             received: summary.periods.iter().any(|month| month.received > 0),
             error: summary.kind().map(|_| "failed".to_owned()),
         };
-        state::run_ended(&self.scenario.store, "acme", outcome)
-            .await
-            .unwrap();
+        let fence = Fence::unchecked(&self.scenario.store, "acme", "run");
+        state::run_ended(&fence, outcome).await.unwrap();
         summary
     }
 
