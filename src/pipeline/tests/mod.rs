@@ -3,7 +3,9 @@
 mod attributes;
 mod daily_imports;
 mod leases;
+mod scripted_source;
 mod selection;
+mod simulation;
 mod stream;
 mod verify;
 
@@ -99,19 +101,28 @@ impl Scenario {
 
 /// Rows of the files in the drop that the manifest of a month references, by column.
 async fn drop_rows(scenario: &Scenario, month: BillingPeriod) -> Vec<BTreeMap<String, String>> {
+    drop_rows_of(&scenario.store, "acme", month).await
+}
+
+/// As [`drop_rows`], of a connection.
+async fn drop_rows_of(
+    store: &Store,
+    connection: &str,
+    month: BillingPeriod,
+) -> Vec<BTreeMap<String, String>> {
     let (first, next) = (month.first_day(), month.next().first_day());
     let folder = format!(
-        "cloudzero/acme/{}-{}",
+        "cloudzero/{connection}/{}-{}",
         first.format("%Y%m%d"),
         next.format("%Y%m%d")
     );
-    let manifest = scenario.store.get(&format!("{folder}/manifest.json")).await;
+    let manifest = store.get(&format!("{folder}/manifest.json")).await;
     let manifest: Value = serde_json::from_slice(&manifest.unwrap().unwrap()).unwrap();
     let drop_id = manifest["current_drop_id"].as_str().unwrap();
-    let files = scenario.store.list(&format!("{folder}/{drop_id}")).await;
+    let files = store.list(&format!("{folder}/{drop_id}")).await;
     let mut rows = Vec::new();
     for file in files.unwrap() {
-        let bytes = scenario.store.get(&file).await.unwrap().unwrap();
+        let bytes = store.get(&file).await.unwrap().unwrap();
         let mut reader = csv::Reader::from_reader(flate2::read::GzDecoder::new(&bytes[..]));
         rows.extend(
             reader

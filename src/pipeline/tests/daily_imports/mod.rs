@@ -3,7 +3,6 @@
 mod random;
 mod refusals;
 mod scenarios;
-mod source;
 mod states;
 
 use std::collections::BTreeMap;
@@ -25,7 +24,7 @@ use crate::pipeline::summary::{PeriodStatus, PeriodSummary, Summary};
 use crate::store::lease::Fence;
 use crate::store::runs::{self, MonthState};
 
-use source::{Cost, Script, Source};
+use super::scripted_source::{Cost, Script, Source};
 
 /// Rows and cents by line type.
 type DayCosts = BTreeMap<String, (u64, i64)>;

@@ -1,0 +1,227 @@
+//! Several processes on one store, with a source that changes and a bucket that fails, in one process and simulated
+//! time. A seed decides everything, so a failing one can be run again: `BILLSTREAM_SEEDS=7..8 cargo test --lib simulation`.
+//!
+//! While the processes run, readers see only states that some run published. After them one more import without
+//! faults ends with everything exact and delivered.
+
+mod commands;
+mod invariants;
+mod organization;
+mod schedule;
+mod store;
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, OnceLock};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use crate::engine::sql_files::SqlFiles;
+use crate::pipeline::RunContext;
+use crate::pipeline::deliver::destinations::Destinations;
+use crate::pipeline::testing;
+use crate::store::Store;
+use organization::Organization;
+use schedule::{Effect, Odds, ProcessId, Schedule};
+use store::{Bucket, SimulatedStore};
+
+/// Seeds of a usual test.
+const SEEDS: Range<u64> = 0..40;
+/// Connections of the store.
+const CONNECTIONS: [&str; 2] = ["acme", "beta"];
+/// Time after which every lease has expired and staged files of killed runs are deleted.
+const LATER: Duration = Duration::from_secs(26 * 60 * 60);
+
+/// Faults that the product no longer has, for the proof that the simulation finds them.
+#[derive(Debug, Clone, Copy, Default)]
+struct Flaws {
+    /// The server ignores conditions of writes.
+    ignores_conditions: bool,
+}
+
+/// Everything that processes share.
+struct World {
+    schedule: Arc<Schedule>,
+    bucket: Arc<Bucket>,
+    organizations: Vec<Organization>,
+    sql: Arc<SqlFiles>,
+    /// Imports stop after the costs.
+    pulls_only: bool,
+}
+
+impl World {
+    async fn new(seed: u64, flaws: Flaws) -> Arc<World> {
+        let storm = [1, 3, 6][(seed % 3) as usize];
+        let odds = Odds {
+            refused: 2 * storm,
+            reply_lost: 4 * storm,
+            killed: 2 * storm,
+            slept: 2 * storm,
+        };
+        let schedule = Schedule::new(seed, odds);
+        let mut organizations = Vec::new();
+        for connection in CONNECTIONS {
+            organizations.push(Organization::start(connection, &schedule).await);
+        }
+        Arc::new(World {
+            bucket: Bucket::new(flaws.ignores_conditions),
+            schedule,
+            organizations,
+            sql: quick_sql(),
+            pulls_only: !seed.is_multiple_of(20),
+        })
+    }
+
+    fn organization(&self, connection: &str) -> &Organization {
+        let mut all = self.organizations.iter();
+        all.find(|one| one.connection == connection).unwrap()
+    }
+
+    /// The store as a process sees it, with or without faults.
+    fn store(&self, process: ProcessId, faulty: bool) -> Store {
+        let store = SimulatedStore::new(&self.bucket, &self.schedule, process, faulty);
+        Store::over(Arc::new(store))
+    }
+
+    /// Context of a run of a process, whose clock is off by `skew`.
+    fn context(
+        &self,
+        store: &Store,
+        process: ProcessId,
+        connection: &str,
+        skew: TimeDelta,
+    ) -> RunContext {
+        let schedule = self.schedule.clone();
+        let now = schedule.now() + skew;
+        RunContext {
+            run: format!("{}-{process:04x}", now.format("%Y%m%dT%H%M%SZ")).into(),
+            connection: connection.into(),
+            sql: self.sql.clone(),
+            destinations: Destinations::in_store(store, connection),
+            clock: Arc::new(move || schedule.now() + skew),
+            ..testing::context(store, &now.to_rfc3339())
+        }
+    }
+}
+
+/// SQL files with the checks of totals only: the others depend on the rows alone, and planning takes long.
+fn quick_sql() -> Arc<SqlFiles> {
+    static FILES: LazyLock<Arc<SqlFiles>> = LazyLock::new(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let checks = folder.path().join("checks");
+        std::fs::create_dir(&checks).unwrap();
+        for check in SqlFiles::load(None).unwrap().checks() {
+            let name = check.name.strip_prefix("checks/").unwrap();
+            if !name.ends_with("_match_wire") {
+                let nothing = "select 1 as nothing where false";
+                std::fs::write(checks.join(format!("{name}.sql")), nothing).unwrap();
+            }
+        }
+        Arc::new(SqlFiles::load(Some(folder.path())).unwrap())
+    });
+    FILES.clone()
+}
+
+/// Runs a seed, and returns how often each effect occurred.
+async fn run_seed(seed: u64, flaws: Flaws, started: &OnceLock<Arc<Schedule>>) -> Arc<World> {
+    let world = World::new(seed, flaws).await;
+    let _ = started.set(world.schedule.clone());
+    let schedule = &world.schedule;
+    let mut tasks = Vec::new();
+    for number in 1..=2 + schedule.below(3) {
+        let world = world.clone();
+        let name = format!("run {number}");
+        tasks.push(schedule.spawn(
+            &name,
+            |id| async move { commands::run_some(&world, id).await },
+        ));
+    }
+    let reader = world.clone();
+    tasks.push(schedule.spawn("reader", |id| async move {
+        invariants::read_often(&reader, id).await
+    }));
+    for task in tasks {
+        if let Err(error) = task.await
+            && error.is_panic()
+        {
+            std::panic::resume_unwind(error.into_panic());
+        }
+    }
+    schedule.end_faults();
+    schedule.pass(LATER);
+    let last = world.clone();
+    let last = schedule.spawn(
+        "last",
+        |id| async move { commands::run_last(&last, id).await },
+    );
+    last.await.unwrap();
+    invariants::assert_exact(&world).await;
+    world
+}
+
+/// Runs a seed on a thread of its own; a panic is an error with the schedule.
+fn try_seed(seed: u64, flaws: Flaws) -> Result<Arc<World>, String> {
+    let schedule = Arc::new(OnceLock::new());
+    let started = schedule.clone();
+    let run = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let local = tokio::task::LocalSet::new();
+        local.block_on(&runtime, run_seed(seed, flaws, &started))
+    });
+    run.join().map_err(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        let history = schedule.get().map(|schedule| schedule.history());
+        format!(
+            "seed {seed}:\n{}\nseed {seed}: {}",
+            history.unwrap_or_default(),
+            text.unwrap_or_default()
+        )
+    })
+}
+
+#[test]
+fn random_processes_end_exact() {
+    let seeds = match std::env::var("BILLSTREAM_SEEDS") {
+        Ok(range) => {
+            let (first, end) = range.split_once("..").expect("first..end");
+            first.parse().unwrap()..end.parse().unwrap()
+        }
+        Err(_) => SEEDS,
+    };
+    let next = AtomicU64::new(seeds.start);
+    let effects = parking_lot::Mutex::new(std::collections::BTreeMap::<Effect, u64>::new());
+    let failed = parking_lot::Mutex::new(Vec::new());
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds.end {
+                return;
+            }
+            match try_seed(seed, Flaws::default()) {
+                Ok(world) => {
+                    for (effect, count) in world.schedule.effects() {
+                        *effects.lock().entry(effect).or_default() += count;
+                    }
+                }
+                Err(error) => failed.lock().push(error),
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(work);
+        scope.spawn(work);
+    });
+    println!("{:?}", effects.lock());
+    let failed = failed.into_inner();
+    assert!(
+        failed.is_empty(),
+        "{} failed: {}",
+        failed.len(),
+        failed.join("\n")
+    );
+}
