@@ -23,6 +23,7 @@ mod enrichment;
 mod exact;
 mod faults;
 mod import;
+mod kills;
 mod months;
 mod organizations;
 mod query;

@@ -116,6 +116,11 @@ impl Bucket {
         );
     }
 
+    /// Deletes an object.
+    pub fn delete(&self, relative: &str) {
+        assert_eq!(request("DELETE", &self.key(relative), b"").0, 204);
+    }
+
     /// Objects below a path, by name.
     pub fn objects(&self, below: &str) -> BTreeMap<String, Vec<u8>> {
         let (status, xml) = request("GET", &format!("/{}?list-type=2", self.name), b"");
