@@ -11,6 +11,7 @@ const LAYERS: [&[&str]; 11] = [
         "clock",
         "control_totals",
         "decimal",
+        "display_text",
         "error",
         "os",
         "suggest",
