@@ -6,6 +6,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::display_text::{for_display, lines_for_display};
+
 /// Result of an operation that fails with an [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -52,11 +54,14 @@ impl ErrorKind {
 /// Error as the user sees it: the failed action, its object, the cause, and hints.
 ///
 /// The message starts in lower case, ends without a full stop and includes the cause. Neither message
-/// nor hints ever contain a secret or a raw payload. Cheap to clone: the source is shared.
+/// nor hints ever contain a secret or a raw payload, and whatever they quote is fit for display: one line without
+/// control characters, and URLs without credentials and queries. Cheap to clone: the source is shared.
 #[derive(Debug, Clone)]
 pub struct Error {
     kind: ErrorKind,
     message: String,
+    /// Lines below the message.
+    excerpt: Box<str>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
     hints: Vec<String>,
 }
@@ -65,7 +70,13 @@ macro_rules! constructors {
     ($($(#[$doc:meta])* $name:ident => $kind:ident;)*) => {
         impl Error {
             $($(#[$doc])* pub fn $name(message: impl fmt::Display) -> Self {
-                Error { kind: ErrorKind::$kind, message: message.to_string(), source: None, hints: Vec::new() }
+                Error {
+                    kind: ErrorKind::$kind,
+                    message: for_display(&message.to_string()),
+                    excerpt: Box::default(),
+                    source: None,
+                    hints: Vec::new(),
+                }
             })*
         }
     };
@@ -97,7 +108,8 @@ impl Error {
     pub fn new(kind: ErrorKind, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Error {
             kind,
-            message: source.to_string(),
+            message: for_display(&source.to_string()),
+            excerpt: Box::default(),
             source: Some(Arc::new(source)),
             hints: Vec::new(),
         }
@@ -121,27 +133,38 @@ impl Error {
     /// Adds a hint unless an earlier one exists, which is nearer to the cause.
     pub fn with_hint(mut self, hint: impl fmt::Display) -> Self {
         if self.hints.is_empty() {
-            self.hints.push(hint.to_string());
+            self.hints.push(for_display(&hint.to_string()));
         }
         self
     }
 
     /// Adds a hint after the existing ones.
     pub fn with_another_hint(mut self, hint: impl fmt::Display) -> Self {
-        self.hints.push(hint.to_string());
+        self.hints.push(for_display(&hint.to_string()));
         self
     }
 
     /// Prefixes the message with the failed action: `context: message`.
     pub fn context(mut self, context: impl fmt::Display) -> Self {
+        let context = for_display(&context.to_string());
         self.message = format!("{context}: {}", self.message);
+        self
+    }
+
+    /// Adds lines below the message, such as a line of a statement with a mark under it.
+    pub fn with_excerpt(mut self, lines: &str) -> Self {
+        self.excerpt = lines_for_display(lines).into();
         self
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.message)?;
+        match &*self.excerpt {
+            "" => Ok(()),
+            excerpt => write!(f, "\n{excerpt}"),
+        }
     }
 }
 
@@ -182,5 +205,18 @@ mod tests {
         assert_eq!(error.hint().as_deref(), Some("wait; or stop it"));
         assert!(error.source_as::<NoLease>().is_some());
         assert_eq!(error.kind().exit_code(), 6);
+    }
+
+    #[test]
+    fn quotes_nothing_that_steers_a_terminal_or_is_a_secret() {
+        let error = Error::data("no table `a\n\u{1b}[2J\u{202e}`")
+            .context("reading `https://u:hush@host/x?sig=hush`")
+            .with_hint("try\nhint: `s3://b?token=hush`")
+            .with_excerpt(" 1 | a\u{9b}\n   | ^");
+        assert_eq!(
+            error.to_string(),
+            "reading `https://…@host/x?…`: no table `a\\n\\u{1b}[2J\\u{202e}`\n 1 | a\\u{9b}\n   | ^"
+        );
+        assert_eq!(error.hint().as_deref(), Some("try\\nhint: `s3://b?…`"));
     }
 }

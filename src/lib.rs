@@ -10,8 +10,8 @@
 //!
 //! In dependency order; a module uses only those above it:
 //!
-//! - [`error`], [`clock`], [`decimal`], [`billing_period`], [`control_totals`], [`suggest`], [`os`]: shared
-//!   foundations.
+//! - [`error`], [`clock`], [`decimal`], [`billing_period`], [`control_totals`], [`display_text`], [`suggest`], [`os`]:
+//!   shared foundations.
 //! - [`http`]: one HTTP client core with retries, rate limits and redaction.
 //! - [`confluent`]: the source: the Costs API, IAM and inventory.
 //! - [`store`]: object storage: Delta tables, commits, leases, run records and state.
@@ -52,6 +52,7 @@ pub mod confluent;
 pub mod connections;
 pub mod control_totals;
 pub mod decimal;
+pub mod display_text;
 pub mod engine;
 pub mod error;
 pub mod http;

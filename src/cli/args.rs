@@ -76,17 +76,25 @@ pub(crate) enum SummaryFormat {
     Json,
 }
 
+/// Parses a month; the error has its hint, which clap does not know.
+pub(crate) fn parse_month(text: &str) -> std::result::Result<BillingPeriod, String> {
+    text.parse().map_err(|error: Error| match error.hint() {
+        Some(hint) => format!("{error}\nhint: {hint}"),
+        None => error.to_string(),
+    })
+}
+
 /// Selection of months.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct MonthArgs {
     /// Month such as 2026-10; may be repeated
-    #[arg(long, value_name = "YYYY-MM", conflicts_with_all = ["from", "to", "all"])]
+    #[arg(long, value_name = "YYYY-MM", value_parser = parse_month, conflicts_with_all = ["from", "to", "all"])]
     month: Vec<BillingPeriod>,
     /// First month of a range
-    #[arg(long, value_name = "YYYY-MM", requires = "to")]
+    #[arg(long, value_name = "YYYY-MM", value_parser = parse_month, requires = "to")]
     from: Option<BillingPeriod>,
     /// Last month of a range, inclusive
-    #[arg(long, value_name = "YYYY-MM", requires = "from")]
+    #[arg(long, value_name = "YYYY-MM", value_parser = parse_month, requires = "from")]
     to: Option<BillingPeriod>,
     /// All months, including settled ones
     #[arg(long, conflicts_with_all = ["from", "to"])]

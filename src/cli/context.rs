@@ -10,8 +10,10 @@ use futures::{StreamExt, stream};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::output::aggregate::ConnectionResults;
+use crate::cli::output::stderr::note;
 use crate::config::{Config, Flags, Settings};
 use crate::connections::state;
+use crate::display_text::for_display;
 use crate::engine::sql_files::SqlFiles;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::retry::Timing;
@@ -130,7 +132,9 @@ impl CommandContext {
             limits: settings.limits,
             destinations,
             clock: settings.clock.clone(),
-            progress: Arc::new(move |message| shown.set_message(format!("{prefix}{message}"))),
+            progress: Arc::new(move |message| {
+                shown.set_message(for_display(&format!("{prefix}{message}")))
+            }),
             options: StageOptions {
                 tags: settings.tags.clone(),
                 concurrency: settings.concurrency,
@@ -225,7 +229,7 @@ impl CommandContext {
                         "resume it with `billstream connections resume {name}`"
                     )));
                 }
-                Some(_) => eprintln!("`{name}` is paused and skipped"),
+                Some(_) => note!("`{name}` is paused and skipped"),
             }
         }
         Ok(active)

@@ -1,8 +1,8 @@
 //! Exit codes, and errors as people see them.
 
-use std::io::Write;
 use std::process::ExitCode;
 
+use crate::cli::output::stderr::{note, note_lines};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Converts a command's result into the exit code of the process, after printing its error.
@@ -21,10 +21,9 @@ pub(crate) fn code_of(kind: Option<ErrorKind>) -> u8 {
 
 /// Writes an error and its hints to stderr.
 pub(crate) fn show_error(error: &Error) {
-    // Nothing is left to report a failing stderr to.
-    let mut stderr = std::io::stderr().lock();
-    let _ = writeln!(stderr, "error: {error}");
+    // The error has escaped what it quotes; its other lines are an excerpt.
+    note_lines(&format!("error: {error}"));
     if let Some(hint) = error.hint() {
-        let _ = writeln!(stderr, "hint: {hint}");
+        note!("hint: {hint}");
     }
 }

@@ -22,7 +22,7 @@ use crate::cli::commands::{
     shell, verify,
 };
 use crate::cli::exit::show_error;
-use crate::cli::output::stdout::{print, print_json};
+use crate::cli::output::stdout::{print, print_json, print_text};
 use crate::error::{Error, Result};
 
 const EXAMPLES: &str = "\

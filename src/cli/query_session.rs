@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::cli::args::StoreArgs;
 use crate::cli::output::rows::{Format, RowSink, Style, Writer, format_for};
+use crate::cli::output::stderr::note;
 use crate::cli::output::stdout::terminal_width;
 use crate::config::{Config, Flags, Settings, settings};
 use crate::engine::sql_files::SqlFiles;
@@ -181,7 +182,7 @@ pub(crate) async fn write_rows(
 /// Reports on stderr that rows were left out; `hint` tells how to show all.
 pub(crate) fn note_truncation(written: &WrittenRows, hint: &str) {
     if written.is_truncated {
-        eprintln!("note: showing the first {} rows ({hint})", written.count);
+        note!("note: showing the first {} rows ({hint})", written.count);
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::HeaderValue;
+use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Method, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -18,16 +18,22 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::http::Timeouts;
 use crate::http::client::{BodyReadError, HttpClient, HttpClientParts, Request, ResponseReader};
 use crate::http::endpoint::Service;
+use crate::http::json::JsonDefect;
+use crate::http::page_chain::PageChain;
 use crate::http::request_error::{AttemptError, BodyProblem, RequestError, TransientError};
 use crate::http::retry::{Policy, Timing};
-use crate::http::sanitize::error_detail;
+use crate::http::sanitize::{Sanitizer, error_detail};
 
 pub use crate::http::idempotency::{Idempotency, IdempotencyKey};
 
 /// Root of CloudZero's API.
 pub const ENDPOINT: &str = "https://api.cloudzero.com";
-/// Largest accepted response: a month of a stream is 70 MB at most.
-const MAX_RESPONSE_BYTES: usize = 160 << 20;
+/// Largest accepted response, decompressed.
+const MAX_RESPONSE_BYTES: usize = 16 << 20;
+/// Largest accepted month of a stream, decompressed: it is 70 MB at most.
+const MAX_MONTH_BYTES: usize = 160 << 20;
+/// Longest part of an error body that is read.
+const MAX_ERROR_BODY_BYTES: usize = 64 << 10;
 const KEY_HINT: &str = "set CLOUDZERO_API_KEY to an enabled API key (CloudZero: Settings, API Keys) with the scopes \
                         that docs/delivery.md lists";
 
@@ -62,7 +68,14 @@ impl fmt::Debug for Settings {
 pub struct Client {
     http: Arc<HttpClient>,
     /// Test namespace of the operations; `None` for the real one.
-    test_key: Option<TestKey>,
+    test_namespace: Option<Arc<TestNamespace>>,
+}
+
+#[derive(Debug)]
+struct TestNamespace {
+    key: TestKey,
+    /// Redacts the key of the namespace as well.
+    sanitizer: Sanitizer,
 }
 
 /// Position in one of CloudZero's lists.
@@ -80,10 +93,22 @@ struct Cursor {
 }
 
 impl Pagination {
-    /// Returns the cursor of the next page, if there is one. A repeated cursor ends the list.
-    pub fn next(self, current: Option<String>) -> Option<String> {
-        let next = self.cursor.next_cursor.filter(|_| self.cursor.has_next);
-        next.filter(|next| current.as_ref() != Some(next))
+    /// Returns the cursor of the next page, if there is one, and records this page with its `entries`.
+    ///
+    /// # Errors
+    /// Kind data: there is another page, but no cursor for it; those of [`PageChain::add`].
+    pub(crate) fn next(self, chain: &mut PageChain, entries: usize) -> Result<Option<String>> {
+        if !self.cursor.has_next {
+            return Ok(None);
+        }
+        let Some(next) = self.cursor.next_cursor.filter(|next| !next.is_empty()) else {
+            return Err(
+                Error::data("the response announces another page but names no cursor")
+                    .with_hint("try again; this stopped because the list would be incomplete"),
+            );
+        };
+        chain.add(&next, entries)?;
+        Ok(Some(next))
     }
 }
 
@@ -108,7 +133,7 @@ impl Client {
         };
         Ok(Client {
             http: Arc::new(HttpClient::new(parts)),
-            test_key: None,
+            test_namespace: None,
         })
     }
 
@@ -117,9 +142,11 @@ impl Client {
     /// # Errors
     /// Kind `Bug`, see [`TestKey::generate`].
     pub(crate) fn in_test_namespace(&self) -> Result<Client> {
+        let key = TestKey::generate(&*self.http.timing().random)?;
+        let sanitizer = key.sanitizer(self.http.sanitizer());
         Ok(Client {
             http: self.http.clone(),
-            test_key: Some(TestKey::generate(&*self.http.timing().random)?),
+            test_namespace: Some(Arc::new(TestNamespace { key, sanitizer })),
         })
     }
 
@@ -134,15 +161,37 @@ impl Client {
         path: &[&str],
         query: &[(&str, &str)],
     ) -> std::result::Result<Vec<u8>, RequestError> {
-        self.send(Request {
+        self.read(operation, path, query, MAX_RESPONSE_BYTES).await
+    }
+
+    /// As [`Client::get`], for the content of a month, which is larger than other responses.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(crate) async fn get_month(
+        &self,
+        operation: &str,
+        path: &[&str],
+    ) -> std::result::Result<Vec<u8>, RequestError> {
+        self.read(operation, path, &[], MAX_MONTH_BYTES).await
+    }
+
+    async fn read(
+        &self,
+        operation: &str,
+        path: &[&str],
+        query: &[(&str, &str)],
+        max_bytes: usize,
+    ) -> std::result::Result<Vec<u8>, RequestError> {
+        let request = Request {
             operation,
             method: Method::GET,
             url: self.http.url(path, query),
             body: None,
-            header: self.test_key.as_ref().map(TestKey::header),
+            header: self.test_header(),
             idempotency: Idempotency::Safe,
-        })
-        .await
+        };
+        self.send(request, max_bytes).await
     }
 
     /// Posts JSON to `path`.
@@ -156,30 +205,40 @@ impl Client {
         body: Bytes,
         idempotency: Idempotency,
     ) -> std::result::Result<Vec<u8>, RequestError> {
-        self.send(Request {
+        let request = Request {
             operation,
             method: Method::POST,
             url: self.http.url(path, &[]),
             body: Some(body),
-            header: self.test_key.as_ref().map(TestKey::header),
+            header: self.test_header(),
             idempotency,
-        })
-        .await
+        };
+        self.send(request, MAX_RESPONSE_BYTES).await
     }
 
-    async fn send(&self, request: Request<'_>) -> std::result::Result<Vec<u8>, RequestError> {
+    async fn send(
+        &self,
+        request: Request<'_>,
+        max_bytes: usize,
+    ) -> std::result::Result<Vec<u8>, RequestError> {
         let reader = Reader {
             client: self,
             operation: request.operation,
+            max_bytes,
         };
         self.http.send(request, reader).await
     }
 
     /// Sanitizes a text of CloudZero for display; `None` if nothing is left of it.
     pub(crate) fn sanitize(&self, text: &str) -> Option<String> {
-        let redacted = self.test_key.as_ref().map(|key| key.redact(text));
-        let text = redacted.as_deref().unwrap_or(text);
-        self.http.sanitizer().sanitize(text)
+        match &self.test_namespace {
+            Some(namespace) => namespace.sanitizer.sanitize(text),
+            None => self.http.sanitizer().sanitize(text),
+        }
+    }
+
+    fn test_header(&self) -> Option<(HeaderName, HeaderValue)> {
+        Some(self.test_namespace.as_ref()?.key.header())
     }
 
     /// Waits by the client's clock.
@@ -205,34 +264,23 @@ fn authorization(key: &str) -> Result<HeaderValue> {
 struct Reader<'c> {
     client: &'c Client,
     operation: &'c str,
+    /// Largest accepted body, decompressed.
+    max_bytes: usize,
 }
 
 impl ResponseReader for Reader<'_> {
     type Output = Vec<u8>;
 
-    async fn read(&mut self, response: Response) -> std::result::Result<Vec<u8>, AttemptError> {
+    async fn read(&mut self, mut response: Response) -> std::result::Result<Vec<u8>, AttemptError> {
         let status = response.status();
         let http = &self.client.http;
         let requested_wait = http.requested_wait(status, response.headers());
-        let body = match http.read_body(response, MAX_RESPONSE_BYTES).await {
-            Ok(body) => body,
-            Err(BodyReadError::Interrupted(error)) => return Err(self.transport_failure(error)),
-            Err(error @ BodyReadError::TooLarge { .. }) => {
-                let error = Error::new(ErrorKind::Data, error).context(self.operation);
-                return Err(RequestError::response(error, status).into());
-            }
-        };
         if status.is_success() {
-            return match body.trim_ascii_start().first() {
-                Some(b'<') => Err(TransientError::UnusableBody {
-                    status,
-                    problem: BodyProblem::Html,
-                    request_id: None,
-                }
-                .into()),
-                _ => Ok(body),
-            };
+            return self.read_success(response, status).await;
         }
+        let body = http
+            .read_error_body(&mut response, MAX_ERROR_BODY_BYTES)
+            .await;
         let detail = error_detail(&body).and_then(|said| self.client.sanitize(&said));
         let said = match &detail {
             Some(detail) => format!("HTTP {status}: {detail}"),
@@ -251,6 +299,40 @@ impl ResponseReader for Reader<'_> {
         Err(RequestError::response(error, status)
             .with_detail(detail)
             .into())
+    }
+}
+
+impl Reader<'_> {
+    async fn read_success(
+        &self,
+        response: Response,
+        status: StatusCode,
+    ) -> std::result::Result<Vec<u8>, AttemptError> {
+        let permanent = |error: Error| {
+            AttemptError::from(RequestError::response(
+                error.context(self.operation),
+                status,
+            ))
+        };
+        let body = match self.client.http.read_body(response, self.max_bytes).await {
+            Ok(body) => body,
+            Err(BodyReadError::Interrupted(error)) => return Err(self.transport_failure(error)),
+            Err(error @ BodyReadError::TooLarge { .. }) => {
+                return Err(permanent(Error::new(ErrorKind::Data, error)));
+            }
+        };
+        if let Some(defect) = JsonDefect::at_start(&body) {
+            return Err(permanent(Error::new(ErrorKind::Data, defect)));
+        }
+        match body.trim_ascii_start().first() {
+            Some(b'<') => Err(TransientError::UnusableBody {
+                status,
+                problem: BodyProblem::Html,
+                request_id: None,
+            }
+            .into()),
+            _ => Ok(body),
+        }
     }
 }
 
@@ -350,15 +432,33 @@ mod tests {
         }
     }
 
+    fn page(cursor: &str) -> Pagination {
+        serde_json::from_str(&format!(r#"{{"cursor":{cursor}}}"#)).unwrap()
+    }
+
     #[test]
-    fn a_repeated_cursor_ends_the_list() {
-        let next = |current: Option<&str>| {
-            let page: Pagination =
-                serde_json::from_str(r#"{"cursor":{"next_cursor":"b","has_next":true}}"#).unwrap();
-            page.next(current.map(str::to_owned))
+    fn cursors_that_were_seen_before_are_refused() {
+        let mut chain = PageChain::default();
+        let mut next = |cursor: &str| {
+            page(&format!(r#"{{"next_cursor":"{cursor}","has_next":true}}"#)).next(&mut chain, 1)
         };
-        assert_eq!(next(None).as_deref(), Some("b"));
-        assert_eq!(next(Some("a")).as_deref(), Some("b"));
-        assert_eq!(next(Some("b")), None);
+        assert_eq!(next("a").unwrap().as_deref(), Some("a"));
+        assert_eq!(next("b").unwrap().as_deref(), Some("b"));
+        assert_eq!(next("a").unwrap_err().kind(), ErrorKind::Data);
+    }
+
+    #[test]
+    fn a_list_ends_where_it_says_so_and_nowhere_else() {
+        let mut chain = PageChain::default();
+        for last in [r#"{"next_cursor":null,"has_next":false}"#, "{}"] {
+            assert_eq!(page(last).next(&mut chain, 1).unwrap(), None);
+        }
+        for cut in [
+            r#"{"next_cursor":null,"has_next":true}"#,
+            r#"{"next_cursor":"","has_next":true}"#,
+        ] {
+            let error = page(cut).next(&mut chain, 1).unwrap_err();
+            assert!(error.to_string().contains("another page"), "{error}");
+        }
     }
 }

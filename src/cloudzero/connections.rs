@@ -6,6 +6,7 @@ use url::Url;
 
 use crate::cloudzero::client::{Client, Idempotency, Pagination};
 use crate::error::Error;
+use crate::http::page_chain::PageChain;
 use crate::http::request_error::RequestError;
 
 const PATH: [&str; 3] = ["v2", "connections", "billing"];
@@ -98,7 +99,7 @@ impl BillingConnection {
 /// Lists all billing connections that are visible to the API key.
 ///
 /// # Errors
-/// Those of [`Client::get`]: status 403 if the key lacks the scope.
+/// Those of [`Client::get`], with status 403 if the key lacks the scope, and of [`Pagination::next`].
 pub(crate) async fn list(client: &Client) -> Result<Vec<BillingConnection>, RequestError> {
     #[derive(Deserialize)]
     struct ConnectionsPage {
@@ -109,13 +110,17 @@ pub(crate) async fn list(client: &Client) -> Result<Vec<BillingConnection>, Requ
     }
     let operation = "listing CloudZero's billing connections";
     let (mut all, mut cursor) = (Vec::new(), None::<String>);
+    let mut chain = PageChain::default();
     loop {
         let query: Vec<(&str, &str)> = cursor.iter().map(|c| ("cursor", c.as_str())).collect();
         let response = client.get(operation, &PATH, &query).await?;
         let page: ConnectionsPage =
             serde_json::from_slice(&response).map_err(|e| invalid_response(operation, &e))?;
+        cursor = page
+            .pagination
+            .next(&mut chain, page.connections.len())
+            .map_err(|e| RequestError::internal(e.context(operation)))?;
         all.extend(page.connections);
-        cursor = page.pagination.next(cursor);
         if cursor.is_none() {
             return Ok(all);
         }

@@ -11,6 +11,7 @@ use crate::billing_period::BillingPeriod;
 use crate::cloudzero::client::{Client, Pagination};
 use crate::decimal;
 use crate::error::{Error, Result};
+use crate::http::page_chain::PageChain;
 
 /// Cost type of CloudZero that corresponds to a column of line items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +118,7 @@ async fn fetch_cost_type(
     let filters = serde_json::json!({ "BillingConnectionID": [connection] }).to_string();
     let mut cursor = None::<String>;
     let mut amounts = Vec::new();
+    let mut chain = PageChain::default();
     loop {
         let mut query = vec![
             ("start_date", start.as_str()),
@@ -130,13 +132,16 @@ async fn fetch_cost_type(
             .get(&operation, &["v2", "billing", "costs"], &query)
             .await?;
         let page: CostsPage = serde_json::from_slice(&response).map_err(|_| invalid())?;
+        cursor = page
+            .pagination
+            .next(&mut chain, page.costs.len())
+            .map_err(|e| e.context(&operation))?;
         for entry in page.costs {
             let month = entry.usage_date.get(..7).ok_or_else(invalid)?;
             let month = month.parse().map_err(|_| invalid())?;
             let amount = decimal::parse(entry.cost.get()).map_err(|_| invalid())?;
             amounts.push((month, amount.units));
         }
-        cursor = page.pagination.next(cursor);
         if cursor.is_none() {
             return Ok(amounts);
         }

@@ -190,7 +190,8 @@ impl RowParser {
 /// Splits a key of day, type and usage type, separated by NUL.
 fn group_of(key: &[u8]) -> LineItemGroup {
     let text = String::from_utf8_lossy(key).into_owned();
-    let mut parts = text.split('\0').map(str::to_string);
+    // Only the usage type is a text of Confluent's, which may hold NUL.
+    let mut parts = text.splitn(3, '\0').map(str::to_string);
     let mut part = || parts.next().unwrap_or_default();
     LineItemGroup {
         day: part(),

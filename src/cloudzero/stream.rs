@@ -127,7 +127,7 @@ impl<'c> Stream<'c> {
         let response = send_in_either_form(&mut form, is_invalid, async |form| {
             let month = form.format(period);
             let path = self.path(&["billing_drops", &month]);
-            match self.client.get(&operation, &path, &[]).await {
+            match self.client.get_month(&operation, &path).await {
                 // A wrong connection id fails with the first request that changes something.
                 Err(failure) if failure.is_not_found() => Ok(None),
                 response => response.map(Some),

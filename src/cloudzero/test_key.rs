@@ -9,6 +9,7 @@ use reqwest::header::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::{Error, Result};
+use crate::http::sanitize::Sanitizer;
 
 const HEADER: HeaderName = HeaderName::from_static("cloudzero-test-key");
 /// Words of 32 random bits in a key.
@@ -46,9 +47,9 @@ impl TestKey {
         (HEADER, self.value.clone())
     }
 
-    /// Returns a text of the server without the key.
-    pub(crate) fn redact(&self, text: &str) -> String {
-        text.replace(self.text.expose_secret(), "[redacted]")
+    /// Returns a sanitizer that redacts the key too.
+    pub(crate) fn sanitizer(&self, sanitizer: &Sanitizer) -> Sanitizer {
+        sanitizer.with_secret(self.text.expose_secret())
     }
 }
 
@@ -81,6 +82,10 @@ mod tests {
         let shown = format!("{key:?} {value:?}");
         assert!(!shown.contains("billstream-"), "{shown}");
         let said = "no namespace `billstream-000000004000000080000000c0000000`";
-        assert_eq!(key.redact(said), "no namespace `[redacted]`");
+        let sanitizer = key.sanitizer(&Sanitizer::new(["api-key".to_owned()]));
+        assert_eq!(
+            sanitizer.sanitize(&format!("{said}, api-key")).as_deref(),
+            Some("no namespace `[redacted]`, [redacted]")
+        );
     }
 }

@@ -2,7 +2,6 @@
 
 use chrono::TimeDelta;
 use secrecy::ExposeSecret;
-use url::Url;
 
 use crate::config::secret::{Credentials, SecretRef};
 use crate::config::settings::{self, Setting};
@@ -167,9 +166,9 @@ impl Config {
         connection: &str,
         credentials: Credentials,
     ) -> Result<client::Settings> {
-        let endpoint = self.required(&settings::ENDPOINT, Some(connection))?;
-        let url = Url::parse(&endpoint.text)
-            .map_err(|e| endpoint.invalid_unquoted(&format!("is not a URL: {e}")))?;
+        let url = self
+            .required(&settings::ENDPOINT, Some(connection))?
+            .endpoint()?;
         let integer =
             |setting: &Setting| Ok::<_, Error>(self.required(setting, None)?.integer()? as u32);
         Ok(client::Settings {

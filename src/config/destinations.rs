@@ -1,7 +1,5 @@
 //! Settings of destinations, and of CloudZero's API.
 
-use url::Url;
-
 use crate::cloudzero::client;
 use crate::config::{Config, settings};
 use crate::error::Result;
@@ -45,9 +43,9 @@ impl Config {
             (None, Some(secret)) => secret.read(&self.environment, "CloudZero's API key")?,
             (None, None) => return Ok(None),
         };
-        let endpoint = self.required(&settings::CLOUDZERO_ENDPOINT, None)?;
-        let url = Url::parse(&endpoint.text)
-            .map_err(|e| endpoint.invalid_unquoted(&format!("is not a URL: {e}")))?;
+        let url = self
+            .required(&settings::CLOUDZERO_ENDPOINT, None)?
+            .endpoint()?;
         Ok(Some(client::Settings {
             endpoint: url,
             key,

@@ -73,13 +73,9 @@ pub(crate) fn locate(flag: Option<&Path>, environment: &Environment) -> FileLoca
         };
     }
     // The XDG specification says to ignore a relative path.
-    let xdg = environment.get("XDG_CONFIG_HOME").map(PathBuf::from);
+    let xdg = environment.path("XDG_CONFIG_HOME");
     let xdg = xdg.filter(|folder| folder.is_absolute());
-    let home = || {
-        environment
-            .get("HOME")
-            .map(|home| Path::new(home).join(".config"))
-    };
+    let home = || Some(environment.path("HOME")?.join(".config"));
     let folder = xdg.or_else(home);
     FileLocation {
         path: folder.map(|folder| folder.join("billstream").join(FILE_NAME)),

@@ -245,7 +245,16 @@ impl Parser<'_> {
             .ok_or_else(invalid)?;
         let text = item.as_str().map(str::trim).filter(|text| !text.is_empty());
         match (kind, text) {
-            ("env", Some(name)) if !is_pair => Ok(SecretRef::Variable(name.to_string())),
+            ("env", Some(name)) if !is_pair => SecretRef::variable(name).ok_or_else(|| {
+                // The text may be the secret itself.
+                let (position, setting) = (self.position(span.clone()), setting.name);
+                Error::config(format!(
+                    "{position}: the `env` of `{setting}` is not the name of an environment variable"
+                ))
+                .with_hint(format!(
+                    "write {setting} = {{ env = \"VARIABLE\" }}, and put the {setting} into that variable"
+                ))
+            }),
             ("file", Some(path)) => Ok(SecretRef::File(PathBuf::from(self.resolve(path)))),
             ("keyring", Some(entry)) => Ok(SecretRef::Keyring(entry.to_string())),
             _ => Err(invalid()),

@@ -31,7 +31,7 @@ use chrono::{DateTime, Utc};
 pub(crate) use crate::config::connection::Connection;
 pub(crate) use crate::config::connection_names::check_name;
 pub(crate) use crate::config::environment::Environment;
-pub(crate) use crate::config::value::{Origin, Value, redact_url};
+pub(crate) use crate::config::value::{Origin, Value};
 
 use crate::clock::Clock;
 use crate::config::file::ConfigFile;
@@ -97,7 +97,7 @@ impl Config {
     /// # Errors
     /// As [`Config::of`].
     pub(crate) fn load(flags: Flags) -> Result<Config> {
-        let config = Config::of(flags, Environment::process())?;
+        let config = Config::of(flags, Environment::process()?)?;
         for path in config.file.iter().flat_map(ConfigFile::plain_text_secrets) {
             tracing::warn!(
                 setting = path,

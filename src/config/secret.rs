@@ -28,7 +28,9 @@ impl fmt::Display for SecretRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SecretRef::Plain(_) => f.write_str("plain text"),
-            SecretRef::Variable(name) => write!(f, "environment variable {name}"),
+            SecretRef::Variable(name) => {
+                write!(f, "environment variable {}", displayed_variable(name))
+            }
             SecretRef::File(path) => write!(f, "file {}", path.display()),
             SecretRef::Keyring(entry) => write!(f, "keyring entry {entry}"),
         }
@@ -41,7 +43,34 @@ impl fmt::Debug for SecretRef {
     }
 }
 
+/// Longest displayed name of a variable; secrets are often longer.
+const MAX_DISPLAYED_NAME: usize = 40;
+
+/// Name of a variable for display. One that could be a secret, given by mistake, is not shown: with capital letters and
+/// others, or long.
+pub(crate) fn displayed_variable(name: &str) -> &str {
+    let has = |is: fn(&char) -> bool| name.chars().any(|c| is(&c));
+    let is_mixed = has(char::is_ascii_uppercase) && has(char::is_ascii_lowercase);
+    if is_variable_name(name) && !is_mixed && name.len() <= MAX_DISPLAYED_NAME {
+        name
+    } else {
+        "a variable whose name is hidden, as it may be a secret"
+    }
+}
+
+/// Returns true for letters, digits and underscores that do not start with a digit.
+fn is_variable_name(name: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    !name.is_empty() && name.chars().all(is_part) && !name.starts_with(|c: char| c.is_ascii_digit())
+}
+
 impl SecretRef {
+    /// Returns the reference to an environment variable; `None` for a text that names none, which may be the secret
+    /// itself.
+    pub(crate) fn variable(name: &str) -> Option<SecretRef> {
+        is_variable_name(name).then(|| SecretRef::Variable(name.to_string()))
+    }
+
     /// Reads the secret; `description` names it in errors.
     ///
     /// # Errors
@@ -54,9 +83,13 @@ impl SecretRef {
         let text = match self {
             SecretRef::Plain(secret) => return Ok(secret.clone()),
             SecretRef::Variable(name) => environment
-                .get(name)
+                .get_utf8(name)
+                .map_err(|e| e.context(description))?
                 .map(str::to_string)
-                .ok_or_else(|| Error::config(format!("{description}: {name} is not set")))?,
+                .ok_or_else(|| {
+                    let shown = displayed_variable(name);
+                    Error::config(format!("{description}: {shown} is not set"))
+                })?,
             SecretRef::File(path) => {
                 private_file::read(path).map_err(|e| e.context(description))?
             }
@@ -140,6 +173,30 @@ mod tests {
         }
         let plain = SecretRef::Plain("hush".to_string().into());
         assert!(!format!("{plain:?} {plain}").contains("hush"));
+    }
+
+    #[test]
+    fn a_secret_in_the_place_of_a_variable_is_not_displayed() {
+        for secret in [
+            "hush/with+signs==",
+            "hush-hush",
+            "9hush",
+            "hushHUSH4567890",
+            &"hush0".repeat(10),
+        ] {
+            if let Some(variable) = SecretRef::variable(secret) {
+                let error = variable
+                    .read(&Environment::default(), "the secret")
+                    .unwrap_err();
+                let shown = format!("{variable} {variable:?} {error} {:?}", error.hint());
+                assert!(!shown.contains("hush"), "{shown}");
+            }
+        }
+        for name in ["ACME_KEY", "acme_key", "_K9"] {
+            let shown = SecretRef::variable(name).unwrap().to_string();
+            assert_eq!(shown, format!("environment variable {name}"));
+        }
+        assert!(SecretRef::variable("a b").is_none() && SecretRef::variable("").is_none());
     }
 
     #[cfg(unix)]

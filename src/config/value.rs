@@ -4,8 +4,12 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use url::Url;
+
 use crate::config::settings::{Setting, ValueType};
+use crate::display_text::redact_url;
 use crate::error::{Error, Result};
+use crate::http::endpoint::Service;
 
 const ONE_YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -34,25 +38,6 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Replaces the parts of a URL that can hold secrets (user information, query) with `…`.
-pub(crate) fn redact_url(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else {
-        return text.to_string();
-    };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, rest) = rest.split_at(end);
-    let host = authority.rsplit_once('@').map(|(_, host)| host);
-    let path = rest.find('?').map(|query| &rest[..query]);
-    match (host, path) {
-        (None, None) => text.to_string(),
-        _ => {
-            let host = host.map_or(authority.to_string(), |host| format!("…@{host}"));
-            let path = path.map_or(rest.to_string(), |path| format!("{path}?…"));
-            format!("{scheme}://{host}{path}")
-        }
-    }
-}
-
 /// Value of a setting that is not a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Value {
@@ -69,7 +54,7 @@ impl Value {
 
     /// Error that quotes the value and names its origin; `problem` reads "is not …".
     pub(crate) fn invalid(&self, problem: &str) -> Error {
-        let text = &self.text;
+        let text = self.redacted();
         let name = self.setting.name;
         Error::config(match &self.origin {
             Origin::File { .. } => format!("{}: {name} = `{text}` {problem}", self.origin),
@@ -86,6 +71,18 @@ impl Value {
             Origin::File { .. } => format!("{}: {name} {problem}", self.origin),
             Origin::Default => format!("{name} {problem}"),
             Origin::Variable(name) | Origin::Flag(name) => format!("{name} {problem}"),
+        })
+    }
+
+    /// Parses the address of an API.
+    ///
+    /// # Errors
+    /// Kind configuration. The value is not quoted, as it may hold credentials.
+    pub(crate) fn endpoint(&self) -> Result<Url> {
+        Service::parse_endpoint(&self.text).map_err(|problem| {
+            let example = self.setting.default;
+            self.invalid_unquoted(problem)
+                .with_hint(format!("write the whole address, such as {example}"))
         })
     }
 
@@ -148,30 +145,6 @@ impl Value {
             ValueType::Boolean => self.boolean().map(|_| ()),
             ValueType::OneOf(_) => self.word().map(|_| ()),
             ValueType::Text | ValueType::Path | ValueType::Secret => Ok(()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn redacts_user_information_and_queries_of_urls() {
-        for (text, expected) in [
-            (
-                "https://u:hush@api.confluent.cloud",
-                "https://…@api.confluent.cloud",
-            ),
-            (
-                "https://x.net/tags.csv?sig=hush",
-                "https://x.net/tags.csv?…",
-            ),
-            ("https://hush@x.net/a@b?sig=hush@c", "https://…@x.net/a@b?…"),
-            ("s3://bucket/a@b", "s3://bucket/a@b"),
-            ("./a?b@c", "./a?b@c"),
-        ] {
-            assert_eq!(redact_url(text), expected);
         }
     }
 }

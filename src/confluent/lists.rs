@@ -4,8 +4,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::confluent::client::{Client, RequestError, TokenGuard, next_token};
+use crate::confluent::client::{Client, RequestError, next_token};
 use crate::error::{Error, ErrorKind};
+use crate::http::page_chain::PageChain;
 
 /// Entries per page: at most 100 by the documentation, and clients have seen 100 refused.
 const PAGE_SIZE: &str = "99";
@@ -32,7 +33,7 @@ struct ListMetadata {
 /// takes.
 ///
 /// # Errors
-/// As [`Client::costs_page`]; kind data, for responses that are not lists or pages that point back at each other.
+/// As [`Client::costs_page`]; kind data, for responses that are not lists, and for pages without end.
 pub async fn all<T: DeserializeOwned>(
     client: &Client,
     operation: &str,
@@ -41,7 +42,7 @@ pub async fn all<T: DeserializeOwned>(
     role: &str,
 ) -> Result<Vec<T>, RequestError> {
     let mut entries = Vec::new();
-    let mut guard = TokenGuard::default();
+    let mut chain = PageChain::default();
     let mut token: Option<String> = None;
     loop {
         let mut query = query.to_vec();
@@ -49,12 +50,13 @@ pub async fn all<T: DeserializeOwned>(
         query.extend(token.iter().map(|token| ("page_token", token.as_str())));
         let response = client.get(operation, path, &query, role).await?;
         let page: ListPage<T> = parse(operation, response)?;
+        let count = page.data.len();
         entries.extend(page.data);
         let wrong_page = |e: Error| RequestError::internal(e.context(operation));
         token = next_token(page.metadata.next.as_deref()).map_err(wrong_page)?;
         match &token {
             None => return Ok(entries),
-            Some(token) => guard.check(token).map_err(wrong_page)?,
+            Some(token) => chain.add(token, count).map_err(wrong_page)?,
         }
     }
 }

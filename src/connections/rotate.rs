@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use crate::config::credential_store::{self, CredentialStore};
 use crate::config::edit::{self, NewValue};
-use crate::config::secret::{Credentials, SecretRef};
+use crate::config::secret::{Credentials, SecretRef, displayed_variable};
 use crate::config::{Config, settings};
 use crate::confluent::iam::Iam;
 use crate::connections::setup_state::{SetupFiles, SetupState, still_active};
@@ -220,7 +220,8 @@ fn credential_store_of(config: &Config, connection: &str) -> Result<CredentialSt
         .map(|(_, location, _)| location)
         .collect();
     for location in &locations {
-        if let SecretRef::Variable(variable) = location {
+        if let SecretRef::Variable(name) = location {
+            let variable = displayed_variable(name);
             return Err(Error::config(format!(
                 "the credentials of `{connection}` come from {variable}, which only you can change"
             ))

@@ -6,9 +6,10 @@ use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
+use crate::display_text::escape_controls;
 use crate::error::{Error, Result};
 
-/// Renders a table; columns marked in `right` are right-aligned.
+/// Renders a table; columns marked in `right` are right-aligned. Control characters and line breaks are escaped.
 pub(crate) fn table(
     header: &[&str],
     right: &[bool],
@@ -23,7 +24,7 @@ pub(crate) fn table(
         } else {
             CellAlignment::Left
         };
-        Cell::new(text).set_alignment(alignment)
+        Cell::new(escape_controls(&text)).set_alignment(alignment)
     };
     table.set_header(
         header

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use reqwest::redirect;
-use url::{Host, Url};
+use url::{Host, ParseError, Url};
 
 use crate::error::{Error, Result};
+use crate::http::proxy;
 use crate::http::sanitize::root_cause;
 
 /// A remote service, and how its endpoint is configured.
@@ -46,7 +47,8 @@ impl Service {
     /// Creates a client for `endpoint`. It follows no redirects, which could lead credentials elsewhere.
     ///
     /// # Errors
-    /// Kind configuration, when the endpoint is not https; plain http is allowed to this computer only.
+    /// Kind configuration, when the endpoint is not https (plain http is allowed to this computer only), and for a proxy
+    /// that is not supported.
     pub fn http_client(&self, endpoint: &Url, timeouts: Timeouts) -> Result<reqwest::Client> {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("billstream/", env!("CARGO_PKG_VERSION")))
@@ -59,6 +61,7 @@ impl Service {
             // A proxy would be another host that receives the credentials unencrypted.
             builder.no_proxy().tls_built_in_root_certs(false)
         } else {
+            proxy::check(endpoint)?;
             builder.https_only(true)
         };
         builder.build().map_err(|error| {
@@ -69,6 +72,22 @@ impl Service {
             ))
             .with_hint("check the certificates of this computer (SSL_CERT_FILE, SSL_CERT_DIR)")
         })
+    }
+
+    /// Parses the address of an endpoint; the error is what is wrong with it, without quoting it.
+    pub fn parse_endpoint(text: &str) -> std::result::Result<Url, &'static str> {
+        if !text.contains("://") {
+            return Err("is not a URL: it does not start with https://");
+        }
+        let url = Url::parse(text).map_err(|e| match e {
+            ParseError::EmptyHost => "has no host",
+            ParseError::InvalidPort => "is not a URL: its port is not a number",
+            _ => "is not a URL",
+        })?;
+        match url.cannot_be_a_base() {
+            true => Err("is not a URL"),
+            false => Ok(url),
+        }
     }
 
     fn is_plain_http(&self, endpoint: &Url) -> Result<bool> {
@@ -111,4 +130,28 @@ pub(crate) fn address(url: &Url) -> String {
         url.host_str().unwrap_or_default(),
         url.path()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_without_a_scheme_are_refused_without_quoting_them() {
+        for wrong in [
+            "api.confluent.cloud",
+            "api.confluent.cloud:443",
+            "localhost:8080",
+            "//api.confluent.cloud",
+            "",
+            "https://",
+            "https://host:hush",
+            "https://[::1",
+            "hush",
+        ] {
+            let problem = Service::parse_endpoint(wrong).unwrap_err();
+            assert!(!problem.contains("hush"), "{problem}");
+        }
+        assert!(Service::parse_endpoint("https://api.confluent.cloud").is_ok());
+    }
 }

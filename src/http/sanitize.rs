@@ -1,39 +1,67 @@
 //! Sanitizes server messages for display: no secrets, no control characters, a limited length.
 
+use std::fmt;
+
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
+use crate::display_text::for_display;
+use crate::http::secret_forms::{base64_forms, redact, redact_encoded};
+
 /// Longest displayed detail, in characters.
 const MAX_DETAIL_CHARS: usize = 300;
+/// Longest text that is searched for secrets, in bytes. Messages are shorter; of a longer one only the start is shown.
+const MAX_TEXT_BYTES: usize = 16 << 10;
 
 /// Redacts credentials and control characters in remote text, and cuts it.
 pub(crate) struct Sanitizer {
-    secrets: Vec<SecretString>,
+    /// Base64 forms of the secrets, the longest first.
+    encoded: Vec<SecretString>,
+    /// The secrets, the longest first.
+    plain: Vec<SecretString>,
 }
 
 impl Sanitizer {
-    /// Creates a sanitizer that redacts each of the secrets wherever it occurs.
+    /// Creates a sanitizer that redacts each of the secrets wherever it occurs: as it is, in Base64, alone or within
+    /// a longer text, and with any of its characters escaped as in URLs, JSON or HTML.
     pub fn new(secrets: impl IntoIterator<Item = String>) -> Self {
         let secrets = secrets.into_iter().filter(|secret| !secret.is_empty());
-        let mut secrets: Vec<String> = secrets.collect();
+        let plain: Vec<String> = secrets.collect();
+        let encoded = plain.iter().flat_map(|secret| base64_forms(secret));
         // Longer ones first, or a secret that contains another one would show its rest.
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        let sorted = |mut secrets: Vec<String>| -> Vec<SecretString> {
+            secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+            secrets.into_iter().map(SecretString::from).collect()
+        };
         Sanitizer {
-            secrets: secrets.into_iter().map(SecretString::from).collect(),
+            encoded: sorted(encoded.collect()),
+            plain: sorted(plain),
         }
+    }
+
+    /// Returns a sanitizer that redacts another secret too.
+    pub fn with_secret(&self, secret: &str) -> Sanitizer {
+        let known = self.plain.iter().map(|known| known.expose_secret());
+        Sanitizer::new(known.chain([secret]).map(str::to_owned))
     }
 
     /// Returns the text on one line; `None` if nothing is left of it.
     pub fn sanitize(&self, text: &str) -> Option<String> {
+        let text = start_of(text, MAX_TEXT_BYTES);
+        // Removed rather than escaped: a secret with invisible characters in it is still one.
         let shown: String = text
             .chars()
             .map(|c| if c.is_whitespace() { ' ' } else { c })
             .filter(|c| !c.is_control() && !steers_display(*c))
             .collect();
         let mut words = shown.split_whitespace().collect::<Vec<_>>().join(" ");
-        for secret in &self.secrets {
-            words = words.replace(secret.expose_secret(), "[redacted]");
+        for secret in &self.plain {
+            words = redact(&words, secret.expose_secret());
         }
+        for secret in &self.encoded {
+            words = redact_encoded(&words, secret.expose_secret());
+        }
+        let mut words = for_display(&words);
         if words.chars().count() > MAX_DETAIL_CHARS {
             words = words
                 .chars()
@@ -43,6 +71,22 @@ impl Sanitizer {
         }
         (!words.is_empty()).then_some(words)
     }
+}
+
+/// Hides the secrets.
+impl fmt::Debug for Sanitizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sanitizer").finish_non_exhaustive()
+    }
+}
+
+/// Returns the first `max` bytes of a text, or less, as characters are not split.
+fn start_of(text: &str, max: usize) -> &str {
+    let mut end = text.len().min(max);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// Invisible characters that hide or reverse the ones beside them.
@@ -172,5 +216,18 @@ mod tests {
             .sanitize(&format!("{}KEY-AND-MORE", "x".repeat(295)))
             .unwrap();
         assert!(!at_the_edge.contains("KEY"));
+    }
+
+    #[test]
+    fn urls_lose_their_queries_and_long_texts_their_ends() {
+        let sanitizer = Sanitizer::new([]);
+        assert_eq!(
+            sanitizer
+                .sanitize("see https://u:p@host/x?sig=hush now")
+                .as_deref(),
+            Some("see https://…@host/x?… now")
+        );
+        let endless = "é".repeat(MAX_TEXT_BYTES);
+        assert_eq!(sanitizer.sanitize(&endless).unwrap().chars().count(), 300);
     }
 }

@@ -11,6 +11,7 @@ const LAYERS: [&[&str]; 11] = [
         "clock",
         "control_totals",
         "decimal",
+        "display_text",
         "error",
         "os",
         "suggest",
@@ -53,6 +54,36 @@ fn modules_use_only_modules_of_earlier_layers() {
         }
     }
     assert!(upward.is_empty(), "upward dependencies: {upward:#?}");
+}
+
+/// Notes, errors and tables pass through functions that escape what steers a terminal.
+#[test]
+fn only_the_output_modules_write_to_the_terminal() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut direct = Vec::new();
+    for file in rust_files(&root) {
+        let path = file.strip_prefix(&root).unwrap().display().to_string();
+        // A panic has its own words, and the sandbox announces its address.
+        let is_exempt = ["cli/panic.rs", "cli/commands/sandbox.rs"].contains(&path.as_str());
+        if is_exempt || path.starts_with("cli/output/") || path.starts_with("sandbox/") {
+            continue;
+        }
+        let source = fs::read_to_string(&file).unwrap();
+        let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+        let macros = [
+            "eprintln!",
+            "println!",
+            "print!(std",
+            "io::stdout().write",
+            "dbg!",
+        ];
+        let lines = code
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        let written = lines.filter(|line| macros.iter().any(|name| line.contains(name)));
+        direct.extend(written.map(|line| format!("{path}: {}", line.trim())));
+    }
+    assert!(direct.is_empty(), "{direct:#?}");
 }
 
 fn layer(module: &str) -> Option<usize> {

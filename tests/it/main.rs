@@ -22,6 +22,7 @@ mod deliver;
 mod enrichment;
 mod exact;
 mod faults;
+mod hostile;
 mod import;
 mod kills;
 mod months;

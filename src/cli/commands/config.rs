@@ -6,15 +6,15 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use crate::cli::args::{StoreArgs, SummaryFormat};
+use crate::cli::output::stderr::note;
 use crate::cli::output::table::{Column, Table};
-use crate::cli::{print, print_json, show_error};
+use crate::cli::{print_json, print_text, show_error};
 use crate::cloudzero;
 use crate::config::secret::Credentials;
 use crate::config::settings::{ALL, Setting, ValueType};
-use crate::config::{
-    Config, DEFAULT_CONNECTION, Environment, Flags, file, init, private_file, redact_url,
-};
+use crate::config::{Config, DEFAULT_CONNECTION, Environment, Flags, file, init, private_file};
 use crate::confluent::client::Client;
+use crate::display_text::redact_url;
 use crate::engine::sql_files::SqlFiles;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::retry::Timing;
@@ -98,13 +98,13 @@ fn show(config: &Config, format: SummaryFormat) -> Result<u8> {
             for row in rows {
                 table.row(row.into());
             }
-            print(table.render(None).as_bytes())?;
+            print_text(&table.render(None))?;
         }
     }
     match (config.file(), config.path()) {
-        (Some(file), _) => eprintln!("configuration file: {}", file.path.display()),
-        (None, Some(path)) => eprintln!("no configuration file at {}", path.display()),
-        (None, None) => eprintln!("no configuration file"),
+        (Some(file), _) => note!("configuration file: {}", file.path.display()),
+        (None, Some(path)) => note!("no configuration file at {}", path.display()),
+        (None, None) => note!("no configuration file"),
     }
     Ok(0)
 }
@@ -132,7 +132,7 @@ fn row(config: &Config, setting: &Setting, connection: Option<&str>) -> Option<R
 
 fn init(config: Option<PathBuf>) -> Result<u8> {
     // Does not load the configuration: an existing file may be broken.
-    let path = file::locate(config.as_deref(), &Environment::process()).path;
+    let path = file::locate(config.as_deref(), &Environment::process()?).path;
     let path = path.ok_or_else(|| {
         Error::config("could not determine the path of the configuration file")
             .with_hint("set --config, BILLSTREAM_CONFIG or HOME")
@@ -145,7 +145,7 @@ fn init(config: Option<PathBuf>) -> Result<u8> {
         );
     }
     private_file::write(&path, &init::text())?;
-    eprintln!(
+    note!(
         "wrote {}: every setting is listed, commented out",
         path.display()
     );
@@ -169,7 +169,7 @@ async fn check(flags: Flags) -> Result<u8> {
     }
     if errors.is_empty() {
         let path = config.file().map(|file| file.path.display().to_string());
-        eprintln!(
+        note!(
             "{}: configuration is valid for {}",
             path.unwrap_or_else(|| "environment".to_string()),
             connections.join(", ")

@@ -1,7 +1,5 @@
 //! `billstream deliver`.
 
-use std::io::Write;
-
 use chrono::TimeDelta;
 use serde::Serialize;
 use tracing::Instrument;
@@ -11,6 +9,7 @@ use crate::cli::args::{MonthArgs, RunArgs};
 use crate::cli::context::{CommandContext, NetworkScope, Outcome, run_unrecorded, run_with_lease};
 use crate::cli::output::aggregate::month_errors;
 use crate::cli::output::deliveries_table::deliveries_table;
+use crate::cli::output::stderr::note;
 use crate::cli::output::stdout::terminal_width;
 use crate::cloudzero::drop::DropId;
 use crate::error::{Error, ErrorKind, Result};
@@ -332,22 +331,15 @@ async fn deliver_months(
 
 /// Prints the deleted drops, or that there is nothing to deliver, to stderr.
 fn print_notes(report: &DeliverReport, prefix: &str) {
-    let mut stderr = std::io::stderr().lock();
     if let Some(deleted) = report.deleted {
         let DeletedDrops {
             drops,
             files,
             bytes,
         } = deleted;
-        let _ = writeln!(
-            stderr,
-            "{prefix}{drops} old drops that are not active: {files} files, {bytes} bytes"
-        );
+        note!("{prefix}{drops} old drops that are not active: {files} files, {bytes} bytes");
     } else if report.deliveries.is_empty() && report.errors.is_empty() {
-        let _ = writeln!(
-            stderr,
-            "{prefix}nothing is published, so there is nothing to deliver"
-        );
+        note!("{prefix}nothing is published, so there is nothing to deliver");
     }
 }
 

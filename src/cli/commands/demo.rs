@@ -1,7 +1,5 @@
 //! `billstream import --demo`, and the in-process sandbox of the demos.
 
-use std::io::Write;
-
 use chrono::Utc;
 use secrecy::ExposeSecret;
 use tokio::task::JoinHandle;
@@ -9,6 +7,7 @@ use tokio::task::JoinHandle;
 use crate::cli::args::{RunArgs, SummaryFormat};
 use crate::cli::context::CommandContext;
 use crate::cli::import_connection::import_connection;
+use crate::cli::output::stderr::note_lines;
 use crate::cli::output::summary::print_summary;
 use crate::config::secret::Credentials;
 use crate::config::settings::{self, Setting};
@@ -155,11 +154,10 @@ fn next_steps(store: &Store) {
     let command = std::env::args()
         .next()
         .unwrap_or_else(|| "billstream".to_string());
-    let _ = writeln!(
-        std::io::stderr(),
+    note_lines(&format!(
         "\nTry next:\n  \
          {command} query{flag} 'select \"resource/service\", sum(\"cost/cost\") as cost from line_items group by 1 order by 2 desc'\n  \
          {command} query{flag} 'select billing_period, \"lineitem/type\", sum(\"cost/cost\") as cost from line_items group by 1, 2 order by 1, 2'\n  \
          {command} import --demo{flag}    # again: nothing changed, so nothing is published"
-    );
+    ));
 }

@@ -1,8 +1,10 @@
 //! `billstream diff`.
 
 use crate::billing_period::BillingPeriod;
+use crate::cli::args::parse_month;
 use crate::cli::output::money::{Precision, count};
 use crate::cli::output::rows::{Format, ReportLayout};
+use crate::cli::output::stderr::note;
 use crate::cli::query_session::{RowsArgs, SessionArgs, note_truncation, write_rows};
 use crate::error::{Error, Result};
 use crate::query::diff::{self, Comparison};
@@ -17,10 +19,10 @@ Examples:
 To list the versions of a month: billstream query \"select * from versions where billing_period = '2026-10'\"")]
 pub(crate) struct DiffArgs {
     /// Two months to compare, such as 2026-09 2026-10
-    #[arg(value_name = "YYYY-MM", num_args = 2, conflicts_with = "month")]
+    #[arg(value_name = "YYYY-MM", value_parser = parse_month, num_args = 2, conflicts_with = "month")]
     months: Vec<BillingPeriod>,
     /// Month whose versions to compare
-    #[arg(long, value_name = "YYYY-MM")]
+    #[arg(long, value_name = "YYYY-MM", value_parser = parse_month)]
     month: Option<BillingPeriod>,
     /// Earlier version [default: the one before the later]
     #[arg(long, value_name = "VERSION", requires = "month")]
@@ -86,19 +88,19 @@ pub(crate) async fn run(args: DiffArgs) -> Result<u8> {
     let currency = currency.map_or(String::new(), |currency| format!(" {currency}"));
     let net = |exact: &str| layout.precision.money(exact) + &currency;
     let (before, after) = (&totals.before, &totals.after);
-    eprintln!(
+    note!(
         "before: {} line items, {} ({})",
         count(before.line_items),
         net(&before.cost),
         diff.before
     );
-    eprintln!(
+    note!(
         "after:  {} line items, {} ({})",
         count(after.line_items),
         net(&after.cost),
         diff.after
     );
-    eprintln!(
+    note!(
         "change: {}{currency}, equal to the sum of the differences",
         layout.precision.change(&totals.change)
     );

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use crate::cli::output::money::Precision;
 use crate::cli::output::rows::{Format, ReportLayout, RowSink, Style, Writer, format_for};
 use crate::cli::output::stdout::terminal_width;
-use crate::cli::print;
+use crate::cli::print_text;
 use crate::cli::query_session::SessionArgs;
 use crate::error::{Error, ErrorKind, Result};
 use crate::query::charts;
@@ -109,7 +109,7 @@ impl ReportArgs {
 pub(crate) async fn run(args: ReportArgs) -> Result<u8> {
     let session = args.session.session()?;
     if args.name == "list" {
-        print(list(&session).as_bytes())?;
+        print_text(&list(&session))?;
         return Ok(0);
     }
     let is_svg = match (args.format, &args.output) {

@@ -1,9 +1,10 @@
 //! `billstream restore`.
 
 use crate::billing_period::BillingPeriod;
-use crate::cli::args::RunArgs;
+use crate::cli::args::{RunArgs, parse_month};
 use crate::cli::context::{CommandContext, NetworkScope, Outcome, run_with_lease};
 use crate::cli::output::money::{Precision, count};
+use crate::cli::output::stderr::note;
 use crate::error::Result;
 use crate::pipeline::publish::restore::{Restored, restore};
 
@@ -13,7 +14,7 @@ To list the versions of a month: billstream query \"select * from versions where
 To preview the changes: billstream diff --month 2026-10 --from-version 14 --to-version 12")]
 pub(crate) struct RestoreArgs {
     /// Month to restore
-    #[arg(long, value_name = "YYYY-MM")]
+    #[arg(long, value_name = "YYYY-MM", value_parser = parse_month)]
     month: BillingPeriod,
     /// Version of line_items to restore
     #[arg(long, value_name = "VERSION")]
@@ -39,17 +40,18 @@ pub(crate) async fn run(args: RestoreArgs) -> Result<u8> {
     let net = Precision::new(args.run.summary.exact).money(&record.net_amount);
     match restored.version {
         Some(version) => {
-            eprintln!(
+            note!(
                 "restored {month} of `{}` to version {}: {} line items, net {net} {currency}; now version {version}",
                 run.connection,
                 args.version,
                 count(record.line_items),
             );
-            eprintln!("run `billstream deliver --month {month}` to update CloudZero");
+            note!("run `billstream deliver --month {month}` to update CloudZero");
         }
-        None => eprintln!(
+        None => note!(
             "{month} of `{}` is already at version {}: nothing changed",
-            run.connection, args.version
+            run.connection,
+            args.version
         ),
     }
     Ok(0)

@@ -1,12 +1,12 @@
 //! `billstream verify`.
 
-use std::io::Write;
 use std::sync::Arc;
 
 use crate::cli::args::{MonthArgs, RunArgs};
 use crate::cli::context::{CommandContext, NetworkScope, Outcome, run_with_lease};
 use crate::cli::output::aggregate::month_errors;
 use crate::cli::output::money::Precision;
+use crate::cli::output::stderr::note;
 use crate::cli::output::stdout::terminal_width;
 use crate::cli::output::verify_table::verify_table;
 use crate::confluent::client::Client;
@@ -87,19 +87,15 @@ pub(crate) async fn run(args: VerifyArgs) -> Result<u8> {
 
 /// Prints the notes of each month, and what CloudZero counts twice, to stderr.
 fn print_notes(report: &VerifyReport, prefix: &str) {
-    let mut stderr = std::io::stderr().lock();
     for month in &report.periods {
         for note in &month.notes {
-            let _ = writeln!(stderr, "{prefix}{}: {note}", month.billing_period);
+            note!("{prefix}{}: {note}", month.billing_period);
         }
     }
     for duplicate in &report.duplicates {
-        let _ = writeln!(stderr, "{prefix}{duplicate}");
+        note!("{prefix}{duplicate}");
     }
     if report.periods.is_empty() && report.errors.is_empty() {
-        let _ = writeln!(
-            stderr,
-            "{prefix}nothing is published, so there is nothing to verify"
-        );
+        note!("{prefix}nothing is published, so there is nothing to verify");
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::billing_period::BillingPeriod;
 use crate::cli::args::SummaryFormat;
 use crate::cli::exit::{code_of, show_error};
-use crate::cli::output::stdout::{print, print_json};
+use crate::cli::output::stdout::{print_json, print_text};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::summary::reason;
 
@@ -88,7 +88,7 @@ impl<T> ConnectionResults<T> {
                 let done = result?;
                 match format {
                     SummaryFormat::Json => print_json(&done)?,
-                    SummaryFormat::Table => print(table(&name, &done).as_bytes())?,
+                    SummaryFormat::Table => print_text(&table(&name, &done))?,
                 }
                 notes(&done, "");
                 for (_, error) in errors(&done) {
@@ -112,7 +112,7 @@ impl<T> ConnectionResults<T> {
                 } else {
                     "\n"
                 };
-                print(format!("{name}\n{}{gap}", table(name, done)).as_bytes())?;
+                print_text(&format!("{name}\n{}{gap}", table(name, done)))?;
             }
             notes(done, &format!("{name}: "));
         }

@@ -2,12 +2,18 @@
 
 use std::io::{ErrorKind, IsTerminal, Write};
 
+use crate::display_text::lines_for_display;
 use crate::error::{Error, Result};
 
 /// Writes a value as one line of JSON.
 pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<()> {
     let json = serde_json::to_string(value).map_err(|e| Error::bug(format!("JSON: {e}")))?;
     print(format!("{json}\n").as_bytes())
+}
+
+/// Writes a text for people, fit for display.
+pub(crate) fn print_text(text: &str) -> Result<()> {
+    print(lines_for_display(text).as_bytes())
 }
 
 /// Writes bytes. A closed pipe ends the process without an error.

@@ -1,7 +1,6 @@
 //! Summary of an import, a pull or a transform: months on stdout, notes and errors on stderr.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 
 use crate::cli::args::{SummaryArgs, SummaryFormat};
 use crate::cli::context::CommandContext;
@@ -9,7 +8,8 @@ use crate::cli::exit::code_of;
 use crate::cli::output::aggregate::{ConnectionResults, month_errors};
 use crate::cli::output::money::{Precision, count};
 use crate::cli::output::month_notes::month_notes;
-use crate::cli::output::stdout::{print, print_json, terminal_width};
+use crate::cli::output::stderr::note_line;
+use crate::cli::output::stdout::{print_json, print_text, terminal_width};
 use crate::cli::output::summary_table::{Currencies, summary_table};
 use crate::error::Result;
 use crate::pipeline::deliver::delivery::DeliveryStatus;
@@ -55,7 +55,7 @@ pub(crate) fn print_summary(
     if args.format == SummaryFormat::Table && has_rows {
         let precision = Precision::new(args.exact);
         let table = summary_table(&results, &currencies(context, &results), precision);
-        print(table.render(terminal_width()).as_bytes())?;
+        print_text(&table.render(terminal_width()))?;
     }
     let mut lines = notes(&months, results.several);
     lines.extend(month_notes(&summaries));
@@ -68,11 +68,9 @@ pub(crate) fn print_summary(
         lines.push(outcome(&context.store, &months));
     }
     lines.extend(delivered(&context.store, &months));
-    let mut stderr = std::io::stderr().lock();
     for line in lines {
-        let _ = writeln!(stderr, "{line}");
+        note_line(line);
     }
-    drop(stderr);
     results.show_errors(|summary| &summary.errors);
     Ok(code_of(results.kind(Summary::kind)))
 }

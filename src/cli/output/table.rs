@@ -2,6 +2,8 @@
 
 use unicode_width::UnicodeWidthStr;
 
+use crate::display_text::{escape_controls, escape_controls_in_lines};
+
 /// Space between two columns.
 pub(crate) const GAP: usize = 2;
 /// Cell without a value.
@@ -19,7 +21,8 @@ impl Column {
     /// Column of text, aligned to the left.
     pub(crate) fn text(header: impl Into<String>) -> Column {
         Column {
-            header: header.into(),
+            // Wrapped headers have line breaks.
+            header: escape_controls_in_lines(&header.into()).into_owned(),
             is_number: false,
             is_detail: false,
         }
@@ -79,14 +82,14 @@ impl Table {
         }
     }
 
-    /// Adds a row.
+    /// Adds a row. Control characters and line breaks of its cells are escaped.
     pub(crate) fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells);
+        self.rows.push(escaped(cells));
     }
 
     /// Adds a row below the rule.
     pub(crate) fn total(&mut self, cells: Vec<String>) {
-        self.totals.push(cells);
+        self.totals.push(escaped(cells));
     }
 
     /// Returns the text. Within `width` the last details are left out, as many as necessary.
@@ -115,7 +118,7 @@ impl Table {
             out.push_str(&self.line(&widths, &shown, part));
         }
         out.push_str(&rule);
-        let cell = |row: &[String], at: usize| row.get(at).map_or(String::new(), |c| one_line(c));
+        let cell = |row: &[String], at: usize| row.get(at).cloned().unwrap_or_default();
         for row in &self.rows {
             out.push_str(&self.line(&widths, &shown, |at| cell(row, at)));
         }
@@ -163,9 +166,11 @@ fn line_width(widths: &[usize], shown: &[usize]) -> usize {
     columns + GAP * shown.len().saturating_sub(1)
 }
 
-/// Replaces line breaks and tabs, which would break the columns, by spaces.
-fn one_line(cell: &str) -> String {
-    cell.replace(['\n', '\r', '\t'], " ")
+fn escaped(cells: Vec<String>) -> Vec<String> {
+    let cells = cells.into_iter();
+    cells
+        .map(|cell| escape_controls(&cell).into_owned())
+        .collect()
 }
 
 #[cfg(test)]
@@ -233,9 +238,16 @@ Total    33,697.16             3,720       6,074
     }
 
     #[test]
-    fn line_breaks_in_cells_do_not_break_rows() {
-        let mut table = Table::new(vec![Column::text("a"), Column::text("b")]);
-        table.row(vec!["x\ny".into(), "z".into()]);
-        assert_eq!(table.render(None).lines().count(), 3);
+    fn hostile_cells_break_neither_rows_nor_the_terminal() {
+        let mut table = Table::new(vec![Column::text("a\u{1b}"), Column::text("b")]);
+        table.row(vec!["x\ny".into(), "\u{1b}[2J\u{202e}z".into()]);
+        table.row(vec!["x".into(), "z".into()]);
+        let shown = table.render(None);
+        assert_eq!(shown.lines().count(), 4);
+        assert!(
+            shown.contains("x\\ny     \\u{1b}[2J\\u{202e}z\n"),
+            "{shown}"
+        );
+        assert!(shown.contains("x        z\n"), "{shown}");
     }
 }

@@ -21,21 +21,23 @@ use crate::billing_period::Window;
 use crate::confluent::client::request::JsonReader;
 use crate::confluent::client::settings::basic_authorization;
 use crate::confluent::error_response::{ErrorResponse, RefusedRequest};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::http::client::{HttpClient, HttpClientParts, Request};
 use crate::http::endpoint::Service;
 use crate::http::idempotency::Idempotency;
+use crate::http::json::{self, JsonDefect};
 use crate::http::retry::Timing;
 
 pub(crate) use crate::confluent::client::settings::with_short_retries;
 pub use crate::confluent::client::settings::{PAGE_SIZE, REQUESTS_PER_SECOND, Settings};
-pub(crate) use crate::confluent::costs::tokens::TokenGuard;
 pub use crate::confluent::costs::tokens::next_token;
 pub use crate::http::client::RequestCounts;
 pub use crate::http::request_error::RequestError;
 
-/// Largest accepted response body, decompressed: some fifty times a full page.
-const MAX_BODY_BYTES: usize = 256 << 20;
+/// Largest accepted page of costs, decompressed: some ten times a full one.
+const MAX_BODY_BYTES: usize = 64 << 20;
+/// Largest accepted response otherwise, decompressed: a list has 99 entries, or all connectors of a cluster.
+const MAX_LIST_BYTES: usize = 16 << 20;
 
 const SERVICE: Service = Service {
     name: "Confluent",
@@ -131,7 +133,8 @@ impl Client {
             idempotency: Idempotency::Safe,
         };
         let refusal = |response: &ErrorResponse| response.costs_refusal(window, today);
-        self.send(request, &refusal, parse).await
+        self.send(request, self.max_body_bytes, &refusal, parse)
+            .await
     }
 
     /// Reads JSON at `path`. `operation` describes the request in messages; `role` is the role that it takes.
@@ -211,15 +214,19 @@ impl Client {
         let parse = |text: &str| match text {
             "" => Ok(Value::Null),
             // serde's text could quote the response.
-            text => serde_json::from_str(text)
-                .map_err(|_| BodyError::Unreadable("the response is not JSON".to_owned())),
+            text => json::parse_value(text).map_err(|e| match JsonDefect::of(&e) {
+                Some(defect) => BodyError::Wrong(Error::new(ErrorKind::Data, defect)),
+                None => BodyError::Unreadable("the response is not JSON".to_owned()),
+            }),
         };
-        self.send(request, &refusal, parse).await
+        let max_body_bytes = self.max_body_bytes.min(MAX_LIST_BYTES);
+        self.send(request, max_body_bytes, &refusal, parse).await
     }
 
     async fn send<T, F>(
         &self,
         request: Request<'_>,
+        max_body_bytes: usize,
         refusal: &(dyn Fn(&ErrorResponse) -> RefusedRequest + Sync),
         parse: F,
     ) -> std::result::Result<T, RequestError>
@@ -231,6 +238,7 @@ impl Client {
             client: self,
             operation: request.operation,
             is_read: request.method == Method::GET,
+            max_body_bytes,
             refusal,
             parse,
         };

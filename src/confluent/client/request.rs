@@ -11,6 +11,7 @@ use crate::confluent::client::{BodyError, Client};
 use crate::confluent::error_response::{self, ErrorResponse, RefusedRequest};
 use crate::error::{Error, ErrorKind};
 use crate::http::client::{BodyReadError, ResponseReader};
+use crate::http::json::JsonDefect;
 use crate::http::request_error::{AttemptError, BodyProblem, RequestError, TransientError};
 use crate::http::sanitize::{error_detail, request_id_suffix};
 use crate::http::transport::TransportError;
@@ -25,6 +26,8 @@ pub(super) struct JsonReader<'r, F> {
     pub operation: &'r str,
     /// Reads need status 200. Requests that change something take any success.
     pub is_read: bool,
+    /// Largest accepted body, decompressed.
+    pub max_body_bytes: usize,
     /// Meaning of an error response for which repetition does not help.
     pub refusal: &'r (dyn Fn(&ErrorResponse) -> RefusedRequest + Sync),
     /// Parser of the body, run off the async threads.
@@ -61,7 +64,7 @@ where
             let id = request_id_suffix(request_id.as_deref());
             RequestError::response(error.context(format!("{operation}{id}")), status)
         };
-        let body = match client.http.read_body(response, client.max_body_bytes).await {
+        let body = match client.http.read_body(response, self.max_body_bytes).await {
             Ok(body) => body,
             Err(BodyReadError::Interrupted(error)) => {
                 return Err(unusable(BodyProblem::Interrupted(error)).into());
@@ -72,6 +75,9 @@ where
                 return Err(permanent(error).into());
             }
         };
+        if let Some(defect) = JsonDefect::at_start(&body) {
+            return Err(permanent(Error::new(ErrorKind::Data, defect)).into());
+        }
         let Ok(text) = String::from_utf8(body) else {
             return Err(unusable(BodyProblem::NotUtf8).into());
         };

@@ -702,6 +702,46 @@ async fn a_page_over_the_size_limit_is_an_error_with_and_without_content_length(
 }
 
 #[tokio::test]
+async fn the_size_limit_counts_what_is_unpacked() {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(&vec![b' '; 32 << 20]).unwrap();
+    let packed = encoder.finish().unwrap();
+    assert!(packed.len() < 1 << 20);
+    let server = Server::start(vec![reply("200 OK", "Content-Encoding: gzip\r\n", packed)]).await;
+    let client = Client::new(settings(server.endpoint.as_str())).unwrap();
+    // Lists have a lower limit than pages of costs.
+    let error = client
+        .get("listing", &["x"], &[], "Role")
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Data);
+    assert!(error.to_string().contains("larger than 16 MB"), "{error}");
+    assert_eq!(server.heads().len(), 1);
+}
+
+#[tokio::test]
+async fn defects_of_a_complete_response_are_permanent() {
+    let deep = "[".repeat(1_000) + &"]".repeat(1_000);
+    for (body, words) in [
+        ("\u{feff}{}", "byte order mark"),
+        (r#"{"a":"\ud800"}"#, "surrogate pair"),
+        (r#"{"a":1,"a":2}"#, "the same field twice"),
+        (deep.as_str(), "nested too deeply"),
+    ] {
+        let server = Server::start(vec![reply("200 OK", "", body)]).await;
+        let client = Client::new(settings(server.endpoint.as_str())).unwrap();
+        let error = client
+            .get("listing", &["x"], &[], "Role")
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Data);
+        let error = error.into_error().to_string();
+        assert!(error.contains(words) && error.contains("req-42"), "{error}");
+        assert_eq!(server.heads().len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn a_panicking_parser_is_a_bug_not_a_crash() {
     let server = Server::start(vec![page()]).await;
     let client = Client::new(settings(server.endpoint.as_str())).unwrap();

@@ -1,7 +1,5 @@
 //! Page tokens.
 
-use std::collections::HashSet;
-
 use crate::error::{Error, ErrorKind, Result};
 
 /// Invalid `metadata.next` of a page.
@@ -9,8 +7,6 @@ use crate::error::{Error, ErrorKind, Result};
 enum TokenError {
     #[error("metadata.next announces another page but contains no page_token")]
     Missing,
-    #[error("metadata.next of page {page} repeats the page_token of an earlier page")]
-    Repeated { page: usize },
 }
 
 /// Returns the token of the next page from `metadata.next`: a full or relative address, of which only the query
@@ -32,27 +28,6 @@ pub fn next_token(next: Option<&str>) -> Result<Option<String>> {
         Some(token) => Ok(Some(token)),
         None => Err(Error::new(ErrorKind::Data, TokenError::Missing)
             .with_hint("try again; the pull stopped because the costs would be incomplete")),
-    }
-}
-
-/// Tokens of one list or window, so that pages that point back at each other end the pull.
-#[derive(Debug, Clone, Default)]
-pub struct TokenGuard {
-    seen: HashSet<String>,
-}
-
-impl TokenGuard {
-    /// Records the token of the next page.
-    ///
-    /// # Errors
-    /// Kind data, when the token was recorded before.
-    pub fn check(&mut self, token: &str) -> Result<()> {
-        if self.seen.insert(token.to_owned()) {
-            return Ok(());
-        }
-        let page = self.seen.len() + 1;
-        Err(Error::new(ErrorKind::Data, TokenError::Repeated { page })
-            .with_hint("try again; the pull stopped because the pages would repeat without end"))
     }
 }
 
@@ -87,16 +62,5 @@ mod tests {
                 "{wrong}"
             );
         }
-    }
-
-    #[test]
-    fn a_repeated_token_ends_the_pull() {
-        let mut guard = TokenGuard::default();
-        for token in ["a", "b", "c"] {
-            guard.check(token).unwrap();
-        }
-        let error = guard.check("a").unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Data);
-        assert!(error.to_string().contains("page 4"), "{error}");
     }
 }

@@ -149,6 +149,13 @@ fn parse(text: &[u8], connection: &str) -> Result<TagRules> {
             ))
             .with_hint(CSV_HINT));
         }
+        if record.iter().any(|value| value.contains('\0')) {
+            let line = record.position().map_or(0, |at| line_of(text, at));
+            return Err(Error::data(format!(
+                "line {line}: a value has a NUL character, which ends a text for many readers"
+            ))
+            .with_hint(CSV_HINT));
+        }
         let line = record.position().map_or(0, csv::Position::line);
         let rule = Rule::of(line, &columns, &record, connection);
         rules.extend(rule.filter(|rule| !rule.tags.is_empty()));
@@ -413,6 +420,10 @@ mod tests {
             (
                 "name,team\na,b\n  \nc\n",
                 "line 4: 1 values, but the header has 2",
+            ),
+            (
+                "name,team\na,b\nc,d\0\n",
+                "line 3: a value has a NUL character",
             ),
             ("", "no column"),
         ] {

@@ -10,6 +10,7 @@ pub(crate) mod same_costs;
 mod tests;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,7 @@ use twox_hash::XxHash3_128;
 use crate::confluent::client::{Client, Settings};
 use crate::confluent::iam::Iam;
 use crate::error::{Error, Result};
+use crate::http::Timeouts;
 use crate::http::retry::{Policy, Timing};
 use crate::store::claims::{self, Scope, Taken};
 use crate::store::tables::Table;
@@ -27,6 +29,9 @@ use crate::store::{Store, TableName, connection_state};
 const OBJECT: &str = "organization";
 /// Time until Confluent is asked again after a failure other than a refusal.
 const ASK_AGAIN: TimeDelta = TimeDelta::days(1);
+
+/// Time limit of the question.
+const ASK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is known of a connection's organization. It holds no secret: of the API key only a hash.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -273,14 +278,22 @@ struct Answer {
     is_refused: bool,
 }
 
-/// Asks Confluent for the organization of a key, with one attempt. A key with several organizations does not tell.
+/// Asks Confluent for the organization of a key, with one short attempt: the import that waits for it goes on without an
+/// answer. A key with several organizations does not tell.
 async fn ask(access: &Settings, timing: &Timing) -> Answer {
     let policy = Policy {
         max_attempts: 1,
         ..access.policy
     };
+    let limits = access.timeouts;
+    let timeouts = Timeouts {
+        connect: limits.connect.min(ASK_TIMEOUT),
+        read: limits.read.min(ASK_TIMEOUT),
+        total: limits.total.min(ASK_TIMEOUT),
+    };
     let settings = Settings {
         policy,
+        timeouts,
         ..access.clone()
     };
     let unknown = |is_refused| Answer {

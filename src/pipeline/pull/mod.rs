@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument;
 
 use crate::billing_period::{BillingPeriod, Window};
-use crate::confluent::client::{Client, PAGE_SIZE, RequestError, TokenGuard};
+use crate::confluent::client::{Client, PAGE_SIZE, RequestError};
 use crate::confluent::costs::decode::{DataQualityCounts, DecodedPage, Digest};
 use crate::control_totals::ControlTotals;
 use crate::error::{Error, Result};
@@ -240,8 +240,7 @@ async fn pull_gap(
     let days_each = match days_per_page(period, published) {
         Some(days_each) => days_each,
         None => {
-            let guard = TokenGuard::default();
-            let page = pull_page(context, client, period, gap, None, &guard, 1).await?;
+            let page = pull_page(context, client, period, gap, None, 1).await?;
             let days = distinct_days(&page.decoded)
                 .div_ceil(2)
                 .clamp(1, MAX_WINDOW_DAYS);

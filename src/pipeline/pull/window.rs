@@ -6,12 +6,13 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::billing_period::{BillingPeriod, Window};
-use crate::confluent::client::{BodyError, Client, RequestError, TokenGuard, next_token};
+use crate::confluent::client::{BodyError, Client, RequestError, next_token};
 use crate::confluent::costs::decode::{
     DataQualityCounts, DecodedPage, Identities, SCHEMA, decode_page,
 };
 use crate::control_totals::ControlTotals;
 use crate::error::{Error, Result};
+use crate::http::page_chain::PageChain;
 use crate::pipeline::RunContext;
 use crate::store::staging::Staging;
 use crate::store::writer::{DataFile, FileWriter, footer_entry};
@@ -81,23 +82,18 @@ pub(crate) struct PulledPage {
     pub(crate) token: Option<String>,
 }
 
-/// Requests the page after those seen by `guard`; errors name connection, month and page.
+/// Requests a page; errors name connection, month and page.
 pub(crate) async fn pull_page(
     context: &RunContext,
     client: &Client,
     period: BillingPeriod,
     window: Window,
     token: Option<&str>,
-    guard: &TokenGuard,
     number: usize,
 ) -> std::result::Result<PulledPage, RequestError> {
-    let guard = guard.clone();
     let read = move |text: &str| {
         let decoded = decode_page(text, window)?;
         let token = next_token(decoded.next.as_deref()).map_err(BodyError::Wrong)?;
-        if let Some(token) = &token {
-            guard.clone().check(token).map_err(BodyError::Wrong)?;
-        }
         Ok(PulledPage { decoded, token })
     };
     let read = client.costs_page(window, token, read).await;
@@ -138,7 +134,7 @@ struct WindowPull<'c> {
     identities: Identities,
     totals: ControlTotals,
     data_quality: DataQualityCounts,
-    guard: TokenGuard,
+    chain: PageChain,
     /// Token of the next page.
     token: Option<String>,
     /// Created with the first cost.
@@ -155,7 +151,7 @@ impl<'c> WindowPull<'c> {
             identities: Identities::new(&context.connection),
             totals: ControlTotals::default(),
             data_quality: DataQualityCounts::default(),
-            guard: TokenGuard::default(),
+            chain: PageChain::default(),
             token: None,
             writer: None,
         }
@@ -178,20 +174,12 @@ impl<'c> WindowPull<'c> {
                 None => {
                     let token = self.token.as_deref();
                     let (period, window) = (self.period, self.window);
-                    pull_page(
-                        self.context,
-                        client,
-                        period,
-                        window,
-                        token,
-                        &self.guard,
-                        number,
-                    )
-                    .await?
+                    pull_page(self.context, client, period, window, token, number).await?
                 }
             };
             self.append(page).await.map_err(|e| {
-                RequestError::internal(e.context(operation(self.context, self.period, number)))
+                let error = e.context(format!("costs of {}", self.window));
+                RequestError::internal(error.context(operation(self.context, self.period, number)))
             })?;
             if self.token.is_none() {
                 break;
@@ -208,7 +196,7 @@ impl<'c> WindowPull<'c> {
         }: PulledPage,
     ) -> Result<()> {
         if let Some(token) = &token {
-            self.guard.check(token)?;
+            self.chain.add(token, page.rows())?;
         }
         self.token = token;
         self.totals.merge(&page.totals)?;

@@ -211,13 +211,14 @@ fn verdict(
         .map(|(check, _)| check.name.as_str())
         .collect();
     message.push_str(&format!("{} failed", names.join(", ")));
+    let mut excerpt = Vec::new();
     for (check, rows) in &failed {
         let table = match rows.first() {
             Some(batch) => batches_table(&batch.schema(), rows)?,
             None => String::new(),
         };
-        message.push_str(&format!(
-            "\n{}: violated: {}\n{}",
+        excerpt.push(format!(
+            "{}: violated: {}\n{}",
             check.display(),
             check.title(),
             table.trim_end()
@@ -229,5 +230,6 @@ fn verdict(
     } else {
         Error::data(message)
     }
+    .with_excerpt(&excerpt.join("\n"))
     .with_hint(hint))
 }

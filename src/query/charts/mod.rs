@@ -13,6 +13,8 @@ mod truncate;
 pub(crate) use crate::query::charts::svg::svg;
 pub(crate) use crate::query::charts::terminal::terminal;
 
+use crate::display_text::escape_controls;
+
 /// A chart with its heading.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Chart {
@@ -173,8 +175,8 @@ fn largest(sizes: &[f64], count: usize) -> (Vec<usize>, Vec<usize>) {
     (order, others)
 }
 
-/// The text without control characters, which could steer a terminal or break XML, and without marks that
-/// change the writing direction.
+/// The text without control characters, which could steer a terminal or break XML, and without marks that change the
+/// writing direction; other invisible characters are escaped.
 fn printable(text: &str) -> String {
     let kept = text.chars().filter_map(|c| match c {
         '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => None,
@@ -183,5 +185,5 @@ fn printable(text: &str) -> String {
         c if c.is_control() => Some(' '),
         c => Some(c),
     });
-    kept.collect::<String>().trim().to_owned()
+    escape_controls(kept.collect::<String>().trim()).into_owned()
 }

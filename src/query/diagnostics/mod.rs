@@ -27,11 +27,10 @@ pub(super) fn explain(statement: &Statement, error: &DataFusionError, tables: &[
     }
     let diagnostic = Diagnostic::new(error, root, tables);
     let range = diagnostic.range(&statement.sql, error, root);
-    let mut message = diagnostic.message;
+    let mut error = Error::data(diagnostic.message);
     if let Some((start, end)) = range {
-        message.push_str(&snippet(statement, start, end));
+        error = error.with_excerpt(&snippet(statement, start, end));
     }
-    let error = Error::data(message);
     match diagnostic.hint {
         Some(hint) => error.with_hint(hint),
         None => error,
@@ -200,7 +199,7 @@ fn snippet(statement: &Statement, start: usize, end: usize) -> String {
     let width = sql[start..end.clamp(start, line_end)].width().max(1);
     let margin = " ".repeat(number.to_string().len());
     format!(
-        "\n {number} | {line}\n {margin} | {}{}",
+        " {number} | {line}\n {margin} | {}{}",
         " ".repeat(indent),
         "^".repeat(width)
     )
@@ -219,7 +218,7 @@ mod tests {
         let (start, end) = find_word(&statement.sql, "cst").unwrap();
         assert_eq!(
             snippet(&statement, start, end),
-            "\n 5 |   größe, cst\n   |          ^^^"
+            " 5 |   größe, cst\n   |          ^^^"
         );
     }
 }

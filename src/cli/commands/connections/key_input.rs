@@ -127,8 +127,14 @@ impl KeyArgs {
 fn secret_ref(variable: Option<&String>, file: Option<&PathBuf>) -> Result<Option<SecretRef>> {
     let file = file.map(std::path::absolute).transpose();
     let file = file.map_err(|e| Error::usage(format!("invalid path of a key: {e}")))?;
-    let variable = variable.map(|name| SecretRef::Variable(name.clone()));
-    Ok(variable.or(file.map(SecretRef::File)))
+    let variable = variable.map(|name| {
+        SecretRef::variable(name).ok_or_else(|| {
+            // The text may be the secret itself.
+            Error::usage("a value of --key-env or --secret-env is not the name of a variable")
+                .with_hint("name the environment variable that holds it")
+        })
+    });
+    Ok(variable.transpose()?.or(file.map(SecretRef::File)))
 }
 
 fn prompt(owner: KeyOwner) -> Result<Credentials> {

@@ -7,9 +7,10 @@ use chrono::NaiveDate;
 use crate::cli::args::{StoreArgs, SummaryFormat};
 use crate::cli::context::{CommandContext, NetworkScope};
 use crate::cli::output::connections_table::{connections_table, months, time};
+use crate::cli::output::stderr::note;
 use crate::cli::output::stdout::terminal_width;
 use crate::cli::output::table::NONE;
-use crate::cli::{print, print_json};
+use crate::cli::{print_json, print_text};
 use crate::config::settings;
 use crate::connections::health::{self, Expectations, Health};
 use crate::connections::state;
@@ -65,20 +66,20 @@ async fn print_all(args: ListArgs) -> Result<Vec<Health>> {
     match args.format {
         SummaryFormat::Json => print_json(&serde_json::json!({ "connections": &all }))?,
         SummaryFormat::Table if all.is_empty() => {}
-        SummaryFormat::Table => print(connections_table(&all, terminal_width()).as_bytes())?,
+        SummaryFormat::Table => print_text(&connections_table(&all, terminal_width()))?,
     }
     if all.is_empty() {
-        eprintln!("no connections yet; add one with `billstream connections add confluent`");
+        note!("no connections yet; add one with `billstream connections add confluent`");
     }
     for health in &all {
         if let Some(reason) = &health.reason {
-            eprintln!("{}: {}: {reason}", health.connection, health.status);
+            note!("{}: {}: {reason}", health.connection, health.status);
         }
         for month in &health.incomplete {
-            eprintln!("{}: {month}", health.connection);
+            note!("{}: {month}", health.connection);
         }
         for note in &health.notes {
-            eprintln!("{}: note: {note}", health.connection);
+            note!("{}: note: {note}", health.connection);
         }
     }
     Ok(all)
@@ -91,7 +92,7 @@ pub(crate) async fn show(args: ShowArgs) -> Result<u8> {
     let health = health_of(&context, &args.name).await?;
     match args.list.format {
         SummaryFormat::Json => print_json(&health)?,
-        SummaryFormat::Table => print(details(&context, &health).as_bytes())?,
+        SummaryFormat::Table => print_text(&details(&context, &health))?,
     }
     Ok(0)
 }

@@ -11,6 +11,7 @@ use clap::Subcommand;
 
 use crate::cli::args::StoreArgs;
 use crate::cli::context::CommandContext;
+use crate::cli::output::stderr::note;
 use crate::config::Flags;
 use crate::connections::state;
 use crate::error::{Error, Result};
@@ -100,7 +101,7 @@ async fn pause(args: NamedArgs) -> Result<u8> {
     check_exists(&context, &args.name).await?;
     state::pause(&context.store, &args.name, (context.settings.clock)()).await?;
     let name = &args.name;
-    eprintln!(
+    note!(
         "paused `{name}`: imports and deliveries skip it until `billstream connections resume {name}`"
     );
     Ok(0)
@@ -111,13 +112,13 @@ async fn resume(args: NamedArgs) -> Result<u8> {
     check_exists(&context, &args.name).await?;
     state::resume(&context.store, &args.name).await?;
     let name = &args.name;
-    eprintln!("resumed `{name}`: imports and deliveries include it again");
+    note!("resumed `{name}`: imports and deliveries include it again");
     Ok(0)
 }
 
 /// Prints a progress line to stderr.
 fn report(line: &str) {
-    eprintln!("{line}");
+    note!("{line}");
 }
 
 /// Checks that the configuration, the environment or the store knows a connection.

@@ -2,6 +2,7 @@
 
 use crate::cli::commands::connections::{AdminArgs, check_exists, report};
 use crate::cli::context::CommandContext;
+use crate::cli::output::stderr::note;
 use crate::config::secret::Credentials;
 use crate::connections::{release, revoke};
 use crate::error::Result;
@@ -51,19 +52,19 @@ async fn remove(context: &CommandContext, fence: &Fence, admin: Option<Credentia
     }
     let delivered = destinations::load(store, name).await? != Default::default();
     revoke::delete(config, fence).await?;
-    eprintln!(
+    note!(
         "removed connection `{name}`; its imported costs stay in {}",
         store.display("")
     );
     if let Some(variable) = revoke::remaining_variable(config, name) {
-        eprintln!("{variable} still defines a connection of that name; unset it as well");
+        note!("{variable} still defines a connection of that name; unset it as well");
     } else if !is_revoked {
-        eprintln!(
+        note!(
             "its API key is still active; delete it in Confluent Cloud unless something else uses it"
         );
     }
     if delivered {
-        eprintln!(
+        note!(
             "its destinations are released; CloudZero keeps what was delivered: pause its connection there"
         );
     }

@@ -2,13 +2,12 @@
 
 mod rehearse;
 
-use std::io::Write;
-
 use crate::billing_period::BillingPeriod;
-use crate::cli::args::SummaryFormat;
+use crate::cli::args::{SummaryFormat, parse_month};
 use crate::cli::commands::destinations::billing_connection::{Lookup, find_or_create};
 use crate::cli::commands::destinations::{ConnectionArgs, manual_setup};
-use crate::cli::print;
+use crate::cli::output::stderr::{note, note_lines};
+use crate::cli::print_text;
 use crate::cloudzero::client::Client;
 use crate::cloudzero::connections::BucketInfo;
 use crate::config::Connection;
@@ -51,7 +50,7 @@ pub(super) struct AddArgs {
     #[arg(long)]
     rehearse: bool,
     /// Month to rehearse [default: the last published one]
-    #[arg(long, value_name = "YYYY-MM", requires = "rehearse")]
+    #[arg(long, value_name = "YYYY-MM", value_parser = parse_month, requires = "rehearse")]
     month: Option<BillingPeriod>,
     /// Format of the rehearsal's outcome on stdout [default: table]
     #[arg(long, value_enum, requires = "rehearse")]
@@ -136,14 +135,13 @@ impl Setup<'_> {
         let name = self.args.billing_connection_name(self.connection);
         let lookup = self.look_up(&name, info.as_ref()).await?;
         if let Lookup::Manual { reason } = lookup {
-            let _ = writeln!(
-                std::io::stderr(),
+            note_lines(&format!(
                 "{reason}; complete these steps by hand:\n{}",
                 manual_setup::steps(&name, self.connection, info.as_ref())
-            );
+            ));
         }
         if let Some(info) = &info {
-            print(manual_setup::read_policy(info).as_bytes())?;
+            print_text(&manual_setup::read_policy(info))?;
         }
         let id = match &lookup {
             Lookup::Known(id) => Some(id.as_str()),
@@ -202,22 +200,19 @@ impl Setup<'_> {
 
     fn report(&self, id: Option<&str>) {
         let name = &self.connection.name;
-        let mut stderr = std::io::stderr().lock();
-        let _ = match (self.bucket, id) {
-            (Some(bucket), Some(id)) => writeln!(
-                stderr,
+        match (self.bucket, id) {
+            (Some(bucket), Some(id)) => note!(
                 "`{name}` now delivers to {}, which CloudZero's connection `{id}` reads",
                 bucket.display("")
             ),
             (Some(bucket), None) => {
-                writeln!(stderr, "`{name}` now delivers to {}", bucket.display(""))
+                note!("`{name}` now delivers to {}", bucket.display(""))
             }
-            (None, id) => writeln!(
-                stderr,
+            (None, id) => note!(
                 "`{name}` now delivers to CloudZero's stream `{}`",
                 id.unwrap_or_default()
             ),
-        };
+        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! The billing connection in CloudZero that a destination uses: found, adopted or created.
 
-use std::io::Write;
-
+use crate::cli::output::stderr::note;
 use crate::cloudzero::client::Client;
 use crate::cloudzero::connections::{self, BillingConnection, BucketInfo};
 use crate::config::Connection;
@@ -142,8 +141,7 @@ fn manual_if_forbidden(failure: RequestError) -> Result<Lookup> {
 }
 
 fn report_connection(action: &str, connection: &BillingConnection) {
-    let _ = writeln!(
-        std::io::stderr(),
+    note!(
         "{action} CloudZero's billing connection `{}` ({})",
         connection.name,
         connection.id()

@@ -4,15 +4,14 @@ mod add;
 mod billing_connection;
 mod manual_setup;
 
-use std::io::Write;
-
 use clap::Subcommand;
 
 use crate::cli::args::StoreArgs;
 use crate::cli::context::CommandContext;
+use crate::cli::output::stderr::note;
 use crate::cli::output::stdout::terminal_width;
 use crate::cli::output::table::{Column, Table};
-use crate::cli::print;
+use crate::cli::print_text;
 use crate::config::{Connection, Flags, check_name};
 use crate::connections::release;
 use crate::error::{Error, Result};
@@ -105,14 +104,9 @@ async fn remove(args: &ConnectionArgs) -> Result<u8> {
     outcome?;
     // An unreadable record was deleted as well, with the places that it named.
     let places = record.unwrap_or_default().places();
-    let mut stderr = std::io::stderr().lock();
-    let _ = writeln!(
-        stderr,
-        "`{name}` has no destination left but those of the configuration"
-    );
+    note!("`{name}` has no destination left but those of the configuration");
     for place in places {
-        let _ = writeln!(
-            stderr,
+        note!(
             "what it delivered to {place} stays there and counts in CloudZero: pause the connection in CloudZero, or \
              delete its folders of months before another connection delivers there"
         );
@@ -129,7 +123,7 @@ async fn list(args: &StoreArgs) -> Result<u8> {
             table.row(vec![connection.clone(), destination, place, id]);
         }
     }
-    print(table.render(terminal_width()).as_bytes())?;
+    print_text(&table.render(terminal_width()))?;
     Ok(0)
 }
 

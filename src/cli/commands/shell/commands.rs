@@ -8,6 +8,8 @@ use crate::cli::commands::report;
 use crate::cli::commands::shell::pager::page;
 use crate::cli::commands::shell::state::ShellState;
 use crate::cli::output::rows::{Format, RowSink};
+use crate::cli::output::stderr::note;
+use crate::display_text::{for_display, lines_for_display};
 use crate::engine::text::table;
 use crate::error::{Error, Result};
 use crate::query::parameters::parse_assignment;
@@ -81,7 +83,7 @@ pub(super) async fn run(session: &Session, state: &mut ShellState, command: &str
         ("report", [name, assignments @ ..]) => {
             run_report(session, state, name, assignments).await?;
         }
-        ("mode", []) => eprintln!("{}", format_name(state.format)),
+        ("mode", []) => note!("{}", format_name(state.format)),
         ("mode", [format]) => state.set_format(parse_format(format)?),
         ("output", [] | ["stdout"]) => state.close_output().await?,
         ("output", [location]) => {
@@ -156,7 +158,7 @@ fn tables(session: &Session) -> String {
     let widest = widest.unwrap_or_default();
     let lines = listing
         .iter()
-        .map(|(name, description)| format!("{name:<widest$}  {description}\n"));
+        .map(|(name, description)| format!("{name:<widest$}  {}\n", for_display(description)));
     let functions = [
         (
             "line_items_at(month, version)",
@@ -216,6 +218,7 @@ fn read(path: &str) -> Result<String> {
 
 /// Writes text to `.output`, else to the screen.
 async fn write_text(state: &mut ShellState, text: &str) -> Result<()> {
+    let text = lines_for_display(text);
     match &mut state.output {
         Some(output) => output.write(text.as_bytes().to_vec()).await,
         None => page(state, text.as_bytes()),

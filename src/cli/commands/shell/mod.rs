@@ -13,6 +13,7 @@ use crate::cli::commands::shell::commands::Next;
 use crate::cli::commands::shell::prompt::{Input, Prompt};
 use crate::cli::commands::shell::state::ShellState;
 use crate::cli::output::rows::{Format, RowSink};
+use crate::cli::output::stderr::note;
 use crate::cli::query_session::{SessionArgs, note_truncation, write_rows};
 use crate::cli::show_error;
 use crate::error::{Error, Result};
@@ -61,7 +62,7 @@ impl Shell {
     /// Prompts for input; errors are shown and do not end the shell.
     async fn run_interactive(&mut self) -> Result<u8> {
         let mut prompt = Prompt::new(&self.session)?;
-        eprintln!(
+        note!(
             "billstream {}: .help lists commands, .tables lists tables",
             env!("CARGO_PKG_VERSION")
         );
@@ -158,7 +159,7 @@ impl Shell {
         if self.state.timer {
             let rows = if written.count == 1 { "row" } else { "rows" };
             let seconds = seconds(started.elapsed());
-            eprintln!("{} {rows} in {seconds}", written.count);
+            note!("{} {rows} in {seconds}", written.count);
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use arrow::record_batch::RecordBatch;
 use crate::cli::output::money::{self, Precision};
 use crate::cli::output::rows::fit::{self, Column};
 use crate::cli::output::table::{self, Table, money_header};
+use crate::display_text::escape_controls;
 use crate::error::Result;
 
 /// Widest table where there is no terminal whose width counts.
@@ -40,7 +41,7 @@ impl ReportLayout {
         batches: &[RecordBatch],
         width: Option<usize>,
     ) -> Result<String> {
-        let mut columns = fit::columns(schema, batches)?;
+        let mut columns = fit::columns(schema, batches, escape_controls)?;
         let row_count = columns.first().map_or(0, |column| column.cells.len());
         let totals: Vec<Option<String>> = columns.iter().map(|column| self.total(column)).collect();
         let has_totals = row_count > 1 && totals.iter().any(Option::is_some);

@@ -14,6 +14,9 @@ use crate::confluent::costs::page::{Record, json_object};
 use crate::control_totals::{ControlTotals, CostTotals, QuantityTotals};
 use crate::decimal::{self, QuantitySum};
 
+/// Longest period of a cost, in days.
+const MAX_DAYS: i64 = 366;
+
 /// Wrong field of a record.
 #[derive(Debug, thiserror::Error)]
 #[error("field `{field}`: {problem}")]
@@ -75,6 +78,13 @@ impl PageBuilder {
             return Err(FieldError::new(
                 "end_date",
                 format!("{end} is not after the start date {start}"),
+            ));
+        }
+        // A year is past any cost's period, and the distant future past the range of timestamps.
+        if (end - start).num_days() > MAX_DAYS {
+            return Err(FieldError::new(
+                "end_date",
+                format!("{end} is more than a year after the start date {start}"),
             ));
         }
         let raw = [

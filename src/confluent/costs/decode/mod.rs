@@ -65,7 +65,8 @@ impl DecodedPage {
 ///
 /// # Errors
 /// [`BodyError::Unreadable`] when the text is not JSON. [`BodyError::Wrong`] when it does not contain costs, for a
-/// missing or unparsable date or amount, and for a cost outside the window; the message names row and field.
+/// missing or unparsable date or amount, and for a cost outside the window or longer than a year; the message names row
+/// and field.
 pub fn decode_page(text: &str, window: Window) -> std::result::Result<DecodedPage, BodyError> {
     let mut builder = PageBuilder::new(text.len() / 400);
     let next = read_page(text, &mut |row, record| {

@@ -270,3 +270,55 @@ proptest! {
         prop_assert_eq!(whole.to_string().parse::<Digest>().unwrap(), whole);
     }
 }
+
+#[test]
+fn fields_of_the_response_that_appear_twice_are_refused() {
+    let cost = r#"{"start_date":"2026-09-01","end_date":"2026-09-02","original_amount":1}"#;
+    let twice = format!(r#"{{"data":[{cost}],"data":[{cost}]}}"#);
+    assert!(wrong(&twice).contains("`data` twice"));
+    assert!(wrong(r#"{"data":[],"metadata":{},"metadata":{}}"#).contains("`metadata` twice"));
+    // The legacy name beside the present one is no repetition.
+    let both = r#"{"data":[],"metadata":{"next":"?page_token=a"},"meta":{}}"#;
+    let page = decode_page(both, september()).unwrap();
+    assert_eq!(page.next.as_deref(), Some("?page_token=a"));
+}
+
+#[test]
+fn costs_past_a_year_are_refused_with_row_and_field() {
+    let good = r#"{"start_date":"2026-09-01","end_date":"2027-09-02","original_amount":1}"#;
+    for (start, end, field) in [
+        ("2026-09-01", "9999-12-31", "end_date"),
+        ("2026-09-01", "2027-09-03", "end_date"),
+        ("0000-01-01", "2026-09-02", "start_date"),
+        ("9999-12-31", "9999-12-31", "start_date"),
+    ] {
+        let bad = format!(r#"{{"start_date":"{start}","end_date":"{end}","original_amount":1}}"#);
+        let error = wrong(&page_of(&format!("{good},{bad}")));
+        assert!(
+            error.starts_with(&format!("row 2, field `{field}`: ")),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn nul_in_texts_is_replaced_and_counts_no_cost_twice() {
+    let cost = |text: &str| {
+        page_of(&format!(
+            r#"{{"start_date":"2026-09-01","end_date":"2026-09-02","original_amount":1,"product":"{text}"}}"#
+        ))
+    };
+    let (batches, digest) = identified(&[&cost(r"a\u0000b"), &cost("a\u{fffd}b")]);
+    let products: Vec<&str> = batches
+        .iter()
+        .map(|batch| {
+            batch
+                .column_by_name("product")
+                .unwrap()
+                .as_string::<i32>()
+                .value(0)
+        })
+        .collect();
+    assert_eq!(products, ["a\u{fffd}b", "a\u{fffd}b"]);
+    assert_eq!(digest.count(), 2);
+}

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::confluent::costs::page::json::{Members, Text};
 use crate::confluent::costs::page::{PositionCell, Record};
+use crate::http::json::JsonDefect;
 
 /// Object whose fields are read.
 #[derive(Clone, Copy, PartialEq)]
@@ -95,6 +96,9 @@ impl<'a> Visitor<'a> for Fields<'_, '_, 'a> {
                 (Level::Record, "amount") => set(&mut r.amount, map.next_value()?)?,
                 (Level::Record, "tier_dimensions") => {
                     let members = map.next_value::<Option<Members<'a>>>()?;
+                    for (_, value) in members.iter().flat_map(|members| &members.0) {
+                        check_raw(position, value)?;
+                    }
                     set(&mut r.tier_dimensions, members.map(|m| m.0))?;
                 }
                 (Level::Record, "resource") => {
@@ -126,6 +130,7 @@ impl<'a> Visitor<'a> for Fields<'_, '_, 'a> {
                 }
                 _ => {
                     let value = map.next_value::<&'a RawValue>()?;
+                    check_raw(position, value)?;
                     let path = match level {
                         Level::Record => key,
                         nested => Cow::Owned(format!("{}{key}", nested.path())),
@@ -136,6 +141,20 @@ impl<'a> Visitor<'a> for Fields<'_, '_, 'a> {
         }
         position.borrow_mut().field.clear();
         Ok(())
+    }
+}
+
+/// Refuses a value with a defect that the parser does not find, as it keeps the value's text.
+fn check_raw<E: serde::de::Error>(
+    position: PositionCell<'_>,
+    value: &RawValue,
+) -> std::result::Result<(), E> {
+    match JsonDefect::of_raw(value.get()) {
+        None => Ok(()),
+        Some(defect) => {
+            position.borrow_mut().defect = Some(defect);
+            Err(E::custom(defect))
+        }
     }
 }
 

@@ -6,7 +6,9 @@ use std::fmt;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// Text, borrowed from the page unless it has escapes.
+use crate::http::json::without_nul;
+
+/// Text, borrowed from the page unless it has escapes, and [`without_nul`].
 pub(super) struct Text<'a>(pub Cow<'a, str>);
 
 impl<'de: 'a, 'a> serde::Deserialize<'de> for Text<'a> {
@@ -21,7 +23,9 @@ impl<'de: 'a, 'a> serde::Deserialize<'de> for Text<'a> {
                 Ok(Text(Cow::Borrowed(text)))
             }
             fn visit_str<E>(self, text: &str) -> std::result::Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_string())))
+                // NUL is always escaped, so that a borrowed text has none.
+                let text = without_nul(text).unwrap_or_else(|| text.to_string());
+                Ok(Text(Cow::Owned(text)))
             }
         }
         json.deserialize_str(TextVisitor)
@@ -72,20 +76,30 @@ pub(in crate::confluent::costs) fn json_object(
     out
 }
 
-/// Appends JSON without the white space between its tokens.
+/// Appends JSON without the white space between its tokens, with U+FFFD instead of NUL in its texts.
 fn compact(json: &str, out: &mut String) {
-    let (mut quoted, mut escaped) = (false, false);
-    for c in json.chars() {
-        if !quoted && c.is_ascii_whitespace() {
-            continue;
+    const NUL: &str = r"\u0000";
+    let mut quoted = false;
+    let mut rest = json;
+    while let Some(c) = rest.chars().next() {
+        let mut len = c.len_utf8();
+        match c {
+            '\\' if rest.starts_with(NUL) => {
+                out.push_str(r"\ufffd");
+                rest = &rest[NUL.len()..];
+                continue;
+            }
+            // With the character that it escapes, which is no quotation mark then.
+            '\\' => len += rest[1..].chars().next().map_or(0, char::len_utf8),
+            '"' => quoted = !quoted,
+            c if c.is_ascii_whitespace() && !quoted => {
+                rest = &rest[len..];
+                continue;
+            }
+            _ => {}
         }
-        out.push(c);
-        quoted = if c == '"' && !escaped {
-            !quoted
-        } else {
-            quoted
-        };
-        escaped = quoted && c == '\\' && !escaped;
+        out.push_str(&rest[..len]);
+        rest = &rest[len..];
     }
 }
 
@@ -100,6 +114,16 @@ mod tests {
         assert_eq!(
             json_object(&mut members.0),
             r#"{"a\"":"\\\" c ","b":[1,{"x":"a b"}]}"#
+        );
+    }
+
+    #[test]
+    fn nul_becomes_a_visible_character() {
+        let mut members: Members<'_> =
+            serde_json::from_str(r#"{"a\u0000": "x\u0000y\\u0000", "b": {"c\u0000":[]}}"#).unwrap();
+        assert_eq!(
+            json_object(&mut members.0),
+            "{\"a\u{fffd}\":\"x\\ufffdy\\\\u0000\",\"b\":{\"c\\ufffd\":[]}}"
         );
     }
 }

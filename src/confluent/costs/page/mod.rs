@@ -20,6 +20,7 @@ use crate::confluent::client::BodyError;
 use crate::confluent::costs::page::fields::{Fields, Level};
 use crate::confluent::costs::page::json::Text;
 use crate::error::{Error, ErrorKind, Result};
+use crate::http::json::JsonDefect;
 
 pub(super) use crate::confluent::costs::page::json::json_object;
 
@@ -76,6 +77,20 @@ enum PageContentError {
     NotAnObject { row: usize },
     #[error("row {row}, field `{field}`: unexpected type of value")]
     UnexpectedType { row: usize, field: String },
+    #[error("row {row}, field `{field}`: {defect}")]
+    Defect {
+        row: usize,
+        field: String,
+        defect: JsonDefect,
+    },
+    #[error("{defect} (line {line}, column {column})")]
+    Unlocated {
+        defect: JsonDefect,
+        line: usize,
+        column: usize,
+    },
+    #[error("the response has `{field}` twice")]
+    RepeatedField { field: String },
 }
 
 /// Position of the parser, for error messages.
@@ -84,6 +99,10 @@ struct Position {
     row: usize,
     field: String,
     in_record: bool,
+    /// Field of the response that appears twice.
+    repeated: Option<&'static str>,
+    /// Defect of a value that the JSON parser skips.
+    defect: Option<JsonDefect>,
     /// Error of the consumer of a record, carried past the JSON parser.
     consumer_error: Option<Error>,
 }
@@ -117,21 +136,56 @@ pub(super) fn read_page<'a>(
     if let Some(error) = position.consumer_error {
         return Err(BodyError::Wrong(error));
     }
-    if !error.is_data() {
-        let (line, column) = (error.line(), error.column());
+    let (line, column) = (error.line(), error.column());
+    let defect = position.defect.or_else(|| JsonDefect::of(&error));
+    if defect.is_none() && !error.is_data() {
         return Err(BodyError::Unreadable(format!(
             "the body is not JSON, or is cut short (line {line}, column {column})"
         )));
     }
     // serde's text may quote the value: name the position instead.
-    let error = match position {
-        Position {
-            in_record: false, ..
-        } => PageContentError::NotCosts,
-        Position { row, field, .. } if field.is_empty() => PageContentError::NotAnObject { row },
-        Position { row, field, .. } => PageContentError::UnexpectedType { row, field },
+    let error = match (defect, position) {
+        (
+            Some(defect),
+            Position {
+                row,
+                field,
+                in_record: true,
+                ..
+            },
+        ) if !field.is_empty() => PageContentError::Defect { row, field, defect },
+        (Some(defect), _) => PageContentError::Unlocated {
+            defect,
+            line,
+            column,
+        },
+        (
+            None,
+            Position {
+                repeated: Some(field),
+                ..
+            },
+        ) => PageContentError::RepeatedField {
+            field: field.to_owned(),
+        },
+        (None, position) => PageContentError::at(position),
     };
     Err(BodyError::Wrong(Error::new(ErrorKind::Data, error)))
+}
+
+impl PageContentError {
+    /// Error of a value of the wrong type.
+    fn at(position: Position) -> PageContentError {
+        match position {
+            Position {
+                in_record: false, ..
+            } => PageContentError::NotCosts,
+            Position { row, field, .. } if field.is_empty() => {
+                PageContentError::NotAnObject { row }
+            }
+            Position { row, field, .. } => PageContentError::UnexpectedType { row, field },
+        }
+    }
 }
 
 struct EnvelopeSeed<'p, 'e, 'a> {
@@ -162,8 +216,15 @@ impl<'a> Visitor<'a> for EnvelopeSeed<'_, '_, 'a> {
     fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> std::result::Result<Self::Value, M::Error> {
         let mut next = None;
         let mut has_data = false;
+        let mut metadata_seen: Vec<Cow<'_, str>> = Vec::new();
+        let twice = |field: &'static str| {
+            self.position.borrow_mut().repeated = Some(field);
+            M::Error::custom("twice")
+        };
         while let Some(Text(key)) = map.next_key()? {
             match key.as_ref() {
+                // Which of two lists has the costs is unknown, and both could have all of them.
+                "data" if has_data => return Err(twice("data")),
                 "data" => {
                     has_data = true;
                     map.next_value_seed(RecordsSeed {
@@ -171,7 +232,11 @@ impl<'a> Visitor<'a> for EnvelopeSeed<'_, '_, 'a> {
                         consume: self.consume,
                     })?;
                 }
+                "metadata" | "meta" if metadata_seen.contains(&key) => {
+                    return Err(twice("metadata"));
+                }
                 "metadata" | "meta" => {
+                    metadata_seen.push(key);
                     next = map
                         .next_value::<Option<PageMetadata>>()?
                         .and_then(|m| m.next)

@@ -5,6 +5,7 @@ use crate::cli::commands::connections::add::{
 };
 use crate::cli::commands::demo::{DEMO_CONNECTION, DemoSandbox, refuse_other_connections};
 use crate::cli::context::CommandContext;
+use crate::cli::output::stderr::note;
 use crate::config::{Config, Flags};
 use crate::connections::provision;
 use crate::error::{Error, Result};
@@ -34,7 +35,7 @@ pub(super) async fn run(mut args: AddArgs) -> Result<u8> {
     store(&config, &args, &file, &key)?;
     new.finish()?;
     let code = import(load_config()?, &args).await;
-    eprintln!(
+    note!(
         "the fake Confluent and its key are gone, the invented costs stay: see `billstream connections list`"
     );
     code

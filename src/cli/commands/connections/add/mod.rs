@@ -14,8 +14,9 @@ use crate::cli::commands::connections::key_input::{KeyArgs, KeyInput};
 use crate::cli::commands::connections::report;
 use crate::cli::context::CommandContext;
 use crate::cli::import_connection::import_connection;
+use crate::cli::output::stderr::note;
 use crate::cli::output::summary::print_summary;
-use crate::cli::print;
+use crate::cli::print_text;
 use crate::config::credential_store::{self, CredentialStore};
 use crate::config::edit::{self, NewValue};
 use crate::config::secret::{Credentials, SecretRef};
@@ -169,10 +170,10 @@ pub(crate) async fn run(args: AddArgs) -> Result<u8> {
 async fn dry_run(config: &Config, args: &AddArgs) -> Result<u8> {
     let admin = client(config, args, args.key.administrator_key(config)?)?;
     let on_request = |request: &str| {
-        let _ = print(format!("{request}\n").as_bytes());
+        let _ = print_text(&format!("{request}\n"));
     };
     provision::dry_run(&admin, &args.setup_request(), &on_request, &report).await?;
-    eprintln!("dry run: nothing was created");
+    note!("dry run: nothing was created");
     Ok(0)
 }
 
@@ -257,7 +258,7 @@ async fn probe(
     let default_secs = if args.setup { 180 } else { 60 };
     let timeout = Duration::from_secs(args.wait_secs.unwrap_or(default_secs));
     let probed = key_probe::probe_new_key(&client, today, timeout, role_is_new, &report).await?;
-    eprintln!("key works: read {} costs of {}", probed.costs, probed.day);
+    note!("key works: read {} costs of {}", probed.costs, probed.day);
     Ok(())
 }
 
@@ -297,7 +298,7 @@ fn store(config: &Config, args: &AddArgs, file: &Path, key: &KeyToStore) -> Resu
     let previous = config.stored_credentials(name);
     let previous = previous.filter(|previous| previous.to_string() != location.to_string());
     credential_store::delete_own(file, name, previous)?;
-    eprintln!(
+    note!(
         "stored connection `{name}` in {} (secret: {location})",
         file.display()
     );
@@ -312,9 +313,9 @@ async fn import(config: Config, args: &AddArgs) -> Result<u8> {
         error: None,
     };
     state::save_check(&context.store, &args.name, &state).await?;
-    eprintln!("{MARKETPLACE_NOTE}");
+    note!("{MARKETPLACE_NOTE}");
     if args.no_import {
-        eprintln!("run `billstream import` to import its costs");
+        note!("run `billstream import` to import its costs");
         return Ok(0);
     }
     let options = ImportOptions {

@@ -1,8 +1,6 @@
 //! `billstream destinations add --rehearse`: tries the set-up of a stream and the delivery of a month in a test
 //! namespace of CloudZero, and remembers nothing.
 
-use std::io::Write;
-
 use tracing::Instrument;
 
 use super::{AddArgs, Lookup, find_or_create, with_destination};
@@ -10,6 +8,7 @@ use crate::billing_period::BillingPeriod;
 use crate::cli::commands::deliver::{DeliverReport, table};
 use crate::cli::context::{NetworkScope, run_unrecorded};
 use crate::cli::output::aggregate::ConnectionResults;
+use crate::cli::output::stderr::note;
 use crate::cloudzero::client::Client;
 use crate::config::Connection;
 use crate::error::{Error, Result};
@@ -105,10 +104,7 @@ async fn billing_connection(
     if let Some(id) = named {
         return Ok(id.to_string());
     }
-    let _ = writeln!(
-        std::io::stderr(),
-        "rehearsing in a test namespace of CloudZero, where nothing lasts longer than an hour"
-    );
+    note!("rehearsing in a test namespace of CloudZero, where nothing lasts longer than an hour");
     let wanted = args.billing_connection_name(connection);
     match find_or_create(namespace, &wanted, connection, None).await? {
         Lookup::Known(id) => Ok(id),
