@@ -110,6 +110,9 @@ pub(crate) async fn import(
     }
     refused::skip_refused(context, &tables, refused, answered, &mut summary).await?;
     refused::warn_if_all_empty(&tables, &summary);
+    if !stopped && !options.dry_run {
+        publish::clean_up_old_months(context, &tables).await;
+    }
     let delivers = !options.dry_run && !options.pull_only && !options.no_deliver;
     if options.months == Selection::Pending && delivers {
         deliver_backlog(context, &options, &tables, &mut summary).await?;

@@ -231,6 +231,28 @@ async fn windows_of_two_interrupted_runs_are_resumed_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn staged_files_of_months_that_are_not_imported_again_are_deleted_a_day_later() {
+    let (script, scenario) = scripted();
+    let store = &scenario.store;
+    let sandbox = restated(0).await;
+    script.fail_put("line_items/connection=acme", PutFault::Refused);
+    let failed = run_import(scenario.at(NOW), &sandbox, options(named(&["2026-08"]))).await;
+    assert_eq!(failed.errors.len(), 1, "{:?}", failed.errors);
+    assert_eq!(script.faults_left(), 0);
+    let marks = async || store.list("runs/staging").await.unwrap();
+    let left = marks().await;
+    assert!(!left.is_empty());
+    import_month(&scenario, &sandbox, NOW).await;
+    assert_eq!(marks().await, left);
+    script.advance(TimeDelta::hours(25));
+    import_month(&scenario, &sandbox, "2026-11-24T07:00:00Z").await;
+    assert_eq!(marks().await, [""; 0]);
+    let mut files = data_files(store).await;
+    files.retain(|name| name.contains("2026-08"));
+    assert_eq!(files, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_connections_with_a_new_tag_both_publish() {
     let (_, scenario) = scripted();
     let store = &scenario.store;
