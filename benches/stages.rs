@@ -25,7 +25,7 @@ use billstream::pipeline::deliver::destinations::Destinations;
 use billstream::pipeline::deliver::source::PublishedLineItems;
 use billstream::pipeline::enrich::attributes::EnrichmentInputs;
 use billstream::pipeline::transform::check;
-use billstream::pipeline::{RunContext, StageOptions, pull, transform};
+use billstream::pipeline::{HeldLease, RunContext, StageOptions, pull, transform};
 use billstream::sandbox;
 use billstream::store::Store;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -70,6 +70,7 @@ fn context(folder: &Path) -> Arc<RunContext> {
         clock: Arc::new(|| "2026-11-23T06:00:00Z".parse().unwrap()),
         progress: Arc::new(|_| {}),
         options: StageOptions::default(),
+        lease: HeldLease::default(),
     })
 }
 

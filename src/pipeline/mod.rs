@@ -6,6 +6,7 @@
 //! systems, `organization` keeps connections to one organization apart, and `summary` has the outcome. Stages share a [`RunContext`].
 
 pub mod assess;
+mod clock_check;
 mod context;
 pub mod deliver;
 pub mod enrich;

@@ -55,6 +55,32 @@ pub(crate) struct Mark {
     is_taken_over: bool,
 }
 
+/// Folder of the marks of a month, or of all months.
+fn folder(table: TableName, connection: &str, period: Option<BillingPeriod>) -> String {
+    let folder = format!("runs/staging/{table}/{connection}");
+    match period {
+        Some(period) => format!("{folder}/{period}"),
+        None => folder,
+    }
+}
+
+/// Months of the fence's connection that have marks in a table.
+pub(crate) async fn marked_months(
+    fence: &Fence,
+    table: TableName,
+) -> Result<BTreeSet<BillingPeriod>> {
+    let folder = folder(table, fence.connection(), None);
+    let marks = fence.store().list(&folder).await?;
+    let month = |mark: &String| {
+        let (month, _) = mark
+            .strip_prefix(&folder)?
+            .strip_prefix('/')?
+            .split_once('/')?;
+        month.parse().ok()
+    };
+    Ok(marks.iter().filter_map(month).collect())
+}
+
 impl Staging {
     /// Staged files of a connection's month, for a run that holds the connection's lease.
     pub(crate) fn new(
@@ -74,7 +100,7 @@ impl Staging {
     }
 
     /// Staged files of a month of the fence's connection.
-    pub(super) fn of(fence: &Fence, table: TableName, period: BillingPeriod) -> Staging {
+    pub(crate) fn of(fence: &Fence, table: TableName, period: BillingPeriod) -> Staging {
         Staging::new(
             fence.store(),
             table,
@@ -85,10 +111,7 @@ impl Staging {
     }
 
     fn folder(&self) -> String {
-        format!(
-            "runs/staging/{}/{}/{}",
-            self.table, self.connection, self.period
-        )
+        folder(self.table, &self.connection, Some(self.period))
     }
 
     /// Path of a file relative to its table.
@@ -117,7 +140,7 @@ impl Staging {
 
     /// Takes the file of a mark over, if it is another run's: this run commits it, or discards it.
     pub(crate) async fn take_over(&self, mark: &Mark) -> Result<()> {
-        if mark.folder.as_ref() == Some(&self.run) {
+        if self.is_own(mark) {
             return Ok(());
         }
         // The content tells such a mark from one of this run's own files.
@@ -129,7 +152,7 @@ impl Staging {
 
     /// Keeps the file of another run's mark from being resumed. It is deleted once its time is past.
     pub(crate) async fn discard(&self, mark: &Mark) -> Result<()> {
-        if mark.folder.as_ref() == Some(&self.run) && !mark.is_taken_over {
+        if self.is_own(mark) && !mark.is_taken_over {
             return Ok(());
         }
         let discarded = format!("{}/{DISCARDED}/{}", self.folder(), mark.file);
@@ -154,11 +177,25 @@ impl Staging {
     /// # Errors
     /// Kind locked after a lost lease; those of the store.
     pub(crate) async fn clean_up(&self, fence: &Fence, table: Option<&Table>) -> Result<()> {
+        self.clean(fence, table, self.all_marks().await?).await
+    }
+
+    /// As [`Staging::clean_up`], but leaves this run's files.
+    pub(crate) async fn clean_up_others(&self, fence: &Fence, table: Option<&Table>) -> Result<()> {
         let mut marks = self.all_marks().await?;
-        let is_own = |mark: &Mark| mark.folder.as_ref() == Some(&self.run);
-        if !marks.iter().all(is_own) {
+        marks.retain(|mark| !self.is_own(mark));
+        self.clean(fence, table, marks).await
+    }
+
+    async fn clean(
+        &self,
+        fence: &Fence,
+        table: Option<&Table>,
+        mut marks: Vec<Mark>,
+    ) -> Result<()> {
+        if !marks.iter().all(|mark| self.is_own(mark)) {
             let now = store_clock::now(&self.store).await?;
-            marks.retain(|mark| is_own(mark) || now - mark.marked_at > KEPT_FOR);
+            marks.retain(|mark| self.is_own(mark) || now - mark.marked_at > KEPT_FOR);
         }
         if marks.is_empty() {
             return Ok(());
@@ -168,7 +205,7 @@ impl Staging {
         for mark in &marks {
             if committed.contains(&self.path(&mark.file)) {
                 self.store.delete(&mark.path).await?;
-            } else if is_own(mark) && mark.is_taken_over {
+            } else if self.is_own(mark) && mark.is_taken_over {
                 self.discard(mark).await?;
             } else {
                 self.store.delete(&self.store_path(&mark.file)).await?;
@@ -178,8 +215,10 @@ impl Staging {
         Ok(())
     }
 
-    /// Paths of the committed files among the marked ones: of the version that was read if that names all of
-    /// them, else of the newest one and its history.
+    /// Paths of committed files, with all of those among the marked ones.
+    ///
+    /// While this run holds the lease, its own files are current or were never committed. Files of other runs may
+    /// have been replaced since, so the history of the table is read for them.
     async fn committed(&self, table: Option<&Table>, marks: &[Mark]) -> Result<BTreeSet<String>> {
         let mut table = match table {
             Some(table) => table.clone(),
@@ -197,7 +236,14 @@ impl Staging {
             return Ok(current);
         }
         table.load().await?;
+        if marks.iter().all(|mark| self.is_own(mark)) {
+            return table.current_paths().await;
+        }
         table.committed_paths().await
+    }
+
+    fn is_own(&self, mark: &Mark) -> bool {
+        mark.folder.as_ref() == Some(&self.run)
     }
 
     async fn all_marks(&self) -> Result<Vec<Mark>> {

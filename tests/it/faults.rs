@@ -222,3 +222,45 @@ fn credentials_go_to_the_configured_host_only() {
     billstream.import(MONTH).ok();
     billstream.assert_month_is(MONTH, &sandbox.totals(MONTH));
 }
+
+#[test]
+fn a_clock_that_is_years_ahead_imports_nothing() {
+    let (sandbox, store) = (
+        Sandbox::start(&["--fault", "past-clock:99"]),
+        tempdir().unwrap(),
+    );
+    let billstream = Billstream::on(store.path()).from(&sandbox);
+    let refused = billstream.run(&["import"]).code(3);
+    refused.says(&[
+        "clock is 400 days ahead of Confluent's",
+        "hint: set the clock",
+    ]);
+    assert_eq!(
+        sandbox.fired("past-clock"),
+        1,
+        "the first month ends the run"
+    );
+    let files = files_below(store.path());
+    let is_imported = |name: &str| {
+        let folders = ["costs/", "line_items/", "runs/months/", "runs/staging/"];
+        folders.iter().any(|folder| name.starts_with(folder))
+    };
+    let imported: Vec<_> = files.keys().filter(|name| is_imported(name)).collect();
+    assert_eq!(imported, [""; 0]);
+}
+
+#[test]
+fn a_clock_that_differs_by_less_than_a_day_is_a_warning() {
+    let (sandbox, store) = (
+        Sandbox::start(&["--fault", "wrong-clock:99"]),
+        tempdir().unwrap(),
+    );
+    let billstream = Billstream::on(store.path()).from(&sandbox);
+    let months = ["import", "--from", "2026-09", "--to", MONTH];
+    let output = billstream.run(&months).ok();
+    let warnings = output
+        .stderr
+        .matches("clock and Confluent's differ")
+        .count();
+    assert_eq!(warnings, 1, "{}", output.stderr);
+}

@@ -12,7 +12,7 @@ use chrono::TimeDelta;
 use crate::confluent::client::Client;
 use crate::confluent::inventory::{self, Inventory};
 use crate::error::{ErrorKind, Result};
-use crate::pipeline::{RunContext, StageTimer};
+use crate::pipeline::{RunContext, StageTimer, clock_check};
 use crate::store::connection_state::{self, InventoryState};
 use crate::store::resources;
 
@@ -68,6 +68,8 @@ async fn try_enrich(context: &RunContext, client: &Client) -> Result<Option<Inve
     }
     (context.progress)("asking Confluent for names and regions".to_string());
     let listed = inventory::list(client, TIMEOUT).await;
+    // The history of names and regions would begin at a wrong time.
+    clock_check::refuse_wrong(client)?;
     let state = |resources: usize, problems: Vec<String>| InventoryState {
         taken_at: now,
         resources: resources as u64,

@@ -12,6 +12,7 @@ use crate::billing_period::BillingPeriod;
 use crate::confluent::client::Client;
 use crate::error::{ErrorKind, Result};
 use crate::pipeline::RunContext;
+use crate::pipeline::clock_check::ClockCheck;
 use crate::pipeline::deliver::{self, DeliverOptions};
 use crate::pipeline::organization::same_costs;
 use crate::pipeline::publish::{self, Tables};
@@ -76,6 +77,7 @@ pub(crate) async fn import(
     let mut refused = Vec::new();
     let mut answered = false;
     let mut stopped = false;
+    let clock = ClockCheck::default();
     for period in selected {
         if stopped {
             summary.periods.push(failed_month(context, period));
@@ -83,7 +85,7 @@ pub(crate) async fn import(
         }
         (context.progress)(format!("{period}: asking Confluent"));
         let span = context.period_span(period);
-        let month = month::import_month(context, client, &options, &mut tables, period);
+        let month = month::import_month(context, client, &clock, &options, &mut tables, period);
         match month.instrument(span).await {
             Ok((month, errors)) => {
                 answered = true;
@@ -108,6 +110,9 @@ pub(crate) async fn import(
     }
     refused::skip_refused(context, &tables, refused, answered, &mut summary).await?;
     refused::warn_if_all_empty(&tables, &summary);
+    if !stopped && !options.dry_run {
+        publish::clean_up_old_months(context, &tables).await;
+    }
     let delivers = !options.dry_run && !options.pull_only && !options.no_deliver;
     if options.months == Selection::Pending && delivers {
         deliver_backlog(context, &options, &tables, &mut summary).await?;

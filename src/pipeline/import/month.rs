@@ -8,6 +8,7 @@ use crate::billing_period::BillingPeriod;
 use crate::confluent::client::{Client, RequestError};
 use crate::error::{Error, Result};
 use crate::pipeline::assess::losses::{self, Losses};
+use crate::pipeline::clock_check::{ClockCheck, not_past_confluent};
 use crate::pipeline::import::ImportOptions;
 use crate::pipeline::organization::same_costs;
 use crate::pipeline::publish::{self, Tables};
@@ -21,6 +22,7 @@ use crate::store::runs::{self, MonthState};
 pub(super) async fn import_month(
     context: &Arc<RunContext>,
     client: &Arc<Client>,
+    clock: &ClockCheck,
     options: &ImportOptions,
     tables: &mut Tables,
     period: BillingPeriod,
@@ -28,9 +30,17 @@ pub(super) async fn import_month(
     let internal = RequestError::internal;
     let published = tables.month(context, period).await.map_err(internal)?;
     let timer = StageTimer::begin("pull");
-    let pulled = pull::pull(context, client, period, &published.costs).await?;
+    let pulled = pull::pull(context, client, period, &published.costs).await;
     drop(timer);
-    let result = finish_month(context, options, tables, period, &published, pulled).await;
+    // A clock that is far off explains a failed pull as well.
+    let result = match clock.check(client) {
+        Ok(()) => {
+            let mut pulled = pulled?;
+            pulled.pulled_at = not_past_confluent(pulled.pulled_at, client.clock_ahead());
+            finish_month(context, options, tables, period, &published, pulled).await
+        }
+        Err(error) => Err(error),
+    };
     publish::with_staging_cleanup(context, tables, period, result)
         .await
         .map_err(internal)

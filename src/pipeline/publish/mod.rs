@@ -18,6 +18,7 @@ use crate::pipeline::transform::{self, LineItems};
 use crate::pipeline::{RunContext, StageTimer};
 use crate::store::TableName;
 use crate::store::lease::Fence;
+use crate::store::staging::{self, Staging};
 use crate::store::tables::{PeriodRecord, Table};
 use crate::store::writer::DataFile;
 
@@ -262,6 +263,27 @@ async fn clean_up(context: &RunContext, tables: &Tables, period: BillingPeriod) 
     transform::staging(context, period)
         .clean_up(&fence, tables.line_items.as_ref())
         .await
+}
+
+/// Deletes the files that earlier runs staged and that are past their time, in all months of the connection. A failure
+/// is logged only: the next run tries again.
+pub(crate) async fn clean_up_old_months(context: &RunContext, tables: &Tables) {
+    let cleaned = async {
+        let fence = context.fence()?;
+        for (name, table) in [
+            (TableName::Costs, &tables.costs),
+            (TableName::LineItems, &tables.line_items),
+        ] {
+            for period in staging::marked_months(&fence, name).await? {
+                let staging = Staging::of(&fence, name, period);
+                staging.clean_up_others(&fence, table.as_ref()).await?;
+            }
+        }
+        Ok::<_, Error>(())
+    };
+    if let Err(error) = cleaned.await {
+        tracing::warn!(%error, "Could not delete staged files of earlier runs");
+    }
 }
 
 /// Fills a summary with the amounts of the published month.

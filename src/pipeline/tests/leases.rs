@@ -6,7 +6,7 @@ use super::*;
 use crate::error::ErrorKind;
 use crate::pipeline::publish::restore::restore;
 use crate::store::TableName;
-use crate::store::lease::{Lease, LeaseError};
+use crate::store::lease::{Fence, Lease, LeaseError};
 use crate::store::runs;
 use crate::store::tables::Table;
 use crate::store::testing::{PutFault, ScriptedStore};
@@ -228,4 +228,93 @@ async fn windows_of_two_interrupted_runs_are_resumed_once() {
         import_month(&scenario, &sandbox, NOW).await,
         PeriodStatus::Unchanged
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn staged_files_of_months_that_are_not_imported_again_are_deleted_a_day_later() {
+    let (script, scenario) = scripted();
+    let store = &scenario.store;
+    let sandbox = restated(0).await;
+    script.fail_put("line_items/connection=acme", PutFault::Refused);
+    let failed = run_import(scenario.at(NOW), &sandbox, options(named(&["2026-08"]))).await;
+    assert_eq!(failed.errors.len(), 1, "{:?}", failed.errors);
+    assert_eq!(script.faults_left(), 0);
+    let marks = async || store.list("runs/staging").await.unwrap();
+    let left = marks().await;
+    assert!(!left.is_empty());
+    import_month(&scenario, &sandbox, NOW).await;
+    assert_eq!(marks().await, left);
+    script.advance(TimeDelta::hours(25));
+    import_month(&scenario, &sandbox, "2026-11-24T07:00:00Z").await;
+    assert_eq!(marks().await, [""; 0]);
+    let mut files = data_files(store).await;
+    files.retain(|name| name.contains("2026-08"));
+    assert_eq!(files, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_connections_with_a_new_tag_both_publish() {
+    let (_, scenario) = scripted();
+    let store = &scenario.store;
+    let tags = tempfile::NamedTempFile::with_suffix(".csv").unwrap();
+    let first = [restated(0).await, restated(1).await];
+    // A settled month takes new tags with a restatement only.
+    let second = [restated(2).await, restated(3).await];
+    let context = |connection: &str, now: &str| {
+        let mut context = scenario.at(now);
+        context.connection = connection.into();
+        context.options.tags = Some(tags.path().display().to_string());
+        context.set_fence(Some(&Fence::unchecked(store, connection, &context.run)));
+        context
+    };
+    let import = async |connection: &str, sandbox: &Sandbox, now: &str| {
+        let mut options = options(named(&[MONTH]));
+        options.no_deliver = true;
+        options.allow_same_organization = true;
+        let summary = run_import(context(connection, now), sandbox, options).await;
+        statuses(&summary)
+    };
+    let both = async |[one, other]: &[Sandbox; 2], now: &str| {
+        tokio::join!(import("acme", one, now), import("other", other, now))
+    };
+    let published = vec![PeriodStatus::Published];
+    std::fs::write(tags.path(), "resource,one\n*,x\n").unwrap();
+    assert_eq!(
+        both(&first, NOW).await,
+        (published.clone(), published.clone())
+    );
+    std::fs::write(tags.path(), "resource,one,two\n*,x,y\n").unwrap();
+    assert_eq!(
+        both(&second, "2026-11-23T07:00:00Z").await,
+        (published.clone(), published)
+    );
+    let table = Table::open(store, TableName::LineItems)
+        .await
+        .unwrap()
+        .unwrap();
+    for tag in ["resource/tag:one", "resource/tag:two"] {
+        assert!(
+            table.columns().unwrap().field_with_name(tag).is_ok(),
+            "{tag}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_imported_while_the_clock_is_years_ahead() {
+    let sandbox = Sandbox::start(sandbox::Options {
+        faults: vec!["past-clock:99".parse().unwrap()],
+        ..sandbox_on("2026-11-23")
+    })
+    .await;
+    let scenario = Scenario::new();
+    let all = options(Selection::Pending);
+    let summary = run_import(scenario.at(NOW), &sandbox, all).await;
+    let [(_, error)] = summary.errors.as_slice() else {
+        panic!("{:?}", summary.errors);
+    };
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("400 days ahead"), "{error}");
+    let left = scenario.store.list("").await.unwrap();
+    assert_eq!(left, [""; 0], "neither costs, states nor marks");
 }

@@ -157,7 +157,8 @@ async fn a_column_added_by_two_writers_at_the_same_time_is_added_once() {
         first.add_columns(&fence, &wide),
         second.add_columns(&fence, &wide)
     );
-    (one.unwrap(), other.unwrap());
+    one.unwrap();
+    other.unwrap();
     assert_eq!(open(&store).await.version(), 1);
     assert_eq!(second.columns().unwrap(), wide);
     replace(&mut second, "second").await.unwrap();

@@ -195,3 +195,30 @@ fn a_run_that_lost_its_lease_publishes_nothing_and_keeps_the_other_runs_lease() 
     assert_month_is(&bucket, &resumed, &fresh.totals(MONTH));
     assert!(bucket.get(LEASE).is_none());
 }
+
+#[test]
+fn a_version_whose_run_was_killed_after_its_commits_can_be_restored() {
+    let [old, new] = ["0", "1"].map(|number| Sandbox::start(&["--revision", number]));
+    let bucket = Bucket::new("before-clean-up", "store");
+    let recording = bucket.hold(1, "runs/months/confluent/2026-10.json");
+    let killed = bucket.billstream().from(&old).spawn(&import());
+    recording.arrived();
+    assert!(killed.kill());
+    recording.release();
+    assert!(bucket.get(&log_entry("line_items", 1)).is_some());
+    assert!(!bucket.objects("runs/staging/").is_empty(), "no clean-up");
+
+    bucket.put(LEASE, &expired_claim());
+    let billstream = bucket.billstream().from(&new).at("2026-11-23T12:00:00Z");
+    billstream.import(MONTH).ok().status("published");
+    assert_month_is(&bucket, &billstream, &new.totals(MONTH));
+    assert!(bucket.objects("runs/staging/").is_empty());
+    let sum = "select sum(\"cost/cost\") as net from line_items_at('2026-10', 1)";
+    let net = billstream.query(sum).remove(0);
+    assert_eq!(Exact::of(&net["net"]).to_string(), old.totals(MONTH).net);
+    billstream
+        .run(&["restore", "--month", MONTH, "--version", "1"])
+        .ok();
+    billstream.run(&["deliver", "--month", MONTH]).ok();
+    assert_month_is(&bucket, &billstream, &old.totals(MONTH));
+}
