@@ -17,7 +17,7 @@ use crate::pipeline::deliver::destinations::{BucketDestination, Destinations};
 use crate::pipeline::deliver::double_counting;
 use crate::store::destinations::{self, BucketRecord, DestinationsRecord, StreamRecord};
 use crate::store::lease::Lease;
-use crate::store::{Store, runs};
+use crate::store::{Store, conditional, runs};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Service {
@@ -92,6 +92,7 @@ pub(super) async fn run(args: &AddArgs) -> Result<u8> {
         bucket: bucket.as_ref().map(|bucket| &bucket.store),
     };
     let run = runs::new_run_id((context.settings.clock)());
+    conditional::require(store).await?;
     let lease = Lease::take(store, &connection.name, &run).await?;
     let mut outcome = setup.run().await;
     if outcome.is_err()
