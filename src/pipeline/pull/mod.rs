@@ -81,7 +81,7 @@ async fn pull_days(
     published: &[DataFile],
 ) -> std::result::Result<PulledMonth, RequestError> {
     let now = (context.clock)();
-    let mut finished = resume(context, period, whole, published, now)
+    let mut finished = resume(context, client.origin(), period, whole, published)
         .await
         .map_err(RequestError::internal)?;
     let resumed = finished.len();
@@ -122,14 +122,15 @@ impl PulledMonth {
     }
 }
 
-/// Resumes the recent windows of an interrupted pull, and deletes the others.
+/// Resumes the recent windows of an interrupted pull from the same origin, and deletes the others.
 async fn resume(
     context: &RunContext,
+    origin: &str,
     period: BillingPeriod,
     whole: Window,
     published: &[DataFile],
-    now: DateTime<Utc>,
 ) -> Result<Vec<FinishedWindow>> {
+    let now = (context.clock)();
     let mut finished = Vec::new();
     let staging = staging(context, period);
     for name in staging.marked().await? {
@@ -139,7 +140,8 @@ async fn resume(
         }
         match staged_window(context, &staging, &name).await? {
             Some(window)
-                if now - window.record.pulled_at < RESUME_FOR
+                if window.record.origin.as_deref() == Some(origin)
+                    && now - window.record.pulled_at < RESUME_FOR
                     && whole.start <= window.record.start
                     && window.record.end <= whole.end =>
             {

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod daily_imports;
+mod damage;
 mod selection;
 mod stream;
 mod verify;
