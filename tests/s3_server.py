@@ -1,4 +1,4 @@
-"""S3 server on loopback for the integration tests: moto, with three additions.
+"""S3 server on loopback for the integration tests: moto, with four additions.
 
 - Requests are handled one at a time. moto reads and then writes, so that two concurrent conditional puts could both
   succeed; in S3 they cannot.
@@ -6,6 +6,8 @@
 - Puts can be held, so that tests force a race: after `PUT /-/hold/2/bucket/prefix`, the first 2 puts of keys with
   that prefix wait; `PUT /-/arrived/bucket/prefix` responds when both do, and `PUT /-/release/bucket/prefix` releases
   them.
+- After `PUT /-/ignore/bucket` the conditions of puts to a bucket are ignored, and after `PUT /-/reject/bucket` they are
+  answered with 501, as some servers do.
 
 The first line on stdout is the port. The server stops when stdin is closed, so it never outlives the test process.
 """
@@ -21,6 +23,8 @@ from werkzeug.serving import make_server
 
 HOLD_TIMEOUT_SECONDS = 60
 CONDITIONS = {"HTTP_IF_MATCH": "if-match", "HTTP_IF_NONE_MATCH": "if-none-match"}
+
+REJECTED = b"<Error><Code>NotImplemented</Code><Message>A header implies functionality that is missing</Message></Error>"
 
 
 class Hold:
@@ -53,6 +57,8 @@ class Server:
         self.s3 = s3
         self.one_at_a_time = threading.Lock()
         self.holds = {}
+        self.ignoring = set()
+        self.rejecting = set()
         self.log = []
 
     def __call__(self, environ, start_response):
@@ -68,6 +74,16 @@ class Server:
             for prefix, hold in list(self.holds.items()):
                 if path.startswith(prefix):
                     hold.wait()
+
+        bucket = path.split("/")[1]
+        given = [key for key in CONDITIONS if key in environ]
+        if bucket in self.ignoring:
+            for key in given:
+                del environ[key]
+        if method == "PUT" and given and bucket in self.rejecting:
+            self.log.append(f"PUT 501 - {path}\n")
+            start_response("501 Not Implemented", [("Content-Length", str(len(REJECTED)))])
+            return [REJECTED]
 
         conditions = [f"{name}={environ[key]}" for key, name in CONDITIONS.items() if key in environ]
         query = environ.get("QUERY_STRING")
@@ -88,6 +104,9 @@ class Server:
         _, verb, rest = (path + "/").split("/", 2)
         if verb == "log":
             return "200 OK", "".join(self.log).encode()
+        if verb in ("ignore", "reject"):
+            (self.ignoring if verb == "ignore" else self.rejecting).add(rest.strip("/"))
+            return "200 OK", b""
         if verb == "hold":
             expected, prefix = rest.rstrip("/").split("/", 1)
             self.holds["/" + prefix] = Hold(int(expected))

@@ -16,6 +16,9 @@ pub(crate) struct StoreArgs {
     /// Folder or s3:// URL of the store [env: BILLSTREAM_STORE] [default: ./billstream-data]
     #[arg(long, value_name = "PATH|URL")]
     store: Option<String>,
+    /// Use an S3 server without conditional writes; only one run at a time may write to the store [env: BILLSTREAM_SINGLE_WRITER]
+    #[arg(long)]
+    single_writer: bool,
 }
 
 /// Arguments of commands that run on connections.
@@ -50,6 +53,7 @@ impl StoreArgs {
         Flags {
             config: self.config.clone(),
             store: self.store.clone(),
+            single_writer: self.single_writer,
             ..Flags::default()
         }
     }

@@ -20,7 +20,7 @@ use crate::http::retry::Timing;
 use crate::pipeline::deliver::destinations::Destinations;
 use crate::pipeline::{HeldLease, RunContext, StageOptions};
 use crate::store::lease::Lease;
-use crate::store::{Store, runs};
+use crate::store::{Store, conditional, runs};
 
 pub(crate) use crate::cli::context::leased_run::{Outcome, run_unrecorded, run_with_lease};
 
@@ -67,7 +67,7 @@ impl CommandContext {
         };
         Ok(CommandContext {
             sql: Arc::new(SqlFiles::load(settings.sql_dir.as_deref())?),
-            store: Store::open(&settings.store)?,
+            store: Store::open(&settings.store)?.with_single_writer(settings.single_writer),
             bars: MultiProgress::with_draw_target(target),
             config,
             settings,
@@ -192,6 +192,7 @@ impl CommandContext {
             return Ok(());
         }
         let at = (self.settings.clock)();
+        conditional::require(&self.store).await?;
         let lease = match Lease::take(&self.store, connection, &runs::new_run_id(at)).await {
             // The run that holds the lease records its own outcome.
             Err(error) if error.kind() == ErrorKind::Locked => return Ok(()),

@@ -53,6 +53,8 @@ pub(crate) struct Flags {
     pub config: Option<PathBuf>,
     /// Folder or URL of the store.
     pub store: Option<String>,
+    /// Use a server without conditional writes.
+    pub single_writer: bool,
     /// Name of the connection.
     pub connection: Option<String>,
     /// Folder of SQL overrides.
@@ -72,6 +74,8 @@ pub(crate) struct Config {
 pub(crate) struct Settings {
     /// Folder or URL of the store.
     pub store: String,
+    /// Use a server without conditional writes.
+    pub single_writer: bool,
     /// Folder of SQL overrides.
     pub sql_dir: Option<PathBuf>,
     /// Path or URL of the CSV file of tags and owners.
@@ -183,6 +187,9 @@ impl Config {
         let sql_dir = || Some(self.flags.sql_dir.as_ref()?.display().to_string());
         match *setting {
             settings::STORE => Some((self.flags.store.clone()?, "--store")),
+            settings::SINGLE_WRITER if self.flags.single_writer => {
+                Some(("true".to_string(), "--single-writer"))
+            }
             settings::SQL_DIR => Some((sql_dir()?, "--sql-dir")),
             _ => None,
         }
@@ -209,6 +216,7 @@ impl Config {
         let text = |setting: &Setting| self.value(setting, None).map(|value| value.text);
         Ok(Settings {
             store: self.required(&settings::STORE, None)?.text,
+            single_writer: self.required(&settings::SINGLE_WRITER, None)?.boolean()?,
             sql_dir: text(&settings::SQL_DIR).map(PathBuf::from),
             tags: text(&settings::TAGS),
             settle_days: integer(&settings::SETTLE_DAYS)?,

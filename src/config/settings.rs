@@ -89,6 +89,8 @@ const fn integer(unit: &'static str, min: u64, max: u64) -> ValueType {
 settings! {
     STORE: "", "store", "BILLSTREAM_STORE", "./billstream-data", ValueType::Path,
         "Folder or s3:// URL of the store";
+    SINGLE_WRITER: "", "single_writer", "BILLSTREAM_SINGLE_WRITER", "false", ValueType::Boolean,
+        "Use a server without conditional writes: a promise that only one run at a time writes to the store";
     SQL_DIR: "", "sql_dir", "BILLSTREAM_SQL_DIR", "", ValueType::Path,
         "Folder of SQL overrides, views, reports and source formats";
     TAGS: "", "tags", "BILLSTREAM_TAGS", "", ValueType::Path,

@@ -13,6 +13,7 @@ use crate::billing_period::BillingPeriod;
 use crate::connections::state::{self, ConnectionState};
 use crate::error::{Error, Result};
 use crate::pipeline::assess::days::format_days;
+use crate::pipeline::damage;
 use crate::pipeline::deliver::destinations::Destinations;
 use crate::pipeline::select;
 use crate::store::Store;
@@ -94,7 +95,7 @@ pub(crate) struct Health {
     pub complete_through: Option<NaiveDate>,
     /// Number of months by state: `open`, `settling`, `settled`, and others that occur.
     pub months: BTreeMap<&'static str, u64>,
-    /// Months with missing days or on hold, in one line each.
+    /// Months with missing days, on hold or damaged, in one line each.
     pub incomplete: Vec<String>,
     /// Time from which the connection is late.
     pub next_due: Option<DateTime<Utc>>,
@@ -175,6 +176,14 @@ pub(crate) async fn health(
     {
         (status, reason) = (HealthStatus::Late, Some(stalled));
     }
+    let damaged = damage::listed_damage(store, connection).await?;
+    if !status.is_bad()
+        && status != HealthStatus::Paused
+        && let Some((period, file)) = damaged.first()
+    {
+        let reason_of_damage = format!("{period} cannot be read: {file}");
+        (status, reason) = (HealthStatus::Error, Some(reason_of_damage));
+    }
     let destinations = match expected.destinations {
         Ok(destinations) => last_deliveries(store, &destinations, month_states()),
         Err(error) => {
@@ -197,6 +206,10 @@ pub(crate) async fn health(
         incomplete: months
             .iter()
             .filter_map(|(period, month)| incomplete(*period, month))
+            .chain(damaged.iter().map(|(period, file)| {
+                let hint = damage::repair_hint(*period);
+                format!("{period} cannot be read: {file}; {hint}")
+            }))
             .collect(),
         next_due: last_data
             .map(|data| data + expected.interval)

@@ -25,7 +25,7 @@ use datafusion::physical_plan::empty::EmptyExec;
 use object_store::ObjectStore;
 
 use crate::billing_period::BillingPeriod;
-use crate::error::Error;
+use crate::engine;
 use crate::store::tables::PARTITIONS;
 use crate::store::writer::DataFile;
 use crate::store::{Store, TableName};
@@ -49,9 +49,7 @@ impl FilesTable {
         columns: &SchemaRef,
         files: impl IntoIterator<Item = (String, BillingPeriod, DataFile)>,
     ) -> crate::error::Result<FilesTable> {
-        let url = &store.url()[..url::Position::BeforePath];
-        let url = ObjectStoreUrl::parse(url)
-            .map_err(|e| Error::config(format!("store {}: {e}", store.url())))?;
+        let url = engine::url_of(store)?;
         let partitions = PARTITIONS.map(|name| Arc::new(Field::new(name, DataType::Utf8, true)));
         let schema = TableSchema::builder(with_text_views(columns))
             .with_table_partition_cols(partitions)

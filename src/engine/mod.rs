@@ -15,11 +15,13 @@ use std::time::Duration;
 
 use datafusion::error::DataFusionError;
 use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
+use parquet::errors::ParquetError;
 
 use crate::engine::join_guard::JoinGuard;
 use crate::engine::rounding_casts::RoundingCasts;
@@ -76,12 +78,18 @@ pub fn session(store: &Store, limits: Limits) -> Result<SessionContext> {
         .with_physical_optimizer_rules(physical_rules())
         .build();
     let context = SessionContext::new_with_state(state);
-    context.register_object_store(store.url(), store.root());
+    context.register_object_store(url_of(store)?.as_ref(), store.root());
     context.register_udaf(checked_sum::checked_sum());
     for function in functions::all() {
         context.register_udf(function);
     }
     Ok(context)
+}
+
+/// URL of a store in the engine.
+fn url_of(store: &Store) -> Result<ObjectStoreUrl> {
+    ObjectStoreUrl::parse(store.engine_root())
+        .map_err(|e| Error::bug(format!("store `{}`: {e}", store.display(""))))
 }
 
 /// The engine's rules, with [`JoinGuard`] before the last filter pushdown.
@@ -123,6 +131,25 @@ pub(crate) fn failed(what: &str, error: &DataFusionError) -> Error {
                 "query fewer months, aggregate before sorting, or raise the limit with --memory-mb or BILLSTREAM_MEMORY_MB",
             )
         }
-        root => Error::data(format!("{what}: {}", root.strip_backtrace())),
+        root => match missing_file(error) {
+            Some(file) => Error::data(format!("{what}: the file `{file}` does not exist"))
+                .with_hint("`billstream status` names the months that cannot be read, and how to write them again"),
+            None => Error::data(format!("{what}: {}", root.strip_backtrace())),
+        },
+    }
+}
+
+/// Path of the file that a query did not find.
+pub(crate) fn missing_file(error: &DataFusionError) -> Option<&str> {
+    let mut cause: &(dyn std::error::Error + 'static) = error;
+    loop {
+        // Parquet's errors hold others without naming them as their source.
+        if let Some(ParquetError::External(inner)) = cause.downcast_ref::<ParquetError>() {
+            cause = inner.as_ref();
+        }
+        if let Some(object_store::Error::NotFound { path, .. }) = cause.downcast_ref() {
+            return Some(path);
+        }
+        cause = cause.source()?;
     }
 }

@@ -89,7 +89,7 @@ impl TransportError {
 
 impl Obstacle {
     /// reqwest exposes no types for TLS and proxy failures; the texts of rustls and hyper-util are all there is.
-    fn detect(root_cause: &str) -> Option<Obstacle> {
+    pub(crate) fn detect(root_cause: &str) -> Option<Obstacle> {
         let has_any = |words: &[&str]| words.iter().any(|word| root_cause.contains(word));
         if root_cause.contains("invalid peer certificate") {
             Some(if has_any(&["xpired", "NotValidYet", "not valid yet"]) {

@@ -3,11 +3,12 @@
 //! [`enrich`] → [`pull`] → [`assess`] → [`transform`] (mapping and checks) → `publish` → [`deliver`]
 //!
 //! `select` chooses the months of a run, `import` runs all stages, `verify` compares the results across
-//! systems, `organization` keeps connections to one organization apart, and `summary` has the outcome. Stages share a [`RunContext`].
+//! systems, `damage` finds months whose files were lost, `organization` keeps connections to one organization apart, and `summary` has the outcome. Stages share a [`RunContext`].
 
 pub mod assess;
 mod clock_check;
 mod context;
+pub(crate) mod damage;
 pub mod deliver;
 pub mod enrich;
 pub(crate) mod import;

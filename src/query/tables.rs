@@ -4,7 +4,8 @@ use crate::billing_period::BillingPeriod;
 use crate::engine::files::FilesTable;
 use crate::error::{Error, Result};
 use crate::store::tables::Table;
-use crate::store::{Store, TableName};
+use crate::store::writer::DataFile;
+use crate::store::{Store, TableName, damage};
 
 /// Names of the published tables.
 pub(crate) const PUBLISHED: [TableName; 2] = [TableName::Costs, TableName::LineItems];
@@ -37,7 +38,32 @@ pub(crate) async fn at_version(
         ))
         .with_hint("run `select * from versions` to list the months of each version"));
     }
+    let of_month = files.iter().filter(|file| file.period == period);
+    let of_month: Vec<DataFile> = of_month.map(|file| file.file.clone()).collect();
+    refuse_lost_files(store, name, version, &of_month).await?;
     files_table(store, name, &table, |month| month == period).await
+}
+
+/// Refuses a version whose files another tool deleted.
+async fn refuse_lost_files(
+    store: &Store,
+    name: TableName,
+    version: u64,
+    files: &[DataFile],
+) -> Result<()> {
+    let damaged = damage::find(store, name, files).await?;
+    let Some(first) = damaged.first() else {
+        return Ok(());
+    };
+    Err(Error::data(format!(
+        "{} of {} files of version {version} of {name} no longer exist as they were published: {first}",
+        damaged.len(),
+        files.len()
+    ))
+    .with_hint(
+        "another tool probably vacuumed the table; billstream itself keeps the files of every version, so choose a newer \
+         version or restore the files from a backup",
+    ))
 }
 
 async fn files_table(

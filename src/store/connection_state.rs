@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::billing_period::BillingPeriod;
 use crate::error::{Error, Result};
-use crate::store::Store;
 use crate::store::lease::Fence;
+use crate::store::{Store, state_object};
 
 const FOLDER: &str = "runs/connections";
 const INVENTORY: &str = "inventory";
@@ -81,7 +81,7 @@ pub(crate) async fn connections(store: &Store) -> Result<BTreeSet<String>> {
     Ok(names.collect())
 }
 
-/// Reads the object `<object>.json` of a connection; `None` if it does not exist.
+/// Reads the object `<object>.json` of a connection; `None` if it does not exist or was cut.
 pub(crate) async fn read<T: DeserializeOwned>(
     store: &Store,
     connection: &str,
@@ -91,10 +91,7 @@ pub(crate) async fn read<T: DeserializeOwned>(
     let Some(bytes) = store.get(&path).await? else {
         return Ok(None);
     };
-    serde_json::from_slice(&bytes).map(Some).map_err(|e| {
-        Error::data(format!("could not read `{}`: {e}", store.display(&path)))
-            .with_hint("delete the file; the next run creates it again")
-    })
+    state_object::parse(store, &path, &bytes)
 }
 
 /// Writes the object `<object>.json` of the fence's connection.

@@ -1,16 +1,28 @@
 //! Places of stores: folders, `s3://` URLs and memory.
 
+#[cfg(test)]
+mod tests;
+
 use std::path::Path as FsPath;
 use std::sync::Arc;
+use std::time::Duration;
 
 use object_store::ObjectStore;
-use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use url::Url;
 
 use crate::error::{Error, Result};
 use crate::store::Store;
+use crate::store::durable_folder::{self, DurableFolder};
+use crate::store::path_or_url::PathOrUrl;
 use crate::store::remote::{self, S3_CREDENTIALS};
+use crate::store::single_writer::SingleWriter;
+use crate::store::upload::{Upload, Uploads};
+
+/// Longest wait for uploads to be aborted.
+const ABORT_LIMIT: Duration = Duration::from_secs(5);
+/// Age of a half-written file that no run can still be writing.
+const INTERRUPTED_AGE: Duration = Duration::from_secs(24 * 3600);
 
 impl Store {
     /// Opens the store at a folder or an `s3://bucket/path` URL. Reads nothing yet; a local folder is created.
@@ -20,20 +32,16 @@ impl Store {
     /// # Errors
     /// Kind configuration, for a URL with another scheme or an unusable folder.
     pub fn open(location: &str) -> Result<Store> {
-        match Url::parse(location) {
-            Ok(url) if url.scheme() == "s3" => Store::open_s3(url),
-            Ok(url) if url.scheme() == "file" => {
-                let path = url.to_file_path().map_err(|()| {
-                    Error::config(format!("store `{location}` is not a usable file URL"))
-                })?;
-                Store::open_local(&path)
+        match PathOrUrl::parse(location)? {
+            PathOrUrl::Path(folder) => Store::open_local(&folder),
+            PathOrUrl::Url(url) if url.scheme() == "s3" => Store::open_s3(url),
+            PathOrUrl::Url(url) => {
+                let scheme = url.scheme();
+                Err(Error::config(format!(
+                    "store `{scheme}://…`: the scheme `{scheme}` is not supported"
+                ))
+                .with_hint("use a local folder or an s3:// URL"))
             }
-            Ok(url) if location.contains("://") => Err(Error::config(format!(
-                "store `{location}`: the scheme `{}` is not supported",
-                url.scheme()
-            ))
-            .with_hint("use a local folder or an s3:// URL")),
-            _ => Store::open_local(FsPath::new(location)),
         }
     }
 
@@ -45,14 +53,17 @@ impl Store {
             ))
             .with_hint("choose a writable folder with --store or BILLSTREAM_STORE")
         };
-        std::fs::create_dir_all(path).map_err(|e| failed(&e))?;
+        durable_folder::create_folder(path).map_err(|e| failed(&e))?;
         let path = path.canonicalize().map_err(|e| failed(&e))?;
         let url = Url::from_directory_path(&path).map_err(|()| failed(&"not an absolute path"))?;
+        let root = DurableFolder::open(&path).map_err(|e| failed(&e))?;
         Ok(Store {
-            url,
-            root: Arc::new(LocalFileSystem::new()),
-            prefix: Path::from_absolute_path(&path).map_err(|e| failed(&e))?,
+            url: Arc::new(url),
+            root: Arc::new(root),
+            prefix: Path::default(),
             local: Some(path),
+            uploads: Uploads::default(),
+            is_single_writer: false,
         })
     }
 
@@ -79,7 +90,9 @@ impl Store {
             root,
             prefix,
             local: None,
-            url,
+            url: Arc::new(url),
+            uploads: Uploads::default(),
+            is_single_writer: false,
         })
     }
 
@@ -93,34 +106,64 @@ impl Store {
     #[cfg(test)]
     pub(crate) fn over(root: Arc<dyn ObjectStore>) -> Store {
         Store {
-            url: Url::parse("memory:///").unwrap(),
+            url: Arc::new(Url::parse("memory:///").unwrap()),
             root,
             prefix: Path::default(),
             local: None,
+            uploads: Uploads::default(),
+            is_single_writer: false,
         }
     }
 
     /// Store whose root is a folder of this one.
     pub(crate) fn below(&self, folder: &str) -> Store {
         let path = self.path(folder);
-        let mut url = self.url.clone();
+        let mut url = Url::clone(&self.url);
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(folder.split('/')).push("");
         }
         Store {
-            url,
+            url: Arc::new(url),
             root: self.root.clone(),
             prefix: path,
             local: self.local.as_ref().map(|local| local.join(folder)),
+            uploads: self.uploads.clone(),
+            is_single_writer: self.is_single_writer,
         }
+    }
+
+    /// With `is_single_writer` a remote store compares before it writes, instead of having its server do both at once.
+    pub(crate) fn with_single_writer(mut self, is_single_writer: bool) -> Store {
+        if is_single_writer && self.local.is_none() && !self.is_single_writer {
+            self.root = Arc::new(SingleWriter::new(self.root));
+            self.is_single_writer = true;
+        }
+        self
+    }
+
+    /// Returns true if the user promises that only one run writes at a time.
+    pub(crate) fn is_single_writer(&self) -> bool {
+        self.is_single_writer
     }
 
     /// Returns true for the root of a bucket or of the file system.
     pub(crate) fn is_root(&self) -> bool {
-        self.prefix.as_ref().is_empty()
+        match &self.local {
+            Some(folder) => folder.parent().is_none(),
+            None => self.prefix.as_ref().is_empty(),
+        }
     }
 
-    /// URL of the store, ending in `/`.
+    /// Scheme and host under which query engine and Delta log know [`Store::root`]; not `file://`, whose paths start at
+    /// the root of the file system.
+    pub(crate) fn engine_root(&self) -> &str {
+        match self.local {
+            Some(_) => "billstream://",
+            None => &self.url[..url::Position::BeforePath],
+        }
+    }
+
+    /// URL of the store, ending in `/`. It identifies the store, and no path in [`Store::root`] follows from it.
     pub(crate) fn url(&self) -> &Url {
         &self.url
     }
@@ -138,9 +181,35 @@ impl Store {
         }
     }
 
-    /// Object store whose paths start at the root of the bucket or of the file system.
+    /// Object store of [`Store::path`]: its paths start at the root of the bucket, or at the folder that was opened. So no
+    /// library ever encodes the name of a local folder, and each by its own rules.
     pub(crate) fn root(&self) -> Arc<dyn ObjectStore> {
         self.root.clone()
+    }
+
+    /// Starts the upload of an object.
+    pub(crate) fn upload(&self, relative: &str) -> Upload {
+        Upload::new(self.root(), self.path(relative), &self.uploads)
+    }
+
+    /// Waits, for a few seconds at most, until the uploads of this store that were dropped are aborted.
+    pub(crate) async fn uploads_ended(&self) {
+        if !self.uploads.ended(ABORT_LIMIT).await {
+            tracing::warn!(store = %self.display(""), "Could not abort all uploads");
+        }
+    }
+
+    /// Deletes what killed runs left half-written in a local folder. Failures are logged only.
+    pub(crate) async fn remove_interrupted_writes(&self) {
+        let Some(folder) = self.local.clone() else {
+            return;
+        };
+        let remove = move || durable_folder::remove_interrupted(&folder, INTERRUPTED_AGE);
+        match tokio::task::spawn_blocking(remove).await {
+            Ok(Ok(0)) | Err(_) => {}
+            Ok(Ok(files)) => tracing::info!(files, "Deleted files of interrupted runs"),
+            Ok(Err(error)) => tracing::warn!(%error, "Could not delete files of interrupted runs"),
+        }
     }
 
     /// Path of an object in [`Store::root`].
@@ -154,24 +223,5 @@ impl Store {
         let parts: Vec<_> = path.prefix_match(&self.prefix)?.collect();
         let parts: Vec<&str> = parts.iter().map(|part| part.as_ref()).collect();
         Some(parts.join("/"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rejects_other_schemes_and_names_the_supported_ones() {
-        let error = Store::open("ftp://x/y").err().unwrap();
-        assert!(error.hint().unwrap().contains("s3://"));
-    }
-
-    #[test]
-    fn locates_objects_below_a_folder() {
-        let store = Store::in_memory().below("a/b");
-        assert_eq!(store.display("c"), "memory:///a/b/c");
-        assert_eq!(store.path("c").as_ref(), "a/b/c");
-        assert_eq!(store.relative(&store.path("c")).as_deref(), Some("c"));
     }
 }

@@ -14,16 +14,22 @@
 
 pub(crate) mod claims;
 pub mod completeness;
+pub(crate) mod conditional;
 pub(crate) mod connection_state;
+pub(crate) mod damage;
 mod delta;
 pub mod destinations;
+mod durable_folder;
 pub(crate) mod lease;
 mod location;
 pub mod names;
+mod path_or_url;
 pub(crate) mod remote;
 pub mod resources;
 pub mod runs;
+mod single_writer;
 pub(crate) mod staging;
+mod state_object;
 mod stats;
 mod storage_error;
 pub(crate) mod store_clock;
@@ -31,6 +37,7 @@ mod table_name;
 pub mod tables;
 #[cfg(test)]
 pub(crate) mod testing;
+pub(crate) mod upload;
 pub mod writer;
 
 use std::path::PathBuf;
@@ -51,10 +58,13 @@ pub use table_name::TableName;
 /// Opened store. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
-    url: Url,
+    url: Arc<Url>,
     root: Arc<dyn ObjectStore>,
     prefix: Path,
     local: Option<PathBuf>,
+    uploads: upload::Uploads,
+    /// True if the user promises that only one run writes at a time.
+    is_single_writer: bool,
 }
 
 impl Store {
@@ -113,6 +123,11 @@ impl Store {
             }),
         };
         let options = PutOptions::from(mode);
+        let conflict = || {
+            Error::from(StorageError::Conflict {
+                location: self.display(relative),
+            })
+        };
         match self
             .root
             .put_opts(&self.path(relative), bytes.into(), options)
@@ -122,10 +137,9 @@ impl Store {
             Err(
                 object_store::Error::Precondition { .. }
                 | object_store::Error::AlreadyExists { .. },
-            ) => Err(StorageError::Conflict {
-                location: self.display(relative),
-            }
-            .into()),
+            ) => Err(conflict()),
+            // Another writer deleted it.
+            Err(object_store::Error::NotFound { .. }) if seen.is_some() => Err(conflict()),
             Err(e) => Err(self.error(Operation::Write, relative, &e)),
         }
     }

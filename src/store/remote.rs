@@ -1,6 +1,5 @@
 //! Object stores by URL, with credentials from each provider's standard environment variables.
 
-use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use object_store::{ClientConfigKey, ObjectStore, RetryConfig};
 use url::Url;
 
 use crate::error::{Error, Result};
+use crate::store::path_or_url::PathOrUrl;
 
 /// Hint for refused S3 credentials.
 pub(crate) const S3_CREDENTIALS: &str = "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION (and, for \
@@ -105,45 +105,5 @@ fn retries() -> RetryConfig {
 /// # Errors
 /// Kind configuration, for text that is neither.
 pub(crate) fn url_of(location: &str) -> Result<Url> {
-    if location.contains("://") {
-        return Url::parse(location)
-            .map_err(|e| Error::config(format!("`{location}` is not a URL: {e}")));
-    }
-    let failed =
-        |e: &dyn std::fmt::Display| Error::config(format!("`{location}` is not a path: {e}"));
-    let path = without_dots(&std::path::absolute(location).map_err(|e| failed(&e))?);
-    let url = if location.ends_with('/') {
-        Url::from_directory_path(&path)
-    } else {
-        Url::from_file_path(&path)
-    };
-    url.map_err(|()| failed(&"it is not absolute"))
-}
-
-/// Absolute path without `.` and `..`, which object stores reject.
-fn without_dots(path: &Path) -> PathBuf {
-    let mut resolved = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::ParentDir => {
-                resolved.pop();
-            }
-            Component::CurDir => {}
-            part => resolved.push(part),
-        }
-    }
-    resolved
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn resolves_parent_folders_of_paths_and_keeps_urls() {
-        let here = std::env::current_dir().unwrap();
-        let there = Url::from_file_path(here.parent().unwrap().join("x/*.csv")).unwrap();
-        assert_eq!(url_of("../a/./../x/*.csv").unwrap(), there);
-        assert_eq!(url_of("s3://b/x").unwrap().as_str(), "s3://b/x");
-    }
+    PathOrUrl::parse(location)?.into_url()
 }

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::billing_period::BillingPeriod;
 use crate::error::{Error, Result};
-use crate::store::Store;
 use crate::store::completeness::Completeness;
 use crate::store::lease::Fence;
+use crate::store::tables::PeriodRecord;
+use crate::store::{Store, state_object};
 
 /// State of a connection's month beside the tables.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -26,6 +27,10 @@ pub struct MonthState {
     /// Days with costs, gaps and holds.
     #[serde(default)]
     pub completeness: Completeness,
+    /// Digest of the published costs that all of this was observed of; `None` if there were none, and in states of
+    /// older versions.
+    #[serde(default)]
+    pub costs: Option<String>,
     /// Last drop in the bucket.
     #[serde(default)]
     pub bucket: Option<BucketState>,
@@ -35,6 +40,22 @@ pub struct MonthState {
 }
 
 impl MonthState {
+    /// Returns true if the state describes the published costs with this record. It does not after a power cut or
+    /// another tool took the table back to an older version.
+    pub(crate) fn describes(&self, published: Option<&PeriodRecord>) -> bool {
+        let digest = published.map(|record| &record.digest);
+        self.costs.is_none() || self.costs.as_ref() == digest
+    }
+
+    /// The state as if the month had never been pulled; deliveries remain.
+    pub(crate) fn without_pull(self) -> MonthState {
+        MonthState {
+            bucket: self.bucket,
+            stream: self.stream,
+            ..MonthState::default()
+        }
+    }
+
     /// Returns the state of the month in one word; `docs/concepts.md` has the diagram.
     pub(crate) fn name(&self, period: BillingPeriod, today: NaiveDate) -> &'static str {
         let Completeness {
@@ -157,7 +178,7 @@ fn month_state_path(connection: &str, period: BillingPeriod) -> String {
     format!("runs/months/{connection}/{period}.json")
 }
 
-/// Reads the state of a month; the default for a month without one.
+/// Reads the state of a month; the default for a month without one, and for one that was cut.
 pub(crate) async fn month_state(
     store: &Store,
     connection: &str,
@@ -166,10 +187,7 @@ pub(crate) async fn month_state(
     let name = month_state_path(connection, period);
     match store.get(&name).await? {
         None => Ok(MonthState::default()),
-        Some(bytes) => serde_json::from_slice(&bytes).map_err(|e| {
-            Error::data(format!("could not read `{}`: {e}", store.display(&name)))
-                .with_hint("delete the file; the next import creates it again")
-        }),
+        Some(bytes) => Ok(state_object::parse(store, &name, &bytes)?.unwrap_or_default()),
     }
 }
 

@@ -1,9 +1,16 @@
 //! Errors of object storage: one condition each, with the kind and the hint that belong to it.
 
+mod response;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
+use std::io;
 
 use super::remote::S3_CREDENTIALS;
 use crate::error::{Error, ErrorKind};
+use crate::http::transport::Obstacle;
+use response::{Response, connection_failure};
 
 /// Operation on an object or a folder of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +41,7 @@ pub(crate) enum StorageError {
         operation: Operation,
         location: String,
         cause: String,
+        is_full: bool,
     },
     #[error("could not {operation} `{location}`: the bucket does not exist")]
     MissingBucket {
@@ -56,12 +64,41 @@ pub(crate) enum StorageError {
     /// A conditional write found another object than its writer had read.
     #[error("could not write `{location}`: another writer changed it first")]
     Conflict { location: String },
+    /// The server ended an upload in parts before it was complete.
+    #[error("could not write `{location}`: the upload no longer exists")]
+    UploadEnded { location: String },
+    /// The server does not know this kind of request.
+    #[error("could not {operation} `{location}`: the server does not support it ({response})")]
+    Unsupported {
+        operation: Operation,
+        location: String,
+        response: String,
+    },
+    #[error(
+        "could not {operation} `{location}`: no connection{}: {cause}",
+        to(server)
+    )]
+    NoConnection {
+        operation: Operation,
+        location: String,
+        /// Host and port.
+        server: Option<String>,
+        cause: String,
+        obstacle: Option<Obstacle>,
+    },
     #[error("could not {operation} `{location}`: {response}")]
     Unavailable {
         operation: Operation,
         location: String,
         response: String,
     },
+}
+
+fn to(server: &Option<String>) -> String {
+    server
+        .as_ref()
+        .map(|server| format!(" to {server}"))
+        .unwrap_or_default()
 }
 
 impl StorageError {
@@ -72,18 +109,19 @@ impl StorageError {
         is_local: bool,
         error: &object_store::Error,
     ) -> StorageError {
-        let text = error.to_string();
-        if is_local {
-            return StorageError::LocalFolder {
-                operation,
-                location,
-                cause: text,
-            };
-        }
-        let response = response::Response::of(&text);
         let is_missing = matches!(error, object_store::Error::NotFound { .. });
-        // S3 answers 404 for an object and for a bucket; only a read asks for an object that may be missing.
-        if response.code == Some("NoSuchBucket") || (is_missing && operation != Operation::Read) {
+        if is_local {
+            return StorageError::local(operation, location, is_missing, error);
+        }
+        let text = error.to_string();
+        let response = Response::of(&text);
+        if response.code == Some("NoSuchUpload") {
+            return StorageError::UploadEnded { location };
+        }
+        // S3 answers 404 for an object and for a bucket; only the bucket of a listing and of a put may be missing.
+        let asks_for_bucket = operation == Operation::List || response.is_put();
+        let is_missing_bucket = is_missing && asks_for_bucket && response.code != Some("NoSuchKey");
+        if response.code == Some("NoSuchBucket") || is_missing_bucket {
             return StorageError::MissingBucket {
                 operation,
                 location,
@@ -100,18 +138,62 @@ impl StorageError {
             object_store::Error::PermissionDenied { .. }
                 | object_store::Error::Unauthenticated { .. }
         );
-        let response_text = response.summary();
         if is_refused || response.is_refusal() {
             return StorageError::CredentialsRefused {
                 operation,
                 location,
-                response: response_text,
+                response: response.summary(),
+            };
+        }
+        let is_unsupported = matches!(error, object_store::Error::NotImplemented { .. });
+        if is_unsupported || response.is_unsupported() {
+            return StorageError::Unsupported {
+                operation,
+                location,
+                response: response.summary(),
+            };
+        }
+        if let Some(cause) = connection_failure(error) {
+            return StorageError::NoConnection {
+                operation,
+                location,
+                server: response.server(),
+                obstacle: Obstacle::detect(&cause),
+                cause,
             };
         }
         StorageError::Unavailable {
             operation,
             location,
-            response: response_text,
+            response: response.summary(),
+        }
+    }
+
+    fn local(
+        operation: Operation,
+        location: String,
+        is_missing: bool,
+        error: &object_store::Error,
+    ) -> StorageError {
+        if is_missing && operation == Operation::Read {
+            return StorageError::NotFound {
+                operation,
+                location,
+            };
+        }
+        let mut cause: &(dyn std::error::Error + 'static) = error;
+        while let Some(inner) = cause.source() {
+            cause = inner;
+        }
+        let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        StorageError::LocalFolder {
+            operation,
+            location,
+            cause: cause.to_string(),
+            is_full: matches!(
+                kind,
+                Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+            ),
         }
     }
 
@@ -119,140 +201,60 @@ impl StorageError {
         match self {
             StorageError::LocalFolder { .. }
             | StorageError::MissingBucket { .. }
-            | StorageError::CredentialsRefused { .. } => ErrorKind::Config,
+            | StorageError::CredentialsRefused { .. }
+            | StorageError::Unsupported { .. } => ErrorKind::Config,
             StorageError::NotFound { .. } => ErrorKind::Data,
             StorageError::Conflict { .. } => ErrorKind::Locked,
-            StorageError::Unavailable { .. } => ErrorKind::Remote,
+            StorageError::UploadEnded { .. }
+            | StorageError::NoConnection { .. }
+            | StorageError::Unavailable { .. } => ErrorKind::Remote,
         }
     }
 
-    fn hint(&self) -> Option<&'static str> {
-        Some(match self {
-            StorageError::LocalFolder { .. } => {
-                "check the folder, its permissions and the free space"
+    fn hint(&self) -> &'static str {
+        match self {
+            StorageError::LocalFolder { is_full: true, .. } => {
+                "free some space, then run the command again: what is published is complete"
             }
+            StorageError::LocalFolder { .. } => "check the folder, its permissions and its disk",
             StorageError::MissingBucket { .. } => {
                 "check the bucket's name, AWS_REGION and AWS_ENDPOINT_URL"
             }
-            StorageError::NotFound { .. } => return None,
-            StorageError::CredentialsRefused { .. } => S3_CREDENTIALS,
+            StorageError::NotFound { .. } => {
+                "check whether another tool deleted it; `billstream status` names the months that cannot be read"
+            }
+            StorageError::CredentialsRefused { response, .. } => {
+                if response.starts_with("RequestTimeTooSkewed") {
+                    "check this computer's clock (`date -u`)"
+                } else if response.starts_with("ExpiredToken") {
+                    "the session has ended: get new credentials, then run the command again"
+                } else {
+                    S3_CREDENTIALS
+                }
+            }
             StorageError::Conflict { .. } => "run the command again",
+            StorageError::UploadEnded { .. } => {
+                "run the command again; if it happens each time, check the bucket's lifecycle rules for incomplete uploads"
+            }
+            StorageError::Unsupported { .. } => {
+                "use a server that supports what Amazon S3 does, and check AWS_ENDPOINT_URL"
+            }
+            StorageError::NoConnection { obstacle, .. } => match obstacle {
+                Some(obstacle) => obstacle.hint(),
+                None => {
+                    "check AWS_ENDPOINT_URL, AWS_REGION and the network, then run the command again"
+                }
+            },
             StorageError::Unavailable { .. } => {
                 "check endpoint, region, bucket and network, then run the command again"
             }
-        })
+        }
     }
 }
 
 impl From<StorageError> for Error {
     fn from(error: StorageError) -> Error {
         let hint = error.hint();
-        let error = Error::new(error.kind(), error);
-        match hint {
-            Some(hint) => error.with_hint(hint),
-            None => error,
-        }
-    }
-}
-
-/// S3's response inside the text of an object_store error.
-///
-/// Text is the only way to it: the error that holds status and body is a private type of object_store, and a
-/// refused listing has neither in its variant.
-mod response {
-    pub(super) struct Response<'a> {
-        text: &'a str,
-        pub(super) code: Option<&'a str>,
-        message: Option<&'a str>,
-    }
-
-    impl<'a> Response<'a> {
-        pub(super) fn of(text: &'a str) -> Response<'a> {
-            Response {
-                text,
-                code: element(text, "<Code>"),
-                message: element(text, "<Message>"),
-            }
-        }
-
-        /// Returns true for S3's refusal codes, and for requests to the metadata endpoint: object_store asks
-        /// the machine's own role only where the environment holds no keys.
-        pub(super) fn is_refusal(&self) -> bool {
-            const CODES: [&str; 3] = [
-                "AccessDenied",
-                "InvalidAccessKeyId",
-                "SignatureDoesNotMatch",
-            ];
-            const METADATA: [&str; 2] = ["/latest/api/token", "169.254.169.254"];
-            self.code.is_some_and(|code| CODES.contains(&code))
-                || METADATA.iter().any(|part| self.text.contains(part))
-        }
-
-        /// Code and message, or the first line of the text.
-        pub(super) fn summary(&self) -> String {
-            match (self.code, self.message) {
-                (Some(code), Some(message)) => format!("{code}: {message}"),
-                (Some(code), None) => code.to_string(),
-                _ => {
-                    let line = self.text.lines().next().unwrap_or_default();
-                    line.chars().take(300).collect()
-                }
-            }
-        }
-    }
-
-    fn element<'a>(text: &'a str, tag: &str) -> Option<&'a str> {
-        let (_, rest) = text.split_once(tag)?;
-        Some(rest.split_once('<')?.0)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn generic(text: &str) -> object_store::Error {
-        object_store::Error::Generic {
-            store: "S3",
-            source: text.into(),
-        }
-    }
-
-    fn not_found() -> object_store::Error {
-        object_store::Error::NotFound {
-            path: "x".into(),
-            source: "404".into(),
-        }
-    }
-
-    fn kind(operation: Operation, is_local: bool, error: &object_store::Error) -> ErrorKind {
-        let error = StorageError::new(operation, "s3://b/x".into(), is_local, error);
-        Error::from(error).kind()
-    }
-
-    #[test]
-    fn classifies_responses_by_condition() {
-        use Operation::{List, Read, Write};
-        let denied = generic("403: <Error><Code>AccessDenied</Code><Message>no</Message></Error>");
-        assert_eq!(kind(List, false, &denied), ErrorKind::Config);
-        let no_bucket = generic("404: <Error><Code>NoSuchBucket</Code></Error>");
-        assert_eq!(kind(List, false, &no_bucket), ErrorKind::Config);
-        assert_eq!(kind(Read, false, &not_found()), ErrorKind::Data);
-        assert_eq!(kind(Write, false, &not_found()), ErrorKind::Config);
-        assert_eq!(kind(Write, true, &not_found()), ErrorKind::Config);
-        assert_eq!(kind(Read, false, &generic("timed out")), ErrorKind::Remote);
-        let role = generic("PUT http://169.254.169.254/latest/api/token failed");
-        assert_eq!(kind(Read, false, &role), ErrorKind::Config);
-    }
-
-    #[test]
-    fn shows_code_and_message_without_the_rest_of_the_response() {
-        let error =
-            generic("403: <Error><Code>AccessDenied</Code><Message>no</Message><Id>1</Id></Error>");
-        let error = StorageError::new(Operation::Read, "s3://b/x".into(), false, &error);
-        assert_eq!(
-            error.to_string(),
-            "could not read `s3://b/x`: the credentials are missing or refused (AccessDenied: no)"
-        );
+        Error::new(error.kind(), error).with_hint(hint)
     }
 }

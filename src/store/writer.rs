@@ -5,7 +5,6 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use object_store::ObjectStoreExt;
-use object_store::buffered::BufWriter;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
@@ -14,16 +13,14 @@ use parquet::file::metadata::{KeyValue, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnPath;
-use tokio::io::AsyncWriteExt;
 
 use crate::error::{Error, Result};
+use crate::store::upload::Upload;
 use crate::store::{Operation, Store, TableName};
 
 const ROW_GROUP_ROWS: usize = 65_536;
 /// Bytes read from the end of a file to find its footer.
 const FOOTER_BYTES: u64 = 64 * 1024;
-/// S3's smallest part; smaller files are one request. Unit tests upload their small files in parts.
-const PART_BYTES: usize = if cfg!(test) { 4 << 10 } else { 5 << 20 };
 
 /// File in the store, committed or staged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,13 +36,13 @@ pub struct DataFile {
     pub start_range: Option<(i64, i64)>,
 }
 
-/// Parquet file being written; invisible before [`FileWriter::finish`].
+/// Parquet file being written; invisible before [`FileWriter::finish`], and gone if it is dropped before.
 pub struct FileWriter {
     store: Store,
     /// Path relative to the store.
     name: String,
     arrow: ArrowWriter<Vec<u8>>,
-    upload: BufWriter,
+    upload: Upload,
     size: u64,
     rows: u64,
 }
@@ -77,7 +74,7 @@ impl FileWriter {
                     "could not create a Parquet writer for `{name}`: {e}"
                 ))
             })?;
-        let upload = BufWriter::with_capacity(store.root(), store.path(name), PART_BYTES);
+        let upload = store.upload(name);
         Ok(FileWriter {
             store: store.clone(),
             name: name.to_string(),
@@ -108,10 +105,8 @@ impl FileWriter {
         }
         let metadata = self.arrow.finish().map_err(|e| self.encoding_error(e))?;
         self.drain().await?;
-        self.upload
-            .shutdown()
-            .await
-            .map_err(|e| self.upload_error(&e))?;
+        let finished = self.upload.finish().await;
+        finished.map_err(|e| self.store.error(Operation::Write, &self.name, &e))?;
         Ok(DataFile {
             path,
             size: self.size,
@@ -124,23 +119,13 @@ impl FileWriter {
         let bytes = std::mem::take(self.arrow.inner_mut());
         self.size += bytes.len() as u64;
         self.upload
-            .put(Bytes::from(bytes))
+            .write(Bytes::from(bytes))
             .await
             .map_err(|e| self.store.error(Operation::Write, &self.name, &e))
     }
 
     fn encoding_error(&self, error: ParquetError) -> Error {
         Error::bug(format!("could not encode `{}`: {error}", self.name))
-    }
-
-    fn upload_error(&self, error: &std::io::Error) -> Error {
-        Error::remote(format!(
-            "could not write `{}`: {error}",
-            self.store.display(&self.name)
-        ))
-        .with_hint(
-            "check that the store is reachable and has free space, then run the command again",
-        )
     }
 }
 

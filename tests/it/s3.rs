@@ -1,6 +1,7 @@
 //! Stores on S3: a real server over HTTP, conditional puts, and other readers.
 
 mod at_once;
+mod conditions;
 mod delivery;
 mod refused;
 pub mod server;

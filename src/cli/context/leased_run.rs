@@ -11,7 +11,7 @@ use crate::pipeline::RunContext;
 use crate::pipeline::deliver::delivery::Delivery;
 use crate::pipeline::summary::{PeriodSummary, RunRecord, reason};
 use crate::store::lease::Lease;
-use crate::store::runs;
+use crate::store::{conditional, runs};
 
 /// Outcome of a run, for its record.
 #[derive(Default)]
@@ -76,11 +76,16 @@ pub(crate) async fn run_unrecorded<T>(
 
 async fn with_lease<T>(context: &RunContext, work: impl Future<Output = Result<T>>) -> Result<T> {
     let run = async {
+        conditional::require(&context.store).await?;
         let lease = Lease::take(&context.store, &context.connection, &context.run).await?;
         context.set_fence(Some(lease.fence()));
         // A panic must not keep the lease from the next run.
         let result = AssertUnwindSafe(work).catch_unwind().await;
         context.set_fence(None);
+        context.store.uploads_ended().await;
+        if let Some(bucket) = &context.destinations.bucket {
+            bucket.store.uploads_ended().await;
+        }
         if let Err(error) = lease.release().await {
             tracing::warn!(run = %context.run, %error, "Could not release the lease");
         }

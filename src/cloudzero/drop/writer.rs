@@ -7,8 +7,6 @@ use flate2::Compression;
 use flate2::GzBuilder;
 use flate2::write::GzEncoder;
 use futures::StreamExt;
-use object_store::buffered::BufWriter;
-use tokio::io::AsyncWriteExt;
 
 use crate::cloudzero::csv;
 use crate::cloudzero::drop::add_file;
@@ -16,6 +14,7 @@ use crate::cloudzero::read_back::DropContent;
 use crate::cloudzero::row_digest::RowDigests;
 use crate::engine;
 use crate::error::{Error, Result};
+use crate::store::upload::Upload;
 use crate::store::{Operation, Store};
 
 /// Most rows of a file. CloudZero accepts a million; smaller files are read back in one piece without
@@ -25,8 +24,6 @@ const MAX_ROWS: usize = 250_000;
 const GZIP_LEVEL: u32 = 1;
 /// Bytes that are compressed before they are uploaded.
 const UPLOAD_BYTES: usize = 1 << 20;
-/// Size of a part of an upload.
-const PART_BYTES: usize = 5 << 20;
 
 /// Files of a drop, as written and read back.
 #[derive(Debug, Default)]
@@ -91,7 +88,7 @@ pub(crate) async fn write_empty(
 struct OpenFile {
     gzip: GzEncoder<Vec<u8>>,
     /// `None` if the file is only counted.
-    upload: Option<BufWriter>,
+    upload: Option<Upload>,
     name: String,
     rows: usize,
     bytes: u64,
@@ -101,10 +98,7 @@ impl OpenFile {
     fn create(destination: &Store, name: String, keep: bool) -> OpenFile {
         // Without time and file name in the gzip header the same content gives the same bytes.
         let gzip = GzBuilder::new().write(Vec::new(), Compression::new(GZIP_LEVEL));
-        let upload = keep.then(|| {
-            let path = destination.path(&name);
-            BufWriter::with_capacity(destination.root(), path, PART_BYTES)
-        });
+        let upload = keep.then(|| destination.upload(&name));
         OpenFile {
             gzip,
             upload,
@@ -128,7 +122,7 @@ impl OpenFile {
             return Ok(());
         };
         upload
-            .put(bytes.into())
+            .write(bytes.into())
             .await
             .map_err(|e| destination.error(Operation::Write, &self.name, &e))
     }
@@ -192,13 +186,10 @@ async fn finish(destination: &Store, mut file: OpenFile, files: &mut DropFiles) 
     file.flush(destination).await?;
     files.rows += file.rows as u64;
     files.bytes += file.bytes;
-    let Some(mut upload) = file.upload else {
+    let Some(upload) = file.upload else {
         return Ok(());
     };
-    upload.shutdown().await.map_err(|e| {
-        let name = destination.display(&file.name);
-        Error::remote(format!("could not write `{name}`: {e}"))
-            .with_hint("check that the bucket is reachable and has free space, then run it again")
-    })?;
+    let finished = upload.finish().await;
+    finished.map_err(|e| destination.error(Operation::Write, &file.name, &e))?;
     add_file(destination, &file.name, &mut files.content).await
 }

@@ -19,7 +19,7 @@ use url::Url;
 
 use crate::billing_period::Window;
 use crate::confluent::client::request::JsonReader;
-use crate::confluent::client::settings::basic_authorization;
+use crate::confluent::client::settings::{basic_authorization, origin};
 use crate::confluent::error_response::{ErrorResponse, RefusedRequest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::client::{HttpClient, HttpClientParts, Request};
@@ -64,6 +64,7 @@ pub struct Client {
     page_size: u32,
     max_body_bytes: usize,
     clock_ahead_secs: AtomicI64,
+    origin: String,
 }
 
 impl Client {
@@ -81,6 +82,7 @@ impl Client {
         let http = SERVICE.http_client(&settings.endpoint, settings.timeouts)?;
         let (authorization, encoded) = basic_authorization(&settings.key, &settings.secret)?;
         let secret = settings.secret.expose_secret().to_owned();
+        let origin = origin(&settings);
         let http = HttpClient::new(HttpClientParts {
             service: SERVICE,
             endpoint: settings.endpoint,
@@ -97,7 +99,13 @@ impl Client {
             page_size: settings.page_size,
             max_body_bytes: MAX_BODY_BYTES,
             clock_ahead_secs: AtomicI64::new(0),
+            origin,
         })
+    }
+
+    /// Digest of endpoint and key: costs of another origin may be those of another organization.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
     }
 
     /// Requests so far.

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
+use twox_hash::XxHash3_128;
 use url::Url;
 
 use crate::error::{Error, Result};
@@ -67,6 +68,12 @@ pub(crate) fn with_short_retries(settings: &Settings) -> Settings {
     }
 }
 
+/// Digest of the endpoint and the id of the key, without the secret.
+pub(super) fn origin(settings: &Settings) -> String {
+    let text = format!("{}\0{}", settings.endpoint, settings.key);
+    format!("{:032x}", XxHash3_128::oneshot(text.as_bytes()))
+}
+
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
@@ -105,4 +112,21 @@ pub(super) fn basic_authorization(
         .map_err(|_| Error::bug("the credentials do not fit into a header"))?;
     header.set_sensitive(true);
     Ok((header, encoded))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_origin_is_the_endpoint_and_the_key_but_not_the_secret() {
+        let of = |endpoint: &str, key: &str, secret: &str| {
+            let secret = SecretString::from(secret.to_string());
+            origin(&Settings::new(endpoint.parse().unwrap(), key, secret))
+        };
+        let one = of("https://a", "key", "secret");
+        assert_eq!(one, of("https://a", "key", "rotated"));
+        assert_ne!(one, of("https://b", "key", "secret"));
+        assert_ne!(one, of("https://a", "other", "secret"));
+    }
 }

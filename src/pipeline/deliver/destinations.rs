@@ -64,7 +64,7 @@ impl BucketDestination {
         connection: &str,
     ) -> Result<BucketDestination> {
         let bucket = BucketDestination {
-            store: Store::open(location)?,
+            store: Store::open(location)?.with_single_writer(store.is_single_writer()),
             cloudzero_connection: None,
         };
         let url = bucket.store.url();

@@ -25,9 +25,10 @@ use crate::pipeline::deliver::delivery::{Delivery, DestinationKind};
 use crate::pipeline::deliver::source::PublishedLineItems;
 use crate::pipeline::publish::Tables;
 use crate::pipeline::select::Selection;
-use crate::pipeline::{RunContext, StageTimer};
+use crate::pipeline::{RunContext, StageTimer, damage};
 use crate::store::runs::{self, Granularity, MonthState, Source};
 use crate::store::tables::PeriodRecord;
+use crate::store::{self, TableName};
 
 /// Options of a delivery.
 #[derive(Debug, Clone, Copy, Default)]
@@ -84,6 +85,8 @@ async fn deliver_to_each(
         );
         return Ok(());
     }
+    let damaged = store::damage::find(&run.store, TableName::LineItems, &month.line_items).await?;
+    damage::refuse(period, &damaged)?;
     if !options.dry_run {
         run.destinations.claim(run).await?;
     }

@@ -11,7 +11,6 @@ use tracing::Instrument;
 use crate::billing_period::BillingPeriod;
 use crate::confluent::client::Client;
 use crate::error::{ErrorKind, Result};
-use crate::pipeline::RunContext;
 use crate::pipeline::clock_check::ClockCheck;
 use crate::pipeline::deliver::{self, DeliverOptions};
 use crate::pipeline::organization::same_costs;
@@ -19,6 +18,7 @@ use crate::pipeline::publish::{self, Tables};
 use crate::pipeline::select::pending::{self, Stage};
 use crate::pipeline::select::{self, Selection, rechecks, unavailable};
 use crate::pipeline::summary::{PeriodStatus, PeriodSummary, Summary};
+use crate::pipeline::{RunContext, damage};
 use crate::store::runs;
 
 /// Options of an import.
@@ -59,6 +59,9 @@ pub(crate) async fn import(
     options: &ImportOptions,
 ) -> Result<Summary> {
     let today = (context.clock)().date_naive();
+    if !options.dry_run {
+        context.store.remove_interrupted_writes().await;
+    }
     let mut tables = Tables::open(context).await?;
     let (allow, dry_run) = (options.allow_same_organization, options.dry_run);
     same_costs::refuse_stored(context, &tables, allow, dry_run).await?;
@@ -204,11 +207,13 @@ async fn select(
             let is_known =
                 |period: &BillingPeriod| published.first().is_some_and(|first| first <= period);
             let candidates = pullable.into_iter();
-            let candidates = candidates
+            let candidates: Vec<_> = candidates
                 .filter(|period| is_available(period) || is_known(period))
                 .collect();
+            let damaged = damage::damaged_months(context, tables, &candidates).await?;
             let mut selected = pending::pending_months(context, tables, candidates, stage).await?;
             selected.extend(rechecks);
+            selected.extend(damaged);
             selected.sort();
             selected.dedup();
             Ok(selected)

@@ -9,6 +9,7 @@ use crate::confluent::client::{Client, RequestError};
 use crate::error::{Error, Result};
 use crate::pipeline::assess::losses::{self, Losses};
 use crate::pipeline::clock_check::{ClockCheck, not_past_confluent};
+use crate::pipeline::damage::MonthDamage;
 use crate::pipeline::import::ImportOptions;
 use crate::pipeline::organization::same_costs;
 use crate::pipeline::publish::{self, Tables};
@@ -68,22 +69,34 @@ async fn finish_month(
     summary.resumed = pulled.resumed as u64;
     summary.received = summary.costs;
 
-    let state = runs::month_state(&context.store, &context.connection, period).await?;
+    let state = month_state(context, period, published).await?;
     summary.was_settled = state.settled;
-    let losses = losses(context, published, &pulled).await?;
-    if !losses.is_empty() && (!options.allow_missing_data || pulled.files.is_empty()) {
-        summary.hold_reason = Some(hold_reason(&losses, pulled.files.is_empty()));
+    let damage = MonthDamage::find(&context.store, published).await?;
+    let losses = losses(context, published, &damage, &pulled).await?;
+    let is_empty = pulled.files.is_empty();
+    if !losses.is_empty() && (!options.allow_missing_data || is_empty) {
+        summary.hold_reason = Some(hold_reason(&losses, is_empty));
+        let on_hold = put_on_hold(context, options, summary, state, pulled.pulled_at).await?;
+        return Ok((publish::summarize(on_hold, published), Vec::new()));
+    }
+    if is_empty && let Some(file) = damage.costs.first() {
+        summary.hold_reason = Some(format!(
+            "is damaged ({file}), and Confluent returned no costs for the whole month"
+        ));
         let on_hold = put_on_hold(context, options, summary, state, pulled.pulled_at).await?;
         return Ok((publish::summarize(on_hold, published), Vec::new()));
     }
     let (with_costs, pulled_at) = (assess::days_of(&pulled), pulled.pulled_at);
-    if pulled.files.is_empty() {
+    if is_empty {
         summary.status = PeriodStatus::Empty;
     } else {
         summary.digest = Some(pulled.digest.to_string());
-        summary = replace_month(context, options, tables, published, pulled, summary).await?;
+        let sides = (published, &damage);
+        summary = replace_month(context, options, tables, sides, pulled, summary).await?;
     }
-    let state = assess::after_pull(context, tables, state, period, &with_costs, pulled_at).await?;
+    let mut state =
+        assess::after_pull(context, tables, state, period, &with_costs, pulled_at).await?;
+    state.costs.clone_from(&summary.digest);
     summary = summary.with_state(&state, (context.clock)().date_naive());
     let mut errors = Vec::new();
     if !options.dry_run {
@@ -121,13 +134,31 @@ async fn put_on_hold(
     Ok(on_hold.with_state(&state, today))
 }
 
-/// Returns the published costs that the pull lacks.
+/// Returns the state of a month, without what it says of other costs than the published ones.
+async fn month_state(
+    context: &RunContext,
+    period: BillingPeriod,
+    published: &publish::PublishedMonth,
+) -> Result<MonthState> {
+    let state = runs::month_state(&context.store, &context.connection, period).await?;
+    if state.describes(published.costs_record.as_ref()) {
+        return Ok(state);
+    }
+    tracing::warn!(
+        settled = state.settled,
+        "Ignored the state of the month, which belongs to other costs than the published ones"
+    );
+    Ok(state.without_pull())
+}
+
+/// Returns the published costs, as far as they can be read, that the pull lacks.
 async fn losses(
     context: &RunContext,
     published: &publish::PublishedMonth,
+    damage: &MonthDamage,
     pulled: &PulledMonth,
 ) -> Result<Losses> {
-    let stored = pull::stored_month(&context.store, &published.costs).await?;
+    let stored = pull::stored_month(&context.store, &damage.readable_costs(published)).await?;
     let open_from = select::open_from(pulled.pulled_at);
     let limits = context.options.losses;
     Ok(losses::find(
@@ -142,12 +173,12 @@ async fn save_state(context: &RunContext, period: BillingPeriod, state: &MonthSt
     runs::save_month_state(&context.fence()?, period, state).await
 }
 
-/// Transforms, checks and commits a month, unless it is unchanged or the run is dry.
+/// Transforms, checks and commits a month, unless it is unchanged and whole, or the run is dry.
 async fn replace_month(
     context: &RunContext,
     options: &ImportOptions,
     tables: &mut Tables,
-    published: &publish::PublishedMonth,
+    (published, damage): (&publish::PublishedMonth, &MonthDamage),
     mut source: PulledMonth,
     mut summary: PeriodSummary,
 ) -> Result<PeriodSummary> {
@@ -155,7 +186,8 @@ async fn replace_month(
     let digest = source.digest.to_string();
     let mapping = transform::mapping_version(context)?;
     let record = published.costs_record.as_ref();
-    let same_costs = record.is_some_and(|record| record.digest == digest);
+    let same_costs =
+        damage.costs.is_empty() && record.is_some_and(|record| record.digest == digest);
     let attributes = if options.pull_only {
         None
     } else {
@@ -164,7 +196,9 @@ async fn replace_month(
     // New attributes alone do not change a settled month.
     let complete = attributes.as_ref().filter(|found| !found.incomplete);
     let relevant = complete.filter(|_| !summary.was_settled);
-    if same_costs && (options.pull_only || published.is_current(&digest, &mapping, relevant)) {
+    let is_current =
+        damage.line_items.is_empty() && published.is_current(&digest, &mapping, relevant);
+    if same_costs && (options.pull_only || is_current) {
         summary = publish::summarize(summary, published);
         summary.status = PeriodStatus::Unchanged;
         summary.older_attributes =

@@ -7,6 +7,7 @@ use crate::billing_period::BillingPeriod;
 use crate::error::{Error, Result};
 use crate::pipeline::RunContext;
 use crate::pipeline::publish::Tables;
+use crate::store::runs;
 use crate::store::tables::{PeriodRecord, Table};
 use crate::store::writer::DataFile;
 use crate::store::{Store, TableName};
@@ -58,6 +59,12 @@ pub(crate) async fn restore(
         replace(context, &mut tables.costs, period, costs).await?;
     }
     let record = replace(context, &mut tables.line_items, period, line_items).await?;
+    // A settled month stays as it was restored.
+    let mut state = runs::month_state(&context.store, &context.connection, period).await?;
+    if state.describes(current.costs_record.as_ref()) && state.costs.is_some() {
+        state.costs = Some(record.digest.clone());
+        runs::save_month_state(&context.fence()?, period, &state).await?;
+    }
     Ok(Restored {
         version: Some(record.version),
         record,

@@ -82,7 +82,7 @@ async fn pull_days(
     published: &[DataFile],
 ) -> std::result::Result<PulledMonth, RequestError> {
     let now = (context.clock)();
-    let mut finished = resume(context, period, whole, published, now)
+    let mut finished = resume(context, client.origin(), period, whole, published)
         .await
         .map_err(RequestError::internal)?;
     let resumed = finished.len();
@@ -123,15 +123,16 @@ impl PulledMonth {
     }
 }
 
-/// Resumes the recent windows of an interrupted pull, and takes them over. The others are discarded: windows that are
-/// not within `whole`, that another window covers, or that are older than the last successful pull.
+/// Resumes the recent windows of an interrupted pull, and takes them over. The others are discarded: windows of another
+/// origin, that are not within `whole`, that another window covers, or that are older than the last successful pull.
 async fn resume(
     context: &RunContext,
+    origin: &str,
     period: BillingPeriod,
     whole: Window,
     published: &[DataFile],
-    now: DateTime<Utc>,
 ) -> Result<Vec<FinishedWindow>> {
+    let now = (context.clock)();
     let mut finished = Vec::new();
     let staging = staging(context, period);
     let state = runs::month_state(&context.store, &context.connection, period).await?;
@@ -142,7 +143,8 @@ async fn resume(
         }
         let window = staged_window(context, &staging, &mark.file).await?;
         let resumable = window.filter(|FinishedWindow { record, .. }| {
-            (TimeDelta::zero()..RESUME_FOR).contains(&(now - record.pulled_at))
+            record.origin.as_deref() == Some(origin)
+                && (TimeDelta::zero()..RESUME_FOR).contains(&(now - record.pulled_at))
                 && state.pulled_at.is_none_or(|last| last <= record.pulled_at)
                 && whole.start <= record.start
                 && record.end <= whole.end

@@ -30,6 +30,9 @@ pub(crate) struct WindowRecord {
     pub(crate) end: NaiveDate,
     /// Time before the request of the first page.
     pub(crate) pulled_at: DateTime<Utc>,
+    /// Endpoint and key that the costs came from, as [`Client::origin`]; `None` in files of older versions.
+    #[serde(default)]
+    pub(crate) origin: Option<String>,
     /// Digest of the records.
     pub(crate) digest: String,
     /// Totals taken on the wire.
@@ -122,7 +125,8 @@ pub(crate) async fn pull_window(
         }
         read => read?,
     }
-    pull.finish().await.map_err(RequestError::internal)
+    let finished = pull.finish(client.origin()).await;
+    finished.map_err(RequestError::internal)
 }
 
 /// Pull of a window in progress.
@@ -218,12 +222,13 @@ impl<'c> WindowPull<'c> {
         writer.write(&batch).await
     }
 
-    async fn finish(self) -> Result<FinishedWindow> {
+    async fn finish(self, origin: &str) -> Result<FinishedWindow> {
         let path = staging(self.context, self.period).path(&self.file_name());
         let record = WindowRecord {
             start: self.window.start,
             end: self.window.end,
             pulled_at: self.pulled_at,
+            origin: Some(origin.to_string()),
             digest: self.identities.digest().to_string(),
             totals: self.totals,
             data_quality: self.data_quality,

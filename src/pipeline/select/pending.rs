@@ -41,6 +41,10 @@ async fn is_pending(
     stage: Stage,
 ) -> Result<bool> {
     let state = runs::month_state(&context.store, &context.connection, period).await?;
+    let month = tables.month(context, period).await?;
+    if !state.describes(month.costs_record.as_ref()) {
+        return Ok(true);
+    }
     // A hold ends with the first pull that has the missing costs again.
     if state.completeness.on_hold.is_some() && stage <= Stage::LineItems {
         return Ok(true);
@@ -48,7 +52,6 @@ async fn is_pending(
     if !state.settled || stage == Stage::Costs {
         return Ok(!state.settled);
     }
-    let month = tables.month(context, period).await?;
     let Some(costs) = month.costs_record else {
         return Ok(false);
     };

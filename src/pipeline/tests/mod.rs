@@ -2,6 +2,7 @@
 
 mod attributes;
 mod daily_imports;
+mod damage;
 mod leases;
 mod scripted_source;
 mod selection;

@@ -4,6 +4,7 @@ use tracing::Instrument;
 
 use crate::billing_period::BillingPeriod;
 use crate::error::{Error, Result};
+use crate::pipeline::damage::{self, MonthDamage};
 use crate::pipeline::deliver::{self, DeliverOptions};
 use crate::pipeline::publish::{self, PublishedMonth, Tables};
 use crate::pipeline::select::Selection;
@@ -54,7 +55,13 @@ pub(crate) async fn retransform(
             named.clone()
         }
         Selection::Pending => {
-            pending::pending_months(context, &tables, periods, Stage::Delivery).await?
+            let damaged = damage::damaged_months(context, &tables, &periods).await?;
+            let stage = Stage::Delivery;
+            let mut selected = pending::pending_months(context, &tables, periods, stage).await?;
+            selected.extend(damaged);
+            selected.sort();
+            selected.dedup();
+            selected
         }
     };
     tables.enrichment_inputs(context).await?;
@@ -95,6 +102,8 @@ async fn one_month(
     dry_run: bool,
 ) -> Result<(PeriodSummary, Vec<Error>)> {
     let published = tables.month(context, period).await?;
+    let damage = MonthDamage::find(&context.store, &published).await?;
+    damage::refuse(period, &damage.costs)?;
     let costs = pull::stored_month(&context.store, &published.costs).await?;
     let mapping = transform::mapping_version(context)?;
     let digest = costs.digest.to_string();
@@ -109,7 +118,7 @@ async fn one_month(
     // New attributes alone do not change a settled month, unless it is named.
     let complete = Some(&attributes).filter(|found| !found.incomplete);
     let relevant = complete.filter(|_| named || !state.settled);
-    if published.is_current(&digest, &mapping, relevant) {
+    if damage.line_items.is_empty() && published.is_current(&digest, &mapping, relevant) {
         summary.older_attributes = !published.is_current(&digest, &mapping, complete);
     } else {
         let line_items =

@@ -15,6 +15,7 @@ use crate::billing_period::BillingPeriod;
 use crate::cloudzero::costs;
 use crate::confluent::client::Client;
 use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::damage::MonthDamage;
 use crate::pipeline::deliver::double_counting::{self, DuplicateSource};
 use crate::pipeline::deliver::source::PublishedLineItems;
 use crate::pipeline::publish::Tables;
@@ -97,6 +98,13 @@ async fn compare_month(
 ) -> Result<MonthComparison> {
     let published = tables.month(run, period).await?;
     let state = runs::month_state(&run.store, &run.connection, period).await?;
+    let damage = MonthDamage::find(&run.store, &published).await?;
+    if !damage.line_items.is_empty() {
+        // Nothing can be compared with line items that cannot be read.
+        let mut month = MonthComparison::unpublished(&run.connection, period);
+        sides::note_damage(&damage, &mut month);
+        return Ok(month);
+    }
     let line_items = PublishedLineItems {
         run,
         period,
@@ -106,6 +114,7 @@ async fn compare_month(
     let totals = line_items.totals().await?;
     let sum = totals.sum().map_err(overflow)?;
     let mut month = MonthComparison::new(&run.connection, period, sum);
+    sides::note_damage(&damage, &mut month);
     sides::compare_store(run, &published, &sum, &mut month)?;
     if let Some(client) = client {
         sides::compare_confluent(run, client, tables, &published, &state, &mut month).await?;

@@ -9,6 +9,7 @@ use crate::cloudzero::totals::{HourlyTotals, LineItemTotals, LineItemTotalsByGro
 use crate::confluent::client::Client;
 use crate::decimal;
 use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::damage::{MonthDamage, repair_hint};
 use crate::pipeline::deliver::hourly_totals::sum_by_hour;
 use crate::pipeline::deliver::month_forms;
 use crate::pipeline::deliver::source::PublishedLineItems;
@@ -28,6 +29,14 @@ pub(super) struct DeliveredMonth<'r> {
     pub(super) totals: LineItemTotalsByGroup,
     pub(super) source: Source,
     pub(super) state: MonthState,
+}
+
+/// Notes a lost or cut file of the month.
+pub(super) fn note_damage(damage: &MonthDamage, month: &mut MonthComparison) {
+    if let Some(file) = damage.first() {
+        let note = format!("store: {file}: {}", repair_hint(month.billing_period));
+        month.note(ComparisonStatus::Differs, note);
+    }
 }
 
 /// Compares the published line items with the record of their commit, and their mapping with the current one.

@@ -22,7 +22,9 @@ pub(super) fn explain(statement: &Statement, error: &DataFusionError, tables: &[
     if let Some(own) = own_error(root) {
         return own;
     }
-    if let DataFusionError::ResourcesExhausted(_) = root {
+    if matches!(root, DataFusionError::ResourcesExhausted(_))
+        || engine::missing_file(error).is_some()
+    {
         return engine::failed("query", error);
     }
     let diagnostic = Diagnostic::new(error, root, tables);

@@ -42,10 +42,14 @@ pub(super) async fn current_files(
         let month = manifest.to_string();
         let month = month.trim_end_matches("manifest.json");
         let drop_folder = format!("{month}{drop_id}/");
-        let root = &url[..url::Position::BeforePath];
-        for name in names.iter().map(ToString::to_string) {
-            if name.starts_with(&drop_folder) && name.ends_with(".csv.gz") {
-                let file = ListingTableUrl::parse(format!("{root}/{name}"));
+        for name in &names {
+            let text = name.as_ref();
+            if text.starts_with(&drop_folder) && text.ends_with(".csv.gz") {
+                let mut file = url.clone();
+                if let Ok(mut segments) = file.path_segments_mut() {
+                    segments.clear().extend(name.parts());
+                }
+                let file = ListingTableUrl::try_new(file, None);
                 files.push(file.map_err(|e| engine::failed("drop", &e))?);
             }
         }

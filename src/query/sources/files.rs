@@ -18,6 +18,7 @@ use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
 use glob::Pattern;
 use object_store::ObjectStore;
+use object_store::path::Path;
 use url::Url;
 
 use crate::engine;
@@ -61,7 +62,8 @@ pub(super) fn listing_url(url: &Url) -> Result<ListingTableUrl> {
     // A pattern starts after the last folder before the first star.
     if let Some(star) = url.path().find('*') {
         let folder = url.path()[..star].rfind('/').map_or(0, |slash| slash + 1);
-        let pattern = Pattern::new(&url.path()[folder..]).map_err(|e| failed(&e))?;
+        let pattern = Path::from_url_path(&url.path()[folder..]).map_err(|e| failed(&e))?;
+        let pattern = Pattern::new(pattern.as_ref()).map_err(|e| failed(&e))?;
         let mut root = url.clone();
         root.set_path(&url.path()[..folder]);
         return ListingTableUrl::try_new(root, Some(pattern)).map_err(|e| failed(&e));

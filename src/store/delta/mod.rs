@@ -25,6 +25,7 @@ use deltalake::{DeltaTable, DeltaTableError};
 use futures::TryStreamExt;
 use object_store::prefix::PrefixStore;
 use tokio::sync::OnceCell;
+use url::Url;
 
 use crate::error::{Error, Result};
 use crate::store::lease::Fence;
@@ -284,17 +285,19 @@ impl Delta {
     }
 }
 
+/// Log store of a table. For delta-rs the store's URL ends with the host, and paths start at the store: it derives paths
+/// from URLs and back by rules that differ, so that a folder named `per%20cent` would become two.
 fn log_store(store: &Store, name: TableName) -> Result<LogStoreRef> {
-    let url = store
-        .url()
-        .join(&format!("{name}/"))
-        .map_err(|e| Error::config(format!("store {}: {e}", store.url())))?;
-    let prefixed = PrefixStore::new(store.root(), store.path(name.as_str()));
+    let url = Url::parse(&format!("{}/{name}/", store.engine_root()))
+        .map_err(|e| Error::bug(format!("URL of {name}: {e}")))?;
+    let root = PrefixStore::new(store.root(), store.path(""));
+    let table = PrefixStore::new(store.root(), store.path(name.as_str()));
+    let config = StorageConfig::default();
     Ok(default_logstore(
-        Arc::new(prefixed),
-        store.root(),
+        Arc::new(table),
+        Arc::new(root),
         &url,
-        &StorageConfig::default(),
+        &config,
     ))
 }
 

@@ -159,6 +159,18 @@ impl Bucket {
             .count()
     }
 
+    /// Has the server ignore the conditions of puts to the bucket.
+    pub fn ignore_conditions(&self) {
+        let path = format!("/-/ignore/{}", self.name);
+        assert_eq!(request("PUT", &path, b"").0, 200);
+    }
+
+    /// Has the server answer puts with conditions to the bucket with 501.
+    pub fn reject_conditions(&self) {
+        let path = format!("/-/reject/{}", self.name);
+        assert_eq!(request("PUT", &path, b"").0, 200);
+    }
+
     /// Holds the next `count` puts of objects with this prefix.
     pub fn hold(&self, count: usize, relative: &str) -> Hold {
         let key = self.key(relative);

@@ -1,0 +1,217 @@
+//! Months whose files or state were lost: by another tool, a full disk or a power cut.
+
+use super::*;
+use crate::error::ErrorKind;
+use crate::pipeline::damage::listed_damage;
+use crate::pipeline::deliver::{self, DeliverOptions};
+use crate::store::TableName;
+use crate::store::runs::{self, MonthState};
+use crate::store::tables::Table;
+
+const CONNECTION: &str = "acme";
+/// A settled month at [`NOW`].
+const SETTLED: &str = "2026-08";
+
+/// A sandbox with few costs.
+fn small() -> sandbox::Options {
+    sandbox::Options {
+        costs_per_day: 56,
+        ..sandbox_on("2026-11-23")
+    }
+}
+
+async fn files(store: &Store, table: TableName, month: &str) -> Vec<String> {
+    let opened = Table::open(store, table).await.unwrap().unwrap();
+    let (files, _) = opened.month(CONNECTION, period(month)).await.unwrap();
+    let names = files.iter().map(|file| format!("{table}/{}", file.path));
+    names.collect()
+}
+
+async fn state(store: &Store, month: &str) -> MonthState {
+    runs::month_state(store, CONNECTION, period(month))
+        .await
+        .unwrap()
+}
+
+/// The two newest settled months, imported.
+async fn imported() -> (Scenario, Sandbox) {
+    let scenario = Scenario::new();
+    let sandbox = Sandbox::start(small()).await;
+    let months = named(&["2026-07", SETTLED, "2026-09", MONTH, "2026-11"]);
+    let summary = run_import(scenario.at(NOW), &sandbox, options(months)).await;
+    assert!(summary.errors.is_empty(), "{:?}", summary.errors);
+    assert!(state(&scenario.store, SETTLED).await.settled);
+    // The months before are asked for once, and have costs too.
+    let rest = run_import(scenario.at(NOW), &sandbox, options(Selection::Pending)).await;
+    assert!(rest.errors.is_empty(), "{:?}", rest.errors);
+    (scenario, sandbox)
+}
+
+#[track_caller]
+fn month<'s>(summary: &'s Summary, month: &str) -> &'s PeriodSummary {
+    assert!(summary.errors.is_empty(), "{:?}", summary.errors);
+    let mut periods = summary.periods.iter();
+    let found = periods.find(|found| found.billing_period == period(month));
+    found.unwrap_or_else(|| panic!("{month} was not due"))
+}
+
+fn has(summary: &Summary, month: &str) -> bool {
+    let mut periods = summary.periods.iter();
+    periods.any(|found| found.billing_period == period(month))
+}
+
+#[tokio::test]
+async fn a_settled_month_with_a_lost_or_cut_file_is_due_and_written_again() {
+    let (scenario, sandbox) = imported().await;
+    let store = &scenario.store;
+    for (table, cut) in [
+        (TableName::Costs, false),
+        (TableName::Costs, true),
+        (TableName::LineItems, false),
+        (TableName::LineItems, true),
+    ] {
+        let pending = || run_import(scenario.at(NOW), &sandbox, options(Selection::Pending));
+        assert!(!has(&pending().await, SETTLED), "it is settled");
+        let name = files(store, table, SETTLED).await.remove(0);
+        let whole = store.get(&name).await.unwrap().unwrap();
+        if cut {
+            store.put(&name, whole.slice(..9)).await.unwrap();
+        } else {
+            store.delete(&name).await.unwrap();
+        }
+
+        let listed = listed_damage(store, CONNECTION).await.unwrap();
+        assert_eq!(listed.len(), 1);
+        assert_eq!(listed[0].0, period(SETTLED));
+
+        let context = scenario.at(NOW);
+        let tables = Tables::open(&context).await.unwrap();
+        let delivered = deliver::deliver(
+            &context,
+            &tables,
+            period(SETTLED),
+            DeliverOptions::default(),
+        );
+        let delivered = delivered.await;
+        if table == TableName::LineItems {
+            let error = &delivered.errors[0];
+            assert_eq!(error.kind(), ErrorKind::Data);
+            assert!(error.to_string().contains(&name), "{error}");
+            assert!(
+                error
+                    .hint()
+                    .unwrap()
+                    .contains(&format!("billstream import --month {SETTLED}"))
+            );
+        } else {
+            let failed = transform(scenario.at(NOW), named(&[SETTLED])).await;
+            let (_, error) = &failed.errors[0];
+            assert!(error.to_string().contains(&name), "{error}");
+            assert_eq!(error.kind(), ErrorKind::Data);
+        }
+
+        let summary = pending().await;
+        let written = month(&summary, SETTLED);
+        assert_eq!(written.status, PeriodStatus::Published, "{table} {cut}");
+        sandbox.assert_totals(written).await;
+        assert_eq!(listed_damage(store, CONNECTION).await.unwrap(), []);
+        assert!(!has(&pending().await, SETTLED), "it is whole again");
+    }
+}
+
+#[tokio::test]
+async fn a_transform_repairs_lost_line_items() {
+    let (scenario, sandbox) = imported().await;
+    let store = &scenario.store;
+    for name in files(store, TableName::LineItems, SETTLED).await {
+        store.delete(&name).await.unwrap();
+    }
+    let summary = transform(scenario.at(NOW), Selection::Pending).await;
+    let written = month(&summary, SETTLED);
+    assert_eq!(written.status, PeriodStatus::Published);
+    sandbox.assert_totals(written).await;
+    assert_eq!(listed_damage(store, CONNECTION).await.unwrap(), []);
+}
+
+/// A power cut took the last commits; the states, written later, survived.
+#[tokio::test]
+async fn a_settled_month_whose_table_went_back_is_pulled_again() {
+    let (scenario, _) = imported().await;
+    let store = &scenario.store;
+    let restated = Sandbox::start(sandbox::Options {
+        revision: 1,
+        ..small()
+    })
+    .await;
+    let log = |table: TableName| async move {
+        let names = store.list(&format!("{table}/_delta_log")).await.unwrap();
+        names.into_iter().filter(|name| name.ends_with(".json"))
+    };
+    let mut before = Vec::new();
+    for table in [TableName::Costs, TableName::LineItems] {
+        before.extend(log(table).await);
+    }
+    let named = named(&[SETTLED]);
+    let summary = run_import(scenario.at(NOW), &restated, options(named)).await;
+    let published = month(&summary, SETTLED);
+    assert_eq!(published.status, PeriodStatus::Published);
+    let digest = state(store, SETTLED).await.costs;
+    assert!(digest.is_some());
+    let mut lost = 0;
+    for table in [TableName::Costs, TableName::LineItems] {
+        for name in log(table).await {
+            if !before.contains(&name) {
+                store.delete(&name).await.unwrap();
+                lost += 1;
+            }
+        }
+    }
+    assert_eq!(lost, 2);
+
+    let summary = run_import(scenario.at(NOW), &restated, options(Selection::Pending)).await;
+    let again = month(&summary, SETTLED);
+    assert_eq!(again.status, PeriodStatus::Published);
+    restated.assert_totals(again).await;
+    let now = state(store, SETTLED).await;
+    assert!(now.settled && now.costs == digest);
+}
+
+#[tokio::test]
+async fn an_empty_state_counts_as_none() {
+    let (scenario, sandbox) = imported().await;
+    let store = &scenario.store;
+    let states = store.list("runs/months").await.unwrap();
+    for name in &states {
+        store.put(name, "").await.unwrap();
+    }
+    assert!(!state(store, SETTLED).await.settled);
+    let summary = run_import(scenario.at(NOW), &sandbox, options(Selection::Pending)).await;
+    let again = month(&summary, SETTLED);
+    assert_eq!(again.status, PeriodStatus::Unchanged);
+    assert!(state(store, SETTLED).await.settled);
+}
+
+#[tokio::test]
+async fn windows_of_another_endpoint_are_not_resumed() {
+    let scenario = Scenario::new();
+    let context = Arc::new(scenario.at(NOW));
+    let [first, second] = [1, 2].map(|seed| Sandbox::start(sandbox::Options { seed, ..small() }));
+    let (first, second) = (first.await, second.await);
+    let pull = |sandbox: &Sandbox| {
+        let (context, client) = (context.clone(), sandbox.client.clone());
+        async move {
+            let pulled = crate::pipeline::pull::pull(&context, &client, period(MONTH), &[]);
+            pulled.await.unwrap()
+        }
+    };
+    // Pulled and never published, as by a run that was killed.
+    let interrupted = pull(&first).await;
+    assert_eq!(interrupted.resumed, 0);
+    assert!(pull(&first).await.resumed > 0, "its own windows are");
+    let other = pull(&second).await;
+    assert_eq!(other.resumed, 0);
+    assert_ne!(other.digest.to_string(), interrupted.digest.to_string());
+    let named = named(&[MONTH]);
+    let summary = run_import(scenario.at(NOW), &second, options(named)).await;
+    second.assert_totals(month(&summary, MONTH)).await;
+}
