@@ -46,11 +46,13 @@ impl fmt::Debug for SecretRef {
 /// Longest displayed name of a variable; secrets are often longer.
 const MAX_DISPLAYED_NAME: usize = 40;
 
-/// Name of a variable for display. One that could be a secret, given by mistake, is not shown: with capital letters and
-/// others, or long.
+/// Name of a variable for display. One that could be a secret, given by mistake, is not shown: with capital and small
+/// letters in a word, or long.
 pub(crate) fn displayed_variable(name: &str) -> &str {
-    let has = |is: fn(&char) -> bool| name.chars().any(|c| is(&c));
-    let is_mixed = has(char::is_ascii_uppercase) && has(char::is_ascii_lowercase);
+    let is_mixed = name.split('_').any(|word| {
+        let has = |is: fn(&char) -> bool| word.chars().any(|c| is(&c));
+        has(char::is_ascii_uppercase) && has(char::is_ascii_lowercase)
+    });
     if is_variable_name(name) && !is_mixed && name.len() <= MAX_DISPLAYED_NAME {
         name
     } else {
@@ -192,7 +194,7 @@ mod tests {
                 assert!(!shown.contains("hush"), "{shown}");
             }
         }
-        for name in ["ACME_KEY", "acme_key", "_K9"] {
+        for name in ["ACME_KEY", "acme_key", "acme_KEY", "_K9"] {
             let shown = SecretRef::variable(name).unwrap().to_string();
             assert_eq!(shown, format!("environment variable {name}"));
         }
