@@ -89,6 +89,8 @@ const fn integer(unit: &'static str, min: u64, max: u64) -> ValueType {
 settings! {
     STORE: "", "store", "BILLSTREAM_STORE", "./billstream-data", ValueType::Path,
         "Folder or s3:// URL of the store";
+    STORE_PERMISSIONS: "", "store_permissions", "BILLSTREAM_STORE_PERMISSIONS", "private", ValueType::OneOf(&["private", "group"]),
+        "Readers of a store in a folder: private for its owner, group for the owner's group as well";
     SQL_DIR: "", "sql_dir", "BILLSTREAM_SQL_DIR", "", ValueType::Path,
         "Folder of SQL overrides, views, reports and source formats";
     TAGS: "", "tags", "BILLSTREAM_TAGS", "", ValueType::Path,

@@ -17,6 +17,7 @@ pub mod completeness;
 pub(crate) mod connection_state;
 mod delta;
 pub mod destinations;
+mod existing;
 pub(crate) mod lease;
 mod location;
 pub mod names;

@@ -19,6 +19,7 @@ mod config;
 mod connections;
 mod corpus;
 mod deliver;
+pub mod ends;
 mod enrichment;
 mod exact;
 mod faults;

@@ -4,6 +4,7 @@ mod at_once;
 mod delivery;
 mod refused;
 pub mod server;
+mod stalled;
 
 use std::io::Write;
 use std::process::Stdio;

@@ -11,6 +11,7 @@ pub(crate) mod deliveries_table;
 pub(crate) mod money;
 mod month_notes;
 pub(crate) mod rows;
+pub(crate) mod stderr;
 pub(crate) mod stdout;
 pub(crate) mod summary;
 pub(crate) mod summary_table;
