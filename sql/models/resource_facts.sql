@@ -92,34 +92,73 @@ services as (
   ) as products
 ),
 
--- The rules are few, so they are the build side of the join.
+-- Rules are found by their first exact text, so thousands of them cost no more than a few; rules of patterns alone are
+-- tried on every resource. like_literal is the text of a pattern without wildcards, in lower case.
+rules as (
+  select
+    *,
+    case
+      when like_literal(resource) is not null then 'resource'
+      when like_literal(name) is not null then 'name'
+      when like_literal(environment) is not null then 'environment'
+      when like_literal(service) is not null then 'service'
+      else 'any'
+    end as key_column,
+    coalesce(
+      like_literal(resource), like_literal(name), like_literal(environment), like_literal(service), ''
+    ) as key_text
+  from tag_rules
+),
+
+-- Every text of a resource by which a rule may name it.
+candidates as (
+  select
+    resolved.*,
+    services.product,
+    services.service,
+    unnest(make_array(
+      'any', 'resource', 'resource', 'name', 'environment', 'environment', 'service', 'service'
+    )) as key_column,
+    unnest(make_array(
+      '',
+      lower(resolved.resource_id),
+      lower(resolved.shown_id),
+      lower(resolved.name),
+      lower(resolved.environment),
+      lower(resolved.environment_id),
+      lower(services.service),
+      lower(services.product)
+    )) as key_text
+  from resolved
+  inner join services on services.resource_id = resolved.resource_id
+),
+
+-- like_any_case is ILIKE, fast for patterns that differ from row to row.
 matched as (
   select
-    resolved.resource_id,
-    tag_rules.line,
-    tag_rules.specificity,
-    unnest(json_entries(tag_rules.tags)) as tag
-  from tag_rules
-  inner join (
-    select resolved.*, services.product, services.service
-    from resolved
-    inner join services on services.resource_id = resolved.resource_id
-  ) as resolved
-    on (
-      tag_rules.resource is null
-      or resolved.resource_id ilike tag_rules.resource
-      or resolved.shown_id ilike tag_rules.resource
-    )
-    and (tag_rules.name is null or resolved.name ilike tag_rules.name)
+    candidates.resource_id,
+    rules.line,
+    rules.specificity,
+    unnest(json_entries(rules.tags)) as tag
+  from rules
+  inner join candidates
+    on rules.key_column = candidates.key_column
+    and rules.key_text = candidates.key_text
     and (
-      tag_rules.environment is null
-      or resolved.environment ilike tag_rules.environment
-      or resolved.environment_id ilike tag_rules.environment
+      rules.resource is null
+      or like_any_case(candidates.resource_id, rules.resource)
+      or like_any_case(candidates.shown_id, rules.resource)
+    )
+    and (rules.name is null or like_any_case(candidates.name, rules.name))
+    and (
+      rules.environment is null
+      or like_any_case(candidates.environment, rules.environment)
+      or like_any_case(candidates.environment_id, rules.environment)
     )
     and (
-      tag_rules.service is null
-      or resolved.service ilike tag_rules.service
-      or resolved.product ilike tag_rules.service
+      rules.service is null
+      or like_any_case(candidates.service, rules.service)
+      or like_any_case(candidates.product, rules.service)
     )
 ),
 

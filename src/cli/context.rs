@@ -9,8 +9,10 @@ use std::time::Duration;
 use futures::{StreamExt, stream};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::cli::file_modes;
 use crate::cli::output::aggregate::ConnectionResults;
 use crate::cli::output::stderr::note;
+use crate::cli::panic;
 use crate::config::{Config, Flags, Settings};
 use crate::connections::state;
 use crate::display_text::for_display;
@@ -54,12 +56,31 @@ impl CommandContext {
         CommandContext::of(Config::load(flags)?)
     }
 
+    /// Like [`CommandContext::open`], for a command that creates no store.
+    ///
+    /// # Errors
+    /// Kind configuration, also for a store folder that does not exist.
+    pub(crate) fn open_existing(flags: Flags) -> Result<CommandContext> {
+        let config = Config::load(flags)?;
+        let settings = config.settings()?;
+        let store = config.existing_store()?;
+        CommandContext::with_store(config, settings, store)
+    }
+
     /// Reads SQL files and opens the store of a loaded configuration.
     ///
     /// # Errors
     /// Kind configuration.
     pub(crate) fn of(config: Config) -> Result<CommandContext> {
         let settings = config.settings()?;
+        file_modes::share_with_group(settings.store_is_shared);
+        let store = Store::open(&settings.store)?;
+        CommandContext::with_store(config, settings, store)
+    }
+
+    fn with_store(config: Config, settings: Settings, store: Store) -> Result<CommandContext> {
+        file_modes::share_with_group(settings.store_is_shared);
+        let store = store.with_single_writer(settings.single_writer);
         let target = if std::io::stderr().is_terminal() {
             ProgressDrawTarget::stderr()
         } else {
@@ -67,7 +88,7 @@ impl CommandContext {
         };
         Ok(CommandContext {
             sql: Arc::new(SqlFiles::load(settings.sql_dir.as_deref())?),
-            store: Store::open(&settings.store)?.with_single_writer(settings.single_writer),
+            store,
             bars: MultiProgress::with_draw_target(target),
             config,
             settings,
@@ -244,7 +265,7 @@ impl CommandContext {
     ) -> ConnectionResults<T> {
         let work = &work;
         let tasks = connections.into_iter().map(|name| async move {
-            let result = work(&name).await;
+            let result = panic::contained(work(&name)).await;
             (name, result)
         });
         let concurrency = self.settings.connections_at_once;

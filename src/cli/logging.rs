@@ -30,7 +30,9 @@ pub(crate) fn start(verbosity: u8) {
         .with_writer(std::io::stderr)
         .fmt_fields(debug_fn(write_field).delimited(" "))
         .with_ansi(std::env::var_os("NO_COLOR").is_none() && std::io::stderr().is_terminal())
-        .with_target(false);
+        .with_target(false)
+        // A closed stderr is not an error either.
+        .log_internal_errors(false);
     // As a global filter: a per-layer filter drops the event that follows a filtered one.
     let registry = tracing_subscriber::registry().with(targets);
     // Fails only if a test harness has already installed a subscriber.

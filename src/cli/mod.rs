@@ -5,11 +5,13 @@ mod check_organization;
 pub(crate) mod commands;
 mod context;
 mod exit;
+mod file_modes;
 mod import_connection;
 mod logging;
 pub(crate) mod output;
 mod panic;
 mod query_session;
+mod signals;
 
 use std::process::ExitCode;
 
@@ -23,7 +25,8 @@ use crate::cli::commands::{
 };
 use crate::cli::exit::show_error;
 use crate::cli::output::stdout::{print, print_json, print_text};
-use crate::error::{Error, Result};
+use crate::engine::spill;
+use crate::error::{Error, ErrorKind, Result};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -93,26 +96,54 @@ enum Command {
     Completions(completions::CompletionsArgs),
 }
 
+/// Stack of the threads that run a command: they plan the SQL files of a pipeline, whose expressions may be deep.
+/// Unused pages of it cost nothing.
+const STACK_BYTES: usize = 256 << 20;
+
 /// Parses the arguments, runs the command and returns the exit code of the process.
 pub fn main() -> ExitCode {
     panic::install_hook();
+    file_modes::make_private();
     let cli = Cli::parse();
     logging::start(cli.verbose);
+    let command = std::thread::Builder::new()
+        .name("command".to_string())
+        .stack_size(STACK_BYTES)
+        .spawn(|| run_to_end(cli));
+    let code = match command {
+        // The panic hook has reported the panic of a command that has no result.
+        Ok(command) => command
+            .join()
+            .unwrap_or_else(|_| exit::code_of(Some(ErrorKind::Bug))),
+        Err(e) => exit::code(Err(Error::config(format!("could not start a thread: {e}"))
+            .with_hint(
+                "raise the limits of processes and virtual memory (`ulimit -u`, `ulimit -v`)",
+            ))),
+    };
+    spill::delete_folder();
+    ExitCode::from(code)
+}
+
+fn run_to_end(cli: Cli) -> u8 {
     // A query can occupy one thread per stream; timers and signals need separate threads.
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores.max(4) + 2)
+        .thread_stack_size(STACK_BYTES)
         .enable_all()
         .build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(e) => {
-            return exit::exit_code(Err(Error::bug(format!("could not start a runtime: {e}"))));
+            return exit::code(Err(Error::bug(format!("could not start a runtime: {e}"))));
         }
     };
-    let code = exit::exit_code(runtime.block_on(run(cli)));
+    let code = exit::code(runtime.block_on(run(cli)));
     panic::ignore_during_shutdown();
     runtime.shutdown_background();
+    if panic::has_panicked() {
+        return exit::code_of(Some(ErrorKind::Bug));
+    }
     code
 }
 

@@ -5,20 +5,14 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use arrow::record_batch::RecordBatch;
-use datafusion::execution::SendableRecordBatchStream;
-use futures::StreamExt;
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-use tokio::time::Instant;
-
 use crate::cli::args::StoreArgs;
+use crate::cli::file_modes;
 use crate::cli::output::rows::{Format, RowSink, Style, Writer, format_for};
 use crate::cli::output::stderr::note;
-use crate::cli::output::stdout::terminal_width;
+use crate::cli::output::stdout::{self, terminal_width};
 use crate::config::{Config, Flags, Settings, settings};
 use crate::engine::sql_files::SqlFiles;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::query::parameters::{Parameters, parse_assignment, parse_parameter};
 use crate::query::session::{Session, SessionOptions};
 use crate::query::sources;
@@ -46,7 +40,7 @@ pub(crate) struct SessionArgs {
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(64..=1_000_000))]
     memory_mb: Option<u32>,
     /// Time limit of a statement in seconds [env: BILLSTREAM_QUERY_TIMEOUT_SECS] [default: 600]
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     timeout_secs: Option<u64>,
 }
 
@@ -112,7 +106,8 @@ impl SessionArgs {
         let settings = self.settings(&config)?;
         let sql = SqlFiles::load(settings.sql_dir.as_deref())?;
         let sources = sources::resolve(&config.sources(), &self.source, &sql)?;
-        let store = Store::open(&settings.store)?;
+        let store = config.existing_store()?;
+        file_modes::share_with_group(settings.store_is_shared);
         let session = Session::open(SessionOptions {
             store: store.clone(),
             sql,
@@ -162,10 +157,10 @@ pub(crate) struct WrittenRows {
     pub(crate) is_truncated: bool,
 }
 
-/// Runs a statement and writes its rows as they arrive. Ctrl-C ends it.
+/// Runs a statement and writes its rows as they arrive.
 ///
 /// # Errors
-/// As [`Session::start`]; kind partial, for Ctrl-C.
+/// As [`Session::start`].
 pub(crate) async fn write_rows(
     session: &Session,
     statement: &Statement,
@@ -173,83 +168,18 @@ pub(crate) async fn write_rows(
     style: Style<'_>,
     destination: &mut RowSink,
 ) -> Result<WrittenRows> {
-    tokio::select! {
-        written = stream_rows(session, statement, parameters, style, destination) => written,
-        _ = tokio::signal::ctrl_c() => Err(Error::partial("stopped by Ctrl-C")),
-    }
-}
-
-/// Reports on stderr that rows were left out; `hint` tells how to show all.
-pub(crate) fn note_truncation(written: &WrittenRows, hint: &str) {
-    if written.is_truncated {
-        note!("note: showing the first {} rows ({hint})", written.count);
-    }
-}
-
-/// Rows of a stream that runs as a separate task.
-///
-/// Some operators compute for minutes without yielding, which must not delay the timeout and Ctrl-C.
-struct BackgroundStream {
-    batches: mpsc::Receiver<datafusion::common::Result<RecordBatch>>,
-    task: JoinHandle<()>,
-}
-
-impl BackgroundStream {
-    fn start(mut rows: SendableRecordBatchStream) -> BackgroundStream {
-        let (sender, batches) = mpsc::channel(1);
-        let task = tokio::spawn(async move {
-            while let Some(batch) = rows.next().await {
-                if sender.send(batch).await.is_err() {
-                    break;
-                }
-            }
-        });
-        BackgroundStream { batches, task }
-    }
-
-    async fn next(&mut self) -> Option<datafusion::common::Result<RecordBatch>> {
-        self.batches.recv().await
-    }
-}
-
-impl Drop for BackgroundStream {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-async fn stream_rows(
-    session: &Session,
-    statement: &Statement,
-    parameters: &Parameters,
-    style: Style<'_>,
-    destination: &mut RowSink,
-) -> Result<WrittenRows> {
-    let deadline = Instant::now() + session.timeout();
-    let rows = session.start(statement, parameters).await?;
+    let mut rows = session.start(statement, parameters).await?;
     let schema = rows.schema();
-    let mut rows = BackgroundStream::start(rows);
     if schema.fields().is_empty() {
         // A statement without rows, such as CREATE VIEW, completes when its stream ends.
-        while let Some(batch) = rows.next().await {
-            batch.map_err(|e| session.explain(statement, &e))?;
-        }
+        while rows.next().await?.is_some() {}
         return Ok(WrittenRows {
             count: 0,
             is_truncated: false,
         });
     }
     let mut writer = Writer::new(style, schema, destination)?;
-    loop {
-        // `timeout_at` returns rows that are ready even after the deadline.
-        if Instant::now() >= deadline {
-            return Err(session.timeout_error());
-        }
-        let next = tokio::time::timeout_at(deadline, rows.next()).await;
-        let Some(batch) = next.map_err(|_| session.timeout_error())? else {
-            break;
-        };
-        let batch = batch.map_err(|e| session.explain(statement, &e))?;
+    while let Some(batch) = rows.next().await? {
         if !writer.rows(&batch).await? {
             break;
         }
@@ -259,4 +189,11 @@ async fn stream_rows(
         count,
         is_truncated,
     })
+}
+
+/// Reports on stderr that rows were left out; `hint` tells how to show all.
+pub(crate) fn note_truncation(written: &WrittenRows, hint: &str) {
+    if written.is_truncated && !stdout::is_closed() {
+        note!("note: showing the first {} rows ({hint})", written.count);
+    }
 }

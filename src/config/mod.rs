@@ -26,7 +26,7 @@ mod value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 
 pub(crate) use crate::config::connection::Connection;
 pub(crate) use crate::config::connection_names::check_name;
@@ -42,6 +42,7 @@ use crate::http::Timeouts;
 use crate::http::retry::Policy;
 use crate::pipeline::assess::losses::LossLimits;
 use crate::pipeline::select::rechecks::RecheckIntervals;
+use crate::store::Store;
 
 /// Name of the connection if none is given.
 pub(crate) const DEFAULT_CONNECTION: &str = "confluent";
@@ -76,6 +77,8 @@ pub(crate) struct Settings {
     pub store: String,
     /// Use a server without conditional writes.
     pub single_writer: bool,
+    /// New files of the store are for the owner's group as well.
+    pub store_is_shared: bool,
     /// Folder of SQL overrides.
     pub sql_dir: Option<PathBuf>,
     /// Path or URL of the CSV file of tags and owners.
@@ -207,6 +210,15 @@ impl Config {
             .is_some_and(|value| value.origin != Origin::Default)
     }
 
+    /// Opens the store of a command that only reads. Nothing is created; the default folder may be missing.
+    ///
+    /// # Errors
+    /// Kind configuration, for a given folder that does not exist.
+    pub(crate) fn existing_store(&self) -> Result<Store> {
+        let store = self.required(&settings::STORE, None)?.text;
+        Store::open_existing(&store, !self.is_given(&settings::STORE))
+    }
+
     /// Resolves the settings that all connections share.
     ///
     /// # Errors
@@ -217,6 +229,7 @@ impl Config {
         Ok(Settings {
             store: self.required(&settings::STORE, None)?.text,
             single_writer: self.required(&settings::SINGLE_WRITER, None)?.boolean()?,
+            store_is_shared: self.required(&settings::STORE_PERMISSIONS, None)?.word()? == "group",
             sql_dir: text(&settings::SQL_DIR).map(PathBuf::from),
             tags: text(&settings::TAGS),
             settle_days: integer(&settings::SETTLE_DAYS)?,
@@ -291,7 +304,10 @@ fn clock(environment: &Environment) -> Result<Clock> {
     let Some(text) = environment.get("BILLSTREAM_NOW") else {
         return Ok(Arc::new(Utc::now));
     };
-    let now: DateTime<Utc> = text.parse().map_err(|_| {
+    let now: Option<DateTime<Utc>> = text.parse().ok();
+    // Months before and after it are months too.
+    let now = now.filter(|now| (2000..3000).contains(&now.year()));
+    let now = now.ok_or_else(|| {
         Error::config(format!(
             "BILLSTREAM_NOW=`{text}` is not a time such as 2026-11-23T06:00:00Z"
         ))

@@ -91,6 +91,8 @@ settings! {
         "Folder or s3:// URL of the store";
     SINGLE_WRITER: "", "single_writer", "BILLSTREAM_SINGLE_WRITER", "false", ValueType::Boolean,
         "Use a server without conditional writes: a promise that only one run at a time writes to the store";
+    STORE_PERMISSIONS: "", "store_permissions", "BILLSTREAM_STORE_PERMISSIONS", "private", ValueType::OneOf(&["private", "group"]),
+        "Readers of a store in a folder: private for its owner, group for the owner's group as well";
     SQL_DIR: "", "sql_dir", "BILLSTREAM_SQL_DIR", "", ValueType::Path,
         "Folder of SQL overrides, views, reports and source formats";
     TAGS: "", "tags", "BILLSTREAM_TAGS", "", ValueType::Path,

@@ -50,6 +50,8 @@ fn invalid_values_name_their_origin() {
         ("BILLSTREAM_MEMORY_MB", "12"),
         ("BILLSTREAM_QUERY_TIMEOUT_SECS", "-1"),
         ("BILLSTREAM_NOW", "yesterday"),
+        ("BILLSTREAM_NOW", "+262142-01-01T00:00:00Z"),
+        ("BILLSTREAM_NOW", "-0001-01-01T00:00:00Z"),
     ] {
         let config = config(Flags::default(), &[(variable, value)], "");
         let error = config.settings().err().unwrap();

@@ -2,18 +2,23 @@
 //! files, SQL files and functions.
 
 mod checked_sum;
+mod cte_uses;
 pub mod files;
 pub(crate) mod functions;
 mod join_guard;
 mod object_stores;
+pub(crate) mod permissions;
 mod rounding_casts;
+pub(crate) mod spill;
 pub mod sql_files;
+pub(crate) mod statement_limits;
 pub(crate) mod text;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::error::DataFusionError;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -65,7 +70,13 @@ pub fn session(store: &Store, limits: Limits) -> Result<SessionContext> {
     // `where amount = 0.3` compares decimals, not floats.
     options.sql_parser.parse_float_as_decimal = true;
     options.sql_parser.collect_spans = true;
+    let mut disk = DiskManagerBuilder::default();
+    // Without a folder, a statement that spills reports why.
+    if let Ok(folder) = spill::folder() {
+        disk.set_mode(DiskManagerMode::Directories(vec![folder]));
+    }
     let runtime = RuntimeEnvBuilder::new()
+        .with_disk_manager_builder(disk)
         .with_memory_pool(Arc::new(FairSpillPool::new(limits.memory_bytes)))
         .with_object_store_registry(Arc::new(object_stores::ObjectStores::default()))
         .build_arc()
@@ -125,6 +136,9 @@ pub(crate) fn too_slow(what: &str, limits: Limits) -> Error {
 
 /// Converts an engine error to its root cause, without wrappers. `what` names the query.
 pub(crate) fn failed(what: &str, error: &DataFusionError) -> Error {
+    if let Some(own) = own_error(error) {
+        return own.context(what);
+    }
     match error.find_root() {
         DataFusionError::ResourcesExhausted(why) => {
             Error::data(format!("{what}: not enough memory: {why}")).with_hint(
@@ -151,5 +165,13 @@ pub(crate) fn missing_file(error: &DataFusionError) -> Option<&str> {
             return Some(path);
         }
         cause = cause.source()?;
+    }
+}
+
+/// An [`Error`] of this crate that passed through the engine.
+pub(crate) fn own_error(error: &DataFusionError) -> Option<Error> {
+    match error.find_root() {
+        DataFusionError::External(inner) => inner.downcast_ref::<Error>().cloned(),
+        _ => None,
     }
 }

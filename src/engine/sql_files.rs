@@ -8,6 +8,8 @@ use datafusion::dataframe::DataFrame;
 use datafusion::prelude::SessionContext;
 use twox_hash::XxHash3_128;
 
+use crate::engine;
+use crate::engine::permissions::{self, Access};
 use crate::error::{Error, Result};
 
 macro_rules! built_in {
@@ -302,11 +304,8 @@ impl SqlFile {
             .collect();
         let sql = self.text.trim_end().trim_end_matches(';');
         let planned = async {
-            let options = datafusion::execution::context::SQLOptions::new()
-                .with_allow_ddl(false)
-                .with_allow_dml(false)
-                .with_allow_statements(false);
-            let frame = context.sql_with_options(sql, options).await?;
+            let plan = permissions::plan(&context.state(), sql, Access::Rows).await?;
+            let frame = context.execute_logical_plan(plan).await?;
             if used.is_empty() {
                 return Ok(frame);
             }
@@ -317,6 +316,9 @@ impl SqlFile {
 
     /// Converts an engine error, naming the file and, if known, the line.
     pub(crate) fn failed(&self, error: &DataFusionError) -> Error {
+        if let Some(own) = engine::own_error(error) {
+            return own.context(self.display());
+        }
         let root = error.find_root().strip_backtrace();
         let message = root.lines().next().unwrap_or_default().to_string();
         let place = match line_of(error, &message).or_else(|| self.line_naming(&message)) {

@@ -15,6 +15,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::clock::Clock;
 use crate::cloudzero::cbf;
+use crate::engine::permissions::{self, Access};
 use crate::engine::sql_files::SqlFiles;
 use crate::error::{Error, ErrorKind};
 use crate::query::names::{ALL_LINE_ITEMS, BUILTIN_TABLES, quoted};
@@ -198,7 +199,7 @@ impl Catalog {
     async fn view(&self, sql: &str) -> crate::error::Result<Arc<dyn TableProvider>> {
         let statement = Statement::from_file(sql);
         let state = self.context()?.state();
-        let planned = state.create_logical_plan(&statement.sql).await;
+        let planned = permissions::plan(&state, &statement.sql, Access::Rows).await;
         let plan = planned.map_err(|e| diagnostics::explain(&statement, &e, &[]))?;
         Ok(Arc::new(ViewTable::new(plan, Some(statement.sql))))
     }

@@ -1,13 +1,13 @@
-//! Planning of statements, with checks of what a statement may do.
+//! Planning of the user's statements with their parameters.
 
 use datafusion::common::ParamValues;
 use datafusion::dataframe::DataFrame;
-use datafusion::logical_expr::{DdlStatement, LogicalPlan, Statement as PlanStatement};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
+use crate::engine::permissions::{self, Access};
 use crate::error::{Error, Result};
 use crate::query::diagnostics;
 use crate::query::parameters::Parameters;
@@ -32,11 +32,14 @@ pub(crate) async fn plan(
         .map(|schema| schema.table_names())
         .unwrap_or_default();
     let explain = |e| diagnostics::explain(statement, &e, &tables);
-    let plan = state
-        .create_logical_plan(&statement.sql)
+    let access = if allow_write {
+        Access::Write
+    } else {
+        Access::Session
+    };
+    let plan = permissions::plan(&state, &statement.sql, access)
         .await
         .map_err(explain)?;
-    check_allowed(&plan, allow_write)?;
     let names = plan.get_parameter_names().map_err(explain)?;
     let plan = if names.is_empty() {
         plan
@@ -79,53 +82,5 @@ fn refuse_unsupported(statement: &Statement) -> Result<()> {
             "leave ALL out, or number duplicate rows with row_number() and compare the numbers too",
         )),
         None => Ok(()),
-    }
-}
-
-/// Settings that a statement may change without `--allow-write`: none of them lifts a limit.
-const HARMLESS_SETTINGS: [&str; 3] = [
-    "datafusion.explain.",
-    "datafusion.format.",
-    "datafusion.execution.time_zone",
-];
-
-/// Refuses plans that write, read other files, or lift a limit.
-fn check_allowed(plan: &LogicalPlan, allow_write: bool) -> Result<()> {
-    if allow_write {
-        return Ok(());
-    }
-    let refuse = |operation: &str| {
-        Err(
-            Error::data(format!("{operation} is not allowed: queries are read-only"))
-                .with_hint("pass --allow-write to allow it for this run"),
-        )
-    };
-    match plan {
-        LogicalPlan::Copy(_) => refuse("COPY"),
-        LogicalPlan::Dml(dml) => refuse(&dml.op.to_string()),
-        LogicalPlan::Ddl(DdlStatement::CreateView(_) | DdlStatement::DropView(_)) => Ok(()),
-        LogicalPlan::Ddl(ddl) => refuse(match ddl {
-            DdlStatement::CreateExternalTable(_) => "CREATE EXTERNAL TABLE",
-            DdlStatement::CreateMemoryTable(_) => "CREATE TABLE",
-            DdlStatement::DropTable(_) => "DROP TABLE",
-            DdlStatement::CreateFunction(_) => "CREATE FUNCTION",
-            _ => "this statement",
-        }),
-        LogicalPlan::Statement(PlanStatement::SetVariable(set)) => {
-            let is_harmless = HARMLESS_SETTINGS
-                .iter()
-                .any(|name| set.variable.starts_with(name));
-            if is_harmless {
-                Ok(())
-            } else {
-                refuse(&format!("SET {}", set.variable))
-            }
-        }
-        LogicalPlan::Statement(PlanStatement::ResetVariable(_)) => refuse("RESET"),
-        LogicalPlan::Statement(_) => refuse("this statement"),
-        // EXPLAIN ANALYZE runs the explained statement.
-        LogicalPlan::Explain(explain) => check_allowed(&explain.plan, allow_write),
-        LogicalPlan::Analyze(analyze) => check_allowed(&analyze.input, allow_write),
-        _ => Ok(()),
     }
 }

@@ -10,9 +10,7 @@ use datafusion::catalog::SchemaProvider;
 use datafusion::common::DataFusionError;
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::ViewTable;
-use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::prelude::SessionContext;
-use futures::TryStreamExt;
 
 use crate::clock::Clock;
 use crate::engine::sql_files::SqlFiles;
@@ -20,9 +18,12 @@ use crate::engine::{self, Limits};
 use crate::error::{Error, Result};
 use crate::query::catalog::Catalog;
 use crate::query::parameters::Parameters;
+use crate::query::rows::Rows;
 use crate::query::sources::Source;
 use crate::query::statements::Statement;
-use crate::query::{diagnostics, names, permissions, versioned_tables};
+use crate::query::threads::Busy;
+use crate::query::watch::Watch;
+use crate::query::{diagnostics, names, permissions, threads, versioned_tables};
 use crate::store::Store;
 
 /// Inputs and limits of a session.
@@ -41,10 +42,28 @@ pub(crate) struct SessionOptions {
 }
 
 pub(crate) struct Session {
+    planner: Planner,
+    limits: Limits,
+    busy: Busy,
+}
+
+/// Plans statements, on any thread.
+#[derive(Clone)]
+struct Planner {
     context: SessionContext,
     catalog: Arc<Catalog>,
-    limits: Limits,
     allow_write: bool,
+}
+
+impl Planner {
+    async fn plan(&self, statement: &Statement, parameters: &Parameters) -> Result<DataFrame> {
+        permissions::plan(&self.context, statement, parameters, self.allow_write).await
+    }
+
+    /// Explains an engine error of a statement.
+    fn explain(&self, statement: &Statement, error: &DataFusionError) -> Error {
+        diagnostics::explain(statement, error, &self.catalog.table_names())
+    }
 }
 
 impl Session {
@@ -55,47 +74,55 @@ impl Session {
         let catalog = Catalog::new(options.store, options.sql, options.sources, options.clock);
         catalog.attach(&context)?;
         Ok(Session {
-            context,
-            catalog,
+            planner: Planner {
+                context,
+                catalog,
+                allow_write: options.allow_write,
+            },
             limits: options.limits,
-            allow_write: options.allow_write,
+            busy: Busy::default(),
         })
     }
 
-    /// Starts a statement. Its time begins with this call: stop polling the rows after [`Session::timeout`].
+    /// Starts a statement. Its time and memory are limited from this call to its last rows.
     ///
     /// # Errors
-    /// Kind data, for invalid SQL (with its position and the nearest name) or a statement that is not
-    /// allowed; kind usage, for a parameter without a value.
+    /// Kind data, for invalid SQL (with its position and the nearest name), a statement that is not allowed, or
+    /// one that exceeds its limits; kind usage, for a parameter without a value.
     pub(crate) async fn start(
         &self,
         statement: &Statement,
         parameters: &Parameters,
-    ) -> Result<SendableRecordBatchStream> {
-        self.within_timeout(async {
-            let frame = self.plan(statement, parameters).await?;
+    ) -> Result<Rows> {
+        let watch = Watch::start(self.limits);
+        let (statement, parameters) = (statement.clone(), parameters.clone());
+        let (planner, asked) = (self.planner.clone(), statement.clone());
+        let stream = self.limited(watch, async move {
+            let frame = planner.plan(&asked, &parameters).await?;
             let stream = frame.execute_stream().await;
-            stream.map_err(|e| self.explain(statement, &e))
-        })
-        .await
+            stream.map_err(|e| planner.explain(&asked, &e))
+        });
+        let (stream, planner) = (stream.await?, self.planner.clone());
+        let explain = move |e: &DataFusionError| planner.explain(&statement, e);
+        let runtime = threads::runtime()?;
+        Ok(Rows::start(runtime, &self.busy, stream, watch, explain))
     }
 
     /// Runs a statement to its end.
     ///
     /// # Errors
-    /// As [`Session::start`], and for a statement that exceeds its time.
+    /// As [`Session::start`].
     pub(crate) async fn collect(
         &self,
         statement: &Statement,
         parameters: &Parameters,
     ) -> Result<(SchemaRef, Vec<RecordBatch>)> {
-        let rows = self.start(statement, parameters).await?;
-        let schema = rows.schema();
-        let batches = self.within_timeout(async {
-            let batches = rows.try_collect().await;
-            batches.map_err(|e| self.explain(statement, &e))
-        });
-        Ok((schema, batches.await?))
+        let mut rows = self.start(statement, parameters).await?;
+        let mut batches = Vec::new();
+        while let Some(batch) = rows.next().await? {
+            batches.push(batch);
+        }
+        Ok((rows.schema(), batches))
     }
 
     /// Creates or replaces a view of this session, with its parameters bound.
@@ -108,70 +135,69 @@ impl Session {
         statement: &Statement,
         parameters: &Parameters,
     ) -> Result<()> {
-        let frame = self
-            .within_timeout(self.plan(statement, parameters))
-            .await?;
-        let view = ViewTable::new(frame.into_unoptimized_plan(), None);
-        let registered = self
-            .catalog
-            .register_table(name.to_string(), Arc::new(view));
-        registered.map_err(|e| self.explain(statement, &e))?;
-        Ok(())
+        let (statement, parameters) = (statement.clone(), parameters.clone());
+        let (planner, name) = (self.planner.clone(), name.to_string());
+        self.limited(Watch::start(self.limits), async move {
+            let frame = planner.plan(&statement, &parameters).await?;
+            let view = ViewTable::new(frame.into_unoptimized_plan(), None);
+            let registered = planner.catalog.register_table(name, Arc::new(view));
+            registered.map_err(|e| planner.explain(&statement, &e))?;
+            Ok(())
+        })
+        .await
     }
 
-    async fn plan(&self, statement: &Statement, parameters: &Parameters) -> Result<DataFrame> {
-        permissions::plan(&self.context, statement, parameters, self.allow_write).await
+    /// Runs `work` on a thread of the engine, within the limits.
+    async fn limited<T: Send + 'static>(
+        &self,
+        watch: Watch,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let work = threads::on_separate_thread(&self.busy, work);
+        watch.wait_for(work).await
     }
 
-    async fn within_timeout<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        match tokio::time::timeout(self.limits.timeout, work).await {
-            Ok(result) => result,
-            Err(_) => Err(self.timeout_error()),
-        }
-    }
-
-    /// Explains an engine error that a statement's rows ended with.
-    pub(crate) fn explain(&self, statement: &Statement, error: &DataFusionError) -> Error {
-        diagnostics::explain(statement, error, &self.catalog.table_names())
-    }
-
-    /// Error for a statement that exceeded its time.
-    pub(crate) fn timeout_error(&self) -> Error {
-        engine::too_slow("query", self.limits)
-    }
-
-    /// Time limit of a statement.
-    pub(crate) fn timeout(&self) -> Duration {
-        self.limits.timeout
+    /// Returns true if a statement that was given up still occupies a thread after `patience`.
+    pub(crate) async fn is_busy_after(&self, patience: Duration) -> bool {
+        let idle = async {
+            while self.busy.count() > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(patience, idle).await.is_err()
     }
 
     /// Closes the open tables, so that the next statement reads their latest versions.
     pub(crate) fn refresh(&self) {
-        self.catalog.close_tables();
+        self.planner.catalog.close_tables();
     }
 
     /// Names and types of a table's columns.
     ///
     /// # Errors
-    /// Kind data, for an unknown table.
+    /// Kind data, for an unknown table, or a view that exceeds the limits.
     pub(crate) async fn columns(&self, table: &str) -> Result<Vec<(String, String)>> {
-        let names = self.catalog.table_names();
-        let found = self.catalog.table(table).await;
-        let found = found.map_err(|e| diagnostics::explain_without_text(&e, &names))?;
-        let table = found.ok_or_else(|| {
-            let error = Error::data(format!("there is no table `{table}`"));
-            error.with_hint(names::suggestion(table, &names, "tables").unwrap_or_default())
-        })?;
-        let schema = table.schema();
-        let columns = schema.fields().iter();
-        Ok(columns
-            .map(|field| (field.name().clone(), type_name(field.data_type())))
-            .collect())
+        let (catalog, table) = (self.planner.catalog.clone(), table.to_string());
+        self.limited(Watch::start(self.limits), async move {
+            let names = catalog.table_names();
+            let found = catalog.table(&table).await;
+            let found = found.map_err(|e| diagnostics::explain_without_text(&e, &names))?;
+            let table = found.ok_or_else(|| {
+                let error = Error::data(format!("there is no table `{table}`"));
+                error.with_hint(names::suggestion(&table, &names, "tables").unwrap_or_default())
+            })?;
+            let schema = table.schema();
+            let columns = schema.fields().iter();
+            Ok(columns
+                .map(|field| (field.name().clone(), type_name(field.data_type())))
+                .collect())
+        })
+        .await
     }
 
     /// Names of all SQL functions, table functions included.
     pub(crate) fn functions(&self) -> Vec<String> {
-        let state = self.context.state();
+        let state = self.planner.context.state();
         let mut names: Vec<String> = state
             .scalar_functions()
             .keys()
@@ -186,7 +212,7 @@ impl Session {
     }
 
     pub(crate) fn catalog(&self) -> &Catalog {
-        &self.catalog
+        &self.planner.catalog
     }
 }
 

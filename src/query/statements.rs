@@ -35,14 +35,16 @@ pub(crate) fn split(text: &str) -> Vec<Statement> {
     let Ok(tokens) = tokens else {
         return vec![Statement::new(text)];
     };
-    let ends = tokens
+    let semicolons = tokens
         .iter()
         .filter(|token| token.token == Token::SemiColon)
-        .map(|token| byte_offset(text, token.span.start.line, token.span.start.column));
+        .map(|token| (token.span.start.line, token.span.start.column));
+    let ends = byte_offsets(text, semicolons);
     let mut statements = Vec::new();
-    let mut start = 0;
-    for end in ends.chain([text.len()]) {
-        push_statement(&mut statements, text, start, end);
+    let (mut start, mut line) = (0, 1);
+    for end in ends.into_iter().chain([text.len()]) {
+        push_statement(&mut statements, &text[start..end], line);
+        line += text[start..end].matches('\n').count() as u64;
         start = (end + 1).min(text.len());
     }
     statements
@@ -59,15 +61,39 @@ pub(crate) fn is_incomplete(text: &str) -> bool {
     !tokens.is_empty() && tokens.last() != Some(&Token::SemiColon)
 }
 
-fn push_statement(statements: &mut Vec<Statement>, text: &str, start: usize, end: usize) {
-    let sql = &text[start..end];
+/// Byte offsets of ascending positions, in one pass over the text.
+fn byte_offsets(text: &str, positions: impl Iterator<Item = (u64, u64)>) -> Vec<usize> {
+    let mut chars = text.char_indices();
+    let mut at = (1, 1);
+    let mut offsets = Vec::new();
+    for position in positions {
+        let offset = loop {
+            let Some((offset, c)) = chars.next() else {
+                break text.len();
+            };
+            let here = at;
+            at = match c {
+                '\n' => (at.0 + 1, 1),
+                _ => (at.0, at.1 + 1),
+            };
+            if here >= position {
+                break offset;
+            }
+        };
+        offsets.push(offset);
+    }
+    offsets
+}
+
+/// Adds a statement, whose text with the space around it begins at `line`, unless it is blank.
+fn push_statement(statements: &mut Vec<Statement>, sql: &str, line: u64) {
     let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize();
     let blank = |token: &Token| matches!(token, Token::Whitespace(_));
     if tokens.is_ok_and(|tokens| tokens.iter().all(blank)) {
         return;
     }
     let skipped = sql.len() - sql.trim_start().len();
-    let line = text[..start + skipped].matches('\n').count() as u64 + 1;
+    let line = line + sql[..skipped].matches('\n').count() as u64;
     statements.push(Statement {
         sql: sql.trim().to_string(),
         line,

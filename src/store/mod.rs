@@ -20,6 +20,7 @@ pub(crate) mod damage;
 mod delta;
 pub mod destinations;
 mod durable_folder;
+mod existing;
 pub(crate) mod lease;
 mod location;
 pub mod names;

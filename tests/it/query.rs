@@ -1,6 +1,7 @@
 //! `query` and `shell`: SQL over the published tables, from arguments, a pipe and a terminal.
 
 mod allowed;
+mod bounded;
 mod errors;
 mod files;
 mod formats;

@@ -5,6 +5,7 @@ mod conditions;
 mod delivery;
 mod refused;
 pub mod server;
+mod stalled;
 
 use std::io::Write;
 use std::process::Stdio;

@@ -347,6 +347,23 @@ impl Running {
         self.child.as_ref().unwrap().id()
     }
 
+    /// Sends a signal by its name, such as TERM.
+    pub fn signal(&self, name: &str) {
+        let (name, id) = (format!("-{name}"), self.id().to_string());
+        let sent = Command::new("kill").args([name, id]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Closes the pipe that the run's stdout goes to.
+    pub fn close_stdout(&mut self) {
+        drop(self.child.as_mut().unwrap().stdout.take());
+    }
+
+    /// Closes the pipe that the run's stderr goes to.
+    pub fn close_stderr(&mut self) {
+        drop(self.child.as_mut().unwrap().stderr.take());
+    }
+
     /// Sends SIGKILL; returns true if the run had not ended by itself.
     pub fn kill(mut self) -> bool {
         let mut child = self.child.take().unwrap();

@@ -6,6 +6,7 @@ use crate::cli::output::money::{Precision, count};
 use crate::cli::output::rows::{Format, ReportLayout};
 use crate::cli::output::stderr::note;
 use crate::cli::query_session::{RowsArgs, SessionArgs, note_truncation, write_rows};
+use crate::cli::signals::until_stopped;
 use crate::error::{Error, Result};
 use crate::query::diff::{self, Comparison};
 use crate::query::parameters::Parameters;
@@ -47,6 +48,10 @@ pub(crate) struct DiffArgs {
 
 /// Writes the differences to stdout, and the totals of both sides to stderr.
 pub(crate) async fn run(args: DiffArgs) -> Result<u8> {
+    until_stopped(compare(args)).await
+}
+
+async fn compare(args: DiffArgs) -> Result<u8> {
     let comparison = match (args.months.as_slice(), args.month) {
         ([before, after], _) => Comparison::Months(*before, *after),
         (_, Some(period)) => Comparison::Versions {

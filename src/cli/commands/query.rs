@@ -4,8 +4,10 @@ use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 
 use crate::cli::query_session::{RowsArgs, SessionArgs, note_truncation, write_rows};
+use crate::cli::signals::until_stopped;
+use crate::engine::statement_limits::check_size;
 use crate::error::{Error, Result};
-use crate::query::statements::split;
+use crate::query::statements::{Statement, split};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -31,11 +33,17 @@ pub(crate) struct QueryArgs {
 /// Runs the statements in order, up to the first error.
 pub(crate) async fn run(args: QueryArgs) -> Result<u8> {
     let text = sql_text(&args)?;
+    check_size(&text)?;
     let statements = split(&text);
     if statements.is_empty() {
         return Err(Error::usage("no SQL given")
             .with_hint("run for example: billstream query \"select * from periods\""));
     }
+    // Not while stdin is read, which blocks.
+    until_stopped(run_statements(&args, &statements)).await
+}
+
+async fn run_statements(args: &QueryArgs, statements: &[Statement]) -> Result<u8> {
     let style = args.rows.style()?;
     if style.format.is_binary() && statements.len() > 1 {
         return Err(Error::usage(format!(
@@ -47,7 +55,7 @@ pub(crate) async fn run(args: QueryArgs) -> Result<u8> {
     let session = args.session.session()?;
     let parameters = args.session.parameters()?;
     let mut destination = args.rows.destination()?;
-    for statement in &statements {
+    for statement in statements {
         let written = write_rows(&session, statement, &parameters, style, &mut destination).await?;
         note_truncation(&written, "--max-rows 0 shows all");
     }

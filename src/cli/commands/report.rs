@@ -7,6 +7,7 @@ use crate::cli::output::rows::{Format, ReportLayout, RowSink, Style, Writer, for
 use crate::cli::output::stdout::terminal_width;
 use crate::cli::print_text;
 use crate::cli::query_session::SessionArgs;
+use crate::cli::signals::until_stopped;
 use crate::error::{Error, ErrorKind, Result};
 use crate::query::charts;
 use crate::query::reports::Report;
@@ -107,6 +108,10 @@ impl ReportArgs {
 
 /// Lists the reports, or runs one.
 pub(crate) async fn run(args: ReportArgs) -> Result<u8> {
+    until_stopped(list_or_run(args)).await
+}
+
+async fn list_or_run(args: ReportArgs) -> Result<u8> {
     let session = args.session.session()?;
     if args.name == "list" {
         print_text(&list(&session))?;

@@ -5,8 +5,9 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 use futures::FutureExt;
 use tracing::Instrument;
 
+use crate::cli::signals::{limited_if_stopped, until_stopped};
 use crate::connections::state;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::pipeline::RunContext;
 use crate::pipeline::deliver::delivery::Delivery;
 use crate::pipeline::summary::{PeriodSummary, RunRecord, reason};
@@ -55,7 +56,8 @@ pub(crate) async fn run_with_lease<T>(
         // Wrong arguments say nothing about the health of the connection.
         let is_usage_error = matches!(&result, Err(error) if error.kind() == ErrorKind::Usage);
         let tentative = tentative || is_usage_error;
-        if let Err(error) = save_record(command, context, tentative, started_at, outcome).await {
+        let saving = save_record(command, context, tentative, started_at, outcome);
+        if let Err(error) = limited_if_stopped(saving).await {
             tracing::warn!(run = %context.run, %error, "Could not save the run record");
         }
         result
@@ -86,7 +88,7 @@ async fn with_lease<T>(context: &RunContext, work: impl Future<Output = Result<T
         if let Some(bucket) = &context.destinations.bucket {
             bucket.store.uploads_ended().await;
         }
-        if let Err(error) = lease.release().await {
+        if let Err(error) = limited_if_stopped(lease.release()).await {
             tracing::warn!(run = %context.run, %error, "Could not release the lease");
         }
         result.unwrap_or_else(|panic| resume_unwind(panic))
@@ -95,11 +97,13 @@ async fn with_lease<T>(context: &RunContext, work: impl Future<Output = Result<T
 }
 
 async fn until_signal<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::select! {
-        result = work => result,
-        signal = stop_signal() => Err(Error::partial(format!("stopped by {signal}"))
-            .with_hint("published months are complete; run the command again to resume")),
-    }
+    let result = until_stopped(work).await;
+    result.map_err(|error| match error.kind() {
+        ErrorKind::Partial => {
+            error.with_hint("published months are complete; run the command again to resume")
+        }
+        _ => error,
+    })
 }
 
 async fn save_record(
@@ -136,26 +140,12 @@ async fn save_record(
     state::run_ended(&context.fence()?, ended).await
 }
 
-async fn stop_signal() -> &'static str {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            return tokio::select! {
-                _ = tokio::signal::ctrl_c() => "Ctrl-C",
-                _ = terminate.recv() => "SIGTERM",
-            };
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
-    "Ctrl-C"
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::error::Error;
     use crate::pipeline::testing;
     use crate::store::tables::Table;
     use crate::store::testing::{Change, FailingStore};

@@ -1,6 +1,7 @@
 //! Data on stdout.
 
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::display_text::lines_for_display;
 use crate::error::{Error, Result};
@@ -16,12 +17,26 @@ pub(crate) fn print_text(text: &str) -> Result<()> {
     print(lines_for_display(text).as_bytes())
 }
 
-/// Writes bytes. A closed pipe ends the process without an error.
+/// Set once the reader of stdout has closed the pipe.
+static IS_CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// Returns true if nobody reads stdout any more, so that rows need not be computed.
+pub(crate) fn is_closed() -> bool {
+    IS_CLOSED.load(Ordering::Relaxed)
+}
+
+/// Writes bytes. A closed pipe is not an error: it changes nothing in the outcome of a command.
 pub(crate) fn print(data: &[u8]) -> Result<()> {
+    if is_closed() {
+        return Ok(());
+    }
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(data).and_then(|()| stdout.flush()) {
         Ok(()) => Ok(()),
-        Err(e) if e.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(e) if e.kind() == ErrorKind::BrokenPipe => {
+            IS_CLOSED.store(true, Ordering::Relaxed);
+            Ok(())
+        }
         Err(e) => Err(Error::config(format!("could not write to stdout: {e}"))),
     }
 }

@@ -1,6 +1,7 @@
-//! SQL functions: `json_text`, `json_entries`, `tags_json`, `map_json`, `bucket`, `share`, `amount`, `price`,
+//! SQL functions: `json_text`, `json_entries`, `tags_json`, `map_json`, `like_any_case`, `like_literal`, `bucket`, `share`, `amount`, `price`,
 //! `times`, and a `round` for decimals.
 
+mod like;
 mod money;
 mod round;
 mod tags;
@@ -18,8 +19,10 @@ pub(crate) use crate::engine::functions::round::round;
 pub(crate) use crate::engine::functions::tags::tags_json;
 
 /// Creates all functions.
-pub(super) fn all() -> [ScalarUDF; 10] {
+pub(super) fn all() -> [ScalarUDF; 12] {
     [
+        like::like_any_case(),
+        like::like_literal(),
         money::amount(),
         money::price(),
         money::times(),

@@ -1,5 +1,7 @@
 //! Deletion of old drops that are not active.
 
+use std::path::Path as FsPath;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
@@ -42,10 +44,17 @@ pub(crate) async fn delete_old_drops(
         let Some(period) = folder.filename().and_then(BillingPeriod::from_folder) else {
             continue;
         };
+        if leads_out(store, &period.folder())? {
+            continue;
+        }
         let manifest = drop::read_manifest(store, period).await?;
         let active = manifest.as_ref().map(|manifest| manifest.drop_id.as_str());
         for drop in subfolders(store, &folder).await? {
             if drop.filename() == active {
+                continue;
+            }
+            let name = drop.filename().unwrap_or_default();
+            if holds_link(store, &format!("{}/{name}", period.folder()))? {
                 continue;
             }
             let drop = StoredDrop::list(store, period, &drop).await?;
@@ -62,6 +71,52 @@ pub(crate) async fn delete_old_drops(
         }
     }
     Ok(deleted)
+}
+
+/// Returns true, with a warning, for a folder of a local bucket that is a symbolic link.
+fn leads_out(store: &Store, folder: &str) -> Result<bool> {
+    let is_link = |path: &FsPath| Ok(path.symlink_metadata()?.is_symlink());
+    check_links(store, folder, is_link)
+}
+
+/// Returns true, with a warning, for a folder of a local bucket that is or contains a symbolic link.
+fn holds_link(store: &Store, folder: &str) -> Result<bool> {
+    check_links(store, folder, contains_link)
+}
+
+fn check_links(
+    store: &Store,
+    folder: &str,
+    has_link: impl Fn(&FsPath) -> std::io::Result<bool>,
+) -> Result<bool> {
+    let Some(root) = store.local() else {
+        return Ok(false);
+    };
+    let path = root.join(folder);
+    let has_link = has_link(&path)
+        .map_err(|e| Error::config(format!("could not read `{}`: {e}", path.display())))?;
+    if has_link {
+        tracing::warn!(
+            path = %path.display(),
+            "Not deleted: the folder is or contains a symbolic link, which may lead out of the bucket"
+        );
+    }
+    Ok(has_link)
+}
+
+fn contains_link(path: &FsPath) -> std::io::Result<bool> {
+    let metadata = path.symlink_metadata()?;
+    if metadata.is_symlink() {
+        return Ok(true);
+    }
+    if metadata.is_dir() {
+        for entry in std::fs::read_dir(path)? {
+            if contains_link(&entry?.path())? {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 async fn subfolders(store: &Store, folder: &Path) -> Result<Vec<Path>> {

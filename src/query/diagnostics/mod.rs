@@ -19,7 +19,7 @@ pub(super) const TABLE_FUNCTIONS: [&str; 2] = ["line_items_at", "costs_at"];
 /// Explains an error of a statement; `tables` are the known names.
 pub(super) fn explain(statement: &Statement, error: &DataFusionError, tables: &[String]) -> Error {
     let root = error.find_root();
-    if let Some(own) = own_error(root) {
+    if let Some(own) = engine::own_error(root) {
         return own;
     }
     if matches!(root, DataFusionError::ResourcesExhausted(_))
@@ -42,14 +42,6 @@ pub(super) fn explain(statement: &Statement, error: &DataFusionError, tables: &[
 /// Explains an error that no text of the user caused.
 pub(super) fn explain_without_text(error: &DataFusionError, tables: &[String]) -> Error {
     explain(&Statement::new(""), error, tables)
-}
-
-/// An [`Error`] of this crate that passed through the engine.
-fn own_error(root: &DataFusionError) -> Option<Error> {
-    match root {
-        DataFusionError::External(inner) => inner.downcast_ref::<Error>().cloned(),
-        _ => None,
-    }
 }
 
 #[derive(Default)]
@@ -196,9 +188,13 @@ fn snippet(statement: &Statement, start: usize, end: usize) -> String {
     let line_start = sql[..start].rfind('\n').map_or(0, |at| at + 1);
     let line_end = sql[start..].find('\n').map_or(sql.len(), |at| start + at);
     let number = statement.line + sql[..start].matches('\n').count() as u64;
-    let line = sql[line_start..line_end].replace('\t', " ");
-    let indent = sql[line_start..start].width();
-    let width = sql[start..end.clamp(start, line_end)].width().max(1);
+    let (first, last) = (
+        window_start(sql, line_start, start),
+        window_end(sql, start, line_end),
+    );
+    let line = sql[first..last].replace('\t', " ");
+    let indent = sql[first..start].width();
+    let width = sql[start..end.clamp(start, last)].width().max(1);
     let margin = " ".repeat(number.to_string().len());
     format!(
         " {number} | {line}\n {margin} | {}{}",
@@ -207,9 +203,40 @@ fn snippet(statement: &Statement, start: usize, end: usize) -> String {
     )
 }
 
+/// Characters of a line that are shown on each side of a position.
+const SNIPPET_CHARS: usize = 120;
+
+/// Start of the part of a line that is shown before `at`.
+fn window_start(sql: &str, line_start: usize, at: usize) -> usize {
+    let before = sql[line_start..at].char_indices().rev();
+    let first = before.take(SNIPPET_CHARS).last();
+    first.map_or(at, |(offset, _)| line_start + offset)
+}
+
+/// End of the part of a line that is shown from `at` on.
+fn window_end(sql: &str, at: usize, line_end: usize) -> usize {
+    let cut = sql[at..line_end].char_indices().nth(SNIPPET_CHARS);
+    cut.map_or(line_end, |(offset, _)| at + offset)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_lines_are_cut_around_the_position() {
+        let statement = Statement::new(format!("{}cst{}", "é ".repeat(500), " y".repeat(500)));
+        let (start, end) = find_word(&statement.sql, "cst").unwrap();
+        let text = snippet(&statement, start, end);
+        let (line, caret) = text.trim_start().split_once('\n').unwrap();
+        assert_eq!(line.chars().count(), 4 + 2 * SNIPPET_CHARS, "{line}");
+        let at = line.find("cst").unwrap();
+        assert_eq!(
+            line[..at].chars().count(),
+            caret.find('^').unwrap() - 1,
+            "{text}"
+        );
+    }
 
     #[test]
     fn caret_is_under_the_word() {

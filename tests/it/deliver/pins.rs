@@ -223,3 +223,28 @@ fn gc_deletes_files_left_by_a_killed_writer() {
     assert_eq!(collected["collected"]["drops"], 2, "{collected}");
     assert_eq!(drops(bucket), [active_drop(bucket).unwrap()]);
 }
+
+#[test]
+fn gc_does_not_follow_symbolic_links() {
+    let (scene, _) = delivered_twice();
+    let bucket = scene.bucket.path();
+    let outside = tempfile::tempdir().unwrap();
+    for (folder, link) in [
+        ("drop", bucket.join("20261001-20261101/20251101T000000Z")),
+        ("month", bucket.join("20200101-20200201")),
+    ] {
+        let inner = outside.path().join(folder).join("20200101T000000Z");
+        std::fs::create_dir_all(&inner).unwrap();
+        std::fs::write(inner.join("precious"), "x").unwrap();
+        std::os::unix::fs::symlink(inner.parent().unwrap(), link).unwrap();
+    }
+    let partly = bucket.join("20261001-20261101/20251102T000000Z");
+    std::fs::create_dir(&partly).unwrap();
+    std::os::unix::fs::symlink(outside.path(), partly.join("link")).unwrap();
+    let later = scene.to_bucket().at("2099-01-01T00:00:00Z");
+    let output = deliver(&later, &["--gc", "30d"]).ok();
+    output.clone().says(&["symbolic link"]);
+    assert_eq!(output.json()["collected"]["drops"], 1);
+    assert_eq!(names_below(outside.path()).len(), 2);
+    assert!(partly.exists());
+}

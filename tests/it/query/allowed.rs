@@ -59,6 +59,140 @@ fn refuses_statements_that_write_or_read_other_files() {
 }
 
 #[test]
+fn view_and_report_files_return_rows_and_change_nothing() {
+    let (store, billstream) = store();
+    let before = files_below(store.path());
+    let (path, out) = output_path(&billstream, "out.csv");
+    let folder = billstream.home().join("sql");
+    for kind in ["views", "reports", "sources"] {
+        std::fs::create_dir_all(folder.join(kind)).unwrap();
+    }
+    std::fs::write(billstream.home().join("s.csv"), "a\n1\n").unwrap();
+    for sql in [
+        format!("copy (select 1 as a) to '{out}'"),
+        "create table t as select 1".to_string(),
+        "create view v as select 1".to_string(),
+        "insert into costs select * from costs".to_string(),
+        "set datafusion.execution.batch_size = 1".to_string(),
+    ] {
+        for kind in ["views", "reports", "sources"] {
+            let text = format!("-- Evil: writes\n{sql}\n");
+            std::fs::write(folder.join(kind).join("evil.sql"), text).unwrap();
+        }
+        let queries: [&[&str]; 4] = [
+            &["query", "--sql-dir", "sql", "select * from evil"],
+            &[
+                "query",
+                "--sql-dir",
+                "sql",
+                "--allow-write",
+                "select * from evil",
+            ],
+            &[
+                "query",
+                "--sql-dir",
+                "sql",
+                "create view w as select * from evil; select * from w",
+            ],
+            &["report", "--sql-dir", "sql", "evil"],
+        ];
+        for arguments in queries {
+            // A report may define a view of the session, which ends with the run.
+            if arguments[0] == "report" && sql.starts_with("create view") {
+                continue;
+            }
+            let output = billstream.run(arguments).code(1);
+            output.says(&["not allowed"]);
+        }
+        std::fs::remove_file(folder.join("views/evil.sql")).unwrap();
+        // A mapping sees its files alone.
+        if sql.starts_with("insert") {
+            continue;
+        }
+        let source = [
+            "query",
+            "--sql-dir",
+            "sql",
+            "--source",
+            "evil=s.csv",
+            "select * from evil",
+        ];
+        billstream.run(&source).code(1).says(&["not allowed"]);
+        assert!(!path.exists(), "{sql}");
+    }
+    assert!(files_below(store.path()) == before);
+}
+
+#[test]
+fn reading_commands_create_no_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("mistyped");
+    let billstream = Billstream::on(&missing);
+    let commands: [&[&str]; 11] = [
+        &["query", "select 1"],
+        &["report", "top_resources"],
+        &["report", "list"],
+        &["shell"],
+        &["diff", "2026-09", "2026-10"],
+        &["status"],
+        &["connections", "list"],
+        &["verify"],
+        &["transform"],
+        &["deliver"],
+        &["restore", "--month", "2026-10", "--version", "1"],
+    ];
+    for arguments in commands {
+        let output = billstream.run(arguments).code(3);
+        output.says(&["there is no store at", "mistyped", "--store"]);
+        assert!(!missing.exists(), "{arguments:?}");
+    }
+    // The default folder may be missing.
+    let billstream = billstream.without("BILLSTREAM_STORE");
+    billstream
+        .run(&["status"])
+        .ok()
+        .says(&["no connections yet"]);
+    billstream
+        .run(&["query", "select * from costs"])
+        .code(3)
+        .says(&["nothing is imported"]);
+    billstream.run(&["query", "select 1"]).ok();
+    assert!(!billstream.home().join("billstream-data").exists());
+}
+
+#[test]
+fn store_is_private_and_output_is_the_users() {
+    use std::os::unix::fs::PermissionsExt;
+
+    use crate::support::{Sandbox, names_below};
+    for (permissions, folders, files) in [("private", 0o700, 0o600), ("group", 0o770, 0o660)] {
+        let (sandbox, home) = (Sandbox::start(&[]), tempfile::tempdir().unwrap());
+        let store = home.path().join("store");
+        let billstream = Billstream::on(&store)
+            .from(&sandbox)
+            .env("BILLSTREAM_STORE_PERMISSIONS", permissions);
+        billstream.import("2026-10").ok();
+        let mode =
+            |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let names = names_below(&store);
+        assert!(names.len() > 5, "{names:?}");
+        for name in names {
+            let file = store.join(name);
+            assert_eq!(mode(&file), files, "{}", file.display());
+            assert_eq!(mode(file.parent().unwrap()), folders, "{}", file.display());
+        }
+        assert_eq!(mode(&store), folders);
+        billstream.run(&["query", "-o", "out.csv", "select 1"]).ok();
+        let made = billstream.home().join("made.csv");
+        std::fs::write(&made, "").unwrap();
+        assert_eq!(mode(&billstream.home().join("out.csv")), mode(&made));
+    }
+    let (_store, billstream) = store();
+    let billstream = billstream.env("BILLSTREAM_STORE_PERMISSIONS", "all");
+    billstream.run(&["query", "select 1"]).code(3);
+}
+
+#[test]
 fn refused_statement_ends_the_run() {
     let (_store, billstream) = store();
     let output = billstream

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::Stdio;
 
 use super::store;
-use crate::support::{Billstream, Output};
+use crate::support::{Billstream, Output, names_below};
 
 /// Stderr of a `query` that fails with exit code 1.
 #[track_caller]
@@ -195,4 +195,34 @@ pub fn with_stdin(billstream: &Billstream, arguments: &[&str], text: &str) -> Ou
     let _ = child.stdin.take().unwrap().write_all(text.as_bytes());
     let description = format!("{} < {text:?}", arguments.join(" "));
     Output::of(description, child.wait_with_output().unwrap())
+}
+
+#[test]
+fn damaged_file_is_an_error_and_not_a_defect() {
+    let (store, billstream) = store();
+    let names = names_below(&store.path().join("costs"));
+    let name = names
+        .iter()
+        .find(|name| name.ends_with(".parquet"))
+        .unwrap();
+    let path = store.path().join("costs").join(name);
+    let whole = std::fs::read(&path).unwrap();
+    let end = whole.len();
+    let mut damages = vec![Vec::new(), whole[..end / 2].to_vec()];
+    // The length of the footer: none, more than the file, and the most.
+    for length in [0, end as u32 + 1, u32::MAX] {
+        let mut bytes = whole.clone();
+        bytes[end - 8..end - 4].copy_from_slice(&length.to_le_bytes());
+        damages.push(bytes);
+    }
+    for (at, bytes) in damages.iter().enumerate() {
+        std::fs::write(&path, bytes).unwrap();
+        let output = billstream.run(&["query", "select count(*), sum(amount) from costs"]);
+        assert_eq!(output.code, 1, "damage {at}: {}", output.stderr);
+        assert!(
+            !output.stderr.contains("internal error"),
+            "{}",
+            output.stderr
+        );
+    }
 }

@@ -1,10 +1,11 @@
 //! Time limit, memory limit and Ctrl-C: a statement ends in time, with all rows or an error.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::store;
-use crate::support::{Output, names_below};
+use crate::support::{Billstream, Output, Running, names_below};
 
 /// Statements that would take hours: a join that does not yield, a recursion, and a cross product.
 pub const LONG: [&str; 3] = [
@@ -134,8 +135,73 @@ fn sort_larger_than_its_memory_spills_to_disk() {
         spilled.into_iter().any(|rest| !rest.starts_with('0')),
         "{plan}"
     );
-    let left = names_below(&folder);
-    assert!(left.is_empty(), "spilled files are removed: {left:?}");
+    assert_empty(&folder);
+}
+
+#[track_caller]
+fn assert_empty(folder: &Path) {
+    let left: Vec<_> = std::fs::read_dir(folder).unwrap().collect();
+    assert!(left.is_empty(), "temporary files are removed: {left:?}");
+}
+
+/// Starts a sort that has spilled to `folder` and is not done.
+fn spilling(billstream: &Billstream, folder: &Path) -> Running {
+    let endless = "select n, t from (select a.value as n, concat(repeat('x', 300), \
+        cast(a.value * 7919 % 300000 as varchar)) as t from generate_series(0, 1000000000) a) order by t";
+    let mut running = billstream.spawn(&["query", "--memory-mb", "64", "--format", "csv", endless]);
+    let spilled = |name: &String| !name.ends_with("lock");
+    while !names_below(folder).iter().any(spilled) {
+        assert!(running.is_running(), "{:?}", running.wait());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    running
+}
+
+#[test]
+fn temporary_files_are_removed_at_every_end() {
+    let (_store, billstream) = store();
+    let folder = billstream.home().join("tmp");
+    std::fs::create_dir(&folder).unwrap();
+    let billstream = billstream.env("TMPDIR", &folder.display().to_string());
+    let query = [
+        "query",
+        "--memory-mb",
+        "128",
+        "--format",
+        "csv",
+        "--max-rows",
+    ];
+    billstream
+        .run(&[&query[..], &["1", &sorted()]].concat())
+        .ok();
+    assert_empty(&folder);
+
+    let mut closed = billstream.spawn(&[&query[..], &["0", &sorted()]].concat());
+    closed.close_stdout();
+    closed.wait().code(0);
+    assert_empty(&folder);
+
+    for signal in ["INT", "TERM", "HUP"] {
+        let running = spilling(&billstream, &folder);
+        running.signal(signal);
+        running.wait().code(4).says(&["stopped by"]);
+        assert_empty(&folder);
+    }
+
+    spilling(&billstream, &folder).kill();
+    assert!(
+        !names_below(&folder).is_empty(),
+        "nothing removes files of a killed run"
+    );
+    let other = spilling(&billstream, &folder);
+    let folders = std::fs::read_dir(&folder).unwrap().count();
+    assert_eq!(folders, 1, "the next run removes them");
+    billstream.run(&["query", "select 1"]).ok();
+    let folders = std::fs::read_dir(&folder).unwrap().count();
+    assert_eq!(folders, 1, "those of a run that lives stay");
+    other.signal("TERM");
+    other.wait().code(4);
+    assert_empty(&folder);
 }
 
 #[test]

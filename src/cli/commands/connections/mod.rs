@@ -97,7 +97,7 @@ pub(crate) async fn run(args: ConnectionsArgs) -> Result<u8> {
 }
 
 async fn pause(args: NamedArgs) -> Result<u8> {
-    let context = CommandContext::open(args.store.flags())?;
+    let context = CommandContext::open_existing(args.store.flags())?;
     check_exists(&context, &args.name).await?;
     state::pause(&context.store, &args.name, (context.settings.clock)()).await?;
     let name = &args.name;
@@ -108,7 +108,7 @@ async fn pause(args: NamedArgs) -> Result<u8> {
 }
 
 async fn resume(args: NamedArgs) -> Result<u8> {
-    let context = CommandContext::open(args.store.flags())?;
+    let context = CommandContext::open_existing(args.store.flags())?;
     check_exists(&context, &args.name).await?;
     state::resume(&context.store, &args.name).await?;
     let name = &args.name;

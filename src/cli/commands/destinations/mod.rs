@@ -82,7 +82,7 @@ pub(crate) async fn run(args: DestinationsArgs) -> Result<u8> {
 }
 
 async fn remove(args: &ConnectionArgs) -> Result<u8> {
-    let context = CommandContext::open(args.store.flags())?;
+    let context = CommandContext::open_existing(args.store.flags())?;
     let name = match &args.connection {
         // A connection that was renamed or deleted in the configuration may still have claims.
         Some(name) => name.clone(),
@@ -116,7 +116,7 @@ async fn remove(args: &ConnectionArgs) -> Result<u8> {
 }
 
 async fn list(args: &StoreArgs) -> Result<u8> {
-    let store = CommandContext::open(args.flags())?.store;
+    let store = CommandContext::open_existing(args.flags())?.store;
     let headers = ["connection", "destination", "place", "cloudzero connection"];
     let mut table = Table::new(headers.map(Column::text).to_vec());
     for (connection, record) in destinations::load_all(&store).await? {

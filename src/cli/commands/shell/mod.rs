@@ -9,6 +9,8 @@ use std::io::{BufRead, IsTerminal};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc;
+
 use crate::cli::commands::shell::commands::Next;
 use crate::cli::commands::shell::prompt::{Input, Prompt};
 use crate::cli::commands::shell::state::ShellState;
@@ -16,10 +18,12 @@ use crate::cli::output::rows::{Format, RowSink};
 use crate::cli::output::stderr::note;
 use crate::cli::query_session::{SessionArgs, note_truncation, write_rows};
 use crate::cli::show_error;
+use crate::cli::signals::{self, until_interrupted};
 use crate::error::{Error, Result};
 use crate::query::parameters::Parameters;
 use crate::query::session::Session;
 use crate::query::statements::{Statement, is_incomplete, split};
+use crate::query::watch::MemoryExceeded;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -52,6 +56,9 @@ pub(crate) async fn run(args: ShellArgs) -> Result<u8> {
     }
 }
 
+/// Time that a statement has to stop, until it counts as impossible to stop.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 struct Shell {
     session: Arc<Session>,
     parameters: Parameters,
@@ -66,6 +73,7 @@ impl Shell {
             "billstream {}: .help lists commands, .tables lists tables",
             env!("CARGO_PKG_VERSION")
         );
+        let mut termination = std::pin::pin!(signals::end_on_termination());
         loop {
             // The prompt blocks this thread; the engine has others.
             let input = tokio::task::block_in_place(|| prompt.read())?;
@@ -74,20 +82,52 @@ impl Shell {
                 Input::Cleared => continue,
                 Input::End => break,
             };
-            match self.run_input(&text).await {
+            let ran = tokio::select! {
+                ran = until_interrupted(self.run_input(&text)) => ran,
+                name = &mut termination => return Err(Error::partial(format!("stopped by {name}"))),
+            };
+            match ran {
                 Ok(Next::Continue | Next::Run(_)) => {}
                 Ok(Next::Quit) => break,
-                Err(error) => show_error(&error),
+                Err(error) => self.show_error(error).await?,
             }
         }
         self.state.close_output().await?;
         Ok(0)
     }
 
+    /// Shows the error of a statement, and that the statement still runs if nothing could stop it.
+    ///
+    /// # Errors
+    /// The error itself, if such a statement takes too much memory: only the end of the process frees it.
+    async fn show_error(&self, error: Error) -> Result<()> {
+        if !self.session.is_busy_after(PATIENCE).await {
+            show_error(&error);
+            return Ok(());
+        }
+        if error.source_as::<MemoryExceeded>().is_some() {
+            return Err(error.with_another_hint("the shell ends to free the memory"));
+        }
+        show_error(&error);
+        note!(
+            "note: the engine cannot interrupt this statement; it occupies a core until it is done or the shell ends"
+        );
+        Ok(())
+    }
+
     /// Runs input from a pipe; the first error ends it.
     async fn run_piped(&mut self) -> Result<u8> {
+        let termination = signals::end_on_termination();
+        tokio::select! {
+            ran = until_interrupted(self.run_lines()) => ran,
+            name = termination => Err(Error::partial(format!("stopped by {name}"))),
+        }
+    }
+
+    async fn run_lines(&mut self) -> Result<u8> {
         let (mut pending, mut first_line, mut number) = (String::new(), 1, 0);
-        for line in std::io::stdin().lock().lines() {
+        let mut lines = stdin_lines();
+        while let Some(line) = lines.recv().await {
             let line = line.map_err(|e| Error::usage(format!("could not read stdin: {e}")))?;
             number += 1;
             if pending.trim().is_empty() {
@@ -163,6 +203,19 @@ impl Shell {
         }
         Ok(())
     }
+}
+
+/// Lines of stdin. They are read on a separate thread, so that a signal ends the wait for one.
+fn stdin_lines() -> mpsc::Receiver<std::io::Result<String>> {
+    let (sender, lines) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines() {
+            if sender.blocking_send(line).is_err() {
+                break;
+            }
+        }
+    });
+    lines
 }
 
 fn seconds(duration: Duration) -> String {

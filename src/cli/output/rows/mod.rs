@@ -123,7 +123,7 @@ impl<'a> Writer<'a> {
         })
     }
 
-    /// Writes a batch. Returns false once the limit is exceeded.
+    /// Writes a batch. Returns false once the limit is exceeded or nobody reads the rows.
     pub(crate) async fn rows(&mut self, batch: &RecordBatch) -> Result<bool> {
         let remaining = self.style.limit() - self.shown;
         if batch.num_rows() > remaining {
@@ -137,7 +137,7 @@ impl<'a> Writer<'a> {
             self.encoder.rows(&batch)?;
             self.sink.write(self.encoder.take()).await?;
         }
-        Ok(!self.more)
+        Ok(!self.more && !self.sink.is_closed())
     }
 
     /// Writes the rest. Returns the number of rows written, and true if rows were left out.

@@ -8,7 +8,8 @@ use object_store::path::Path as ObjectPath;
 use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt;
 
-use crate::cli::output::stdout::print;
+use crate::cli::file_modes;
+use crate::cli::output::stdout::{self, print};
 use crate::error::{Error, Result};
 use crate::store::remote;
 
@@ -103,6 +104,11 @@ impl RowSink {
         written.map_err(|e| write_error(&self.name, &e))
     }
 
+    /// Returns true if nobody reads the rows any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.target, Target::Stdout) && stdout::is_closed()
+    }
+
     /// Makes a file or an object visible.
     pub(crate) async fn finish(self) -> Result<()> {
         let finished = match self.target {
@@ -128,5 +134,7 @@ fn temporary_file(folder: &Path) -> std::io::Result<NamedTempFile> {
         // The operating system applies the umask.
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
-    builder.tempfile_in(folder)
+    let file = builder.tempfile_in(folder)?;
+    file_modes::apply_user_mode(file.as_file())?;
+    Ok(file)
 }
