@@ -13,6 +13,7 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterProperties;
 use tempfile::TempDir;
 
 use crate::support::{Billstream, Output, Row, csv_rows};
@@ -57,7 +58,10 @@ impl Files {
             .map(|(name, array)| (*name, array.clone(), true));
         let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
         let mut bytes = Vec::new();
-        let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+        // Several row groups, which are read at the same time.
+        let properties = WriterProperties::builder().set_max_row_group_row_count(Some(2));
+        let properties = Some(properties.build());
+        let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), properties).unwrap();
         writer.write(&batch).unwrap();
         writer.close().unwrap();
         self.write_bytes(name, &bytes)

@@ -1,4 +1,4 @@
-//! Rows of one file, in its order.
+//! Rows of a file or a part of it, in their order.
 
 use std::sync::Arc;
 
@@ -20,24 +20,65 @@ use crate::query::sources::types::convert;
 type Result<T> = std::result::Result<T, DataFusionError>;
 type Batches = BoxStream<'static, Result<RecordBatch>>;
 
-/// Rows of a file in the columns of a plan.
-pub(super) fn rows(file: Arc<OpenFile>, plan: Arc<ReadPlan>, batch_size: usize) -> Batches {
+/// A CSV, or consecutive rows of a Parquet file.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    pub(super) file: Arc<OpenFile>,
+    /// Row group of a Parquet file; `None` for the whole file.
+    row_group: Option<usize>,
+    /// Number of rows before the part.
+    first_row: usize,
+    /// Bytes on storage.
+    pub(super) size: u64,
+}
+
+impl Part {
+    pub(super) fn whole(file: &Arc<OpenFile>) -> Part {
+        Part {
+            file: file.clone(),
+            row_group: None,
+            first_row: 0,
+            size: file.file.object.size,
+        }
+    }
+
+    /// Parts of a file that can be read at the same time.
+    pub(super) fn all_of(file: &Arc<OpenFile>) -> Vec<Part> {
+        let groups = file
+            .footer
+            .as_ref()
+            .map(|footer| footer.metadata().row_groups());
+        let Some(groups) = groups.filter(|groups| groups.len() > 1) else {
+            return vec![Part::whole(file)];
+        };
+        let mut first_row = 0;
+        let parts = groups.iter().enumerate().map(|(at, group)| {
+            let part = Part {
+                file: file.clone(),
+                row_group: Some(at),
+                first_row,
+                size: group.compressed_size().unsigned_abs(),
+            };
+            first_row += group.num_rows().unsigned_abs() as usize;
+            part
+        });
+        parts.collect()
+    }
+}
+
+/// Rows of a part in the columns of a plan.
+pub(super) fn rows(part: Part, plan: Arc<ReadPlan>, batch_size: usize) -> Batches {
+    let file = part.file.clone();
     let columns = plan.columns.fields().iter();
     let columns = columns.filter_map(|field| file.schema.index_of(field.name()).ok());
     let columns: Vec<usize> = columns.collect();
-    let opened = {
-        let file = file.clone();
-        async move { raw_rows(&file, columns, batch_size).await }
-    };
-    let mut first_row = 0;
-    let mut has_warned = false;
-    futures::stream::once(opened)
+    let mut first_row = part.first_row;
+    futures::stream::once(async move { raw_rows(&part, columns, batch_size).await })
         .try_flatten()
         .map(move |batch| {
             let batch = batch.map_err(|e| external(read_error(&file.file, &e), &plan))?;
-            let rows = batch.num_rows();
-            let conformed = conform(&batch, &file, &plan, first_row, &mut has_warned)?;
-            first_row += rows;
+            let conformed = conform(&batch, &file, &plan, first_row)?;
+            first_row += batch.num_rows();
             Ok(conformed)
         })
         .boxed()
@@ -49,13 +90,18 @@ fn external(error: Error, plan: &ReadPlan) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }
 
-async fn raw_rows(file: &OpenFile, columns: Vec<usize>, batch_size: usize) -> Result<Batches> {
+async fn raw_rows(part: &Part, columns: Vec<usize>, batch_size: usize) -> Result<Batches> {
+    let file = &part.file;
     match &file.footer {
         Some(footer) => {
             let reader = parquet_reader(&file.file)?;
             let builder =
                 ParquetRecordBatchStreamBuilder::new_with_metadata(reader, footer.clone());
             let mask = ProjectionMask::roots(builder.parquet_schema(), columns);
+            let builder = match part.row_group {
+                Some(at) => builder.with_row_groups(vec![at]),
+                None => builder,
+            };
             let stream = builder
                 .with_projection(mask)
                 .with_batch_size(batch_size)
@@ -118,7 +164,6 @@ fn conform(
     file: &OpenFile,
     plan: &ReadPlan,
     first_row: usize,
-    has_warned: &mut bool,
 ) -> Result<RecordBatch> {
     let rows = batch.num_rows();
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(plan.columns.fields().len());
@@ -153,21 +198,16 @@ fn conform(
             Some(cell) => {
                 let read = cell.read(array.clone());
                 let read = read.map_err(|cell| bad(cell.row, &cell.reason))?;
-                let is_lossy = cell.cell_type == CellType::Quantity
-                    && read.data_type() == field.data_type()
-                    && read.null_count() > array.null_count();
-                if is_lossy && !std::mem::replace(has_warned, true) {
+                if cell.cell_type == CellType::Quantity && read.null_count() > array.null_count() {
                     let lost = |row: &usize| read.is_null(*row) && array.is_valid(*row);
-                    if let Some(row) = (0..rows).find(lost) {
-                        tracing::warn!(
-                            source = plan.source,
-                            file = file.file.name,
-                            column = %name,
-                            row = first_row + row + 1,
-                            value = value_at(&array, row),
-                            "Quantities of 1e14 or more are left out"
-                        );
-                    }
+                    let row = (0..rows).find(lost).unwrap_or_default();
+                    warn_of_lost(
+                        plan,
+                        file,
+                        name,
+                        first_row + row + 1,
+                        &value_at(&array, row),
+                    );
                 }
                 read
             }
@@ -180,4 +220,19 @@ fn conform(
         columns,
         &options,
     )?)
+}
+
+/// Warns once of each column whose quantities do not fit.
+fn warn_of_lost(plan: &ReadPlan, file: &OpenFile, column: &str, row: usize, value: &str) {
+    let file = &file.file.name;
+    if plan.warned.lock().insert(format!("{file}\0{column}")) {
+        tracing::warn!(
+            source = plan.source,
+            file,
+            column,
+            row,
+            value,
+            "Quantities of 1e14 or more are left out"
+        );
+    }
 }

@@ -10,7 +10,7 @@ use twox_hash::XxHash64;
 
 use crate::error::{Error, Result};
 use crate::query::diagnostics::explain_without_text;
-use crate::query::sources::read;
+use crate::query::sources::read::{self, Part};
 use crate::query::sources::table::SourceTable;
 
 /// Rows of a file that are looked at.
@@ -36,7 +36,7 @@ pub(super) async fn check(table: &SourceTable, id_column: &str) -> Result<()> {
     let mut first_file: HashMap<u64, usize> = HashMap::new();
     let mut step = 1;
     for (number, file) in table.files().iter().enumerate() {
-        let mut batches = read::rows(file.clone(), plan.clone(), BATCH_SIZE);
+        let mut batches = read::rows(Part::whole(file), plan.clone(), BATCH_SIZE);
         let (mut rows, mut sampled) = (0, 0);
         let mut repeated: HashMap<usize, (usize, String)> = HashMap::new();
         while let Some(batch) = batches.try_next().await.map_err(failed)? {

@@ -1,6 +1,6 @@
 //! Files of a source as one table, with columns matched by name.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -14,11 +14,13 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
 use futures::StreamExt;
+use parking_lot::Mutex;
 
 use crate::error::Error;
 use crate::query::sources::cells::Use;
 use crate::query::sources::open::OpenFile;
-use crate::query::sources::{read, types};
+use crate::query::sources::read::{self, Part};
+use crate::query::sources::types;
 use crate::suggest::nearest;
 
 /// Rows of a source's files.
@@ -44,6 +46,8 @@ pub(super) struct ReadPlan {
     /// Types of the columns before their cells are read.
     pub(super) common_types: Vec<DataType>,
     pub(super) uses: HashMap<String, Use>,
+    /// Columns of files of which a warning was given.
+    pub(super) warned: Mutex<HashSet<String>>,
 }
 
 impl SourceTable {
@@ -111,6 +115,7 @@ impl SourceTable {
             columns: Arc::new(self.schema.project(columns)?),
             common_types: common.map(|field| field.data_type().clone()).collect(),
             uses: self.uses.clone(),
+            warned: Mutex::default(),
         }))
     }
 }
@@ -137,11 +142,12 @@ impl TableProvider for SourceTable {
             None => (0..self.schema.fields().len()).collect(),
         };
         let plan = self.read_plan(&columns)?;
-        let partitions = groups(&self.files, state.config().target_partitions());
-        let partitions = partitions.into_iter().map(|files| {
+        let parts = self.files.iter().flat_map(Part::all_of).collect();
+        let partitions = groups(parts, state.config().target_partitions());
+        let partitions = partitions.into_iter().map(|parts| {
             let partition: Arc<dyn PartitionStream> = Arc::new(Partition {
                 plan: plan.clone(),
-                files,
+                parts,
             });
             partition
         });
@@ -157,30 +163,29 @@ impl TableProvider for SourceTable {
 }
 
 /// At most `count` contiguous groups of about equal bytes, and at least one.
-fn groups(files: &[Arc<OpenFile>], count: usize) -> Vec<Vec<Arc<OpenFile>>> {
-    let size = |file: &OpenFile| file.file.object.size;
-    let total: u64 = files.iter().map(|file| size(file)).sum();
+fn groups(parts: Vec<Part>, count: usize) -> Vec<Vec<Part>> {
+    let total: u64 = parts.iter().map(|part| part.size).sum();
     let share = total.div_ceil(count.max(1) as u64).max(1);
     let mut groups = vec![Vec::new()];
     let mut filled = 0;
-    for file in files {
+    for part in parts {
         if filled >= share && groups.len() < count {
             groups.push(Vec::new());
             filled = 0;
         }
-        filled += size(file);
+        filled += part.size;
         if let Some(last) = groups.last_mut() {
-            last.push(file.clone());
+            last.push(part);
         }
     }
     groups
 }
 
-/// Files that are read one after another.
+/// Parts that are read one after another.
 #[derive(Debug)]
 struct Partition {
     plan: Arc<ReadPlan>,
-    files: Vec<Arc<OpenFile>>,
+    parts: Vec<Part>,
 }
 
 impl PartitionStream for Partition {
@@ -191,8 +196,8 @@ impl PartitionStream for Partition {
     fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
         let batch_size = context.session_config().batch_size();
         let plan = self.plan.clone();
-        let files = futures::stream::iter(self.files.clone());
-        let rows = files.flat_map(move |file| read::rows(file, plan.clone(), batch_size));
+        let parts = futures::stream::iter(self.parts.clone());
+        let rows = parts.flat_map(move |part| read::rows(part, plan.clone(), batch_size));
         Box::pin(RecordBatchStreamAdapter::new(
             self.plan.columns.clone(),
             rows,

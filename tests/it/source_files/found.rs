@@ -230,6 +230,30 @@ fn drop_without_files_and_iceberg_tables_are_errors() {
 }
 
 #[test]
+fn newest_run_of_an_azure_export_counts() {
+    let files = Files::new();
+    let header = "BilledCost,BillingPeriodStart,ChargePeriodStart,ChargeCategory";
+    let month = "focus/20261001-20261031";
+    for (run, cost) in [
+        ("202610020500/0a1b2c3d-0000-4000-8000-0123456789ab", "1"),
+        ("202610030500/0a1b2c3d-0000-4000-8000-0123456789ac", "1.5"),
+    ] {
+        let row = format!("{cost},2026-10-01T00:00Z,2026-10-01T00:00Z,Usage");
+        files
+            .write(
+                &format!("{month}/{run}/part_0_0001.csv"),
+                &format!("\u{feff}{header}\n{row}\n"),
+            )
+            .write(
+                &format!("{month}/{run}/manifest.json"),
+                r#"{"manifestVersion": "2024-04-01", "blobs": []}"#,
+            );
+    }
+    assert_eq!(files.total("x/focus"), "1,1.5");
+    files.run("x", TOTAL).ok().says(&["read=\"202610030500\""]);
+}
+
+#[test]
 fn legacy_report_is_read_from_its_newest_assembly() {
     let files = Files::new();
     let header = "identity/LineItemId,bill/BillingPeriodStartDate,lineItem/UsageStartDate,\
