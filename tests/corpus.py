@@ -14,7 +14,7 @@ tables differ:
 A query starts with a line `-- name: its-name` and ends at the next one. Directives come before or after the SQL:
 
     -- rows: ordered|unordered    whether the order of rows is compared (default: unordered)
-    -- store: demo|large          the queried store (default: demo)
+    -- store: demo|large|bill     the queried store (default: demo); `bill` is `demo` with the source of corpus_bill.py
     -- memory_mb: 64              BILLSTREAM_MEMORY_MB
     -- duckdb: select ...         DuckDB's query where the dialects differ;
     --     continued              continuation lines are indented by four
@@ -33,6 +33,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -41,6 +42,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
+import corpus_bill
 import duckdb
 from deltalake import DeltaTable
 
@@ -103,6 +105,15 @@ class Outcome:
     seconds: float
 
 
+@dataclass
+class Store:
+    """Store, and the bill that is queried beside it."""
+
+    path: Path
+    source: Path | None = None
+    bill: list[corpus_bill.Row] = field(default_factory=list)
+
+
 class CorpusError(Exception):
     """Invalid corpus or arguments."""
 
@@ -131,7 +142,7 @@ def parse(path: Path) -> list[Query]:
 
 def apply_directive(query: Query, key: str, value: str) -> None:
     """Applies one directive."""
-    allowed = {"rows": ("ordered", "unordered"), "store": ("demo", "large"), "empty": ("true",)}
+    allowed = {"rows": ("ordered", "unordered"), "store": ("demo", "large", "bill"), "empty": ("true",)}
     if key in allowed and value not in allowed[key]:
         raise CorpusError(f"{query.file}: {query.name}: `{key}: {value}`")
     match key:
@@ -182,7 +193,7 @@ def versions(store: Path, name: str) -> dict[int, list[str]]:
     return files
 
 
-def connect_duckdb(store: Path) -> duckdb.DuckDBPyConnection:
+def connect_duckdb(store: Store) -> duckdb.DuckDBPyConnection:
     """Connects DuckDB to the files of a store."""
     connection = duckdb.connect()
     connection.execute("set TimeZone = 'UTC'")
@@ -191,7 +202,7 @@ def connect_duckdb(store: Path) -> duckdb.DuckDBPyConnection:
     # NULLs as in billstream: last in ascending order, first in descending order.
     connection.execute("set default_null_order = 'nulls_last_on_asc_first_on_desc'")
     for name in ("costs", "line_items"):
-        files = versions(store, name)
+        files = versions(store.path, name)
         connection.execute(f"create view {name} as {select_from(files[max(files)])}")
         parts = (f"select *, {version} as v from ({select_from(uris)})" for version, uris in files.items())
         connection.execute(f"create view {name}_versions as {' union all by name '.join(parts)}")
@@ -201,6 +212,8 @@ def connect_duckdb(store: Path) -> duckdb.DuckDBPyConnection:
     )
     for macro in MACROS:
         connection.execute(f"create macro {macro}")
+    if store.bill:
+        corpus_bill.create_table(connection, store.bill)
     return connection
 
 
@@ -237,21 +250,25 @@ def query_duckdb(connection: duckdb.DuckDBPyConnection, query: Query) -> list[Ro
     return [tuple(text(cell) for cell in row) for row in zip(*columns)]
 
 
-def environment(memory_mb: int | None) -> dict[str, str]:
+def environment(memory_mb: int | None, source: Path | None) -> dict[str, str]:
     """Returns the environment for billstream, without the user's settings."""
     variables = {key: value for key, value in os.environ.items() if not key.startswith("BILLSTREAM_")}
+    if source:
+        variables["BILLSTREAM_SOURCES"] = f"bill={source}"
     variables["BILLSTREAM_QUERY_TIMEOUT_SECS"] = str(QUERY_TIMEOUT_SECS)
     if memory_mb:
         variables["BILLSTREAM_MEMORY_MB"] = str(memory_mb)
     return variables
 
 
-def run_billstream(binary: Path, store: Path, sql: str, memory_mb: int | None, seconds: int) -> tuple[str, str | None]:
+def run_billstream(
+    binary: Path, store: Store, sql: str, memory_mb: int | None, seconds: int
+) -> tuple[str, str | None]:
     """Returns billstream's output and its error."""
-    command = [str(binary), "query", "--store", str(store), "--format", "ndjson", sql]
+    command = [str(binary), "query", "--store", str(store.path), "--format", "ndjson", sql]
     try:
         done = subprocess.run(
-            command, env=environment(memory_mb), capture_output=True, text=True, timeout=seconds
+            command, env=environment(memory_mb, store.source), capture_output=True, text=True, timeout=seconds
         )
     except subprocess.TimeoutExpired:
         return "", f"hangs: no result after {seconds} seconds"
@@ -266,13 +283,13 @@ def rows_of(lines: Iterable[str]) -> list[Row]:
     return [tuple(text(cell) for _, cell in row) for row in rows]
 
 
-def query_alone(binary: Path, store: Path, query: Query) -> QueryResult:
+def query_alone(binary: Path, store: Store, query: Query) -> QueryResult:
     """Runs one query in a separate process."""
     printed, error = run_billstream(binary, store, query.sql, query.memory_mb, HANG_SECS)
     return QueryResult([] if error else rows_of(printed.split("\n")), error)
 
 
-def query_batch(binary: Path, store: Path, queries: list[Query]) -> dict[str, QueryResult]:
+def query_batch(binary: Path, store: Store, queries: list[Query]) -> dict[str, QueryResult]:
     """Runs queries in one process, separated by marks; returns the results that are complete."""
     sql = ";\n".join(f"{query.sql};\nselect '{query.name}' as \"{MARK}\"" for query in queries)
     printed, _ = run_billstream(binary, store, sql, None, HANG_SECS * 2)
@@ -348,7 +365,7 @@ def batches(queries: list[Query]) -> list[list[Query]]:
     return alone + shared
 
 
-def run(queries: list[Query], binary: Path, stores: dict[str, Path], jobs: int) -> list[Outcome]:
+def run(queries: list[Query], binary: Path, stores: dict[str, Store], jobs: int) -> list[Outcome]:
     """Runs all queries, several processes at a time."""
     connections = {name: connect_duckdb(stores[name]) for name in {query.store for query in queries}}
 
@@ -405,8 +422,11 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Runs the corpus."""
     options = arguments()
-    stores = {"demo": options.store, "large": options.large_store}
+    stores = {"demo": Store(options.store), "large": Store(options.large_store)}
+    folder = tempfile.TemporaryDirectory()
     try:
+        files = Path(folder.name) / "bill"
+        stores["bill"] = Store(options.store, files, corpus_bill.write(files))
         queries = load(options.files or (Path(__file__).parent / "corpus").glob("*.sql"))
         queries = [query for query in queries if not options.only or options.only in query.name]
         if not queries:
@@ -415,6 +435,8 @@ def main() -> int:
     except CorpusError as error:
         print(f"corpus: {error}", file=sys.stderr)
         return 2
+    finally:
+        folder.cleanup()
 
 
 if __name__ == "__main__":

@@ -7,13 +7,27 @@
 -- optional: resource/tag:confluent_environment, resource/tag:confluent_name
 
 select
-  to_char(cast("time/usage_start" as timestamp), '%Y-%m') as billing_period,
+  to_char(utc_time("time/usage_start"), '%Y-%m') as billing_period,
   nullif("lineitem/id", '') as "lineitem/id",
-  coalesce(nullif("lineitem/type", ''), 'Usage') as "lineitem/type",
+  -- Types in any case; an unknown one stays as it is.
+  case lower(replace(replace("lineitem/type", '_', ''), ' ', ''))
+    when 'usage' then 'Usage'
+    when 'tax' then 'Tax'
+    when 'support' then 'Support'
+    when 'purchase' then 'Purchase'
+    when 'adjustment' then 'Adjustment'
+    when 'fee' then 'Fee'
+    when 'credit' then 'Credit'
+    when 'discount' then 'Discount'
+    when 'committedusepurchase' then 'CommittedUsePurchase'
+    when 'committeduserecurringfee' then 'CommittedUseRecurringFee'
+    when 'committedusevacancy' then 'CommittedUseVacancy'
+    else coalesce(nullif("lineitem/type", ''), 'Usage')
+  end as "lineitem/type",
   nullif("lineitem/description", '') as "lineitem/description",
   nullif("lineitem/cloud_provider", '') as "lineitem/cloud_provider",
-  cast("time/usage_start" as timestamp) as "time/usage_start",
-  cast(nullif(cast("time/usage_end" as varchar), '') as timestamp) as "time/usage_end",
+  utc_time("time/usage_start") as "time/usage_start",
+  utc_time("time/usage_end") as "time/usage_end",
   nullif("resource/id", '') as "resource/id",
   nullif("resource/service", '') as "resource/service",
   nullif("resource/usage_family", '') as "resource/usage_family",
@@ -21,7 +35,7 @@ select
   nullif("resource/region", '') as "resource/region",
   nullif("action/usage_type", '') as "action/usage_type",
   nullif("action/operation", '') as "action/operation",
-  amount("usage/amount") as "usage/amount",
+  quantity("usage/amount") as "usage/amount",
   nullif("usage/units", '') as "usage/units",
   amount("cost/cost") as "cost/cost",
   amount("cost/discounted_cost") as "cost/discounted_cost",

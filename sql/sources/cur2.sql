@@ -1,10 +1,11 @@
--- AWS Cost and Usage Report 2.0, and the legacy report in Parquet.
+-- AWS Cost and Usage Report 2.0, and the legacy report.
 -- needs: line_item_line_item_type, line_item_unblended_cost, line_item_usage_start_date, bill_billing_period_start_date
+-- unique: identity_line_item_id
 -- optional: identity_line_item_id, bill_payer_account_id, line_item_line_item_description
 -- optional: line_item_usage_end_date, line_item_usage_account_id, line_item_usage_account_name
 -- optional: line_item_product_code, line_item_resource_id, line_item_usage_type, line_item_operation
 -- optional: line_item_usage_amount, line_item_net_unblended_cost, pricing_unit, pricing_public_on_demand_cost
--- optional: product_product_family, product_region_code, resource_tags, reservation_reservation_a_r_n
+-- optional: product_product_family, product_region_code, product_region, resource_tags, reservation_reservation_a_r_n
 -- optional: reservation_effective_cost, reservation_net_effective_cost
 -- optional: reservation_unused_amortized_upfront_fee_for_billing_period, reservation_unused_recurring_fee
 -- optional: reservation_net_unused_amortized_upfront_fee_for_billing_period
@@ -44,7 +45,7 @@ with given as (
 )
 
 select
-  to_char(cast(bill_billing_period_start_date as timestamp), '%Y-%m') as billing_period,
+  to_char(utc_time(bill_billing_period_start_date), '%Y-%m') as billing_period,
   nullif(identity_line_item_id, '') as "lineitem/id",
   case
     when aws_type in ('Tax', 'Credit') then aws_type
@@ -58,8 +59,8 @@ select
   end as "lineitem/type",
   nullif(line_item_line_item_description, '') as "lineitem/description",
   'AWS' as "lineitem/cloud_provider",
-  cast(line_item_usage_start_date as timestamp) as "time/usage_start",
-  cast(nullif(cast(line_item_usage_end_date as varchar), '') as timestamp) as "time/usage_end",
+  utc_time(line_item_usage_start_date) as "time/usage_start",
+  utc_time(line_item_usage_end_date) as "time/usage_end",
   -- CloudZero splits ids at ':' and '/' and drops everything after the second part: keep one separator.
   case
     when line_item_resource_id <> '' then concat(
@@ -69,15 +70,20 @@ select
   nullif(line_item_product_code, '') as "resource/service",
   nullif(product_product_family, '') as "resource/usage_family",
   coalesce(nullif(line_item_usage_account_id, ''), nullif(bill_payer_account_id, '')) as "resource/account",
-  nullif(product_region_code, '') as "resource/region",
+  coalesce(nullif(product_region_code, ''), nullif(product_region, '')) as "resource/region",
   nullif(line_item_usage_type, '') as "action/usage_type",
   nullif(line_item_operation, '') as "action/operation",
-  case when not is_discount then amount(line_item_usage_amount) end as "usage/amount",
+  case when not is_discount then quantity(line_item_usage_amount) end as "usage/amount",
   case when not is_discount then nullif(pricing_unit, '') end as "usage/units",
   unblended as "cost/cost",
   net_unblended as "cost/discounted_cost",
   -- Discounted usage has its list price and quantity in its own row; the row that negates it has neither.
-  case when is_discount then cast(0 as decimal(38, 24)) else on_demand end as "cost/on_demand_cost",
+  -- A commitment's fees have no list price besides that of the usage which it covers.
+  case
+    when is_discount or is_reservation_upfront
+      or aws_type in ('RIFee', 'SavingsPlanRecurringFee', 'SavingsPlanUpfrontFee') then cast(0 as decimal(38, 24))
+    else on_demand
+  end as "cost/on_demand_cost",
   case
     when aws_type = 'SavingsPlanCoveredUsage' then amount(savings_plan_savings_plan_effective_cost)
     when aws_type = 'SavingsPlanRecurringFee' then unused_plan
@@ -100,5 +106,5 @@ select
     else net_unblended
   end as "cost/discounted_amortized_cost",
   nullif(line_item_usage_account_name, '') as "resource/tag:confluent_environment",
-  nullif(map_json(resource_tags), '') as tags
+  nullif(aws_tags(resource_tags), '') as tags
 from given

@@ -1,17 +1,18 @@
--- FOCUS 1.0 to 1.2, the open billing format that AWS, Azure, Google Cloud, Oracle and others export.
+-- FOCUS 1.0 to 1.4, the open billing format that AWS, Azure, Google Cloud, Oracle and others export.
 -- needs: BilledCost, BillingPeriodStart, ChargePeriodStart, ChargeCategory
 -- optional: ChargePeriodEnd, ChargeClass, ChargeFrequency, ChargeDescription, CommitmentDiscountId
--- optional: CommitmentDiscountStatus, ContractedCost, EffectiveCost, ListCost, ConsumedQuantity, ConsumedUnit
+-- optional: CommitmentDiscountStatus, EffectiveCost, ListCost, ConsumedQuantity, ConsumedUnit
 -- optional: PricingQuantity, PricingUnit, ProviderName, BillingAccountId, SubAccountId, SubAccountName
 -- optional: ServiceName, ServiceCategory, ServiceSubcategory, SkuId, SkuMeter, RegionId, ResourceId
--- optional: ResourceName, ResourceType, Tags
+-- optional: ResourceName, ResourceType, Tags, ServiceProviderName, HostProviderName, InvoiceIssuerName
+-- optional: RegionName, Region
 --
--- Cost is BilledCost, discounted cost ContractedCost, discounted amortized cost EffectiveCost, on-demand cost
--- ListCost. All stay in the billing currency. By FOCUS's definition, contracted costs count a commitment twice: as
--- its purchase and as the usage that it covers.
+-- Cost and discounted cost are BilledCost, discounted amortized cost EffectiveCost, on-demand cost ListCost. All stay
+-- in the billing currency. ContractedCost is not used: by FOCUS's definition it counts a commitment twice, as its
+-- purchase and as the usage that it covers. For the same reason a commitment's purchase has no on-demand cost.
 
 select
-  to_char(cast("BillingPeriodStart" as timestamp), '%Y-%m') as billing_period,
+  to_char(utc_time("BillingPeriodStart"), '%Y-%m') as billing_period,
   -- In CloudZero's types a commitment's purchase, fees and unused part are not usage, nor is a correction of an
   -- earlier invoice. A credit is negative; a reversed one is an adjustment.
   case
@@ -22,15 +23,20 @@ select
     when "ChargeCategory" = 'Purchase' and "CommitmentDiscountId" <> '' and "ChargeFrequency" = 'Recurring'
       then 'CommittedUseRecurringFee'
     when "ChargeCategory" = 'Purchase' and "CommitmentDiscountId" <> '' then 'CommittedUsePurchase'
+    when "ServiceSubcategory" = 'Support' or lower("ServiceName") like '%support%' then 'Support'
     when "ChargeCategory" = 'Purchase' then 'Purchase'
     when "CommitmentDiscountStatus" = 'Unused' then 'CommittedUseVacancy'
     when "ChargeCategory" = 'Usage' then 'Usage'
     else 'Fee'
   end as "lineitem/type",
   nullif("ChargeDescription", '') as "lineitem/description",
-  nullif("ProviderName", '') as "lineitem/cloud_provider",
-  cast("ChargePeriodStart" as timestamp) as "time/usage_start",
-  cast(nullif(cast("ChargePeriodEnd" as varchar), '') as timestamp) as "time/usage_end",
+  -- FOCUS 1.3 replaced ProviderName.
+  coalesce(
+    nullif("ServiceProviderName", ''), nullif("ProviderName", ''), nullif("HostProviderName", ''),
+    nullif("InvoiceIssuerName", '')
+  ) as "lineitem/cloud_provider",
+  utc_time("ChargePeriodStart") as "time/usage_start",
+  utc_time("ChargePeriodEnd") as "time/usage_end",
   -- CloudZero splits ids at ':' and '/' and drops everything after the second part: keep one separator.
   case
     when "ResourceId" <> '' then concat(
@@ -41,16 +47,20 @@ select
   nullif("ServiceName", '') as "resource/service",
   coalesce(nullif("ServiceSubcategory", ''), nullif("ServiceCategory", '')) as "resource/usage_family",
   coalesce(nullif("SubAccountId", ''), nullif("BillingAccountId", '')) as "resource/account",
-  nullif("RegionId", '') as "resource/region",
+  -- Exports that began with a draft of FOCUS have "Region".
+  coalesce(nullif("RegionId", ''), nullif("RegionName", ''), nullif("Region", '')) as "resource/region",
   coalesce(nullif("SkuMeter", ''), nullif("SkuId", '')) as "action/usage_type",
-  coalesce(amount("ConsumedQuantity"), amount("PricingQuantity")) as "usage/amount",
+  coalesce(quantity("ConsumedQuantity"), quantity("PricingQuantity")) as "usage/amount",
   case
-    when amount("ConsumedQuantity") is not null then nullif("ConsumedUnit", '')
+    when quantity("ConsumedQuantity") is not null then nullif("ConsumedUnit", '')
     else nullif("PricingUnit", '')
   end as "usage/units",
   amount("BilledCost") as "cost/cost",
-  amount("ContractedCost") as "cost/discounted_cost",
-  amount("ListCost") as "cost/on_demand_cost",
+  amount("BilledCost") as "cost/discounted_cost",
+  case
+    when "ChargeCategory" = 'Purchase' and "CommitmentDiscountId" <> '' then cast(0 as decimal(38, 24))
+    else amount("ListCost")
+  end as "cost/on_demand_cost",
   amount("EffectiveCost") as "cost/discounted_amortized_cost",
   -- Display names use the columns of Confluent's names, so that the views show them.
   nullif("SubAccountName", '') as "resource/tag:confluent_environment",

@@ -37,6 +37,7 @@ mod runs_at_once;
 mod s3;
 mod sandbox;
 mod slt;
+mod source_files;
 mod source_rows;
 mod sources;
 mod tags;

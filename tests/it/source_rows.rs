@@ -26,27 +26,38 @@ fn rows(billstream: &Billstream, sources: &[&str], sql: &str) -> Vec<Row> {
 fn cost_columns_match_the_files() {
     let store = tempdir().unwrap();
     let billstream = Billstream::on(store.path());
-    // Line items, and the sums of billed, contracted, list and effective cost; empty where unknown.
+    // Line items, and the sums of billed, discounted, list and effective cost; empty where unknown.
     for (file, count, sums) in [
         (
             "focus-1.0.csv",
             "13",
             [
                 "122.190000000000000040000001",
-                "126.19",
-                "135.8900001",
+                // Each commitment once: as its purchase at cost, as the usage that it covers at list price.
+                "122.190000000000000040000001",
+                "25.8900001",
                 "16.2245",
             ],
         ),
         (
             "focus-1.2.csv.gz",
             "4",
-            ["1.45000010000000004", "", "3.2000001", ""],
+            [
+                "1.45000010000000004",
+                "1.45000010000000004",
+                "3.2000001",
+                "",
+            ],
         ),
         (
             "focus-1.2.parquet",
             "4",
-            ["1.45000010000000004", "", "3.2000001", ""],
+            [
+                "1.45000010000000004",
+                "1.45000010000000004",
+                "3.2000001",
+                "",
+            ],
         ),
         ("cur2.parquet", "16", ["724.58000010000000004", "", "", ""]),
         ("cbf", "5", ["5.308999999999999999999999", "", "", ""]),

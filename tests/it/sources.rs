@@ -96,7 +96,7 @@ fn costs_by_tag_includes_tags_of_sources() {
         ])
         .ok();
     let rows = csv_rows(rows.stdout.as_bytes());
-    for (connection, key, value) in [("aws", "user_cost_center", "007"), ("cz", "team", "a,b")] {
+    for (connection, key, value) in [("aws", "cost_center", "007"), ("cz", "team", "a,b")] {
         let found = rows.iter().any(|row| {
             row["connection"] == connection && row["tag_key"] == key && row["tag_value"] == value
         });

@@ -1,10 +1,12 @@
-//! SQL functions: `json_text`, `json_entries`, `tags_json`, `map_json`, `like_any_case`, `like_literal`, `bucket`, `share`, `amount`, `price`,
-//! `times`, and a `round` for decimals.
+//! SQL functions: `json_text`, `json_entries`, `tags_json`, `map_json`, `aws_tags`, `like_any_case`, `like_literal`,
+//! `bucket`, `share`, `amount`, `quantity`, `price`, `times`, `utc_time`, and a `round` for decimals.
 
 mod like;
 mod money;
 mod round;
+mod tag_texts;
 mod tags;
+mod times;
 
 use std::sync::Arc;
 
@@ -15,20 +17,26 @@ use twox_hash::XxHash64;
 
 use crate::decimal;
 
+pub(crate) use crate::engine::functions::money::{to_decimals, to_quantities};
 pub(crate) use crate::engine::functions::round::round;
+pub(crate) use crate::engine::functions::tag_texts::{are_tags, json_of};
 pub(crate) use crate::engine::functions::tags::tags_json;
+pub(crate) use crate::engine::functions::times::{UTC_TIME, to_utc_times};
 
 /// Creates all functions.
-pub(super) fn all() -> [ScalarUDF; 12] {
+pub(super) fn all() -> [ScalarUDF; 15] {
     [
         like::like_any_case(),
         like::like_literal(),
         money::amount(),
+        money::quantity(),
         money::price(),
         money::times(),
         round(),
         tags::json_entries(),
         tags::map_json(),
+        tags::aws_tags(),
+        times::utc_time(),
         tags_json(),
         // `json_text(object, key)`: text at a top-level key of a JSON object; NULL for other values.
         create_udf(

@@ -11,12 +11,20 @@ use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-use crate::decimal;
+use crate::decimal::{self, ParseError};
 
 /// `amount(x)`: a text, float or number as an exact `decimal(38, 24)`. A float counts as its shortest decimal;
-/// digits past the scale are rounded half-even; '' is NULL.
+/// digits past the scale are rounded half-even; '', `NULL` and `N/A` are NULL.
 pub(super) fn amount() -> ScalarUDF {
     ScalarUDF::new_from_impl(Amount {
+        signature: Signature::any(1, Volatility::Immutable),
+    })
+}
+
+/// `quantity(x)`: like `amount`, but NULL for a number that does not fit: quantities of bytes or requests may exceed
+/// every amount of money.
+pub(super) fn quantity() -> ScalarUDF {
+    ScalarUDF::new_from_impl(Quantity {
         signature: Signature::any(1, Volatility::Immutable),
     })
 }
@@ -158,27 +166,71 @@ impl ScalarUDFImpl for Amount {
     }
 }
 
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Quantity {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Quantity {
+    fn name(&self) -> &str {
+        "quantity"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+        Ok(decimal::TYPE)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let array = args.args[0].to_array(args.number_rows)?;
+        Ok(ColumnarValue::Array(Arc::new(to_quantities(&array)?)))
+    }
+}
+
 /// Values of any type as exact decimals.
-fn to_decimals(array: &ArrayRef) -> Result<Decimal128Array> {
+pub(crate) fn to_decimals(array: &ArrayRef) -> Result<Decimal128Array> {
+    converted(array, &STRICT, parse_amount)
+}
+
+/// Values of any type as exact decimals; those that are too large are NULL.
+pub(crate) fn to_quantities(array: &ArrayRef) -> Result<Decimal128Array> {
+    converted(array, &CastOptions::default(), parse_quantity)
+}
+
+fn converted(
+    array: &ArrayRef,
+    options: &CastOptions<'_>,
+    parse: fn(Option<&str>) -> Result<Option<i128>>,
+) -> Result<Decimal128Array> {
     let values: Decimal128Array = match array.data_type() {
+        data_type if *data_type == decimal::TYPE => {
+            return Ok(array.as_primitive::<Decimal128Type>().clone());
+        }
         data_type if data_type.is_integer() || data_type.is_decimal() || data_type.is_null() => {
-            let array = cast_with_options(array, &decimal::TYPE, &STRICT)?;
+            let array = cast_with_options(array, &decimal::TYPE, options)?;
             return Ok(array.as_primitive::<Decimal128Type>().clone());
         }
         DataType::Float64 => {
             let floats = array.as_primitive::<Float64Type>().iter();
             let texts = floats.map(|value| value.map(|value| value.to_string()));
-            texts.map(parse_amount).collect::<Result<_>>()?
+            texts
+                .map(|text| parse(text.as_deref()))
+                .collect::<Result<_>>()?
         }
         DataType::Float32 => {
             let floats = array.as_primitive::<Float32Type>().iter();
             let texts = floats.map(|value| value.map(|value| value.to_string()));
-            texts.map(parse_amount).collect::<Result<_>>()?
+            texts
+                .map(|text| parse(text.as_deref()))
+                .collect::<Result<_>>()?
         }
         _ => {
             let texts: ArrayRef = cast(array, &DataType::Utf8View)?;
             let texts = texts.as_string_view().iter();
-            texts.map(parse_amount).collect::<Result<_>>()?
+            texts.map(parse).collect::<Result<_>>()?
         }
     };
     Ok(values.with_data_type(decimal::TYPE))
@@ -191,10 +243,23 @@ const STRICT: CastOptions<'static> = CastOptions {
 };
 
 /// Parses a number as people write it: surrounding spaces, a plus sign and a missing zero are allowed.
-fn parse_amount(text: Option<impl AsRef<str>>) -> Result<Option<i128>> {
-    let Some(text) = text else { return Ok(None) };
-    let text = text.as_ref().trim();
-    if text.is_empty() {
+fn parse_amount(text: Option<&str>) -> Result<Option<i128>> {
+    let parsed = text.map(parse_number).transpose();
+    parsed.map(Option::flatten).map_err(|_| not_an_amount(text))
+}
+
+/// Parses like [`parse_amount`]; `None` for a number that is too large.
+fn parse_quantity(text: Option<&str>) -> Result<Option<i128>> {
+    match text.map(parse_number).transpose() {
+        Ok(parsed) => Ok(parsed.flatten()),
+        Err(ParseError::TooLarge) => Ok(None),
+        Err(ParseError::Syntax) => Err(not_an_amount(text)),
+    }
+}
+
+fn parse_number(text: &str) -> std::result::Result<Option<i128>, ParseError> {
+    let text = text.trim();
+    if text.is_empty() || text.eq_ignore_ascii_case("null") || text.eq_ignore_ascii_case("n/a") {
         return Ok(None);
     }
     let (sign, digits) = match text.strip_prefix('-') {
@@ -207,13 +272,18 @@ fn parse_amount(text: Option<impl AsRef<str>>) -> Result<Option<i128>> {
     } else {
         "0"
     };
-    match decimal::parse(&format!("{sign}{zero}{digits}")) {
-        Ok(parsed) => Ok(Some(parsed.units)),
-        Err(_) => Err(DataFusionError::Execution(format!(
-            "`{}` is not an amount below 1e14",
-            text.chars().take(40).collect::<String>()
-        ))),
-    }
+    let parsed = decimal::parse(&format!("{sign}{zero}{digits}"))?;
+    Ok(Some(parsed.units))
+}
+
+fn not_an_amount(text: Option<&str>) -> DataFusionError {
+    DataFusionError::Execution(format!(
+        "`{}` is not an amount below 1e14",
+        text.unwrap_or_default()
+            .chars()
+            .take(40)
+            .collect::<String>()
+    ))
 }
 
 #[cfg(test)]
@@ -233,6 +303,11 @@ mod tests {
         for wrong in ["1,5", "abc", "1e15", "--1", "1.2.3", "NaN", "0x1"] {
             assert!(parse_amount(Some(wrong)).is_err(), "{wrong}");
         }
+        for missing in [" ", "NULL", "null", "N/A"] {
+            assert_eq!(units(missing), None, "{missing}");
+        }
+        assert_eq!(parse_quantity(Some("1e15")).unwrap(), None);
+        assert!(parse_quantity(Some("NaN")).is_err());
     }
 
     proptest! {

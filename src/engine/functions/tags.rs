@@ -1,16 +1,17 @@
-//! Tags in SQL: `tags_json` and `map_json` build a JSON object, `json_entries` lists its entries.
+//! Tags in SQL: `tags_json`, `map_json` and `aws_tags` build a JSON object, `json_entries` lists its entries.
 
 use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, ListBuilder, StringBuilder, StringViewBuilder, StructBuilder,
 };
-use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Fields};
-use datafusion::common::Result;
+use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, create_udf,
 };
+
+use crate::engine::functions::tag_texts::{self, Prefixes, json_of};
 
 /// `tags_json(key, value, …)`: JSON object of the non-empty values; NULL without any.
 pub(crate) fn tags_json() -> ScalarUDF {
@@ -34,9 +35,22 @@ pub(super) fn json_entries() -> ScalarUDF {
     )
 }
 
-/// `map_json(map)`: map of texts as a JSON object; a text is returned as it is; NULL for an empty map.
+/// `map_json(tags)`: tags as a JSON object. They may be a map, a struct, a list of keys and values, or JSON text, also
+/// without its braces. A key `user:team` becomes `team`; NULL without any.
 pub(super) fn map_json() -> ScalarUDF {
     ScalarUDF::new_from_impl(MapJson {
+        name: "map_json",
+        prefixes: Prefixes::Colon,
+        signature: Signature::any(1, Volatility::Immutable),
+    })
+}
+
+/// `aws_tags(tags)`: like `map_json`, for the keys of a Cost and Usage Report, where a colon is an underscore:
+/// `user_team` becomes `team`, and `aws_created_by` becomes `aws:created_by`.
+pub(super) fn aws_tags() -> ScalarUDF {
+    ScalarUDF::new_from_impl(MapJson {
+        name: "aws_tags",
+        prefixes: Prefixes::Underscore,
         signature: Signature::any(1, Volatility::Immutable),
     })
 }
@@ -79,14 +93,17 @@ fn entries(objects: &ArrayRef) -> ArrayRef {
     Arc::new(lists.finish())
 }
 
+/// Function that returns tags in any form as a JSON object, identified by its name.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct MapJson {
+    name: &'static str,
+    prefixes: Prefixes,
     signature: Signature,
 }
 
 impl ScalarUDFImpl for MapJson {
     fn name(&self) -> &str {
-        "map_json"
+        self.name
     }
 
     fn signature(&self) -> &Signature {
@@ -99,24 +116,18 @@ impl ScalarUDFImpl for MapJson {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let array = args.args[0].to_array(args.number_rows)?;
-        if !matches!(array.data_type(), DataType::Map(..)) {
-            return Ok(ColumnarValue::Array(cast(&array, &DataType::Utf8View)?));
-        }
-        let maps = array.as_map();
-        let mut out = StringViewBuilder::with_capacity(maps.len());
-        for row in 0..maps.len() {
-            let mut object = serde_json::Map::new();
-            if maps.is_valid(row) {
-                let entries = maps.value(row);
-                let keys = cast(entries.column(0), &DataType::Utf8View)?;
-                let values = cast(entries.column(1), &DataType::Utf8View)?;
-                for (key, value) in keys.as_string_view().iter().zip(values.as_string_view()) {
-                    if let (Some(key), Some(value)) = (key, value) {
-                        object.insert(key.to_string(), value.into());
-                    }
-                }
-            }
-            let text = (!object.is_empty()).then(|| serde_json::Value::Object(object).to_string());
+        let texts = json_of(&array)?;
+        let mut out = StringViewBuilder::with_capacity(texts.len());
+        for text in texts.as_string_view() {
+            let Some(text) = text else {
+                out.append_null();
+                continue;
+            };
+            let tags = tag_texts::parse(text, self.prefixes).ok_or_else(|| {
+                let start: String = text.chars().take(40).collect();
+                DataFusionError::Execution(format!("`{start}` is not a JSON object of tags"))
+            })?;
+            let text = (!tags.is_empty()).then(|| serde_json::Value::Object(tags).to_string());
             out.append_option(text);
         }
         Ok(ColumnarValue::Array(Arc::new(out.finish())))

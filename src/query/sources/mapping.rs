@@ -20,6 +20,7 @@ use crate::engine::sql_files::{SqlFile, SqlFiles};
 use crate::error::{Error, Result};
 use crate::query::names::quoted;
 use crate::query::sources::columns;
+use crate::suggest::nearest;
 
 /// Maps raw rows by a file of `sql/sources` to the columns of `all_line_items`, under the source's name.
 ///
@@ -63,7 +64,7 @@ fn context_with_source(
 /// A mapping file with the columns that its comments list as `needs` and `optional`.
 pub(super) struct Mapping<'a> {
     pub(super) file: &'a SqlFile,
-    needs: Vec<&'a str>,
+    pub(super) needs: Vec<&'a str>,
     optional: Vec<&'a str>,
 }
 
@@ -96,6 +97,10 @@ impl<'a> Mapping<'a> {
                 return Ok(mapping);
             }
             if !mapping.needs.is_empty() {
+                let missing: Vec<_> = missing
+                    .iter()
+                    .map(|name| described(name, columns))
+                    .collect();
                 rejected.push(format!("{name} lacks {}", missing.join(", ")));
             }
         }
@@ -119,7 +124,23 @@ impl<'a> Mapping<'a> {
     }
 }
 
-/// Adds the optional columns of a mapping that the rows lack, as NULL; `tags` from the tag columns.
+/// A missing column, with the nearest name of the columns that there are.
+fn described(missing: &str, columns: &SchemaRef) -> String {
+    let names = columns.fields().iter().map(|field| field.name().as_str());
+    match nearest(missing, names) {
+        Some(name) => format!("{missing} (nearest: {})", quoted(name)),
+        None => missing.to_string(),
+    }
+}
+
+/// Optional columns that are collected from the columns of a prefix, one for each tag.
+const COLLECTED: [(&str, &str); 2] = [
+    ("tags", cbf::TAG_PREFIX),
+    // The legacy Cost and Usage Report.
+    ("resource_tags", "resource_tags_"),
+];
+
+/// Adds the optional columns of a mapping that the rows lack: tags from the columns for each tag, others as NULL.
 fn with_optional_columns(
     raw: Arc<dyn TableProvider>,
     mapping: &Mapping<'_>,
@@ -132,9 +153,10 @@ fn with_optional_columns(
     let missing = mapping.optional.iter();
     let missing = missing.filter(|name| columns.field_with_name(name).is_err());
     let null = || cast(lit(ScalarValue::Null), DataType::Utf8View);
-    expressions.extend(missing.map(|name| match (*name, tags_object(&columns)) {
-        ("tags", Some(tags)) => tags.alias("tags"),
-        _ => null().alias(*name),
+    expressions.extend(missing.map(|name| {
+        let collected = COLLECTED.iter().find(|(column, _)| column == name);
+        let tags = collected.and_then(|(_, prefix)| tags_object(&columns, prefix));
+        tags.unwrap_or_else(null).alias(*name)
     }));
     let plan = LogicalPlanBuilder::scan("files", provider_as_source(raw), None)
         .and_then(|plan| plan.project(expressions))
@@ -143,10 +165,10 @@ fn with_optional_columns(
     Ok(Arc::new(ViewTable::new(plan, None)))
 }
 
-/// The columns `resource/tag:<key>` as one JSON object.
-fn tags_object(columns: &SchemaRef) -> Option<Expr> {
+/// The columns of a prefix as one JSON object, by the rest of their names.
+fn tags_object(columns: &SchemaRef, prefix: &str) -> Option<Expr> {
     let tags = columns.fields().iter().filter_map(|field| {
-        let key = field.name().strip_prefix(cbf::TAG_PREFIX)?;
+        let key = field.name().strip_prefix(prefix)?;
         let value = Expr::Column(Column::new_unqualified(field.name()));
         Some([
             cast(lit(key), DataType::Utf8View),

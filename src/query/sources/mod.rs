@@ -4,10 +4,20 @@
 //! `optional`. A mapping with the source's name is used first, else the first one whose needs the files meet.
 //! Only queries read sources; they are never delivered.
 
+mod aws_names;
+mod cells;
 mod columns;
+mod deliveries;
+mod delta;
 mod drops;
 mod files;
+mod location;
 mod mapping;
+mod open;
+mod read;
+mod repeats;
+mod table;
+mod types;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,6 +31,7 @@ use crate::query::names::BUILTIN_TABLES;
 pub(crate) use crate::query::sources::columns::COLUMNS;
 use crate::query::sources::mapping::Mapping;
 pub use crate::query::sources::mapping::apply_mapping;
+use crate::query::sources::table::SourceTable;
 
 /// A named location of cost files.
 #[derive(Debug, Clone)]
@@ -96,8 +107,14 @@ impl Source {
         context: &SessionContext,
         sql: &SqlFiles,
     ) -> Result<Arc<dyn TableProvider>> {
-        let raw = files::raw_table(context, &self.location).await?;
-        let mapping = Mapping::select(sql, &self.name, &raw.schema())?;
+        let files = files::find(context, &self.name, &self.location).await?;
+        let table = SourceTable::new(&self.name, open::open_all(&self.name, files).await?);
+        let mapping = Mapping::select(sql, &self.name, &table.schema())?;
+        table.check_needed(&mapping.needs)?;
+        for column in mapping.file.listed("unique") {
+            repeats::check(&table, column).await?;
+        }
+        let raw = Arc::new(table.with_uses(cells::uses(&mapping.file.text)));
         apply_mapping(context, raw, mapping.file, &self.name).await
     }
 }
