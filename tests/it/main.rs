@@ -26,6 +26,7 @@ mod import;
 mod months;
 mod organizations;
 mod query;
+mod report_months;
 mod report_values;
 mod reports;
 mod runs_at_once;

@@ -9,7 +9,7 @@ use crate::cli::print;
 use crate::cli::query_session::SessionArgs;
 use crate::error::{Error, ErrorKind, Result};
 use crate::query::charts;
-use crate::query::reports::Report;
+use crate::query::reports::{Report, ReportResult};
 use crate::query::session::Session;
 
 #[derive(Debug, clap::Args)]
@@ -128,10 +128,11 @@ pub(crate) async fn run(args: ReportArgs) -> Result<u8> {
         if !report.has_chart() {
             return Err(no_chart());
         }
-        let (_, chart) = report.run(&session, &given).await?;
-        let chart = chart.ok_or_else(no_chart)?;
+        let result = report.run(&session, &given).await?;
+        let chart = result.chart.ok_or_else(no_chart)?;
         let svg = charts::svg(&chart).map_err(|e| Error::new(ErrorKind::Bug, e))?;
         destination.write(svg.into_bytes()).await?;
+        print_notes(&result.notes);
     } else {
         let is_terminal = std::io::stdout().is_terminal();
         let named = args.format.and_then(ReportFormat::of_rows);
@@ -156,6 +157,13 @@ pub(crate) async fn run(args: ReportArgs) -> Result<u8> {
     Ok(0)
 }
 
+/// Prints notes on stderr, apart from the rows.
+fn print_notes(notes: &[String]) {
+    for note in notes {
+        eprintln!("note: {note}");
+    }
+}
+
 /// Writes a report's rows, below its chart if they are a table on a terminal.
 pub(crate) async fn write(
     session: &Session,
@@ -164,7 +172,11 @@ pub(crate) async fn write(
     style: Style<'_>,
     destination: &mut RowSink,
 ) -> Result<()> {
-    let (batches, chart) = report.run(session, given).await?;
+    let ReportResult {
+        batches,
+        chart,
+        notes,
+    } = report.run(session, given).await?;
     if let (Some(chart), Some(width), Format::Table) = (&chart, style.width, style.format) {
         let width = u16::try_from(width).unwrap_or(u16::MAX).clamp(20, 120);
         let colours = std::env::var_os("NO_COLOR").is_none();
@@ -178,7 +190,9 @@ pub(crate) async fn write(
     for batch in &batches {
         writer.rows(batch).await?;
     }
-    writer.end().await.map(|_| ())
+    writer.end().await?;
+    print_notes(&notes);
+    Ok(())
 }
 
 /// The reports with their parameters.

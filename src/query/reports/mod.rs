@@ -12,6 +12,7 @@
 //! `previous`, the month before `month`.
 
 mod chart;
+mod notes;
 mod parameters;
 
 use arrow::record_batch::RecordBatch;
@@ -22,6 +23,7 @@ use crate::query::charts::Chart;
 use crate::query::names::suggestion;
 use crate::query::parameters::Parameters;
 use crate::query::reports::chart::ChartSpec;
+use crate::query::reports::notes::Selection;
 pub(crate) use crate::query::reports::parameters::ReportParameter;
 use crate::query::session::Session;
 use crate::query::statements::Statement;
@@ -41,6 +43,17 @@ pub(crate) struct Report<'a> {
     /// Columns that a narrow table can do without, the first of these most easily.
     pub(crate) secondary: Vec<&'a str>,
     chart: Option<ChartSpec<'a>>,
+}
+
+/// Result of a report.
+#[derive(Debug)]
+pub(crate) struct ReportResult {
+    /// Rows, at least one batch.
+    pub(crate) batches: Vec<RecordBatch>,
+    /// Chart, if the report has one.
+    pub(crate) chart: Option<Chart>,
+    /// What a reader of the rows must know: incomplete months, connections without costs.
+    pub(crate) notes: Vec<String>,
 }
 
 impl<'a> Report<'a> {
@@ -94,7 +107,7 @@ impl<'a> Report<'a> {
         self.chart.is_some()
     }
 
-    /// Runs the report. Returns its rows, at least one batch, and its chart, if it has one.
+    /// Runs the report.
     ///
     /// # Errors
     /// Kind usage, for wrong parameters; kind data, for SQL that fails, with the file's name.
@@ -102,7 +115,7 @@ impl<'a> Report<'a> {
         &self,
         session: &Session,
         given: &[(String, String)],
-    ) -> Result<(Vec<RecordBatch>, Option<Chart>)> {
+    ) -> Result<ReportResult> {
         let values = self.resolve_parameters(session, given).await?;
         let statement = Statement::from_file(&self.file.text);
         let collected = session.collect(&statement, &values).await;
@@ -110,11 +123,21 @@ impl<'a> Report<'a> {
         if batches.is_empty() {
             batches.push(RecordBatch::new_empty(schema));
         }
-        let chart = self.draw(&values, &batches)?;
-        Ok((batches, chart))
+        let notes = notes::notes(session, &Selection::new(&values, given)).await?;
+        let chart = self.draw(&values, &batches, notes.is_incomplete)?;
+        Ok(ReportResult {
+            batches,
+            chart,
+            notes: notes.texts,
+        })
     }
 
-    fn draw(&self, values: &Parameters, batches: &[RecordBatch]) -> Result<Option<Chart>> {
+    fn draw(
+        &self,
+        values: &Parameters,
+        batches: &[RecordBatch],
+        is_incomplete: bool,
+    ) -> Result<Option<Chart>> {
         let Some(spec) = &self.chart else {
             return Ok(None);
         };
@@ -127,7 +150,12 @@ impl<'a> Report<'a> {
             _ => text("month"),
         };
         let by = text("by").map(|by| format!("by {}", by.replace('_', " ")));
-        let subtitle = [Some(about.to_string()), by, span].into_iter().flatten();
+        // Lines mark their incomplete points themselves.
+        let open = is_incomplete && !spec.marks_points();
+        let open = open.then(|| "not complete".to_string());
+        let subtitle = [Some(about.to_string()), by, span, open]
+            .into_iter()
+            .flatten();
         let subtitle: Vec<_> = subtitle.filter(|part| !part.is_empty()).collect();
         Ok(Some(Chart {
             title: title.to_string(),

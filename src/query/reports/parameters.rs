@@ -113,7 +113,7 @@ impl Report<'_> {
             }
             return Ok(ScalarValue::from(text));
         }
-        if ["month", "from", "to"].contains(&name) {
+        if ["month", "previous", "from", "to"].contains(&name) {
             let month: BillingPeriod = text.parse()?;
             return Ok(ScalarValue::from(month.to_string()));
         }
