@@ -1,6 +1,6 @@
 -- Changes: differences from the month before, by reason
 -- parameter month: the billing month [latest]
--- parameter previous: the month to compare with [previous]
+-- parameter previous: the month to compare with; year_before is the same month of the year before [previous]
 -- parameter limit: maximum number of items, largest differences first; the rest is summed as (others) [20]
 -- by: resource_id, service, environment, usage_type, connection, cloud_provider, tag:<key>
 -- money: previous_cost, cost, difference, new_cost, gone_cost, quantity_effect, days_effect, price_effect, adjustments
@@ -21,6 +21,7 @@
 -- Whole months are compared if they are complete (see the view months); otherwise the same days of both months, up to
 -- the last complete day of either: through_day, the earliest one of the connections in the row. A month without any
 -- complete day is compared up to its newest line item. A connection with costs in one month only is new or gone.
+-- Per day (--normalize day) all complete days of both months count, and there is no days_effect.
 
 with newest as (
   select connection, billing_period, max(usage_date) as newest_day
@@ -47,6 +48,7 @@ compared as (
   select
     connection,
     case
+      when $normalize = 'day' then 31
       when bool_or(billing_period = $month) then min(through_day)
       else least(min(through_day), (select max(through_day) from ends where billing_period = $month))
     end as through_day
@@ -106,7 +108,7 @@ effects as (
       else cast(0 as decimal(38, 24))
     end as quantity_effect,
     case
-      when reason = 'by days' and days <> previous_days
+      when reason = 'by days' and days <> previous_days and $normalize = 'none'
         then times(amount(days - previous_days), price(previous_cost, amount(previous_days)))
       else cast(0 as decimal(38, 24))
     end as days_effect,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
-use datafusion::catalog::SchemaProvider;
+use datafusion::catalog::{SchemaProvider, TableProvider};
 use datafusion::common::DataFusionError;
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::ViewTable;
@@ -108,6 +108,20 @@ impl Session {
         statement: &Statement,
         parameters: &Parameters,
     ) -> Result<()> {
+        self.replace_view(name, statement, parameters).await?;
+        Ok(())
+    }
+
+    /// As [`Session::define_view`]; returns the view that is replaced, for [`Session::restore_view`].
+    ///
+    /// # Errors
+    /// As [`Session::start`].
+    pub(super) async fn replace_view(
+        &self,
+        name: &str,
+        statement: &Statement,
+        parameters: &Parameters,
+    ) -> Result<Option<Arc<dyn TableProvider>>> {
         let frame = self
             .within_timeout(self.plan(statement, parameters))
             .await?;
@@ -115,8 +129,16 @@ impl Session {
         let registered = self
             .catalog
             .register_table(name.to_string(), Arc::new(view));
-        registered.map_err(|e| self.explain(statement, &e))?;
-        Ok(())
+        registered.map_err(|e| self.explain(statement, &e))
+    }
+
+    /// Ends a view's replacement.
+    pub(super) fn restore_view(&self, name: &str, replaced: Option<Arc<dyn TableProvider>>) {
+        // Neither fails: the name was registered before, and is no built-in one.
+        let _ = match replaced {
+            Some(view) => self.catalog.register_table(name.to_string(), view),
+            None => self.catalog.deregister_table(name),
+        };
     }
 
     async fn plan(&self, statement: &Statement, parameters: &Parameters) -> Result<DataFrame> {

@@ -199,3 +199,98 @@ fn shares_are_between_0_and_100_and_limits_hide_no_costs() {
             .all(|row| row["days"].parse::<u8>().unwrap() <= 19)
     );
 }
+
+#[test]
+fn costs_per_day_compare_months_of_different_lengths() {
+    let per_day = |arguments: &[&str]| rows(&[arguments, &["--normalize", "day"]].concat());
+    // A quotient of each line item is rounded at 24 digits.
+    let is_near = |found: Exact, whole: Exact, days: i128| {
+        let off = found.0 * days - whole.0;
+        assert!(off.abs() < 1_000_000, "{found} times {days} is not {whole}");
+    };
+    let acme = |month: &str| {
+        let through = if month == OPEN {
+            COMPLETE_THROUGH
+        } else {
+            "2026-10-31"
+        };
+        let condition = format!(
+            "billing_period = '{month}' and connection = 'acme' and usage_date <= '{through}'"
+        );
+        billed("daily_costs", &condition)
+    };
+    let by = ["cost_over_time", "--by", "connection", "--limit", "10"];
+    for (month, days) in [(PREVIOUS, 30), (MONTH, 31), (OPEN, 19)] {
+        let found = per_day(&by);
+        let is_acme = |row: &&Row| row["item"] == "acme" && row["period"] == month;
+        let found = sum(found.iter().filter(is_acme), "billed_cost");
+        is_near(found, acme(month), days);
+    }
+    let changes = ["changes", "--month", OPEN, "--by", "connection"];
+    let found = per_day(&changes);
+    assert_reasons_add_up(&found);
+    let row = found.iter().find(|row| row["item"] == "acme").unwrap();
+    is_near(Exact::of(&row["cost"]), acme(OPEN), 19);
+    is_near(Exact::of(&row["previous_cost"]), acme(MONTH), 31);
+    assert_eq!(
+        (row["through_day"].as_str(), row["days_effect"].as_str()),
+        ("", "0")
+    );
+    for report in [
+        "discounts_and_credits",
+        "idle_resources",
+        "owners",
+        "top_resources",
+        "unit_prices",
+    ] {
+        assert!(!per_day(&[report]).is_empty(), "{report}");
+    }
+    // Nothing of it stays in the session of a shell.
+    let total = "select sum(billed_cost) as cost from daily_costs;\n";
+    let text = format!("{total}.report top_resources normalize=day\n{total}");
+    let shell = Billstream::on(store().path()).told(&["shell", "--format", "csv"], &text);
+    let shell = shell.ok().stdout;
+    let totals: Vec<&str> = shell
+        .lines()
+        .skip_while(|line| *line != "cost")
+        .filter(|line| line.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
+        .collect();
+    assert_eq!(totals.len(), 2, "{shell}");
+    assert_eq!(totals[0], totals[1], "{shell}");
+    for (wrong, words) in [
+        (
+            &["top_resources", "--normalize", "week"][..],
+            "could not normalize by `week`",
+        ),
+        (
+            &[
+                "cost_over_time",
+                "--normalize",
+                "day",
+                "--param",
+                "step=week",
+            ],
+            "costs per day need whole months",
+        ),
+    ] {
+        let command = [&["report"], wrong].concat();
+        let output = Billstream::on(store().path()).run(&command);
+        output.code(2).says(&[words]);
+    }
+}
+
+#[test]
+fn changes_compare_with_the_year_before() {
+    let given = [
+        "changes",
+        "--param",
+        "previous=year_before",
+        "--month",
+        MONTH,
+    ];
+    let output = run(&given);
+    let note = "2025-10 has no costs";
+    assert!(output.stderr.contains(note), "{}", output.stderr);
+    let found = csv_rows(output.stdout.as_bytes());
+    assert_eq!(sum(&found, "previous_cost"), Exact::default());
+}

@@ -62,6 +62,7 @@ impl Session {
                 "monthly_costs",
                 "cost_changes",
                 "costs_by_tag",
+                "costs_per_day",
             ];
             self.context.sql(NO_PERIODS).await?.collect().await?;
             views.extend(all.map(|view| (view.to_string(), format!("views/{view}"))));

@@ -18,7 +18,8 @@ Examples:
   billstream report list
   billstream report top_resources --month 2026-10
   billstream report cost_over_time --by environment --format svg -o costs.svg
-  billstream report changes --month 2026-10 --format csv")]
+  billstream report changes --month 2026-10 --normalize day
+  billstream report changes --param previous=year_before --format csv")]
 pub(crate) struct ReportArgs {
     /// Name of a report, or `list`
     name: String,
@@ -39,6 +40,9 @@ pub(crate) struct ReportArgs {
     /// Maximum number of rows
     #[arg(long, value_name = "ROWS")]
     limit: Option<u64>,
+    /// Divide amounts by the days of their month, which have different lengths
+    #[arg(long, value_name = "day")]
+    normalize: Option<String>,
     /// Show amounts in tables with all digits
     #[arg(long)]
     exact: bool,
@@ -96,6 +100,7 @@ impl ReportArgs {
             ("to", &self.to),
             ("by", &self.by),
             ("limit", &limit),
+            ("normalize", &self.normalize),
         ];
         let named = named.into_iter().filter_map(|(name, value)| {
             let value = value.as_ref()?;

@@ -141,10 +141,21 @@ impl Chart {
         self.values().is_empty()
     }
 
-    /// Decimal places of every value: two, but none if all values are whole.
+    /// Decimal places of every value: two, but none if all values are whole, and as many as the smallest price needs.
     fn decimal_places(&self) -> usize {
-        let whole = self.values().iter().all(|value| value.is_whole());
-        if whole { 0 } else { 2 }
+        let values = self.values();
+        if values.iter().all(|value| value.is_whole()) {
+            return 0;
+        }
+        let is_price = matches!(&self.data, ChartData::Lines { adds_up: false, .. });
+        let sizes = values.iter().map(|value| value.approximate.abs());
+        let smallest = sizes.filter(|size| *size > 0.0).fold(1.0, f64::min);
+        if is_price {
+            // Two digits after the zeros.
+            (1.0 - smallest.log10().floor()).clamp(2.0, 10.0) as usize
+        } else {
+            2
+        }
     }
 
     fn values(&self) -> Vec<&ChartValue> {

@@ -115,6 +115,18 @@ fn values_that_do_not_add_up_have_no_total() {
     );
     assert!(text.contains("last") && !text.contains("total"), "{text}");
     assert!(!text.contains("0.75"), "{text}");
+    let cheap = lines(&["2026-09", "2026-10"], &[("price", "0.000412 2.5")]);
+    let ChartData::Lines { x, series, .. } = cheap.data.clone() else {
+        panic!("no lines");
+    };
+    let data = ChartData::Lines {
+        x,
+        series,
+        incomplete: Vec::new(),
+        adds_up: false,
+    };
+    let text = terminal(&Chart { data, ..cheap }, 60, false);
+    assert!(text.contains("0.00041"), "{text}");
 }
 
 /// Lines of a chart below its heading.
