@@ -11,14 +11,15 @@
 -- Confluent. imported_cost is the billed cost of the month that billstream imported, of all connections. If both are
 -- in CloudZero, it counts the same dollars twice.
 
-with imported as (
-  select billing_period, sum("cost/cost") as billed_cost
-  from line_items
-  group by billing_period
+with own as (
+  select distinct connection from line_items
 ),
 
-own as (
-  select distinct connection from line_items
+imported as (
+  select daily_costs.billing_period, sum(daily_costs.billed_cost) as billed_cost
+  from own
+  inner join daily_costs on daily_costs.connection = own.connection
+  group by daily_costs.billing_period
 ),
 
 charges as (

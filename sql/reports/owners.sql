@@ -1,16 +1,17 @@
 -- Owners: cost by owner in a month, and resources without an owner
 -- parameter month: the billing month [latest]
 -- parameter key: the tag with the owner [team]
--- parameter limit: maximum number of rows [100]
+-- parameter limit: maximum number of rows; the rest is summed as (others) [100]
 -- money: billed_cost
--- total: billed_cost, percent
+-- total: billed_cost
 -- secondary: owned_percent, environment
 -- chart: bars label=item value=billed_cost
 --
 -- One row per owner, most expensive first, then one row per resource without an owner, or per service of a
--- connection for costs without a resource. As in CloudZero, the latest published owner of a resource applies to its
--- whole history: an owner that was removed from the tags file stays until another replaces it. percent is the share
--- of the month's billed cost; owned_percent, equal in all rows, is the share with an owner. Both are rounded.
+-- connection for costs without a resource; last the line items of the types Credit and Adjustment, which are nobody's.
+-- As in CloudZero, the latest published owner of a resource applies to its whole history: an owner that was removed
+-- from the tags file stays until another replaces it. percent is the share of all positive rows, owned_percent, equal
+-- in all rows, the part of it with an owner. Both are rounded, between 0 and 100, and NULL for a negative row.
 
 with latest as (
   select
@@ -25,6 +26,7 @@ with latest as (
 
 costs as (
   select
+    line_item_type in ('Credit', 'Adjustment') as is_credit,
     nullif(resource_id, '') as resource_id,
     case when resource_id <> '' then null else service end as service,
     max(resource_name) as resource_name,
@@ -33,6 +35,7 @@ costs as (
   from daily_costs
   where billing_period = $month
   group by
+    line_item_type in ('Credit', 'Adjustment'),
     nullif(resource_id, ''),
     case when resource_id <> '' then null else service end,
     case when resource_id <> '' then null else connection end
@@ -40,10 +43,14 @@ costs as (
 
 owned as (
   select
-    latest.owner,
-    case when latest.owner is null then coalesce(costs.resource_id, concat('(no resource) ', costs.service)) end as item,
-    case when latest.owner is null then costs.resource_name end as resource_name,
-    case when latest.owner is null then costs.environment end as environment,
+    costs.is_credit,
+    case when not is_credit then latest.owner end as owner,
+    case
+      when is_credit then '(credits and adjustments)'
+      when latest.owner is null then coalesce(costs.resource_id, concat('(no resource) ', costs.service))
+    end as item,
+    case when not is_credit and latest.owner is null then costs.resource_name end as resource_name,
+    case when not is_credit and latest.owner is null then costs.environment end as environment,
     costs.billed_cost
   from costs
   left join latest on latest.resource_id = costs.resource_id
@@ -51,13 +58,34 @@ owned as (
 
 items as (
   select
+    is_credit,
     owner,
     coalesce(owner, item) as item,
     resource_name,
     environment,
     sum(billed_cost) as billed_cost
   from owned
-  group by owner, coalesce(owner, item), resource_name, environment
+  group by is_credit, owner, coalesce(owner, item), resource_name, environment
+),
+
+ranked as (
+  select *, row_number() over (order by is_credit, owner is null, billed_cost desc, item) as place
+  from items
+),
+
+shown as (
+  select
+    is_credit,
+    case when is_credit or place <= $limit then item else '(others)' end as item,
+    case when place <= $limit then owner end as owner,
+    case when place <= $limit then resource_name end as resource_name,
+    case when place <= $limit then environment end as environment,
+    least(place, $limit + 1) as place,
+    sum(billed_cost) as billed_cost,
+    sum(case when is_credit then amount(0) else greatest(billed_cost, amount(0)) end) as charges,
+    sum(case when owner is not null then greatest(billed_cost, amount(0)) else amount(0) end) as owned_charges
+  from ranked
+  group by 1, 2, 3, 4, 5, 6
 )
 
 select
@@ -66,10 +94,10 @@ select
   resource_name,
   environment,
   billed_cost,
-  cast(times(price(billed_cost, sum(billed_cost) over ()), amount(100)) as decimal(38, 2)) as percent,
-  cast(times(price(
-    sum(case when owner is not null then billed_cost else amount(0) end) over (), sum(billed_cost) over ()
-  ), amount(100)) as decimal(38, 2)) as owned_percent
-from items
-order by owner is null, billed_cost desc, item
-limit $limit
+  case
+    when not is_credit and billed_cost >= 0
+      then cast(times(price(charges, sum(charges) over ()), amount(100)) as decimal(38, 2))
+  end as percent,
+  cast(times(price(sum(owned_charges) over (), sum(charges) over ()), amount(100)) as decimal(38, 2)) as owned_percent
+from shown
+order by is_credit, place

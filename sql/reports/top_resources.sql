@@ -1,13 +1,15 @@
 -- Top resources: the most expensive items of a month
 -- parameter month: the billing month, such as 2026-10 [latest]
--- parameter limit: maximum number of rows [20]
+-- parameter limit: maximum number of items; the rest is summed as (others) [20]
 -- by: resource_id, service, environment, usage_type, connection, cloud_provider, tag:<key>
 -- money: billed_cost, discounted_cost, real_cost
--- total: billed_cost, discounted_cost, real_cost, percent
+-- total: billed_cost, discounted_cost, real_cost
 -- secondary: discounted_cost, real_cost
 -- chart: bars label=item value=billed_cost
 --
--- percent is the share of the month's billed cost, rounded; the costs are exact.
+-- Line items of the types Credit and Adjustment reduce no item: they have a row of their own, the last one. percent is
+-- the item's share of all positive items, rounded: between 0 and 100, and NULL for a negative item. The costs are
+-- exact and add up to the month.
 
 with given as (
   select
@@ -20,6 +22,7 @@ with given as (
       when 'cloud_provider' then cloud_provider
       else json_text(tags, substr($by, 5))
     end, ''), '(none)') as item,
+    line_item_type in ('Credit', 'Adjustment') as is_credit,
     billed_cost, discounted_cost, real_cost
   from daily_costs
   where billing_period = $month
@@ -27,12 +30,31 @@ with given as (
 
 items as (
   select
-    item,
+    case when is_credit then '(credits and adjustments)' else item end as item,
+    is_credit,
     sum(billed_cost) as billed_cost,
     sum(discounted_cost) as discounted_cost,
     sum(real_cost) as real_cost
   from given
-  group by item
+  group by 1, 2
+),
+
+ranked as (
+  select *, row_number() over (order by is_credit, billed_cost desc, item) as place
+  from items
+),
+
+shown as (
+  select
+    case when is_credit or place <= $limit then item else '(others)' end as item,
+    is_credit,
+    least(place, $limit + 1) as place,
+    sum(billed_cost) as billed_cost,
+    sum(discounted_cost) as discounted_cost,
+    sum(real_cost) as real_cost,
+    sum(case when is_credit then amount(0) else greatest(billed_cost, amount(0)) end) as charges
+  from ranked
+  group by 1, 2, 3
 )
 
 select
@@ -40,7 +62,9 @@ select
   billed_cost,
   discounted_cost,
   real_cost,
-  cast(times(price(billed_cost, sum(billed_cost) over ()), amount(100)) as decimal(38, 2)) as percent
-from items
-order by billed_cost desc, item
-limit $limit
+  case
+    when not is_credit and billed_cost >= 0
+      then cast(times(price(charges, sum(charges) over ()), amount(100)) as decimal(38, 2))
+  end as percent
+from shown
+order by is_credit, place

@@ -1,13 +1,9 @@
 -- Billed cost and quantity of a month and of the month before, by resource and usage type.
 --
 -- A removed resource shows in the following month, if the connection has that month. A connection's first month
--- has no month before it. Instead of a self join, each month is read once as itself and once as the month before.
+-- has no month before it. is_complete is false as long as the month may still grow, which reads as a saving. Instead of a self join, each month is read once as itself and once as the month before.
 
-with months as (
-  select connection, billing_period from daily_costs group by connection, billing_period
-),
-
-sides as (
+with sides as (
   select
     connection, billing_period, cloud_provider, environment, service, usage_type, unit, resource_id,
     quantity, billed_cost,
@@ -36,7 +32,8 @@ select
   sum(quantity) as quantity,
   sum(previous_cost) as previous_cost,
   sum(billed_cost) as billed_cost,
-  sum(billed_cost) - sum(previous_cost) as change
+  sum(billed_cost) - sum(previous_cost) as change,
+  bool_and(months.is_complete) as is_complete
 from months
 inner join sides on sides.connection = months.connection and sides.billing_period = months.billing_period
 group by

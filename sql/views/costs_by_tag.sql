@@ -1,4 +1,6 @@
 -- Costs by tag and month. As in CloudZero, the latest value of a resource's tag applies to its whole history.
+--
+-- is_complete is false as long as the month may still grow, see months.
 
 with tagged as (
   select "resource/id" as resource_id, "time/usage_start" as usage_start, unnest(json_entries(tags)) as tag
@@ -24,18 +26,25 @@ costs as (
     sum(real_cost) as real_cost
   from daily_costs
   group by billing_period, connection, cloud_provider, resource_id
+),
+
+tagged_costs as (
+  select
+    tag_key,
+    tag_value,
+    billing_period,
+    connection,
+    cloud_provider,
+    sum(billed_cost) as billed_cost,
+    sum(discounted_cost) as discounted_cost,
+    sum(on_demand_cost) as on_demand_cost,
+    sum(real_cost) as real_cost
+  from latest
+  inner join costs on costs.resource_id = latest.resource_id
+  group by tag_key, tag_value, billing_period, connection, cloud_provider
 )
 
-select
-  tag_key,
-  tag_value,
-  billing_period,
-  connection,
-  cloud_provider,
-  sum(billed_cost) as billed_cost,
-  sum(discounted_cost) as discounted_cost,
-  sum(on_demand_cost) as on_demand_cost,
-  sum(real_cost) as real_cost
-from latest
-inner join costs on costs.resource_id = latest.resource_id
-group by tag_key, tag_value, billing_period, connection, cloud_provider
+select tagged_costs.*, months.is_complete
+from months
+right join tagged_costs
+  on tagged_costs.connection = months.connection and tagged_costs.billing_period = months.billing_period

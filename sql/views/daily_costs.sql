@@ -1,7 +1,8 @@
 -- Line items by day under friendly names; the figures equal those of CloudZero's Explorer.
 --
 -- billed_cost, discounted_cost and on_demand_cost cover all line items, each with CloudZero's fallback to the billed
--- cost; real_cost covers usage only, discounted and amortized where known.
+-- cost; real_cost covers usage only, discounted and amortized where known. list_cost is the on-demand cost where it is
+-- known, else NULL.
 -- One row per line item, so that a query for a day or a month reads only that month's files.
 
 select
@@ -24,6 +25,7 @@ select
   "cost/cost" as billed_cost,
   coalesce("cost/discounted_cost", "cost/cost") as discounted_cost,
   coalesce("cost/on_demand_cost", "cost/cost") as on_demand_cost,
+  "cost/on_demand_cost" as list_cost,
   case
     when "lineitem/type" = 'Usage' then coalesce(
       "cost/discounted_amortized_cost", "cost/amortized_cost", "cost/discounted_cost", "cost/cost"

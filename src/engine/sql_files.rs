@@ -39,6 +39,8 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "views/monthly_costs",
     "views/cost_changes",
     "views/costs_by_tag",
+    "views/costs_per_day",
+    "views/months",
     "sources/focus",
     "sources/cur2",
     "sources/cbf",

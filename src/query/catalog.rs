@@ -155,7 +155,7 @@ impl Catalog {
                     return Ok(Some(table));
                 }
                 match self.sql.get(&format!("views/{name}")) {
-                    Ok(file) => match self.view(&file.text).await {
+                    Ok(file) => match self.view(&self.with_today(&file.text)).await {
                         Ok(view) => Ok(Some(view)),
                         Err(e) if e.kind() == ErrorKind::Data => Err(e.context(file.display())),
                         Err(e) => Err(e),
@@ -194,6 +194,12 @@ impl Catalog {
             return Err(tables::nothing_imported(&self.store));
         }
         Ok(parts.join("\nunion all\n"))
+    }
+
+    /// The SQL of a view with `$today` as a literal: a view has no parameters, and the engine's own clock is not ours.
+    fn with_today(&self, sql: &str) -> String {
+        let today = (self.clock)().date_naive();
+        sql.replace("$today", &format!("date '{today}'"))
     }
 
     async fn view(&self, sql: &str) -> crate::error::Result<Arc<dyn TableProvider>> {

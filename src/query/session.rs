@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
-use datafusion::catalog::SchemaProvider;
+use datafusion::catalog::{SchemaProvider, TableProvider};
 use datafusion::common::DataFusionError;
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::ViewTable;
@@ -135,16 +135,39 @@ impl Session {
         statement: &Statement,
         parameters: &Parameters,
     ) -> Result<()> {
+        self.replace_view(name, statement, parameters).await?;
+        Ok(())
+    }
+
+    /// As [`Session::define_view`]; returns the view that is replaced, for [`Session::restore_view`].
+    ///
+    /// # Errors
+    /// As [`Session::start`].
+    pub(super) async fn replace_view(
+        &self,
+        name: &str,
+        statement: &Statement,
+        parameters: &Parameters,
+    ) -> Result<Option<Arc<dyn TableProvider>>> {
         let (statement, parameters) = (statement.clone(), parameters.clone());
         let (planner, name) = (self.planner.clone(), name.to_string());
         self.limited(Watch::start(self.limits), async move {
             let frame = planner.plan(&statement, &parameters).await?;
             let view = ViewTable::new(frame.into_unoptimized_plan(), None);
             let registered = planner.catalog.register_table(name, Arc::new(view));
-            registered.map_err(|e| planner.explain(&statement, &e))?;
-            Ok(())
+            registered.map_err(|e| planner.explain(&statement, &e))
         })
         .await
+    }
+
+    /// Ends a view's replacement.
+    pub(super) fn restore_view(&self, name: &str, replaced: Option<Arc<dyn TableProvider>>) {
+        let catalog = &self.planner.catalog;
+        // Neither fails: the name was registered before, and is no built-in one.
+        let _ = match replaced {
+            Some(view) => catalog.register_table(name.to_string(), view),
+            None => catalog.deregister_table(name),
+        };
     }
 
     /// Runs `work` on a thread of the engine, within the limits.

@@ -31,6 +31,7 @@ mod months;
 mod organizations;
 mod paths;
 mod query;
+mod report_months;
 mod report_values;
 mod reports;
 mod runs_at_once;

@@ -18,7 +18,7 @@ const LISTED: [(&str, &str); 8] = [
     ("discounts_and_credits", "--month latest, --limit 20"),
     (
         "idle_resources",
-        "--month latest, traffic 0.01, days 1, --limit 20",
+        "--month latest, traffic 0.01, days 7, --limit 20",
     ),
     (
         "marketplace_charges",
@@ -146,7 +146,13 @@ fn discounts_and_changes_reconcile_in_every_row() {
         let given = ["--month", MONTH, "--limit", "100000", "--by", by];
         let found = rows(&[&["discounts_and_credits"], &given[..]].concat());
         for row in &found {
-            let parts = ["list_cost", "discounts", "credits", "adjustments"];
+            let parts = [
+                "list_cost",
+                "discounts",
+                "credits",
+                "adjustments",
+                "other_charges",
+            ];
             assert_eq!(of(row, &parts), Exact::of(&row["billed_cost"]), "{row:?}");
             let off = of(row, &["saved", "discounts", "credits"]);
             assert_eq!(off, Exact::default(), "{row:?}");
@@ -154,7 +160,14 @@ fn discounts_and_changes_reconcile_in_every_row() {
         assert_eq!(sum(&found, "billed_cost").to_string(), october.net, "{by}");
         let found = rows(&[&["changes"], &given[..]].concat());
         for row in &found {
-            let parts = ["new_cost", "gone_cost", "quantity_effect", "price_effect"];
+            let parts = [
+                "new_cost",
+                "gone_cost",
+                "quantity_effect",
+                "days_effect",
+                "price_effect",
+                "adjustments",
+            ];
             assert_eq!(of(row, &parts), Exact::of(&row["difference"]), "{row:?}");
         }
         assert_eq!(sum(&found, "difference"), difference, "{by}");

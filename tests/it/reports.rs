@@ -107,7 +107,14 @@ fn changes_split_exactly_into_new_gone_quantity_and_price() {
             "changes", "--month", "2026-10", "--limit", "100000", "--by", by,
         ]);
         for row in &rows {
-            let parts = ["new_cost", "gone_cost", "quantity_effect", "price_effect"];
+            let parts = [
+                "new_cost",
+                "gone_cost",
+                "quantity_effect",
+                "days_effect",
+                "price_effect",
+                "adjustments",
+            ];
             let parts: Exact = parts.map(|part| Exact::of(&row[part])).into_iter().sum();
             assert_eq!(parts, Exact::of(&row["difference"]), "{row:?}");
             assert_eq!(

@@ -1,7 +1,7 @@
 //! Runs `tests/slt`: one file for every SQL file, in billstream's own session.
 //!
 //! In a statement, `{{models/line_items}}` is replaced by that SQL file with its parameters filled in. Creating the
-//! table `all_line_items` also creates the views over it, and in the file of a report the view `report`, with the
+//! table `all_line_items` also creates the views over it (on [`TODAY`], with an empty `periods` if there is none), and in the file of a report the view `report`, with the
 //! parameters of comments `# param name=value`. Creating the table `source` also creates `mapped`, the rows of the
 //! source format. A row is one line: values joined by ` | `, with NULL and (empty) spelled out.
 
@@ -17,6 +17,13 @@ use billstream::store::Store;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner};
+
+/// Value of `$today`.
+const TODAY: &str = "date '2026-11-20'";
+/// Creates the table that the view `months` joins.
+const NO_PERIODS: &str = "create table if not exists periods as select \
+    cast('' as varchar) as connection, cast('' as varchar) as billing_period, cast('' as varchar) as state, \
+    cast(null as date) as complete_through where false";
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -50,11 +57,14 @@ impl Session {
         let mut views: Vec<(String, String)> = Vec::new();
         if table == "all_line_items" {
             let all = [
+                "months",
                 "daily_costs",
                 "monthly_costs",
                 "cost_changes",
                 "costs_by_tag",
+                "costs_per_day",
             ];
+            self.context.sql(NO_PERIODS).await?.collect().await?;
             views.extend(all.map(|view| (view.to_string(), format!("views/{view}"))));
             if self.name.starts_with("reports/") {
                 views.push(("report".to_string(), self.name.clone()));
@@ -98,6 +108,7 @@ fn filled_in(sql: &str) -> String {
             .replace("$cloud_provider", "'Confluent'")
             .replace("$billing_period", "'2026-09'")
             .replace("$connection", "'demo'")
+            .replace("$today", TODAY)
             .replace("$per_day", "true")
             .replace("$columns", "service")
             .replace("$buckets", "1")

@@ -10,7 +10,7 @@ use crate::cli::query_session::SessionArgs;
 use crate::cli::signals::until_stopped;
 use crate::error::{Error, ErrorKind, Result};
 use crate::query::charts;
-use crate::query::reports::Report;
+use crate::query::reports::{Report, ReportResult};
 use crate::query::session::Session;
 
 #[derive(Debug, clap::Args)]
@@ -19,7 +19,8 @@ Examples:
   billstream report list
   billstream report top_resources --month 2026-10
   billstream report cost_over_time --by environment --format svg -o costs.svg
-  billstream report changes --month 2026-10 --format csv")]
+  billstream report changes --month 2026-10 --normalize day
+  billstream report changes --param previous=year_before --format csv")]
 pub(crate) struct ReportArgs {
     /// Name of a report, or `list`
     name: String,
@@ -40,6 +41,9 @@ pub(crate) struct ReportArgs {
     /// Maximum number of rows
     #[arg(long, value_name = "ROWS")]
     limit: Option<u64>,
+    /// Divide amounts by the days of their month, which have different lengths
+    #[arg(long, value_name = "day")]
+    normalize: Option<String>,
     /// Show amounts in tables with all digits
     #[arg(long)]
     exact: bool,
@@ -97,6 +101,7 @@ impl ReportArgs {
             ("to", &self.to),
             ("by", &self.by),
             ("limit", &limit),
+            ("normalize", &self.normalize),
         ];
         let named = named.into_iter().filter_map(|(name, value)| {
             let value = value.as_ref()?;
@@ -133,10 +138,11 @@ async fn list_or_run(args: ReportArgs) -> Result<u8> {
         if !report.has_chart() {
             return Err(no_chart());
         }
-        let (_, chart) = report.run(&session, &given).await?;
-        let chart = chart.ok_or_else(no_chart)?;
+        let result = report.run(&session, &given).await?;
+        let chart = result.chart.ok_or_else(no_chart)?;
         let svg = charts::svg(&chart).map_err(|e| Error::new(ErrorKind::Bug, e))?;
         destination.write(svg.into_bytes()).await?;
+        print_notes(&result.notes);
     } else {
         let is_terminal = std::io::stdout().is_terminal();
         let named = args.format.and_then(ReportFormat::of_rows);
@@ -161,6 +167,13 @@ async fn list_or_run(args: ReportArgs) -> Result<u8> {
     Ok(0)
 }
 
+/// Prints notes on stderr, apart from the rows.
+fn print_notes(notes: &[String]) {
+    for note in notes {
+        eprintln!("note: {note}");
+    }
+}
+
 /// Writes a report's rows, below its chart if they are a table on a terminal.
 pub(crate) async fn write(
     session: &Session,
@@ -169,7 +182,11 @@ pub(crate) async fn write(
     style: Style<'_>,
     destination: &mut RowSink,
 ) -> Result<()> {
-    let (batches, chart) = report.run(session, given).await?;
+    let ReportResult {
+        batches,
+        chart,
+        notes,
+    } = report.run(session, given).await?;
     if let (Some(chart), Some(width), Format::Table) = (&chart, style.width, style.format) {
         let width = u16::try_from(width).unwrap_or(u16::MAX).clamp(20, 120);
         let colours = std::env::var_os("NO_COLOR").is_none();
@@ -183,7 +200,9 @@ pub(crate) async fn write(
     for batch in &batches {
         writer.rows(batch).await?;
     }
-    writer.end().await.map(|_| ())
+    writer.end().await?;
+    print_notes(&notes);
+    Ok(())
 }
 
 /// The reports with their parameters.

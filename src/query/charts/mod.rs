@@ -36,6 +36,10 @@ pub(crate) enum ChartData {
         x: Vec<String>,
         /// Values past the points are ignored, missing ones are absent.
         series: Vec<Series>,
+        /// True for points whose values may still change; missing ones are final.
+        incomplete: Vec<bool>,
+        /// False for values that have no sum, such as prices.
+        adds_up: bool,
     },
 }
 
@@ -77,7 +81,12 @@ impl Chart {
                 };
                 ChartData::Bars(bars.iter().map(sanitized).collect())
             }
-            ChartData::Lines { x, series } => {
+            ChartData::Lines {
+                x,
+                series,
+                incomplete,
+                adds_up,
+            } => {
                 let value = |one: &Series, at: usize| {
                     one.values.get(at)?.as_ref().map(ChartValue::sanitized)
                 };
@@ -88,6 +97,10 @@ impl Chart {
                 ChartData::Lines {
                     x: x.iter().map(|label| printable(label)).collect(),
                     series: series.iter().map(sanitized).collect(),
+                    incomplete: (0..x.len())
+                        .map(|at| incomplete.get(at) == Some(&true))
+                        .collect(),
+                    adds_up: *adds_up,
                 }
             }
         };
@@ -99,21 +112,52 @@ impl Chart {
         }
     }
 
-    /// Line under the title: subtitle and unit.
+    /// Line under the title: subtitle, unit and points that are not final.
     fn caption(&self) -> String {
-        let parts = [self.subtitle.as_str(), self.unit.as_str()];
+        let incomplete = self.incomplete_points();
+        let incomplete = match incomplete.as_slice() {
+            [] => String::new(),
+            few if few.len() <= 3 => format!("not complete: {}", few.join(", ")),
+            [first, .., last] => {
+                format!("not complete: {} from {first} to {last}", incomplete.len())
+            }
+            [one] => format!("not complete: {one}"),
+        };
+        let parts = [self.subtitle.as_str(), self.unit.as_str(), &incomplete];
         let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         parts.join(" · ")
+    }
+
+    fn incomplete_points(&self) -> Vec<&str> {
+        match &self.data {
+            ChartData::Bars(_) => Vec::new(),
+            ChartData::Lines { x, incomplete, .. } => {
+                let points = x.iter().zip(incomplete);
+                let points = points.filter(|(_, is_incomplete)| **is_incomplete);
+                points.map(|(label, _)| label.as_str()).collect()
+            }
+        }
     }
 
     fn is_empty(&self) -> bool {
         self.values().is_empty()
     }
 
-    /// Decimal places of every value: two, but none if all values are whole.
+    /// Decimal places of every value: two, but none if all values are whole, and as many as the smallest price needs.
     fn decimal_places(&self) -> usize {
-        let whole = self.values().iter().all(|value| value.is_whole());
-        if whole { 0 } else { 2 }
+        let values = self.values();
+        if values.iter().all(|value| value.is_whole()) {
+            return 0;
+        }
+        let is_price = matches!(&self.data, ChartData::Lines { adds_up: false, .. });
+        let sizes = values.iter().map(|value| value.approximate.abs());
+        let smallest = sizes.filter(|size| *size > 0.0).fold(1.0, f64::min);
+        if is_price {
+            // Two digits after the zeros.
+            (1.0 - smallest.log10().floor()).clamp(2.0, 10.0) as usize
+        } else {
+            2
+        }
     }
 
     fn values(&self) -> Vec<&ChartValue> {

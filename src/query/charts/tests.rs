@@ -41,7 +41,92 @@ fn lines(x: &[&str], series: &[(&str, &str)]) -> Chart {
     chart(ChartData::Lines {
         x: x.iter().map(|label| (*label).to_owned()).collect(),
         series: series.iter().map(one).collect(),
+        incomplete: Vec::new(),
+        adds_up: true,
     })
+}
+
+/// The chart with its last points not final.
+fn with_open_end(chart: Chart, points: usize) -> Chart {
+    let ChartData::Lines {
+        x, series, adds_up, ..
+    } = chart.data
+    else {
+        panic!("no lines");
+    };
+    let open = (0..x.len()).map(|at| at + points >= x.len()).collect();
+    let data = ChartData::Lines {
+        x,
+        series,
+        incomplete: open,
+        adds_up,
+    };
+    Chart { data, ..chart }
+}
+
+#[test]
+fn points_that_are_not_final_are_named_and_drawn_apart() {
+    let x = ["2026-09", "2026-10", "2026-11"];
+    let complete = lines(&x, &[("Kafka", "3 4 1")]);
+    let drawn = svg(&complete).unwrap();
+    assert!(!drawn.contains("not complete"), "{drawn}");
+    let rings = |svg: &str| svg.matches("fill=\"#FFFFFF\"").count();
+    let open = with_open_end(complete.clone(), 1);
+    let dashed = svg(&open).unwrap();
+    assert!(dashed.contains("not complete: 2026-11"), "{dashed}");
+    assert_eq!(rings(&dashed), rings(&drawn) + 1, "one ring");
+    assert!(
+        dashed.matches("<polyline").count() > drawn.matches("<polyline").count() + 5,
+        "dashes: {dashed}"
+    );
+    let text = terminal(&open, 60, false);
+    assert!(text.contains("not complete: 2026-11"), "{text}");
+    let faint = "\u{1b}[2;38;5;6m";
+    assert!(terminal(&open, 60, true).contains(faint));
+    assert!(!terminal(&complete, 60, true).contains(faint));
+}
+
+#[test]
+fn values_that_do_not_add_up_have_no_total() {
+    let chart = lines(&["2026-09", "2026-10"], &[("price", "0.5 0.25")]);
+    assert!(terminal(&chart, 60, false).contains("total"));
+    let ChartData::Lines {
+        x,
+        series,
+        incomplete,
+        ..
+    } = chart.data.clone()
+    else {
+        panic!("no lines");
+    };
+    let prices = ChartData::Lines {
+        x,
+        series,
+        incomplete,
+        adds_up: false,
+    };
+    let text = terminal(
+        &Chart {
+            data: prices,
+            ..chart
+        },
+        60,
+        false,
+    );
+    assert!(text.contains("last") && !text.contains("total"), "{text}");
+    assert!(!text.contains("0.75"), "{text}");
+    let cheap = lines(&["2026-09", "2026-10"], &[("price", "0.000412 2.5")]);
+    let ChartData::Lines { x, series, .. } = cheap.data.clone() else {
+        panic!("no lines");
+    };
+    let data = ChartData::Lines {
+        x,
+        series,
+        incomplete: Vec::new(),
+        adds_up: false,
+    };
+    let text = terminal(&Chart { data, ..cheap }, 60, false);
+    assert!(text.contains("0.00041"), "{text}");
 }
 
 /// Lines of a chart below its heading.

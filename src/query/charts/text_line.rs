@@ -14,7 +14,7 @@ pub(super) enum Style {
     Positive,
     /// Colour of negative values.
     Negative,
-    /// Mark of an absent value.
+    /// Mark of an absent value, or of one that is not final.
     Absent,
 }
 

@@ -12,8 +12,10 @@
 //! `previous`, the month before `month`.
 
 mod chart;
+mod notes;
 mod parameters;
 
+use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
 use crate::engine::sql_files::{SqlFile, SqlFiles};
@@ -22,6 +24,7 @@ use crate::query::charts::Chart;
 use crate::query::names::suggestion;
 use crate::query::parameters::Parameters;
 use crate::query::reports::chart::ChartSpec;
+use crate::query::reports::notes::Selection;
 pub(crate) use crate::query::reports::parameters::ReportParameter;
 use crate::query::session::Session;
 use crate::query::statements::Statement;
@@ -41,6 +44,53 @@ pub(crate) struct Report<'a> {
     /// Columns that a narrow table can do without, the first of these most easily.
     pub(crate) secondary: Vec<&'a str>,
     chart: Option<ChartSpec<'a>>,
+}
+
+/// View that reports read, and that costs per day replace.
+const COSTS: &str = "daily_costs";
+
+/// Value of `--normalize`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Normalize {
+    None,
+    /// Amounts are divided by the days of their month.
+    Day,
+}
+
+impl Normalize {
+    fn of(given: &[(String, String)]) -> Result<Normalize> {
+        let value = given.iter().rfind(|(name, _)| name == NORMALIZE);
+        match value.map_or("none", |(_, value)| value.as_str()) {
+            "none" => Ok(Normalize::None),
+            "day" => Ok(Normalize::Day),
+            other => Err(Error::usage(format!("could not normalize by `{other}`"))
+                .with_hint("use day for costs per day, or none")),
+        }
+    }
+}
+
+/// Name of the parameter that every report has.
+const NORMALIZE: &str = "normalize";
+
+/// What a chart says about its amounts.
+struct Marks {
+    is_incomplete: bool,
+    normalize: Normalize,
+}
+
+fn text(values: &Parameters, name: &str) -> Option<String> {
+    values.get(name).map(ToString::to_string)
+}
+
+/// Result of a report.
+#[derive(Debug)]
+pub(crate) struct ReportResult {
+    /// Rows, at least one batch.
+    pub(crate) batches: Vec<RecordBatch>,
+    /// Chart, if the report has one.
+    pub(crate) chart: Option<Chart>,
+    /// What a reader of the rows must know: incomplete months, connections without costs.
+    pub(crate) notes: Vec<String>,
 }
 
 impl<'a> Report<'a> {
@@ -94,7 +144,7 @@ impl<'a> Report<'a> {
         self.chart.is_some()
     }
 
-    /// Runs the report. Returns its rows, at least one batch, and its chart, if it has one.
+    /// Runs the report.
     ///
     /// # Errors
     /// Kind usage, for wrong parameters; kind data, for SQL that fails, with the file's name.
@@ -102,32 +152,80 @@ impl<'a> Report<'a> {
         &self,
         session: &Session,
         given: &[(String, String)],
-    ) -> Result<(Vec<RecordBatch>, Option<Chart>)> {
+    ) -> Result<ReportResult> {
         let values = self.resolve_parameters(session, given).await?;
-        let statement = Statement::from_file(&self.file.text);
-        let collected = session.collect(&statement, &values).await;
-        let (schema, mut batches) = collected.map_err(|e| e.context(self.file.display()))?;
+        let normalize = Normalize::of(given)?;
+        let (schema, mut batches) = match normalize {
+            Normalize::None => self.collect(session, &values).await?,
+            Normalize::Day => {
+                if text(&values, "step").is_some_and(|step| step != "month") {
+                    return Err(Error::usage("costs per day need whole months")
+                        .with_hint("use --normalize day with step=month"));
+                }
+                let per_day = Statement::new("select * from costs_per_day");
+                // Views that are open refer to the line items as they are.
+                session.refresh();
+                let replaced = session
+                    .replace_view(COSTS, &per_day, &Parameters::new())
+                    .await?;
+                session.refresh();
+                let collected = self.collect(session, &values).await;
+                session.restore_view(COSTS, replaced);
+                session.refresh();
+                collected?
+            }
+        };
         if batches.is_empty() {
             batches.push(RecordBatch::new_empty(schema));
         }
-        let chart = self.draw(&values, &batches)?;
-        Ok((batches, chart))
+        let notes = notes::notes(session, &Selection::new(&values, given)).await?;
+        let marks = Marks {
+            is_incomplete: notes.is_incomplete,
+            normalize,
+        };
+        let chart = self.draw(&values, &batches, marks)?;
+        Ok(ReportResult {
+            batches,
+            chart,
+            notes: notes.texts,
+        })
     }
 
-    fn draw(&self, values: &Parameters, batches: &[RecordBatch]) -> Result<Option<Chart>> {
+    async fn collect(
+        &self,
+        session: &Session,
+        values: &Parameters,
+    ) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+        let statement = Statement::from_file(&self.file.text);
+        let collected = session.collect(&statement, values).await;
+        collected.map_err(|e| e.context(self.file.display()))
+    }
+
+    fn draw(
+        &self,
+        values: &Parameters,
+        batches: &[RecordBatch],
+        marks: Marks,
+    ) -> Result<Option<Chart>> {
         let Some(spec) = &self.chart else {
             return Ok(None);
         };
         let data = spec.data(batches);
         let data = data.map_err(|e| e.context(self.file.display()))?;
         let (title, about) = self.title().split_once(": ").unwrap_or((self.title(), ""));
-        let text = |name: &str| values.get(name).map(ToString::to_string);
+        let text = |name: &str| text(values, name);
         let span = match (text("from"), text("to")) {
             (Some(from), Some(to)) => Some(format!("{from} to {to}")),
             _ => text("month"),
         };
         let by = text("by").map(|by| format!("by {}", by.replace('_', " ")));
-        let subtitle = [Some(about.to_string()), by, span].into_iter().flatten();
+        // Lines mark their incomplete points themselves.
+        let open = marks.is_incomplete && !spec.marks_points();
+        let open = open.then(|| "not complete".to_string());
+        let per_day = (marks.normalize == Normalize::Day).then(|| "per day".to_string());
+        let subtitle = [Some(about.to_string()), by, per_day, span, open]
+            .into_iter()
+            .flatten();
         let subtitle: Vec<_> = subtitle.filter(|part| !part.is_empty()).collect();
         Ok(Some(Chart {
             title: title.to_string(),

@@ -6,9 +6,12 @@ use crate::billing_period::BillingPeriod;
 use crate::engine::text::Cells;
 use crate::error::{Error, Result};
 use crate::query::parameters::{Parameters, typed_value};
-use crate::query::reports::Report;
+use crate::query::reports::{NORMALIZE, Report};
 use crate::query::session::Session;
 use crate::query::statements::Statement;
+
+/// Value of `previous` for the same month of the year before.
+const YEAR_BEFORE: &str = "year_before";
 
 /// A parameter as a comment declares it: `month: the billing month [latest]`.
 #[derive(Debug)]
@@ -59,6 +62,9 @@ impl Report<'_> {
     ) -> Result<Parameters> {
         let mut values = Parameters::new();
         for (name, value) in given {
+            if name == NORMALIZE {
+                continue;
+            }
             let is_known = self.parameters.iter().any(|p| p.name == name);
             if !is_known && (name != "by" || self.by.is_empty()) {
                 let known: Vec<_> = self.parameters.iter().map(|p| p.name).collect();
@@ -69,6 +75,11 @@ impl Report<'_> {
                 .with_hint(format!("its parameters are {}", known.join(", "))));
             }
             values.insert(name.clone(), self.check_value(name, value)?);
+        }
+        if self.file.uses(NORMALIZE) {
+            let value = given.iter().rfind(|(name, _)| name == NORMALIZE);
+            let value = value.map_or("none", |(_, value)| value.as_str());
+            values.insert(NORMALIZE.to_string(), ScalarValue::from(value));
         }
         if let Some(first) = self.by.first()
             && !values.contains_key("by")
@@ -98,6 +109,9 @@ impl Report<'_> {
             };
             values.insert(parameter.name.to_string(), value);
         }
+        if values.get("previous") == Some(&ScalarValue::from(YEAR_BEFORE)) {
+            values.insert("previous".to_string(), year_before(&values)?);
+        }
         Ok(values)
     }
 
@@ -113,7 +127,10 @@ impl Report<'_> {
             }
             return Ok(ScalarValue::from(text));
         }
-        if ["month", "from", "to"].contains(&name) {
+        if name == "previous" && text == YEAR_BEFORE {
+            return Ok(ScalarValue::from(text));
+        }
+        if ["month", "previous", "from", "to"].contains(&name) {
             let month: BillingPeriod = text.parse()?;
             return Ok(ScalarValue::from(month.to_string()));
         }
@@ -137,7 +154,17 @@ async fn month_with_costs(session: &Session, aggregate: &str) -> Result<String> 
 
 /// The month before `month`.
 fn previous_month(values: &Parameters) -> Result<ScalarValue> {
+    let month = month(values)?.previous();
+    Ok(ScalarValue::from(month.to_string()))
+}
+
+/// The same month of the year before.
+fn year_before(values: &Parameters) -> Result<ScalarValue> {
+    let month = (0..12).fold(month(values)?, |month, _| month.previous());
+    Ok(ScalarValue::from(month.to_string()))
+}
+
+fn month(values: &Parameters) -> Result<BillingPeriod> {
     let month = values.get("month").map(ToString::to_string);
-    let month: BillingPeriod = month.unwrap_or_default().parse()?;
-    Ok(ScalarValue::from(month.previous().to_string()))
+    month.unwrap_or_default().parse()
 }

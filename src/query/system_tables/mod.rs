@@ -20,7 +20,7 @@ use crate::store::{Store, TableName, resources};
 
 /// `periods`: one row per month that a connection pulled or published.
 ///
-/// Text `connection`, `billing_period`, `state` (`open`, `settling`, `settled`); date `covered_until`;
+/// Text `connection`, `billing_period`, `state` (`open`, `settling`, `settled`); date `complete_through`;
 /// timestamp `pulled_at`; bigint `costs`, `line_items`; decimal `original_amount`, `discount_amount`,
 /// `net_amount`; bigint `costs_version`, `line_items_version`; text `mapping`; timestamps
 /// `bucket_delivered_at`, `stream_delivered_at`.
@@ -46,7 +46,7 @@ pub(super) async fn periods(store: &Store, now: DateTime<Utc>) -> Result<MemTabl
             })),
         ),
         (
-            "covered_until",
+            "complete_through",
             dates(rows().map(|(_, month)| month.state.complete_through)),
         ),
         (

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use super::{RULES, Tagged, one_value};
 use crate::support::{Billstream, Exact, MONTH, Row, Sandbox, csv_rows, sum};
 
+/// Item of the credits and adjustments, which have no share.
+const CREDITS: &str = "(credits and adjustments)";
+
 fn report(billstream: &Billstream, parameters: &[&str]) -> Vec<Row> {
     let mut arguments = vec![
         "report",
@@ -44,6 +47,10 @@ fn shares_agree_with_line_items_exactly() {
         for row in &items {
             let id = row["resource/id"].as_str();
             let cost = Exact::of(&row["cost/cost"]);
+            if ["Credit", "Adjustment"].contains(&row["lineitem/type"].as_str()) {
+                *lacking.entry(CREDITS.to_string()).or_default() += cost;
+                continue;
+            }
             match teams[id] {
                 "" if id.is_empty() => {
                     let item = format!("(no resource) {}", row["resource/service"]);
@@ -55,6 +62,7 @@ fn shares_agree_with_line_items_exactly() {
         }
         let total = sum(&items, "cost/cost");
         let all_owned: Exact = owned.values().copied().sum();
+        let charges = total - lacking.get(CREDITS).copied().unwrap_or_default();
 
         let rows = report(&billstream, &[&format!("month={month}"), "key=team"]);
         let (with, without): (Vec<&Row>, Vec<&Row>) =
@@ -70,21 +78,27 @@ fn shares_agree_with_line_items_exactly() {
         assert_eq!(sum(&rows, "billed_cost"), total);
         assert_eq!(rows.len(), owned.len() + lacking.len());
         for row in &rows {
-            // A product of a quotient: the last place may round the other way.
-            let found = hundredths(&row["percent"]);
-            let wanted = percent(
-                Exact::of(&row["billed_cost"]).0 / 1_000_000,
-                total.0 / 1_000_000,
-            );
-            assert!((found - wanted).abs() <= 1, "{row:?}: {wanted}");
-            let wanted = percent(all_owned.0 / 1_000_000, total.0 / 1_000_000);
+            let wanted = percent(all_owned.0 / 1_000_000, charges.0 / 1_000_000);
             assert!(
                 (hundredths(&row["owned_percent"]) - wanted).abs() <= 1,
                 "{row:?}: {wanted}"
             );
+            if row["item"] == CREDITS {
+                assert_eq!(row["percent"], "", "credits have no share");
+                continue;
+            }
+            // A product of a quotient: the last place may round the other way.
+            let found = hundredths(&row["percent"]);
+            let wanted = percent(
+                Exact::of(&row["billed_cost"]).0 / 1_000_000,
+                charges.0 / 1_000_000,
+            );
+            assert!((found - wanted).abs() <= 1, "{row:?}: {wanted}");
+            assert!((0..=10_000).contains(&found), "{row:?}");
         }
         // Each rounded share is at most half a hundredth off.
-        let shares: i128 = rows.iter().map(|row| hundredths(&row["percent"])).sum();
+        let shares = rows.iter().filter(|row| row["item"] != CREDITS);
+        let shares: i128 = shares.map(|row| hundredths(&row["percent"])).sum();
         assert!(
             (shares - 10_000).abs() <= rows.len() as i128 / 2 + 1,
             "{shares}"
@@ -105,7 +119,7 @@ fn reports_months_with_all_or_no_resources_owned() {
     assert_eq!(owned.len(), 1);
     assert!(
         rows.iter()
-            .all(|row| row["owner"] == "all" || row["item"].starts_with("(no resource)"))
+            .all(|row| row["owner"] == "all" || row["item"].starts_with('('))
     );
     let rows = report(&billstream, &["key=nobody-has-it"]);
     assert!(

@@ -12,7 +12,7 @@ use crate::error::Result;
 /// Widest table where there is no terminal whose width counts.
 const DEFAULT_WIDTH: usize = 120;
 /// Width below which texts are not cut as long as there are secondary columns.
-const READABLE_TEXT: usize = 24;
+const READABLE_TEXT: usize = 32;
 /// Decimals of a column of percentages.
 const PERCENT_SCALE: i8 = 2;
 
@@ -103,11 +103,14 @@ impl ReportLayout {
         let mut hidden = Vec::new();
         for name in &self.secondary {
             let name = name.replace('_', " ");
-            let is_column = |column: &Column| column.name.replace('\n', " ") == name;
+            let is_column = |column: &Column| self.plain_name(column) == name;
             if let Some(at) = columns.iter().position(is_column)
                 && !fits(&columns, READABLE_TEXT)
             {
-                columns.remove(at);
+                let removed = columns.remove(at);
+                if removed.name.replace('\n', " ") != name {
+                    self.name_currency(&mut columns);
+                }
                 hidden.push(name);
             }
         }
@@ -124,6 +127,28 @@ impl ReportLayout {
             format!("{shown} of {all} columns shown (see --format csv)\n")
         };
         (columns, note)
+    }
+
+    /// Returns the name of a column without line breaks and currency.
+    fn plain_name(&self, column: &Column) -> String {
+        let name = column.name.replace('\n', " ");
+        let suffix = money_header("", self.currency.as_deref());
+        match name.strip_suffix(&suffix) {
+            Some(plain) if !suffix.is_empty() => plain.to_string(),
+            _ => name,
+        }
+    }
+
+    /// Adds the currency to the first column of amounts, after the one that had it was left out.
+    fn name_currency(&self, columns: &mut [Column]) {
+        let is_money = |column: &&mut Column| {
+            let name = self.plain_name(column).replace(' ', "_");
+            self.money.contains(&name)
+        };
+        if let Some(column) = columns.iter_mut().find(is_money) {
+            let name = money_header(&self.plain_name(column), self.currency.as_deref());
+            column.name = table::wrap_header(&name, column.cells_width());
+        }
     }
 
     /// Returns the exact sum of a column that has one; NULL counts as 0.
@@ -261,6 +286,30 @@ Total (2 rows)                                  1,234.57                 100.00
         assert!(
             shown.starts_with("line item type: Usage\n\nitem            "),
             "{shown}"
+        );
+    }
+
+    #[test]
+    fn a_narrow_table_leaves_out_secondary_columns_and_keeps_the_currency() {
+        let item: ArrayRef = Arc::new(StringArray::from(vec!["kafka-cluster/lkc-1a2b3c4d5e6f7"]));
+        let rows = RecordBatch::try_from_iter([
+            ("item", item),
+            ("list_cost", decimals(&["1000"], 24)),
+            ("billed_cost", decimals(&["900"], 24)),
+        ])
+        .unwrap();
+        let layout = ReportLayout {
+            money: vec!["list_cost".into(), "billed_cost".into()],
+            secondary: vec!["list_cost".into()],
+            currency: Some("USD".into()),
+            ..ReportLayout::default()
+        };
+        let table = layout.table(&rows.schema(), &[rows], Some(48)).unwrap();
+        assert!(table.contains("not shown: list cost"), "{table}");
+        assert!(table.contains("cost (USD)"), "{table}");
+        assert!(
+            !table.contains("1,000.00") && table.contains("900.00"),
+            "{table}"
         );
     }
 }

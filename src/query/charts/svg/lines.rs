@@ -5,9 +5,9 @@ use plotters::style::text_anchor::HPos;
 
 use crate::query::charts::svg::scale::Scale;
 use crate::query::charts::svg::{
-    AXIS, BOTTOM, Canvas, DARK, GRID, MARGIN, TICK, TOP, TextFormat, WIDTH,
+    AXIS, BOTTOM, Canvas, DARK, DrawResult, GRID, MARGIN, TICK, TOP, TextFormat, WIDTH,
 };
-use crate::query::charts::{ChartValue, DrawError, Series, largest};
+use crate::query::charts::{ChartValue, Series, largest};
 
 /// Distinguishable with any colour blindness: no two are close in a simulation of red or green blindness.
 const COLOURS: [RGBColor; 8] = [
@@ -29,9 +29,13 @@ const LABEL_HEIGHT: i32 = 42;
 /// Bottom of the area of the lines.
 const FLOOR: i32 = BOTTOM - 30;
 
-type DrawResult = Result<(), DrawError>;
-
-pub(super) fn draw(canvas: &Canvas, x: &[String], series: &[Series], places: usize) -> DrawResult {
+pub(super) fn draw(
+    canvas: &Canvas,
+    x: &[String],
+    incomplete: &[bool],
+    series: &[Series],
+    places: usize,
+) -> DrawResult {
     let mut series = series.to_vec();
     series.retain(|one| last(one).is_some());
     let (series, has_other) = readable(series);
@@ -44,7 +48,7 @@ pub(super) fn draw(canvas: &Canvas, x: &[String], series: &[Series], places: usi
     for (at, (one, label)) in series.iter().zip(&mut labels).enumerate() {
         let is_other = has_other && at + 1 == series.len();
         label.colour = if is_other { OTHER } else { COLOURS[at] };
-        layout.line(canvas, one, label)?;
+        layout.line(canvas, one, incomplete, label)?;
     }
     spread(&mut labels);
     let mut labels = labels.iter();
@@ -132,28 +136,59 @@ impl LineLayout {
         Ok(())
     }
 
-    /// Draws the line, broken at gaps, with dots for points that are few or isolated.
-    fn line(&self, canvas: &Canvas, series: &Series, label: &mut SeriesLabel) -> DrawResult {
+    /// Draws the line, broken at gaps, with dots for points that are few or isolated. Points that are not final are
+    /// rings, joined by a dashed line.
+    fn line(
+        &self,
+        canvas: &Canvas,
+        series: &Series,
+        incomplete: &[bool],
+        label: &mut SeriesLabel,
+    ) -> DrawResult {
         let at = |(point, value): (usize, &Option<ChartValue>)| {
             let value = value.as_ref()?.approximate;
-            Some((self.x(point), self.scale.at(value)))
+            let is_open = incomplete.get(point) == Some(&true);
+            Some(((self.x(point), self.scale.at(value)), is_open))
         };
         let points: Vec<_> = series.values.iter().enumerate().map(at).collect();
         let width = if self.count <= 90 { 3 } else { 2 };
         for run in points.split(Option::is_none) {
-            let run: Vec<(i32, i32)> = run.iter().flatten().copied().collect();
-            if self.count <= 31 || run.len() == 1 {
-                run.iter()
-                    .try_for_each(|&dot| canvas.dot(dot, 4, label.colour))?;
+            let run: Vec<((i32, i32), bool)> = run.iter().flatten().copied().collect();
+            for (line, is_open) in segments(&run) {
+                if is_open {
+                    canvas.dashed_line(&line, label.colour, width)?;
+                } else {
+                    canvas.line(line, label.colour, width)?;
+                }
             }
-            label.end = run.last().copied().unwrap_or(label.end);
-            if run.len() > 1 {
-                canvas.line(run, label.colour, width)?;
+            for &(dot, is_open) in &run {
+                if is_open {
+                    canvas.ring(dot, 4, label.colour)?;
+                } else if self.count <= 31 || run.len() == 1 {
+                    canvas.dot(dot, 4, label.colour)?;
+                }
             }
+            label.end = run.last().map_or(label.end, |(end, _)| *end);
         }
         label.y = label.end.1;
         Ok(())
     }
+}
+
+/// Lines through points, each with true if it joins points that are not final. A line ends where the next begins.
+fn segments(run: &[((i32, i32), bool)]) -> Vec<(Vec<(i32, i32)>, bool)> {
+    let mut segments: Vec<(Vec<(i32, i32)>, bool)> = Vec::new();
+    for pair in run.windows(2) {
+        let [(from, from_open), (to, to_open)] = *pair else {
+            continue;
+        };
+        let is_open = from_open || to_open;
+        match segments.last_mut() {
+            Some((line, kind)) if *kind == is_open => line.push(to),
+            _ => segments.push((vec![from, to], is_open)),
+        }
+    }
+    segments
 }
 
 /// Points from label to label, at least `min`: whole weeks, quarters or round numbers.

@@ -46,7 +46,12 @@ pub(crate) fn svg(chart: &Chart) -> Result<String, DrawError> {
             canvas.text("no data", middle, HPos::Center, CAPTION)?;
         }
         ChartData::Bars(bars) => bars::draw(&canvas, bars, chart.decimal_places())?,
-        ChartData::Lines { x, series } => lines::draw(&canvas, x, series, chart.decimal_places())?,
+        ChartData::Lines {
+            x,
+            series,
+            incomplete,
+            ..
+        } => lines::draw(&canvas, x, incomplete, series, chart.decimal_places())?,
     }
     canvas.0.present().map_err(failed)?;
     drop(canvas);
@@ -62,6 +67,8 @@ fn heading(canvas: &Canvas, chart: &Chart) -> Result<(), DrawError> {
     }
     Ok(())
 }
+
+type DrawResult = Result<(), DrawError>;
 
 /// Size, colour and weight of a text.
 #[derive(Clone, Copy)]
@@ -151,6 +158,25 @@ impl Canvas<'_> {
         self.0.draw(&path).map_err(failed)
     }
 
+    /// Draws dashes along lines between points.
+    fn dashed_line(&self, points: &[(i32, i32)], colour: RGBColor, width: u32) -> DrawResult {
+        for pair in points.windows(2) {
+            let [from, to] = *pair else {
+                continue;
+            };
+            for (from, to) in dashes(from, to) {
+                self.line(vec![from, to], colour, width)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A dot without filling.
+    fn ring(&self, at: (i32, i32), radius: i32, colour: RGBColor) -> DrawResult {
+        self.dot(at, radius, colour)?;
+        self.dot(at, radius - 2, WHITE)
+    }
+
     fn rectangle(
         &self,
         from: (i32, i32),
@@ -165,6 +191,22 @@ impl Canvas<'_> {
         let dot = Circle::new(at, radius, colour.filled());
         self.0.draw(&dot).map_err(failed)
     }
+}
+
+/// Ends of the dashes from one point to another: the first begins and the last ends there.
+fn dashes(from: (i32, i32), to: (i32, i32)) -> Vec<((i32, i32), (i32, i32))> {
+    const DASH: f64 = 8.0;
+    let (dx, dy) = (f64::from(to.0 - from.0), f64::from(to.1 - from.1));
+    let count = (dx.hypot(dy) / DASH / 2.0).floor().max(1.0) as i32;
+    // Dashes and gaps have the same length, and there is one gap less.
+    let steps = f64::from(2 * count - 1);
+    let at = |step: i32| {
+        let share = f64::from(step) / steps;
+        let shift = |length: f64| (length * share).round() as i32;
+        (from.0 + shift(dx), from.1 + shift(dy))
+    };
+    let dash = |number: i32| (at(2 * number), at(2 * number + 1));
+    (0..count).map(dash).collect()
 }
 
 fn failed(error: impl std::fmt::Display) -> DrawError {

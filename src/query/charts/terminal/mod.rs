@@ -27,8 +27,14 @@ pub(crate) fn terminal(chart: &Chart, width: u16, colours: bool) -> String {
             lines.push(TextLine::default().left(0, width, "no data", Style::Faint));
         }
         ChartData::Bars(bars) => lines.extend(bars::lines(bars, places, width)),
-        ChartData::Lines { x, series } => {
-            lines.extend(sparklines::lines(x, series, places, width));
+        ChartData::Lines {
+            x,
+            series,
+            incomplete,
+            adds_up,
+        } => {
+            let points = sparklines::Points { x, incomplete };
+            lines.extend(sparklines::lines(&points, series, *adds_up, places, width));
         }
     }
     let lines = lines.into_iter().map(|line| line.render(colours) + "\n");

@@ -11,17 +11,32 @@ const RISING: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇",
 /// Blocks from the top, by eighths of a cell; Unicode has only these.
 const HANGING: [&str; 9] = [" ", "▔", "▔", "▀", "▀", "▀", "█", "█", "█"];
 
-pub(super) fn lines(x: &[String], series: &[Series], places: usize, width: u16) -> Vec<TextLine> {
+/// Labels of the points, and marks of those that are not final.
+pub(super) struct Points<'a> {
+    pub(super) x: &'a [String],
+    pub(super) incomplete: &'a [bool],
+}
+
+pub(super) fn lines(
+    points: &Points<'_>,
+    series: &[Series],
+    has_totals: bool,
+    places: usize,
+    width: u16,
+) -> Vec<TextLine> {
     let columns = value_columns(series, places, width);
-    let widths = columns.each_ref().map(|column| widest(column).max(5));
+    let mut widths = columns.each_ref().map(|column| widest(column).max(5));
+    if !has_totals {
+        widths[2] = 0;
+    }
     let name = widest(series.iter().map(|one| &one.name));
-    let layout = SparklineLayout::new(widths, name, x.len(), width);
+    let layout = SparklineLayout::new(widths, name, points.x.len(), width);
     let mut lines = vec![layout.values(TextLine::default(), HEADERS, Style::Faint)];
     for (at, one) in series.iter().enumerate() {
         let values = columns.each_ref().map(|column| column[at].as_str());
-        lines.extend(layout.series(one, values));
+        lines.extend(layout.series(one, points.incomplete, values));
     }
-    lines.push(layout.range(x, width));
+    lines.push(layout.range(points.x, width));
     lines
 }
 
@@ -93,17 +108,24 @@ impl SparklineLayout {
     }
 
     /// Sparkline of a series; a second line below it shows negative values.
-    fn series(&self, series: &Series, values: [&str; 3]) -> Vec<TextLine> {
+    fn series(&self, series: &Series, incomplete: &[bool], values: [&str; 3]) -> Vec<TextLine> {
         let points = self.resampled(&series.values);
+        let chunks = incomplete.chunks(self.points_per_column);
+        let faint = chunks
+            .flat_map(|chunk| std::iter::repeat_n(chunk.contains(&true), self.columns_per_point));
         let sizes = points.iter().flatten().map(|value| value.abs());
         let largest = sizes.fold(f64::MIN_POSITIVE, f64::max);
         // Any value shows at least an eighth of a cell.
         let eighths = |value: f64| ((value / largest * 8.0).round() as usize).clamp(1, 8);
-        let rising = points.iter().map(|point| match point {
-            None => ("·", Style::Absent),
-            Some(value) if *value < 0.0 => (RISING[0], Style::Positive),
-            Some(value) => (RISING[eighths(*value)], Style::Positive),
-        });
+        let rising = points
+            .iter()
+            .zip(faint)
+            .map(|(point, is_faint)| match point {
+                None => ("·", Style::Absent),
+                Some(value) if *value < 0.0 => (RISING[0], Style::Positive),
+                Some(value) if is_faint => (RISING[eighths(*value)], Style::Absent),
+                Some(value) => (RISING[eighths(*value)], Style::Positive),
+            });
         let start = self.name + 1;
         let line = TextLine::default().name(self.name, &series.name);
         let line = line.symbols(start, rising);
