@@ -12,7 +12,6 @@ use datafusion::common::stats::Precision;
 use datafusion::common::{DFSchema, Result, ScalarValue, Statistics};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
@@ -22,10 +21,10 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
-use object_store::ObjectStore;
 
 use crate::billing_period::BillingPeriod;
 use crate::engine;
+use crate::engine::parquet_reader::StoreReaders;
 use crate::store::tables::PARTITIONS;
 use crate::store::writer::DataFile;
 use crate::store::{Store, TableName};
@@ -34,7 +33,7 @@ use crate::store::{Store, TableName};
 #[derive(Debug)]
 pub struct FilesTable {
     url: ObjectStoreUrl,
-    root: Arc<dyn ObjectStore>,
+    store: Store,
     schema: TableSchema,
     files: Vec<PartitionedFile>,
 }
@@ -69,7 +68,7 @@ impl FilesTable {
             .collect();
         Ok(FilesTable {
             url,
-            root: store.root(),
+            store: store.clone(),
             schema,
             files,
         })
@@ -249,7 +248,7 @@ impl TableProvider for FilesTable {
         }
         // Checks read the same files one after another: cached footers are read once.
         let footers = state.runtime_env().cache_manager.get_file_metadata_cache();
-        let reader = CachedParquetFileReaderFactory::new(self.root.clone(), footers);
+        let reader = StoreReaders::new(&self.store, footers);
         let source = ParquetSource::new(self.schema.clone())
             .with_parquet_file_reader_factory(Arc::new(reader));
         let source = Arc::new(source);

@@ -7,6 +7,7 @@ pub mod files;
 pub(crate) mod functions;
 mod join_guard;
 mod object_stores;
+mod parquet_reader;
 pub(crate) mod permissions;
 mod rounding_casts;
 pub(crate) mod spill;
@@ -14,6 +15,7 @@ pub mod sql_files;
 pub(crate) mod statement_limits;
 pub(crate) mod text;
 
+use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -155,23 +157,34 @@ pub(crate) fn failed(what: &str, error: &DataFusionError) -> Error {
 
 /// Path of the file that a query did not find.
 pub(crate) fn missing_file(error: &DataFusionError) -> Option<&str> {
-    let mut cause: &(dyn std::error::Error + 'static) = error;
-    loop {
-        // Parquet's errors hold others without naming them as their source.
-        if let Some(ParquetError::External(inner)) = cause.downcast_ref::<ParquetError>() {
-            cause = inner.as_ref();
-        }
-        if let Some(object_store::Error::NotFound { path, .. }) = cause.downcast_ref() {
-            return Some(path);
-        }
-        cause = cause.source()?;
+    match cause(error)? {
+        object_store::Error::NotFound { path, .. } => Some(path),
+        _ => None,
     }
+}
+
+/// Failed request to the store, but for a missing object, behind an error of the engine.
+fn store_failure<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e object_store::Error> {
+    let is_missing = |e: &object_store::Error| matches!(e, object_store::Error::NotFound { .. });
+    cause(error).filter(|e| !is_missing(e))
 }
 
 /// An [`Error`] of this crate that passed through the engine.
 pub(crate) fn own_error(error: &DataFusionError) -> Option<Error> {
-    match error.find_root() {
-        DataFusionError::External(inner) => inner.downcast_ref::<Error>().cloned(),
-        _ => None,
+    cause::<Error>(error).cloned()
+}
+
+/// Cause of a type behind an error of the engine.
+fn cause<'e, T: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e T> {
+    let mut cause = error;
+    loop {
+        if let Some(found) = cause.downcast_ref() {
+            return Some(found);
+        }
+        // Parquet's errors hold others without naming them as their source.
+        cause = match cause.downcast_ref() {
+            Some(ParquetError::External(inner)) => inner.as_ref(),
+            _ => cause.source()?,
+        };
     }
 }

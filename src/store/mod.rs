@@ -204,6 +204,13 @@ impl Store {
         Ok(names)
     }
 
+    /// Error of a failed read of an object at a path in [`Store::root`].
+    pub(crate) fn read_error(&self, path: &Path, error: &object_store::Error) -> Error {
+        let relative = self.relative(path);
+        let relative = relative.unwrap_or_else(|| path.to_string());
+        self.error(Operation::Read, &relative, error)
+    }
+
     /// Error of a failed operation on an object or a folder, with its condition as the source.
     pub(crate) fn error(
         &self,
