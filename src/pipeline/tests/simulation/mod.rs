@@ -5,6 +5,7 @@
 //! faults ends with everything exact and delivered.
 
 mod commands;
+mod flaws;
 mod invariants;
 mod organization;
 mod schedule;
@@ -22,23 +23,17 @@ use crate::pipeline::RunContext;
 use crate::pipeline::deliver::destinations::Destinations;
 use crate::pipeline::testing;
 use crate::store::Store;
+use flaws::Flaw;
 use organization::Organization;
 use schedule::{Effect, Odds, ProcessId, Schedule};
 use store::{Bucket, SimulatedStore};
 
 /// Seeds of a usual test.
-const SEEDS: Range<u64> = 0..40;
+const SEEDS: Range<u64> = 0..240;
 /// Connections of the store.
 const CONNECTIONS: [&str; 2] = ["acme", "beta"];
 /// Time after which every lease has expired and staged files of killed runs are deleted.
 const LATER: Duration = Duration::from_secs(26 * 60 * 60);
-
-/// Faults that the product no longer has, for the proof that the simulation finds them.
-#[derive(Debug, Clone, Copy, Default)]
-struct Flaws {
-    /// The server ignores conditions of writes.
-    ignores_conditions: bool,
-}
 
 /// Everything that processes share.
 struct World {
@@ -51,7 +46,7 @@ struct World {
 }
 
 impl World {
-    async fn new(seed: u64, flaws: Flaws) -> Arc<World> {
+    async fn new(seed: u64, flaw: Option<Flaw>) -> Arc<World> {
         let storm = [1, 3, 6][(seed % 3) as usize];
         let odds = Odds {
             refused: 2 * storm,
@@ -65,7 +60,7 @@ impl World {
             organizations.push(Organization::start(connection, &schedule).await);
         }
         Arc::new(World {
-            bucket: Bucket::new(flaws.ignores_conditions),
+            bucket: Bucket::new(flaw == Some(Flaw::IgnoredConditions)),
             schedule,
             organizations,
             sql: quick_sql(),
@@ -124,8 +119,8 @@ fn quick_sql() -> Arc<SqlFiles> {
 }
 
 /// Runs a seed, and returns how often each effect occurred.
-async fn run_seed(seed: u64, flaws: Flaws, started: &OnceLock<Arc<Schedule>>) -> Arc<World> {
-    let world = World::new(seed, flaws).await;
+async fn run_seed(seed: u64, flaw: Option<Flaw>, started: &OnceLock<Arc<Schedule>>) -> Arc<World> {
+    let world = World::new(seed, flaw).await;
     let _ = started.set(world.schedule.clone());
     let schedule = &world.schedule;
     let mut tasks = Vec::new();
@@ -141,6 +136,11 @@ async fn run_seed(seed: u64, flaws: Flaws, started: &OnceLock<Arc<Schedule>>) ->
     tasks.push(schedule.spawn("reader", |id| async move {
         invariants::read_often(&reader, id).await
     }));
+    if let Some(flaw) = flaw {
+        let world = world.clone();
+        let sweep = |id| async move { flaws::delete_files(&world, id, flaw).await };
+        tasks.push(schedule.spawn("sweep", sweep));
+    }
     for task in tasks {
         if let Err(error) = task.await
             && error.is_panic()
@@ -161,7 +161,7 @@ async fn run_seed(seed: u64, flaws: Flaws, started: &OnceLock<Arc<Schedule>>) ->
 }
 
 /// Runs a seed on a thread of its own; a panic is an error with the schedule.
-fn try_seed(seed: u64, flaws: Flaws) -> Result<Arc<World>, String> {
+fn try_seed(seed: u64, flaw: Option<Flaw>) -> Result<Arc<World>, String> {
     let schedule = Arc::new(OnceLock::new());
     let started = schedule.clone();
     let run = std::thread::spawn(move || {
@@ -170,7 +170,7 @@ fn try_seed(seed: u64, flaws: Flaws) -> Result<Arc<World>, String> {
             .build()
             .unwrap();
         let local = tokio::task::LocalSet::new();
-        local.block_on(&runtime, run_seed(seed, flaws, &started))
+        local.block_on(&runtime, run_seed(seed, flaw, &started))
     });
     run.join().map_err(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
@@ -202,7 +202,7 @@ fn random_processes_end_exact() {
             if seed >= seeds.end {
                 return;
             }
-            match try_seed(seed, Flaws::default()) {
+            match try_seed(seed, None) {
                 Ok(world) => {
                     for (effect, count) in world.schedule.effects() {
                         *effects.lock().entry(effect).or_default() += count;
@@ -216,12 +216,50 @@ fn random_processes_end_exact() {
         scope.spawn(work);
         scope.spawn(work);
     });
-    println!("{:?}", effects.lock());
+    for effect in Effect::ALL {
+        assert!(
+            effects.lock().contains_key(&effect),
+            "{effect:?} did not occur"
+        );
+    }
     let failed = failed.into_inner();
     assert!(
         failed.is_empty(),
         "{} failed: {}",
         failed.len(),
         failed.join("\n")
+    );
+}
+
+/// Asserts that a usual seed fails with a flaw.
+#[track_caller]
+fn assert_found(flaw: Flaw, complaint: &str) {
+    let mut seeds = SEEDS;
+    let found = seeds.find_map(|seed| try_seed(seed, Some(flaw)).err());
+    let found = found.expect("a seed fails");
+    assert!(found.contains(complaint), "{found}");
+}
+
+#[test]
+fn a_server_that_ignores_conditions_is_found() {
+    assert_found(
+        Flaw::IgnoredConditions,
+        "files that neither a commit nor a mark names",
+    );
+}
+
+#[test]
+fn deletion_of_the_staged_files_of_other_runs_is_found() {
+    assert_found(
+        Flaw::ForeignFilesDeleted,
+        "it is missing or was changed since it was written",
+    );
+}
+
+#[test]
+fn deletion_of_earlier_versions_is_found() {
+    assert_found(
+        Flaw::HistoryDeleted,
+        "assertion `left == right` failed: costs/connection=",
     );
 }

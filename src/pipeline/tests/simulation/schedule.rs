@@ -39,6 +39,18 @@ pub(super) enum Effect {
     Slept,
 }
 
+impl Effect {
+    /// All effects.
+    pub(super) const ALL: [Effect; 6] = [
+        Effect::Applied,
+        Effect::Refused,
+        Effect::ReplyLost,
+        Effect::KilledBefore,
+        Effect::KilledAfter,
+        Effect::Slept,
+    ];
+}
+
 /// Chances of faults, in thousandths of the requests.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Odds {
