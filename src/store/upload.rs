@@ -15,7 +15,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 /// S3's smallest part; smaller files are one request.
-const PART_BYTES: usize = 5 << 20;
+const PART_BYTES: usize = if cfg!(test) { 4 << 10 } else { 5 << 20 };
 /// Parts that are sent concurrently.
 const CONCURRENT_PARTS: usize = 8;
 

@@ -102,6 +102,7 @@ async fn run(
     context.set_fence(Some(lease.fence()));
     let result = execute(world, &context, command).await;
     context.set_fence(None);
+    store.uploads_ended().await;
     let released = lease.release().await;
     result.and(released)
 }

@@ -24,7 +24,7 @@ pub(super) struct Bucket {
     pub(super) objects: Arc<InMemory>,
     /// Simulated times of writes.
     modified: Mutex<HashMap<Path, DateTime<Utc>>>,
-    /// Uploads in parts that were neither completed nor aborted, with their process.
+    /// Uploads in parts that nobody completed or asked to abort, with their process.
     uploads: Mutex<HashMap<u32, ProcessId>>,
     /// The server ignores conditions of writes.
     pub(super) ignores_conditions: bool,
@@ -255,9 +255,8 @@ impl MultipartUpload for SimulatedUpload {
 
     async fn abort(&mut self) -> Result<()> {
         let (store, location) = (self.store.clone(), self.location.clone());
-        let aborted = store.change("abort", &location, self.inner.abort());
-        aborted.await?;
         self.close();
-        Ok(())
+        let aborted = store.change("abort", &location, self.inner.abort());
+        aborted.await
     }
 }
