@@ -80,7 +80,7 @@ fn an_unreadable_inventory_state_does_not_stop_an_import() {
         .path()
         .join("runs/connections/confluent/inventory.json");
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(&path, "{").unwrap();
+    std::fs::write(&path, "{]").unwrap();
     let billstream = enriched(Billstream::on(store.path()).from(&sandbox));
     let output = billstream.import(MONTH).ok();
     output.status("published");

@@ -59,7 +59,11 @@ fn the_next_run_resumes_finished_windows() {
     let requests = sandbox.requests() - before;
     assert!(requests < all, "{requests} of {all} requests");
     billstream.assert_month_is(MONTH, &sandbox.totals(MONTH));
-    assert_eq!(staged(store.path()), 0);
+    let left = names_below(&store.path().join("runs/staging"));
+    assert!(
+        left.iter().all(|mark| mark.contains("/discarded/")),
+        "{left:?}"
+    );
     assert_eq!(orphans(store.path()), Vec::<String>::new());
 
     // The next run pulls the whole month.
@@ -150,7 +154,11 @@ fn does_not_resume_windows_of_another_endpoint() {
     let output = billstream.import(MONTH).ok();
     assert!(!output.stderr.contains("resumed from an interrupted pull"));
     billstream.assert_month_is(MONTH, &sandbox.totals(MONTH));
-    assert_eq!(staged(store.path()), 0);
+    let left = names_below(&store.path().join("runs/staging"));
+    assert!(
+        left.iter().all(|mark| mark.contains("/discarded/")),
+        "{left:?}"
+    );
     assert_eq!(orphans(store.path()), Vec::<String>::new());
 }
 
