@@ -161,6 +161,7 @@ fn stages(criterion: &mut Criterion) {
         period: october(),
         columns: items.columns.clone(),
         files: items.files.clone(),
+        record: None,
     };
     group.bench_function("drop, read back", |bencher| {
         bencher.to_async(&runtime).iter(|| async {

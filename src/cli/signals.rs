@@ -9,6 +9,8 @@ use std::time::Duration;
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use futures::FutureExt;
+
 use crate::cli::exit;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -42,15 +44,47 @@ pub(crate) async fn until_stopped<T>(work: impl Future<Output = Result<T>>) -> R
     }
 }
 
-/// Runs `work` until it ends or Ctrl-C stops it. The command itself goes on.
-///
-/// # Errors
-/// Kind partial, after Ctrl-C; those of `work`.
-pub(crate) async fn until_interrupted<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::select! {
-        biased;
-        result = work => result,
-        _ = tokio::signal::ctrl_c() => Err(Error::partial("stopped by Ctrl-C")),
+/// Ctrl-C for a command that goes on after it. While this exists, Ctrl-C does not end the process.
+pub(crate) struct Interrupts {
+    #[cfg(unix)]
+    signal: Option<Signal>,
+}
+
+impl Interrupts {
+    pub(crate) fn listen() -> Interrupts {
+        Interrupts {
+            #[cfg(unix)]
+            signal: signal(SignalKind::interrupt()).ok(),
+        }
+    }
+
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        if let Some(signal) = &mut self.signal {
+            signal.recv().await;
+            return;
+        }
+        let _ = tokio::signal::ctrl_c().await;
+    }
+
+    /// Forgets what was pressed so far: it was not meant for what comes.
+    pub(crate) fn forget(&mut self) {
+        #[cfg(unix)]
+        if let Some(signal) = &mut self.signal {
+            while let Some(Some(())) = signal.recv().now_or_never() {}
+        }
+    }
+
+    /// Runs `work` until it ends or Ctrl-C stops it.
+    ///
+    /// # Errors
+    /// Kind partial, after Ctrl-C; those of `work`.
+    pub(crate) async fn stop<T>(&mut self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            biased;
+            result = work => result,
+            () = self.next() => Err(Error::partial("stopped by Ctrl-C")),
+        }
     }
 }
 

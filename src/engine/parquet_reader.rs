@@ -76,11 +76,12 @@ impl StoreReader {
     /// Error of a read, which [`super::failed`] finds again behind those of the engine.
     fn error(&self, error: Box<dyn StdError + Send + Sync>) -> ParquetError {
         match super::store_failure(error.as_ref()) {
-            Some(failure) => {
+            // On a local folder it is the file that cannot be read.
+            Some(failure) if self.store.local().is_none() => {
                 let location = &self.file.object_meta.location;
                 ParquetError::External(self.store.read_error(location, failure).into())
             }
-            None => ParquetError::External(error),
+            _ => ParquetError::External(error),
         }
     }
 }

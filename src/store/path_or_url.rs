@@ -18,12 +18,24 @@ pub(crate) enum PathOrUrl {
     Url(Url),
 }
 
+/// Returns true for the schemes of object stores.
+fn is_remote(scheme: &str) -> bool {
+    ["s3", "gs", "az", "abfs", "abfss", "https"].contains(&scheme)
+}
+
 impl PathOrUrl {
     /// Parses a path or a URL.
     ///
     /// # Errors
     /// Kind configuration, for a malformed URL, a `file://` URL of another host, and the home folder of another user.
     pub(crate) fn parse(text: &str) -> Result<PathOrUrl> {
+        if let Some(scheme) = text.split(":/").next().filter(|scheme| is_remote(scheme))
+            && !text.contains("://")
+            && text.len() > scheme.len()
+        {
+            return Err(Error::config(format!("`{scheme}:/…` is not a URL"))
+                .with_hint(format!("write {scheme}://, or ./{scheme}:/ for a folder")));
+        }
         if !text.contains("://") {
             return expand_home(text).map(PathOrUrl::Path);
         }
@@ -119,6 +131,15 @@ mod tests {
             PathOrUrl::Path(path) => path,
             PathOrUrl::Url(url) => panic!("{url}"),
         }
+    }
+
+    #[test]
+    fn a_url_with_one_slash_is_not_a_folder() {
+        for text in ["s3:/bucket/x", "gs:/x", "https:/x"] {
+            let error = PathOrUrl::parse(text).unwrap_err();
+            assert!(error.hint().unwrap().contains("://"), "{error}");
+        }
+        assert_eq!(path("./s3:/x"), Path::new("./s3:/x"));
     }
 
     #[test]

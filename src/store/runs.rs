@@ -238,7 +238,11 @@ pub(crate) async fn save_run(store: &Store, run: &str, record: &impl Serialize) 
 pub(crate) async fn records(store: &Store) -> Result<Vec<bytes::Bytes>> {
     let mut records = Vec::new();
     for name in store.list_flat("runs").await? {
-        if name.ends_with(".json") {
+        // Names of runs begin with their date.
+        let is_run = name
+            .strip_prefix("runs/")
+            .is_some_and(|name| name.starts_with(|c: char| c.is_ascii_digit()));
+        if is_run && name.ends_with(".json") {
             records.extend(store.get(&name).await?);
         }
     }

@@ -28,7 +28,9 @@ impl Files {
     fn new() -> Files {
         let folder = tempfile::tempdir().unwrap();
         let billstream = Billstream::on(&folder.path().join("store"));
-        fs::create_dir(folder.path().join("x")).unwrap();
+        for name in ["store", "x"] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+        }
         Files { folder, billstream }
     }
 
@@ -38,9 +40,10 @@ impl Files {
 
     /// Writes a file below `x`; the text of a name with `.gz` is compressed.
     fn write(&self, name: &str, text: &str) -> &Files {
-        let bytes = match name.to_lowercase().ends_with(".gz") && !text.is_empty() {
-            true => gzip(text),
-            false => text.as_bytes().to_vec(),
+        let bytes = if name.to_lowercase().ends_with(".gz") && !text.is_empty() {
+            gzip(text)
+        } else {
+            text.as_bytes().to_vec()
         };
         self.write_bytes(name, &bytes)
     }

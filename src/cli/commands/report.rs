@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 
 use crate::cli::output::money::Precision;
 use crate::cli::output::rows::{Format, ReportLayout, RowSink, Style, Writer, format_for};
+use crate::cli::output::stderr::note;
 use crate::cli::output::stdout::terminal_width;
 use crate::cli::print_text;
 use crate::cli::query_session::SessionArgs;
@@ -170,7 +171,7 @@ async fn list_or_run(args: ReportArgs) -> Result<u8> {
 /// Prints notes on stderr, apart from the rows.
 fn print_notes(notes: &[String]) {
     for note in notes {
-        eprintln!("note: {note}");
+        note!("note: {note}");
     }
 }
 

@@ -60,7 +60,11 @@ pub(super) async fn deliver(
         return Ok(delivery);
     }
     let is_daily = source.granularity == Granularity::Daily;
-    read_back::reconcile(&published.totals().await?, &files.content.totals, is_daily)?;
+    read_back::reconcile(
+        &published.checked_totals().await?,
+        &files.content.totals,
+        is_daily,
+    )?;
     read_back::reconcile_rows(&files.written, &files.content.rows)?;
     let previous = manifest.as_ref().map(|manifest| &manifest.object);
     drop::activate_drop(&run.fence()?, &bucket.store, period, &drop_id, previous).await?;

@@ -95,6 +95,7 @@ async fn deliver_to_each(
         period,
         columns: tables.line_item_columns()?,
         files: month.line_items,
+        record: Some(record.clone()),
     };
     let source = source_of(run, &record)?;
     let mut state = runs::month_state(&run.store, &run.connection, period).await?;

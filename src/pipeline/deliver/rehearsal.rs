@@ -92,13 +92,15 @@ impl<'c> Rehearsal<'c> {
             ))
             .with_hint("set BILLSTREAM_CURRENCY=USD if the amounts are in US dollars"));
         }
+        let month = tables.month(run, period).await?;
         let published = PublishedLineItems {
             run,
             period,
             columns: tables.line_item_columns()?,
-            files: tables.month(run, period).await?.line_items,
+            files: month.line_items,
+            record: month.line_items_record,
         };
-        let hours = sum_by_hour(&published, &published.totals().await?).await?;
+        let hours = sum_by_hour(&published, &published.checked_totals().await?).await?;
         let months = month_forms::load(run, &self.connection).await?;
         let mut real = Stream::new(self.real, &self.connection, months);
         let before = real.fetch_totals(period).await?;

@@ -13,13 +13,14 @@ use crate::billing_period::BillingPeriod;
 use crate::cloudzero::cbf;
 use crate::cloudzero::row_digest::RowDigests;
 use crate::cloudzero::totals::{LineItemGroup, LineItemTotals, LineItemTotalsByGroup};
-use crate::decimal::QuantitySum;
+use crate::decimal::{self, QuantitySum};
 use crate::engine::{self, Limits};
 use crate::error::{Error, Result};
 use crate::pipeline::RunContext;
 use crate::pipeline::transform::inputs::register;
 use crate::store::TableName;
 use crate::store::runs::Granularity;
+use crate::store::tables::PeriodRecord;
 use crate::store::writer::DataFile;
 
 /// SQL file that spreads the costs of a day over its hours.
@@ -35,6 +36,8 @@ pub struct PublishedLineItems<'r> {
     pub columns: SchemaRef,
     /// Files of the month.
     pub files: Vec<DataFile>,
+    /// Record of their commit.
+    pub record: Option<PeriodRecord>,
 }
 
 impl PublishedLineItems<'_> {
@@ -104,6 +107,39 @@ impl PublishedLineItems<'_> {
             digests.add_batch(&batch.map_err(|e| engine::failed(&operation, &e))?)?;
         }
         Ok(digests)
+    }
+
+    /// Sums the published line items by the groups of read-back, and compares them with the record of their commit.
+    ///
+    /// # Errors
+    /// Kind `Reconcile` if rows or cost are others than were published: a file was damaged. Those of the engine.
+    pub(crate) async fn checked_totals(&self) -> Result<LineItemTotalsByGroup> {
+        let totals = self.totals().await?;
+        let sum = totals.sum().map_err(|e| Error::data(e.to_string()))?;
+        let cost = decimal::to_plain_string(sum.cost);
+        let differs =
+            |record: &&PeriodRecord| (record.line_items, &record.net_amount) != (sum.rows, &cost);
+        let Some(record) = self.record.as_ref().filter(differs) else {
+            return Ok(totals);
+        };
+        Err(Error::reconcile(format!(
+            "{} line items of {} cost {cost}, but {} with {} were published: a file of the store is damaged",
+            sum.rows, self.period, record.line_items, record.net_amount
+        ))
+        .with_hint(format!(
+            "delete {}, then run `billstream import --month {}`",
+            self.file_names(),
+            self.period
+        )))
+    }
+
+    fn file_names(&self) -> String {
+        let name = |file: &DataFile| {
+            let name = format!("{}/{}", TableName::LineItems, file.path);
+            format!("`{}`", self.run.store.display(&name))
+        };
+        let names: Vec<String> = self.files.iter().map(name).collect();
+        names.join(" and ")
     }
 
     /// Sums the published line items by the groups of read-back.

@@ -69,7 +69,7 @@ async fn deliver_to(
         delivery.status = DeliveryStatus::Pinned;
         return Ok(delivery);
     }
-    let hours = sum_by_hour(published, &published.totals().await?).await?;
+    let hours = sum_by_hour(published, &published.checked_totals().await?).await?;
     // Equal totals do not prove equal rows, so a month that was not fully acknowledged is sent again.
     let acknowledged = sent.filter(|sent| sent.source == *source && sent.acknowledged_at.is_some());
     if let Some(sent) = acknowledged {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::error::ErrorKind;
 use crate::pipeline::damage::listed_damage;
+use crate::pipeline::deliver::source::PublishedLineItems;
 use crate::pipeline::deliver::{self, DeliverOptions};
 use crate::store::TableName;
 use crate::store::runs::{self, MonthState};
@@ -214,4 +215,36 @@ async fn windows_of_another_endpoint_are_not_resumed() {
     let named = named(&[MONTH]);
     let summary = run_import(scenario.at(NOW), &second, options(named)).await;
     second.assert_totals(month(&summary, MONTH)).await;
+}
+
+/// A file of the same size with other rows: only the sums tell.
+#[tokio::test(flavor = "multi_thread")]
+async fn line_items_with_other_sums_than_published_are_not_delivered() {
+    let sandbox = Sandbox::start(small()).await;
+    let scenario = Scenario::new();
+    let import = ImportOptions {
+        no_deliver: true,
+        ..options(named(&[MONTH]))
+    };
+    let run = run_import(scenario.at(NOW), &sandbox, import).await;
+    assert!(run.errors.is_empty(), "{:?}", run.errors);
+    let run = scenario.at(NOW);
+    let tables = Tables::open(&run).await.unwrap();
+    let month = tables.month(&run, period(MONTH)).await.unwrap();
+    let mut published = PublishedLineItems {
+        run: &run,
+        period: period(MONTH),
+        columns: tables.line_item_columns().unwrap(),
+        files: month.line_items,
+        record: month.line_items_record,
+    };
+    published.checked_totals().await.unwrap();
+    published.record.as_mut().unwrap().net_amount = "1".into();
+    let refused = published.checked_totals().await.err().unwrap();
+    assert_eq!(refused.kind(), ErrorKind::Reconcile);
+    let hint = refused.hint().unwrap();
+    assert!(
+        hint.contains(".parquet`, then run `billstream import --month 2026-10`"),
+        "{hint}"
+    );
 }

@@ -110,6 +110,7 @@ async fn compare_month(
         period,
         columns: tables.line_item_columns()?,
         files: published.line_items.clone(),
+        record: published.line_items_record.clone(),
     };
     let totals = line_items.totals().await?;
     let sum = totals.sum().map_err(overflow)?;

@@ -42,6 +42,38 @@ pub(super) fn take_tables(found: &mut Objects) -> Vec<Table> {
         .collect()
 }
 
+/// Refuses files that lie in the folder of a Delta table whose log is not among them: old versions would count as well.
+///
+/// # Errors
+/// Kind data.
+pub(super) async fn refuse_parts(found: &Objects) -> Result<()> {
+    // A web server lists nothing.
+    if found.objects.is_empty() || found.base.scheme() == "https" {
+        return Ok(());
+    }
+    let parts: Vec<_> = found.root.parts().collect();
+    for length in (0..=parts.len()).rev() {
+        let folder: Path = parts[..length].iter().cloned().collect();
+        let log = folder.clone().join(LOG);
+        if found
+            .objects
+            .iter()
+            .any(|object| object.location.prefix_matches(&log))
+        {
+            continue;
+        }
+        let first = found.store.list(Some(&log)).try_next().await;
+        // A folder that may not be listed is no reason to refuse the files below it.
+        if let Ok(Some(_)) = first {
+            return Err(Error::data(format!(
+                "the files are a part of the Delta table `{folder}`, whose log decides which of them are current"
+            ))
+            .with_hint("name the folder of the table, and filter its rows"));
+        }
+    }
+    Ok(())
+}
+
 /// Current files of a table.
 ///
 /// # Errors

@@ -55,6 +55,7 @@ pub(super) async fn find(
         return Err(Error::data("there is no such file").with_hint("check the location"));
     }
     reject_iceberg(&found)?;
+    delta::refuse_parts(&found).await?;
     drops::keep_current(&mut found).await?;
     let tables = delta::take_tables(&mut found);
     let mut files = Vec::new();

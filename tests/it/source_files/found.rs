@@ -94,6 +94,17 @@ fn cut_gzip_is_an_error_and_its_members_are_all_read() {
 }
 
 #[test]
+fn parts_of_a_delta_table_are_refused() {
+    let files = Files::new();
+    files.write("_delta_log/00000000000000000000.json", "{}");
+    files.write("part=1/a.csv", &costs(&["1"]));
+    for location in ["x/part=1", "x/*/*.csv"] {
+        let refused = files.run(location, TOTAL).code(1);
+        refused.says(&["are a part of the Delta table", "hint: name the folder"]);
+    }
+}
+
+#[test]
 fn delta_folder_is_read_through_its_log() {
     let files = Files::new();
     let data = |name: &str, cost: &str| {

@@ -18,7 +18,7 @@ use crate::cli::output::rows::{Format, RowSink};
 use crate::cli::output::stderr::note;
 use crate::cli::query_session::{SessionArgs, note_truncation, write_rows};
 use crate::cli::show_error;
-use crate::cli::signals::{self, until_interrupted};
+use crate::cli::signals::{self, Interrupts};
 use crate::error::{Error, Result};
 use crate::query::parameters::Parameters;
 use crate::query::session::Session;
@@ -74,7 +74,9 @@ impl Shell {
             env!("CARGO_PKG_VERSION")
         );
         let mut termination = std::pin::pin!(signals::end_on_termination());
+        let mut interrupts = Interrupts::listen();
         loop {
+            interrupts.forget();
             // The prompt blocks this thread; the engine has others.
             let input = tokio::task::block_in_place(|| prompt.read())?;
             let text = match input {
@@ -83,7 +85,7 @@ impl Shell {
                 Input::End => break,
             };
             let ran = tokio::select! {
-                ran = until_interrupted(self.run_input(&text)) => ran,
+                ran = interrupts.stop(self.run_input(&text)) => ran,
                 name = &mut termination => return Err(Error::partial(format!("stopped by {name}"))),
             };
             match ran {
@@ -117,9 +119,10 @@ impl Shell {
 
     /// Runs input from a pipe; the first error ends it.
     async fn run_piped(&mut self) -> Result<u8> {
+        let mut interrupts = Interrupts::listen();
         let termination = signals::end_on_termination();
         tokio::select! {
-            ran = until_interrupted(self.run_lines()) => ran,
+            ran = interrupts.stop(self.run_lines()) => ran,
             name = termination => Err(Error::partial(format!("stopped by {name}"))),
         }
     }
