@@ -176,6 +176,14 @@ impl ScriptedStore {
         self.script.lock().refused_deletes
     }
 
+    /// Takes the fault of a put, or of an upload in parts.
+    fn next_fault(&self, location: &Path) -> Option<PutFault> {
+        let mut script = self.script.lock();
+        let mut puts = script.puts.iter();
+        let at = puts.position(|(part, _)| location.as_ref().contains(part))?;
+        Some(script.puts.remove(at).1)
+    }
+
     fn with_time(&self, mut meta: ObjectMeta) -> ObjectMeta {
         let script = self.script.lock();
         if let Some(modified) = script.modified.get(&meta.location) {
@@ -199,15 +207,7 @@ impl ObjectStore for ScriptedStore {
         payload: PutPayload,
         options: PutOptions,
     ) -> Result<PutResult> {
-        let fault = {
-            let mut script = self.script.lock();
-            let found = script.puts.iter();
-            let at = found
-                .enumerate()
-                .find(|(_, (part, _))| location.as_ref().contains(part));
-            let at = at.map(|(at, _)| at);
-            at.map(|at| script.puts.remove(at).1)
-        };
+        let fault = self.next_fault(location);
         if fault == Some(PutFault::Refused) {
             return Err(unavailable());
         }
@@ -226,6 +226,9 @@ impl ObjectStore for ScriptedStore {
         location: &Path,
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
+        if self.next_fault(location).is_some() {
+            return Err(unavailable());
+        }
         self.inner.put_multipart_opts(location, options).await
     }
 
