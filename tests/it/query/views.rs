@@ -216,7 +216,7 @@ fn assert_reads_only(months: &[&str], queries: &[(String, String)]) {
     for (table, net) in NETS {
         let sql = format!("select sum({net}) from {table}");
         let output = billstream.run(&["query", &sql]).code(1);
-        output.says(&[".parquet", "not found"]);
+        output.says(&[".parquet", "does not exist"]);
     }
 }
 
