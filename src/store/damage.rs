@@ -78,14 +78,8 @@ pub(crate) async fn find_by_listing(
     files: &[DataFile],
 ) -> Result<Vec<DamagedFile>> {
     let folder = format!("{table}/{folder}");
-    let listing = store.root().list(Some(&store.path(&folder)));
-    let sizes = listing.map_ok(|meta| (meta.location, meta.size));
-    let sizes = sizes.try_collect().await;
-    let sizes: BTreeMap<_, u64> = match sizes {
-        Ok(sizes) => sizes,
-        Err(object_store::Error::NotFound { .. }) => BTreeMap::new(),
-        Err(e) => return Err(store.error(Operation::List, &folder, &e)),
-    };
+    let found = store.list_objects(&folder).await?.into_iter();
+    let sizes: BTreeMap<_, u64> = found.map(|meta| (meta.location, meta.size)).collect();
     let damaged = files.iter().filter_map(|file| {
         let path = store.path(&format!("{table}/{}", file.path));
         let damage = of_size(file.size, sizes.get(&path).copied())?;

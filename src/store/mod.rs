@@ -173,8 +173,7 @@ impl Store {
 
     /// Objects of a folder at any depth, sorted, as paths relative to the store.
     pub(crate) async fn list(&self, folder: &str) -> Result<Vec<String>> {
-        let found = self.root.list(Some(&self.path(folder))).try_collect().await;
-        self.names(folder, found)
+        Ok(self.names(&self.list_objects(folder).await?))
     }
 
     /// Objects directly in a folder, sorted, as paths relative to the store.
@@ -183,25 +182,36 @@ impl Store {
             .root
             .list_with_delimiter(Some(&self.path(folder)))
             .await;
-        self.names(folder, found.map(|found| found.objects))
+        let found = self.objects(folder, found.map(|found| found.objects))?;
+        Ok(self.names(&found))
     }
 
-    fn names(
+    /// Objects of a folder at any depth, in any order.
+    pub(crate) async fn list_objects(&self, folder: &str) -> Result<Vec<ObjectMeta>> {
+        let found = self.root.list(Some(&self.path(folder))).try_collect().await;
+        self.objects(folder, found)
+    }
+
+    /// Objects that were listed; none of a folder that does not exist.
+    fn objects(
         &self,
         folder: &str,
         found: object_store::Result<Vec<ObjectMeta>>,
-    ) -> Result<Vec<String>> {
-        let found = match found {
-            Ok(found) => found,
-            Err(object_store::Error::NotFound { .. }) => Vec::new(),
-            Err(e) => return Err(self.error(Operation::List, folder, &e)),
-        };
+    ) -> Result<Vec<ObjectMeta>> {
+        match found {
+            Err(object_store::Error::NotFound { .. }) => Ok(Vec::new()),
+            found => found.map_err(|e| self.error(Operation::List, folder, &e)),
+        }
+    }
+
+    /// Sorted paths of objects, relative to the store.
+    fn names(&self, found: &[ObjectMeta]) -> Vec<String> {
         let mut names: Vec<String> = found
             .iter()
             .filter_map(|meta| self.relative(&meta.location))
             .collect();
         names.sort();
-        Ok(names)
+        names
     }
 
     /// Error of a failed read of an object at a path in [`Store::root`].

@@ -17,14 +17,12 @@ mod tests;
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures::TryStreamExt;
-use object_store::ObjectStore;
 
 use crate::billing_period::BillingPeriod;
 use crate::error::Result;
 use crate::store::lease::Fence;
 use crate::store::tables::{Table, partition};
-use crate::store::{Operation, Store, TableName, store_clock};
+use crate::store::{Store, TableName, store_clock};
 
 /// Age from which the files of other runs are deleted. No run lives that long, and none resumes older windows.
 const KEPT_FOR: TimeDelta = TimeDelta::hours(24);
@@ -248,14 +246,8 @@ impl Staging {
 
     async fn all_marks(&self) -> Result<Vec<Mark>> {
         let folder = self.folder();
-        let listed = self.store.root().list(Some(&self.store.path(&folder)));
-        let found: Vec<_> = match listed.try_collect().await {
-            Ok(found) => found,
-            Err(object_store::Error::NotFound { .. }) => return Ok(Vec::new()),
-            Err(e) => return Err(self.store.error(Operation::List, &folder, &e)),
-        };
+        let found = self.store.list_objects(&folder).await?.into_iter();
         let mut marks: Vec<Mark> = found
-            .into_iter()
             .filter_map(|meta| {
                 let path = self.store.relative(&meta.location)?;
                 let name = path.strip_prefix(&folder)?.strip_prefix('/')?;
