@@ -88,6 +88,26 @@ pub(crate) async fn find_by_listing(
     Ok(damaged.collect())
 }
 
+/// Location of the first file that does not exist with its size. One request per file, which reads nothing of it.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn first_changed(
+    store: &Store,
+    table: TableName,
+    files: &[DataFile],
+) -> Result<Option<String>> {
+    let looks = files.iter().map(|file| async move {
+        let name = format!("{table}/{}", file.path);
+        let meta = store.head(&name).await?;
+        let damage = of_size(file.size, meta.map(|meta| meta.size));
+        Ok::<_, Error>(damage.map(|_| store.display(&name)))
+    });
+    let looked = stream::iter(looks).buffered(CONCURRENCY);
+    let looked: Vec<Option<String>> = looked.try_collect().await?;
+    Ok(looked.into_iter().flatten().next())
+}
+
 fn damaged(store: &Store, table: TableName, file: &DataFile, damage: Damage) -> DamagedFile {
     DamagedFile {
         path: file.path.clone(),

@@ -10,7 +10,7 @@ use crate::pipeline::publish::Tables;
 use crate::store::runs;
 use crate::store::tables::{PeriodRecord, Table};
 use crate::store::writer::DataFile;
-use crate::store::{Store, TableName};
+use crate::store::{Store, TableName, damage};
 
 /// Result of a restore.
 #[derive(Debug)]
@@ -118,18 +118,11 @@ async fn costs_of(
 }
 
 async fn check_files(store: &Store, table: TableName, files: &[DataFile]) -> Result<()> {
-    for file in files {
-        let name = format!("{table}/{}", file.path);
-        let found = store.head(&name).await?;
-        if found.is_none_or(|meta| meta.size != file.size) {
-            return Err(Error::data(format!(
-                "{} is missing or was changed",
-                store.display(&name)
-            ))
-            .with_hint("nothing was restored; check whether another tool vacuumed the table"));
-        }
-    }
-    Ok(())
+    let changed = damage::first_changed(store, table, files).await?;
+    changed.map_or(Ok(()), |file| {
+        Err(Error::data(format!("{file} is missing or was changed"))
+            .with_hint("nothing was restored; check whether another tool vacuumed the table"))
+    })
 }
 
 async fn replace(

@@ -11,18 +11,16 @@ use deltalake::DeltaTableError;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
 use deltalake::kernel::{Action, Add, StructField};
 use deltalake::protocol::{DeltaOperation, SaveMode};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::TryStreamExt;
 
 use super::{Delta, TAG, schema};
 use crate::error::{Error, Result};
 use crate::store::lease::Fence;
 use crate::store::writer::DataFile;
-use crate::store::{Operation, Store, TableName, stats};
+use crate::store::{Operation, Store, TableName, damage, stats};
 
 /// Attempts of a commit that other writers keep overtaking.
 pub(crate) const COMMIT_ATTEMPTS: usize = 20;
-/// Files that are looked for at the same time before a commit.
-const CONCURRENT_LOOKS: usize = 8;
 
 /// Failed commit. Nothing was published, unless the store is unavailable afterwards.
 #[derive(Debug, thiserror::Error)]
@@ -109,25 +107,16 @@ impl Delta {
 
     /// Fails unless all files exist with their size.
     async fn check_files(&self, files: &[DataFile]) -> Result<()> {
-        let looks = files.iter().map(async |file| {
-            let name = format!("{}/{}", self.name, file.path);
-            let found = self.store.head(&name).await?;
-            if found.is_some_and(|meta| meta.size == file.size) {
-                return Ok(());
-            }
+        let changed = damage::first_changed(&self.store, self.name, files).await?;
+        changed.map_or(Ok(()), |file| {
             Err(Error::data(format!(
-                "could not publish `{}`: it is missing or was changed since it was written",
-                self.store.display(&name)
+                "could not publish `{file}`: it is missing or was changed since it was written"
             ))
             .with_hint(
                 "nothing was published; check whether another program deletes files of the store, then run the \
                  command again",
             ))
-        });
-        stream::iter(looks)
-            .buffer_unordered(CONCURRENT_LOOKS)
-            .try_collect()
-            .await
+        })
     }
 
     /// Returns true if the current files of a partition are these.
