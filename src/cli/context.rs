@@ -22,7 +22,7 @@ use crate::http::retry::Timing;
 use crate::pipeline::deliver::destinations::Destinations;
 use crate::pipeline::{HeldLease, RunContext, StageOptions};
 use crate::store::lease::Lease;
-use crate::store::{Store, conditional, runs};
+use crate::store::{Store, runs};
 
 pub(crate) use crate::cli::context::leased_run::{Outcome, run_unrecorded, run_with_lease};
 
@@ -213,7 +213,6 @@ impl CommandContext {
             return Ok(());
         }
         let at = (self.settings.clock)();
-        conditional::require(&self.store).await?;
         let lease = match Lease::take(&self.store, connection, &runs::new_run_id(at)).await {
             // The run that holds the lease records its own outcome.
             Err(error) if error.kind() == ErrorKind::Locked => return Ok(()),

@@ -15,7 +15,7 @@ use crate::connections::setup_state::{SetupFiles, SetupState, still_active};
 use crate::connections::{Report, interactive_client, key_probe, new_key};
 use crate::error::{Error, Result};
 use crate::store::lease::Lease;
-use crate::store::{Store, conditional, runs};
+use crate::store::{Store, runs};
 
 /// A rotation whose preconditions hold.
 pub(crate) struct Rotation {
@@ -98,7 +98,6 @@ impl Rotation {
             options,
             report,
         };
-        conditional::require(store).await?;
         // A run must not use a key that is about to be deleted.
         let lease = Lease::take(store, connection, &runs::new_run_id(options.now)).await?;
         let outcome = steps.run(&present, &mut state).await;

@@ -19,10 +19,10 @@ use chrono::{DateTime, Utc};
 use tokio::task::JoinHandle;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::Store;
 use crate::store::lease::fence::Hold;
 use crate::store::lease::file_lock::FileLock;
 use crate::store::lease::object::ObjectLease;
+use crate::store::{Store, conditional};
 
 pub use crate::store::lease::fence::Fence;
 
@@ -78,11 +78,17 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Takes the lease of a connection for a run.
+    /// Takes the lease of a connection for a run, on a store whose conditional writes are probed first.
     ///
     /// # Errors
-    /// [`LeaseError`], kind locked, when another run holds it.
+    /// [`LeaseError`], kind locked, when another run holds it; those of [`conditional::require`].
     pub(crate) async fn take(store: &Store, connection: &str, run: &str) -> Result<Lease> {
+        conditional::require(store).await?;
+        Lease::claim(store, connection, run).await
+    }
+
+    /// As [`Lease::take`], without the probe.
+    pub(crate) async fn claim(store: &Store, connection: &str, run: &str) -> Result<Lease> {
         let name = format!("runs/leases/{connection}");
         let (hold, renewal) = match store.local() {
             Some(folder) => {

@@ -14,7 +14,7 @@
 
 pub(crate) mod claims;
 pub mod completeness;
-pub(crate) mod conditional;
+mod conditional;
 pub(crate) mod connection_state;
 pub(crate) mod damage;
 mod delta;

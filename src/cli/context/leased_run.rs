@@ -12,7 +12,7 @@ use crate::pipeline::RunContext;
 use crate::pipeline::deliver::delivery::Delivery;
 use crate::pipeline::summary::{PeriodSummary, RunRecord, reason};
 use crate::store::lease::Lease;
-use crate::store::{conditional, runs};
+use crate::store::runs;
 
 /// Outcome of a run, for its record.
 #[derive(Default)]
@@ -78,7 +78,6 @@ pub(crate) async fn run_unrecorded<T>(
 
 async fn with_lease<T>(context: &RunContext, work: impl Future<Output = Result<T>>) -> Result<T> {
     let run = async {
-        conditional::require(&context.store).await?;
         let lease = Lease::take(&context.store, &context.connection, &context.run).await?;
         context.set_fence(Some(lease.fence()));
         // A panic must not keep the lease from the next run.

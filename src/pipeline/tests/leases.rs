@@ -89,13 +89,13 @@ async fn a_run_that_lost_its_lease_publishes_and_deletes_nothing() {
 
     // The run is suspended before it publishes, until another run has its lease.
     let mut context = scenario.at("2026-11-23T07:00:00Z");
-    let slept = Lease::take(store, "acme", &context.run).await.unwrap();
+    let slept = Lease::claim(store, "acme", &context.run).await.unwrap();
     context.set_fence(Some(slept.fence()));
     let (runtime, overtaken) = (tokio::runtime::Handle::current(), store.clone());
     context.progress = Arc::new(move |message| {
         if message.ends_with("publishing") {
             script.advance(TimeDelta::minutes(6));
-            let next = Lease::take(&overtaken, "acme", "next");
+            let next = Lease::claim(&overtaken, "acme", "next");
             let next = tokio::task::block_in_place(|| runtime.block_on(next));
             drop(next.unwrap());
         }

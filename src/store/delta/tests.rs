@@ -236,10 +236,10 @@ async fn files_that_are_missing_or_cut_are_never_committed() {
 #[tokio::test]
 async fn a_run_that_lost_its_lease_commits_nothing() {
     let (script, store) = scripted();
-    let slept = Lease::take(&store, "acme", "slept").await.unwrap();
+    let slept = Lease::claim(&store, "acme", "slept").await.unwrap();
     let mut delta = open(&store).await;
     script.advance(TimeDelta::minutes(5));
-    let _next = Lease::take(&store, "acme", "next").await.unwrap();
+    let _next = Lease::claim(&store, "acme", "next").await.unwrap();
     let path = format!("resources/{}", file("late").path);
     store.put(&path, "x").await.unwrap();
     let late = [file("late")];

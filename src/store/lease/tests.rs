@@ -18,7 +18,7 @@ fn scripted() -> (ScriptedStore, Store) {
 }
 
 async fn take(store: &Store, run: &str) -> Result<Lease> {
-    Lease::take(store, "acme", run).await
+    Lease::claim(store, "acme", run).await
 }
 
 async fn holder(store: &Store) -> Option<String> {
@@ -50,7 +50,7 @@ async fn second_run_of_a_connection_is_refused_until_the_first_releases() {
         let refused = take(&store, "run-2").await.err().unwrap();
         assert_eq!(refused.kind(), ErrorKind::Locked);
         assert!(refused.source_as::<LeaseError>().is_some());
-        let other = Lease::take(&store, "other", "run-3").await.unwrap();
+        let other = Lease::claim(&store, "other", "run-3").await.unwrap();
         let fence = first.fence().clone();
         fence.confirm().await.unwrap();
         first.release().await.unwrap();

@@ -175,10 +175,10 @@ async fn files_of_earlier_versions_are_never_deleted() {
 #[tokio::test]
 async fn a_run_without_its_lease_deletes_nothing() {
     let month = Month::new();
-    let lease = Lease::take(&month.store, "acme", "slept").await.unwrap();
+    let lease = Lease::claim(&month.store, "acme", "slept").await.unwrap();
     month.stage("slept", "staged.parquet").await;
     month.script.advance(TimeDelta::minutes(6));
-    let next = Lease::take(&month.store, "acme", "next").await.unwrap();
+    let next = Lease::claim(&month.store, "acme", "next").await.unwrap();
     let cleaned = month.staging("slept").clean_up(lease.fence(), None).await;
     assert_eq!(cleaned.unwrap_err().kind(), ErrorKind::Locked);
     assert_eq!(month.files().await, ["staged.parquet"]);

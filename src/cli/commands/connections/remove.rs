@@ -7,7 +7,7 @@ use crate::config::secret::Credentials;
 use crate::connections::{release, revoke};
 use crate::error::Result;
 use crate::store::lease::{Fence, Lease};
-use crate::store::{conditional, destinations, runs};
+use crate::store::{destinations, runs};
 
 /// Arguments of `connections remove`.
 #[derive(Debug, clap::Args)]
@@ -38,7 +38,6 @@ pub(crate) async fn run(args: RemoveArgs) -> Result<u8> {
     // The configuration may have changed while the key was typed.
     let context = CommandContext::of(context.config.reload()?)?;
     let run_id = runs::new_run_id((context.settings.clock)());
-    conditional::require(&context.store).await?;
     let lease = Lease::take(&context.store, name, &run_id).await?;
     let outcome = remove(&context, lease.fence(), admin).await;
     release(lease, name).await;

@@ -16,7 +16,7 @@ use crate::pipeline::deliver::destinations::{BucketDestination, Destinations};
 use crate::pipeline::deliver::double_counting;
 use crate::store::destinations::{self, BucketRecord, DestinationsRecord, StreamRecord};
 use crate::store::lease::{Fence, Lease};
-use crate::store::{Store, conditional, runs};
+use crate::store::{Store, runs};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Service {
@@ -91,7 +91,6 @@ pub(super) async fn run(args: &AddArgs) -> Result<u8> {
         bucket: bucket.as_ref().map(|bucket| &bucket.store),
     };
     let run = runs::new_run_id((context.settings.clock)());
-    conditional::require(store).await?;
     let lease = Lease::take(store, &connection.name, &run).await?;
     let fence = lease.fence();
     let mut outcome = setup.run(fence).await;

@@ -17,7 +17,7 @@ use crate::connections::release;
 use crate::error::{Error, Result};
 use crate::store::destinations::{self, DestinationsRecord};
 use crate::store::lease::Lease;
-use crate::store::{conditional, runs};
+use crate::store::runs;
 
 /// Arguments of `destinations`.
 #[derive(Debug, clap::Args)]
@@ -97,7 +97,6 @@ async fn remove(args: &ConnectionArgs) -> Result<u8> {
         );
     }
     let run = runs::new_run_id((context.settings.clock)());
-    conditional::require(store).await?;
     let lease = Lease::take(store, &name, &run).await?;
     let record = destinations::load(store, &name).await;
     let outcome = destinations::forget(lease.fence()).await;

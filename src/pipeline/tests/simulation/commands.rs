@@ -98,7 +98,7 @@ async fn run(
     command: Command,
 ) -> Result<()> {
     let context = Arc::new(world.context(store, process, connection, skew));
-    let lease = Lease::take(store, connection, &context.run).await?;
+    let lease = Lease::claim(store, connection, &context.run).await?;
     context.set_fence(Some(lease.fence()));
     let result = execute(world, &context, command).await;
     context.set_fence(None);
