@@ -23,88 +23,10 @@ pub(crate) enum Change {
     Delete,
 }
 
-/// Object store in memory that refuses some changes, as a bucket that became unavailable does.
-#[derive(Debug)]
-pub(crate) struct FailingStore {
-    inner: InMemory,
-    refuses: fn(Change, &Path) -> bool,
-}
-
-impl FailingStore {
-    pub(crate) fn new(refuses: fn(Change, &Path) -> bool) -> FailingStore {
-        FailingStore {
-            inner: InMemory::new(),
-            refuses,
-        }
-    }
-}
-
-impl fmt::Display for FailingStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("FailingStore")
-    }
-}
-
 fn unavailable() -> object_store::Error {
     object_store::Error::Generic {
-        store: "FailingStore",
+        store: "ScriptedStore",
         source: "unavailable".into(),
-    }
-}
-
-#[async_trait]
-impl ObjectStore for FailingStore {
-    async fn put_opts(
-        &self,
-        location: &Path,
-        payload: PutPayload,
-        options: PutOptions,
-    ) -> Result<PutResult> {
-        if (self.refuses)(Change::Put, location) {
-            return Err(unavailable());
-        }
-        self.inner.put_opts(location, payload, options).await
-    }
-
-    async fn put_multipart_opts(
-        &self,
-        location: &Path,
-        options: PutMultipartOptions,
-    ) -> Result<Box<dyn MultipartUpload>> {
-        self.inner.put_multipart_opts(location, options).await
-    }
-
-    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.inner.get_opts(location, options).await
-    }
-
-    fn delete_stream(
-        &self,
-        locations: BoxStream<'static, Result<Path>>,
-    ) -> BoxStream<'static, Result<Path>> {
-        let refuses = self.refuses;
-        let allowed = locations.map(move |location| {
-            location.and_then(|location| {
-                if refuses(Change::Delete, &location) {
-                    Err(unavailable())
-                } else {
-                    Ok(location)
-                }
-            })
-        });
-        self.inner.delete_stream(allowed.boxed())
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.inner.list_with_delimiter(prefix).await
-    }
-
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.inner.copy_opts(from, to, options).await
     }
 }
 
@@ -117,14 +39,13 @@ pub(crate) enum PutFault {
     LostReply,
 }
 
-/// Object store in memory with a clock of its own, whose changes fail as a test says. Clones share both.
-#[derive(Debug, Clone)]
+/// Object store in memory with a separate clock, whose changes fail as a test says. Clones share both.
+#[derive(Clone)]
 pub(crate) struct ScriptedStore {
     inner: Arc<InMemory>,
     script: Arc<Mutex<Script>>,
 }
 
-#[derive(Debug)]
 struct Script {
     now: DateTime<Utc>,
     modified: HashMap<Path, DateTime<Utc>>,
@@ -133,12 +54,20 @@ struct Script {
     /// Part of the paths that cannot be deleted.
     kept: Option<String>,
     refused_deletes: usize,
+    /// Changes that are always refused.
+    refuses: fn(Change, &Path) -> bool,
 }
 
 impl ScriptedStore {
     /// Empty store whose clock shows `now` until it is moved.
     pub(crate) fn new(now: &str) -> ScriptedStore {
+        ScriptedStore::refusing(now, |_, _| false)
+    }
+
+    /// As [`ScriptedStore::new`], with changes that are refused, as by a bucket that became unavailable.
+    pub(crate) fn refusing(now: &str, refuses: fn(Change, &Path) -> bool) -> ScriptedStore {
         let script = Script {
+            refuses,
             now: now.parse().unwrap(),
             modified: HashMap::new(),
             puts: Vec::new(),
@@ -176,9 +105,17 @@ impl ScriptedStore {
         self.script.lock().refused_deletes
     }
 
+    /// Sets the time of an object's last modification.
+    pub(crate) fn touch(&self, location: &Path, at: DateTime<Utc>) {
+        self.script.lock().modified.insert(location.clone(), at);
+    }
+
     /// Takes the fault of a put, or of an upload in parts.
     fn next_fault(&self, location: &Path) -> Option<PutFault> {
         let mut script = self.script.lock();
+        if (script.refuses)(Change::Put, location) {
+            return Some(PutFault::Refused);
+        }
         let mut puts = script.puts.iter();
         let at = puts.position(|(part, _)| location.as_ref().contains(part))?;
         Some(script.puts.remove(at).1)
@@ -193,9 +130,15 @@ impl ScriptedStore {
     }
 }
 
-impl fmt::Display for ScriptedStore {
+impl fmt::Debug for ScriptedStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ScriptedStore")
+    }
+}
+
+impl fmt::Display for ScriptedStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
     }
 }
 
@@ -212,9 +155,8 @@ impl ObjectStore for ScriptedStore {
             return Err(unavailable());
         }
         let put = self.inner.put_opts(location, payload, options).await?;
-        let mut script = self.script.lock();
-        let now = script.now;
-        script.modified.insert(location.clone(), now);
+        let now = self.script.lock().now;
+        self.touch(location, now);
         match fault {
             Some(_) => Err(unavailable()),
             None => Ok(put),
@@ -251,6 +193,9 @@ impl ObjectStore for ScriptedStore {
                 script.refused_deletes += 1;
                 return Err(unavailable());
             }
+            if (script.refuses)(Change::Delete, &location) {
+                return Err(unavailable());
+            }
             Ok(location)
         });
         self.inner.delete_stream(allowed.boxed())
@@ -265,7 +210,10 @@ impl ObjectStore for ScriptedStore {
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.inner.list_with_delimiter(prefix).await
+        let mut listed = self.inner.list_with_delimiter(prefix).await?;
+        let objects = std::mem::take(&mut listed.objects).into_iter();
+        listed.objects = objects.map(|meta| self.with_time(meta)).collect();
+        Ok(listed)
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {

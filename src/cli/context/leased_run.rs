@@ -147,13 +147,13 @@ mod tests {
     use crate::error::Error;
     use crate::pipeline::testing;
     use crate::store::tables::Table;
-    use crate::store::testing::{Change, FailingStore};
+    use crate::store::testing::{Change, ScriptedStore};
     use crate::store::{Store, TableName};
 
     const NOW: &str = "2026-11-23T06:00:00Z";
 
     fn context(refuses: fn(Change, &object_store::path::Path) -> bool) -> RunContext {
-        let store = Store::over(Arc::new(FailingStore::new(refuses)));
+        let store = Store::over(Arc::new(ScriptedStore::refusing(NOW, refuses)));
         testing::context(&store, NOW)
     }
 

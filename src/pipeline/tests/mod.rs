@@ -5,6 +5,7 @@ mod daily_imports;
 mod damage;
 mod leases;
 mod scripted_source;
+mod seeds;
 mod selection;
 mod simulation;
 mod stream;

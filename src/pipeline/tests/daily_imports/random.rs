@@ -3,18 +3,16 @@
 //! `BILLSTREAM_SEEDS=1000..2000 cargo test --lib random_daily` runs other seeds; a failing one is in the message.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::*;
 use crate::billing_period::Window;
+use crate::pipeline::tests::seeds;
 
 /// Seeds of a usual test.
 const SEEDS: Range<u64> = 0..200;
-/// Seeds that run at the same time.
-const AT_ONCE: usize = 2;
 /// First import.
 const FIRST_RUN: &str = "2026-10-02";
 /// Days of imports with faults.
@@ -204,35 +202,13 @@ async fn assert_claims(daily: &Daily, plan: &Plan, month: &PeriodSummary) {
 
 #[test]
 fn random_daily_imports_end_exact() {
-    let seeds = match std::env::var("BILLSTREAM_SEEDS") {
-        Ok(range) => {
-            let (first, end) = range.split_once("..").expect("first..end");
-            first.parse().unwrap()..end.parse().unwrap()
-        }
-        Err(_) => SEEDS,
-    };
-    let next = AtomicU64::new(seeds.start);
-    let work = || {
-        let mut failed = Vec::new();
-        loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= seeds.end {
-                return failed;
-            }
-            let run = std::thread::spawn(move || {
-                let mut runtime = tokio::runtime::Builder::new_current_thread();
-                let runtime = runtime.enable_all().build().unwrap();
-                runtime.block_on(run_seed(seed));
-            });
-            if run.join().is_err() {
-                failed.push(seed);
-            }
-        }
-    };
-    let failed: Vec<u64> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
-        let failed = workers.into_iter().map(|worker| worker.join().unwrap());
-        failed.flatten().collect()
+    let failed = seeds::failures(SEEDS, |seed| {
+        let run = std::thread::spawn(move || {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            let runtime = runtime.enable_all().build().unwrap();
+            runtime.block_on(run_seed(seed));
+        });
+        run.join().map_err(|_| seed)
     });
     assert!(failed.is_empty(), "failed seeds: {failed:?}");
 }

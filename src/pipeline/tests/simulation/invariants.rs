@@ -1,6 +1,7 @@
 //! What must hold: while processes run, and after them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{Days, NaiveDate};
 use object_store::ObjectStoreExt;
@@ -31,7 +32,7 @@ pub(super) async fn read_often(world: &World, process: ProcessId) {
                     "{month} of {connection} was never so: {costs:?}"
                 );
                 // CloudZero reads the bucket at any time.
-                let plain = Store::over(world.bucket.objects.clone());
+                let plain = Store::over(Arc::new(world.bucket.objects.clone()));
                 let drop = delivered(&plain, connection, month).await;
                 assert!(
                     drop.is_empty() || organization.has_shown_sums(month, &drop),
@@ -77,7 +78,7 @@ async fn costs(
 /// Asserts that the store holds exactly what the sources show, and nothing is left over.
 pub(super) async fn assert_exact(world: &World) {
     assert_committed_files_exist(world).await;
-    let store = Store::over(world.bucket.objects.clone());
+    let store = Store::over(Arc::new(world.bucket.objects.clone()));
     let now = world.schedule.now();
     for connection in CONNECTIONS {
         let organization = world.organization(connection);
@@ -140,7 +141,7 @@ async fn delivered(
 
 /// Asserts that every file that a commit ever added exists, and that all other files are marked.
 async fn assert_committed_files_exist(world: &World) {
-    let store = Store::over(world.bucket.objects.clone());
+    let store = Store::over(Arc::new(world.bucket.objects.clone()));
     for table in [TableName::Costs, TableName::LineItems] {
         let mut named = BTreeSet::new();
         for entry in store.list(&format!("{table}/_delta_log")).await.unwrap() {

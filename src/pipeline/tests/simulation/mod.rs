@@ -11,18 +11,20 @@ mod organization;
 mod schedule;
 mod store;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use parking_lot::Mutex;
 
 use crate::engine::sql_files::SqlFiles;
 use crate::pipeline::RunContext;
 use crate::pipeline::deliver::destinations::Destinations;
 use crate::pipeline::testing;
-use crate::store::Store;
+use crate::pipeline::tests::seeds;
+use crate::store::{Store, runs};
 use flaws::Flaw;
 use organization::Organization;
 use schedule::{Effect, Odds, ProcessId, Schedule};
@@ -90,7 +92,7 @@ impl World {
         let schedule = self.schedule.clone();
         let now = schedule.now() + skew;
         RunContext {
-            run: format!("{}-{process:04x}", now.format("%Y%m%dT%H%M%SZ")).into(),
+            run: runs::run_id(now, process as u16).into(),
             connection: connection.into(),
             sql: self.sql.clone(),
             destinations: Destinations::in_store(store, connection),
@@ -192,52 +194,29 @@ fn try_seed(seed: u64, flaw: Option<Flaw>) -> Result<Arc<World>, Failure> {
 
 #[test]
 fn random_processes_end_exact() {
-    let seeds = match std::env::var("BILLSTREAM_SEEDS") {
-        Ok(range) => {
-            let (first, end) = range.split_once("..").expect("first..end");
-            first.parse().unwrap()..end.parse().unwrap()
+    let effects = Mutex::new(BTreeMap::<Effect, u64>::new());
+    let failed: Vec<String> = seeds::failures(SEEDS, |seed| {
+        let world = try_seed(seed, None).map_err(|Failure { history, message }| {
+            println!("{history}\n{message}");
+            message
+        })?;
+        for (effect, count) in world.schedule.effects() {
+            *effects.lock().entry(effect).or_default() += count;
         }
-        Err(_) => SEEDS,
-    };
-    let next = AtomicU64::new(seeds.start);
-    let effects = parking_lot::Mutex::new(std::collections::BTreeMap::<Effect, u64>::new());
-    let failed = parking_lot::Mutex::new(Vec::new());
-    let work = || {
-        loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= seeds.end {
-                return;
-            }
-            match try_seed(seed, None) {
-                Ok(world) => {
-                    for (effect, count) in world.schedule.effects() {
-                        *effects.lock().entry(effect).or_default() += count;
-                    }
-                }
-                Err(Failure { history, message }) => {
-                    println!("{history}\n{message}");
-                    failed.lock().push(message);
-                }
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        scope.spawn(work);
-        scope.spawn(work);
+        Ok(())
     });
-    for effect in Effect::ALL {
-        assert!(
-            effects.lock().contains_key(&effect),
-            "{effect:?} did not occur"
-        );
-    }
-    let failed = failed.into_inner();
     assert!(
         failed.is_empty(),
         "{} failed: {}",
         failed.len(),
         failed.join("\n")
     );
+    for effect in Effect::ALL {
+        assert!(
+            effects.lock().contains_key(&effect),
+            "{effect:?} did not occur"
+        );
+    }
 }
 
 /// Asserts that a usual seed fails with a flaw.

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 /// Start of the simulated time.
-const START: &str = "2026-11-23T06:00:00Z";
+pub(super) const START: &str = "2026-11-23T06:00:00Z";
 
 /// Number of a process.
 pub(super) type ProcessId = usize;

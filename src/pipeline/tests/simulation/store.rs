@@ -5,10 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
-use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
@@ -17,13 +15,12 @@ use object_store::{
 };
 use parking_lot::Mutex;
 
-use super::schedule::{Effect, ProcessId, Schedule};
+use super::schedule::{Effect, ProcessId, START, Schedule};
+use crate::store::testing::ScriptedStore;
 
 /// A bucket, shared by all processes.
 pub(super) struct Bucket {
-    pub(super) objects: Arc<InMemory>,
-    /// Simulated times of writes.
-    modified: Mutex<HashMap<Path, DateTime<Utc>>>,
+    pub(super) objects: ScriptedStore,
     /// Uploads in parts that nobody completed or asked to abort, with their process.
     uploads: Mutex<HashMap<u32, ProcessId>>,
     /// The server ignores conditions of writes.
@@ -33,8 +30,7 @@ pub(super) struct Bucket {
 impl Bucket {
     pub(super) fn new(ignores_conditions: bool) -> Arc<Bucket> {
         Arc::new(Bucket {
-            objects: Arc::default(),
-            modified: Mutex::default(),
+            objects: ScriptedStore::new(START),
             uploads: Mutex::default(),
             ignores_conditions,
         })
@@ -43,13 +39,6 @@ impl Bucket {
     /// Processes that left an upload behind.
     pub(super) fn open_uploads(&self) -> Vec<ProcessId> {
         self.uploads.lock().values().copied().collect()
-    }
-
-    fn dated(&self, mut meta: ObjectMeta) -> ObjectMeta {
-        if let Some(modified) = self.modified.lock().get(&meta.location) {
-            meta.last_modified = *modified;
-        }
-        meta
     }
 }
 
@@ -105,8 +94,7 @@ impl SimulatedStore {
         }
         let changed = change.await;
         if changed.is_ok() {
-            let now = self.schedule.now();
-            self.bucket.modified.lock().insert(location.clone(), now);
+            self.bucket.objects.touch(location, self.schedule.now());
         }
         match effect {
             Effect::ReplyLost => Err(unavailable()),
@@ -173,9 +161,7 @@ impl ObjectStore for SimulatedStore {
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         let get = self.bucket.objects.get_opts(location, options);
-        let mut result = self.read(format!("get {location}"), get).await?;
-        result.meta = self.bucket.dated(result.meta);
-        Ok(result)
+        self.read(format!("get {location}"), get).await
     }
 
     fn delete_stream(
@@ -200,7 +186,6 @@ impl ObjectStore for SimulatedStore {
         let listed = async move {
             let request = format!("list {}", prefix.clone().unwrap_or_default());
             let all = store.bucket.objects.list(prefix.as_ref());
-            let all = all.map_ok(|meta| store.bucket.dated(meta));
             let all: Vec<ObjectMeta> = store.read(request, all.try_collect()).await?;
             Ok::<_, object_store::Error>(futures::stream::iter(all.into_iter().map(Ok)))
         };
@@ -210,10 +195,7 @@ impl ObjectStore for SimulatedStore {
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         let request = format!("list in {}", prefix.cloned().unwrap_or_default());
         let list = self.bucket.objects.list_with_delimiter(prefix);
-        let mut listed = self.read(request, list).await?;
-        let objects = std::mem::take(&mut listed.objects).into_iter();
-        listed.objects = objects.map(|meta| self.bucket.dated(meta)).collect();
-        Ok(listed)
+        self.read(request, list).await
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {

@@ -1,0 +1,41 @@
+//! Random tests by seed: on all cores, each seed on a thread of its own.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+/// Seeds that run at the same time.
+const AT_ONCE: usize = 2;
+
+/// Runs the usual seeds, or those of `BILLSTREAM_SEEDS` (`1000..2000`), and returns the results of the failed ones.
+pub(super) fn failures<E: Send>(
+    usual: Range<u64>,
+    run: impl Fn(u64) -> Result<(), E> + Sync,
+) -> Vec<E> {
+    let seeds = match std::env::var("BILLSTREAM_SEEDS") {
+        Ok(range) => {
+            let (first, end) = range.split_once("..").expect("first..end");
+            first.parse().unwrap()..end.parse().unwrap()
+        }
+        Err(_) => usual,
+    };
+    let (next, failed) = (AtomicU64::new(seeds.start), Mutex::new(Vec::new()));
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds.end {
+                return;
+            }
+            if let Err(failure) = run(seed) {
+                failed.lock().push(failure);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(work);
+        }
+    });
+    failed.into_inner()
+}
