@@ -1,6 +1,7 @@
 //! SQL functions: `json_text`, `json_entries`, `tags_json`, `map_json`, `aws_tags`, `like_any_case`, `like_literal`,
 //! `bucket`, `share`, `amount`, `quantity`, `price`, `times`, `utc_time`, and a `round` for decimals.
 
+mod column_function;
 mod like;
 mod money;
 mod round;

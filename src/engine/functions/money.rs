@@ -7,44 +7,47 @@ use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, i256};
 use arrow::util::display::FormatOptions;
 use datafusion::common::{DataFusionError, Result};
-use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-};
+use datafusion::logical_expr::ScalarUDF;
 
 use crate::decimal::{self, ParseError};
+use crate::engine::functions::column_function::column_function;
 
 /// `amount(x)`: a text, float or number as an exact `decimal(38, 24)`. A float counts as its shortest decimal;
 /// digits past the scale are rounded half-even; '', `NULL` and `N/A` are NULL.
 pub(super) fn amount() -> ScalarUDF {
-    ScalarUDF::new_from_impl(Amount {
-        signature: Signature::any(1, Volatility::Immutable),
+    column_function("amount", 1, decimal::TYPE, |columns| {
+        Ok(Arc::new(to_decimals(&columns[0])?))
     })
 }
 
 /// `quantity(x)`: like `amount`, but NULL for a number that does not fit: quantities of bytes or requests may exceed
 /// every amount of money.
 pub(super) fn quantity() -> ScalarUDF {
-    ScalarUDF::new_from_impl(Quantity {
-        signature: Signature::any(1, Volatility::Immutable),
+    column_function("quantity", 1, decimal::TYPE, |columns| {
+        Ok(Arc::new(to_quantities(&columns[0])?))
     })
 }
 
 /// `price(amount, quantity)`: quotient, rounded half-even at the scale; NULL where the quantity is 0.
 pub(super) fn price() -> ScalarUDF {
-    binary_function("price", |amount, quantity| {
-        if quantity == 0 {
-            return Ok(None);
-        }
-        let amount = i256::from_i128(amount) * i256::from_i128(ONE);
-        quotient_half_even(amount, i256::from_i128(quantity)).map(Some)
+    column_function("price", 2, decimal::TYPE, |columns| {
+        combine(columns, |amount, quantity| {
+            if quantity == 0 {
+                return Ok(None);
+            }
+            let amount = i256::from_i128(amount) * i256::from_i128(ONE);
+            quotient_half_even(amount, i256::from_i128(quantity)).map(Some)
+        })
     })
 }
 
 /// `times(a, b)`: product, rounded half-even at the scale.
 pub(super) fn times() -> ScalarUDF {
-    binary_function("times", |a, b| {
-        let product = i256::from_i128(a) * i256::from_i128(b);
-        quotient_half_even(product, i256::from_i128(ONE)).map(Some)
+    column_function("times", 2, decimal::TYPE, |columns| {
+        combine(columns, |a, b| {
+            let product = i256::from_i128(a) * i256::from_i128(b);
+            quotient_half_even(product, i256::from_i128(ONE)).map(Some)
+        })
     })
 }
 
@@ -55,63 +58,17 @@ const LIMIT: i128 = 10i128.pow(decimal::PRECISION as u32);
 
 type BinaryOperation = fn(i128, i128) -> Result<Option<i128>>;
 
-fn binary_function(name: &'static str, operation: BinaryOperation) -> ScalarUDF {
-    ScalarUDF::new_from_impl(BinaryFunction {
-        name,
-        operation,
-        signature: Signature::any(2, Volatility::Immutable),
-    })
-}
-
-/// Function of two numbers of any type, identified by its name.
-#[derive(Debug)]
-struct BinaryFunction {
-    name: &'static str,
-    operation: BinaryOperation,
-    signature: Signature,
-}
-
-impl PartialEq for BinaryFunction {
-    fn eq(&self, other: &BinaryFunction) -> bool {
-        self.name == other.name
-    }
-}
-
-impl Eq for BinaryFunction {}
-
-impl std::hash::Hash for BinaryFunction {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.name.hash(state);
-    }
-}
-
-impl ScalarUDFImpl for BinaryFunction {
-    fn name(&self) -> &str {
-        self.name
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
-        Ok(decimal::TYPE)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let of = |at: usize| to_decimals(&args.args[at].to_array(args.number_rows)?);
-        let values: Decimal128Array = of(0)?
-            .iter()
-            .zip(of(1)?.iter())
-            .map(|pair| match pair {
-                (Some(a), Some(b)) => (self.operation)(a, b),
-                _ => Ok(None),
-            })
-            .collect::<Result<_>>()?;
-        Ok(ColumnarValue::Array(Arc::new(
-            values.with_data_type(decimal::TYPE),
-        )))
-    }
+/// Applies an operation to two columns of numbers of any type; NULL where one is NULL.
+fn combine(columns: &[ArrayRef], operation: BinaryOperation) -> Result<ArrayRef> {
+    let (left, right) = (to_decimals(&columns[0])?, to_decimals(&columns[1])?);
+    let pairs = left.iter().zip(right.iter());
+    let values: Decimal128Array = pairs
+        .map(|pair| match pair {
+            (Some(a), Some(b)) => operation(a, b),
+            _ => Ok(None),
+        })
+        .collect::<Result<_>>()?;
+    Ok(Arc::new(values.with_data_type(decimal::TYPE)))
 }
 
 /// Quotient of integers, rounded half-even.
@@ -140,54 +97,6 @@ fn quotient_half_even(dividend: i256, divisor: i256) -> Result<i128> {
         .to_i128()
         .filter(|value| value.abs() < LIMIT)
         .ok_or_else(too_large)
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Amount {
-    signature: Signature,
-}
-
-impl ScalarUDFImpl for Amount {
-    fn name(&self) -> &str {
-        "amount"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
-        Ok(decimal::TYPE)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let array = args.args[0].to_array(args.number_rows)?;
-        Ok(ColumnarValue::Array(Arc::new(to_decimals(&array)?)))
-    }
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Quantity {
-    signature: Signature,
-}
-
-impl ScalarUDFImpl for Quantity {
-    fn name(&self) -> &str {
-        "quantity"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
-        Ok(decimal::TYPE)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let array = args.args[0].to_array(args.number_rows)?;
-        Ok(ColumnarValue::Array(Arc::new(to_quantities(&array)?)))
-    }
 }
 
 /// Values of any type as exact decimals.

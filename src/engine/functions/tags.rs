@@ -11,6 +11,7 @@ use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, create_udf,
 };
 
+use crate::engine::functions::column_function::column_function;
 use crate::engine::functions::tag_texts::{self, Prefixes, json_of};
 
 /// `tags_json(key, value, …)`: JSON object of the non-empty values; NULL without any.
@@ -38,20 +39,16 @@ pub(super) fn json_entries() -> ScalarUDF {
 /// `map_json(tags)`: tags as a JSON object. They may be a map, a struct, a list of keys and values, or JSON text, also
 /// without its braces. A key `user:team` becomes `team`; NULL without any.
 pub(super) fn map_json() -> ScalarUDF {
-    ScalarUDF::new_from_impl(MapJson {
-        name: "map_json",
-        prefixes: Prefixes::Colon,
-        signature: Signature::any(1, Volatility::Immutable),
+    column_function("map_json", 1, DataType::Utf8View, |columns| {
+        to_json(&columns[0], Prefixes::Colon)
     })
 }
 
 /// `aws_tags(tags)`: like `map_json`, for the keys of a Cost and Usage Report, where a colon is an underscore:
 /// `user_team` becomes `team`, and `aws_created_by` becomes `aws:created_by`.
 pub(super) fn aws_tags() -> ScalarUDF {
-    ScalarUDF::new_from_impl(MapJson {
-        name: "aws_tags",
-        prefixes: Prefixes::Underscore,
-        signature: Signature::any(1, Volatility::Immutable),
+    column_function("aws_tags", 1, DataType::Utf8View, |columns| {
+        to_json(&columns[0], Prefixes::Underscore)
     })
 }
 
@@ -93,45 +90,23 @@ fn entries(objects: &ArrayRef) -> ArrayRef {
     Arc::new(lists.finish())
 }
 
-/// Function that returns tags in any form as a JSON object, identified by its name.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct MapJson {
-    name: &'static str,
-    prefixes: Prefixes,
-    signature: Signature,
-}
-
-impl ScalarUDFImpl for MapJson {
-    fn name(&self) -> &str {
-        self.name
+/// Tags in any form as JSON objects; NULL without any.
+fn to_json(tags: &ArrayRef, prefixes: Prefixes) -> Result<ArrayRef> {
+    let texts = json_of(tags)?;
+    let mut out = StringViewBuilder::with_capacity(texts.len());
+    for text in texts.as_string_view() {
+        let Some(text) = text else {
+            out.append_null();
+            continue;
+        };
+        let tags = tag_texts::parse(text, prefixes).ok_or_else(|| {
+            let start: String = text.chars().take(40).collect();
+            DataFusionError::Execution(format!("`{start}` is not a JSON object of tags"))
+        })?;
+        let text = (!tags.is_empty()).then(|| serde_json::Value::Object(tags).to_string());
+        out.append_option(text);
     }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Utf8View)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let array = args.args[0].to_array(args.number_rows)?;
-        let texts = json_of(&array)?;
-        let mut out = StringViewBuilder::with_capacity(texts.len());
-        for text in texts.as_string_view() {
-            let Some(text) = text else {
-                out.append_null();
-                continue;
-            };
-            let tags = tag_texts::parse(text, self.prefixes).ok_or_else(|| {
-                let start: String = text.chars().take(40).collect();
-                DataFusionError::Execution(format!("`{start}` is not a JSON object of tags"))
-            })?;
-            let text = (!tags.is_empty()).then(|| serde_json::Value::Object(tags).to_string());
-            out.append_option(text);
-        }
-        Ok(ColumnarValue::Array(Arc::new(out.finish())))
-    }
+    Ok(Arc::new(out.finish()))
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

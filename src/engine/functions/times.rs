@@ -7,10 +7,9 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use chrono::{NaiveDate, NaiveTime, TimeDelta};
-use datafusion::common::Result;
-use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-};
+use datafusion::logical_expr::ScalarUDF;
+
+use crate::engine::functions::column_function::column_function;
 
 /// Type of the result: microseconds in UTC.
 pub(crate) const UTC_TIME: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
@@ -18,33 +17,9 @@ pub(crate) const UTC_TIME: DataType = DataType::Timestamp(TimeUnit::Microsecond,
 /// `utc_time(x)`: a text, date or timestamp as a timestamp in UTC. A text may leave out the time, its seconds and its
 /// zone, which is UTC then; '', `NULL` and `N/A` are NULL.
 pub(super) fn utc_time() -> ScalarUDF {
-    ScalarUDF::new_from_impl(UtcTime {
-        signature: Signature::any(1, Volatility::Immutable),
+    column_function("utc_time", 1, UTC_TIME, |columns| {
+        Ok(to_utc_times(&columns[0])?)
     })
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct UtcTime {
-    signature: Signature,
-}
-
-impl ScalarUDFImpl for UtcTime {
-    fn name(&self) -> &str {
-        "utc_time"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
-        Ok(UTC_TIME)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let array = args.args[0].to_array(args.number_rows)?;
-        Ok(ColumnarValue::Array(to_utc_times(&array)?))
-    }
 }
 
 /// Texts, dates and timestamps as [`UTC_TIME`].
