@@ -53,6 +53,9 @@ impl Store {
             ))
             .with_hint("choose a writable folder with --store or BILLSTREAM_STORE")
         };
+        if path.is_file() {
+            return Err(failed(&"it is a file"));
+        }
         durable_folder::create_folder(path).map_err(|e| failed(&e))?;
         let path = path.canonicalize().map_err(|e| failed(&e))?;
         let url = Url::from_directory_path(&path).map_err(|()| failed(&"not an absolute path"))?;
