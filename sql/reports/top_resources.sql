@@ -7,7 +7,7 @@
 -- secondary: discounted_cost, real_cost
 -- chart: bars label=item value=billed_cost
 --
--- Line items of the types Credit and Adjustment reduce no item: they have a row of their own, the last one. percent is
+-- Line items of the types Credit and Adjustment reduce no item: they have a separate row, the last one. percent is
 -- the item's share of all positive items, rounded: between 0 and 100, and NULL for a negative item. The costs are
 -- exact and add up to the month.
 

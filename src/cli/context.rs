@@ -63,6 +63,7 @@ impl CommandContext {
     pub(crate) fn open_existing(flags: Flags) -> Result<CommandContext> {
         let config = Config::load(flags)?;
         let settings = config.settings()?;
+        file_modes::share_with_group(settings.store_is_shared);
         let store = config.existing_store()?;
         CommandContext::with_store(config, settings, store)
     }
@@ -79,7 +80,6 @@ impl CommandContext {
     }
 
     fn with_store(config: Config, settings: Settings, store: Store) -> Result<CommandContext> {
-        file_modes::share_with_group(settings.store_is_shared);
         let store = store.with_single_writer(settings.single_writer);
         let target = if std::io::stderr().is_terminal() {
             ProgressDrawTarget::stderr()

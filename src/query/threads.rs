@@ -1,6 +1,6 @@
 //! Threads of the engine: statements are planned and run apart from timers, signals and the prompt.
 //!
-//! Planning can compute for hours within one call, where nothing can stop it: it has a thread of its own, which is
+//! Planning can compute for hours within one call, where nothing can stop it: it has a separate thread, which is
 //! abandoned when the wait for it ends. Deep statements need deep stacks; unused pages of them cost nothing.
 
 use std::future::Future;

@@ -4,7 +4,9 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-use crate::support::{Billstream, Exact, MONTH, Output, Row, Sandbox, csv_rows, sum};
+use crate::support::{
+    Billstream, CHANGE_EFFECTS, Exact, MONTH, Output, Row, Sandbox, csv_rows, sum,
+};
 
 const PREVIOUS: &str = "2026-09";
 const OPEN: &str = "2026-11";
@@ -16,15 +18,6 @@ const CONNECTIONS: [(&str, &str, &[&str]); 3] = [
     ("left", "2", &[PREVIOUS]),
     ("joined", "3", &[MONTH]),
 ];
-const REASONS: [&str; 6] = [
-    "new_cost",
-    "gone_cost",
-    "quantity_effect",
-    "days_effect",
-    "price_effect",
-    "adjustments",
-];
-
 fn store() -> &'static TempDir {
     static ONCE: OnceLock<TempDir> = OnceLock::new();
     ONCE.get_or_init(|| {
@@ -60,7 +53,10 @@ fn billed(table: &str, condition: &str) -> Exact {
 #[track_caller]
 fn assert_reasons_add_up(rows: &[Row]) {
     for row in rows {
-        let reasons: Exact = REASONS.map(|name| Exact::of(&row[name])).into_iter().sum();
+        let reasons: Exact = CHANGE_EFFECTS
+            .map(|name| Exact::of(&row[name]))
+            .into_iter()
+            .sum();
         assert_eq!(reasons, Exact::of(&row["difference"]), "{row:?}");
     }
 }

@@ -5,7 +5,9 @@ use std::sync::OnceLock;
 
 use tempfile::{TempDir, tempdir};
 
-use crate::support::{Billstream, Exact, MONTH, Output, Row, Sandbox, Totals, csv_rows, sum};
+use crate::support::{
+    Billstream, CHANGE_EFFECTS, Exact, MONTH, Output, Row, Sandbox, Totals, csv_rows, sum,
+};
 
 const PREVIOUS: &str = "2026-09";
 /// Every report with its parameters and their defaults.
@@ -160,15 +162,11 @@ fn discounts_and_changes_reconcile_in_every_row() {
         assert_eq!(sum(&found, "billed_cost").to_string(), october.net, "{by}");
         let found = rows(&[&["changes"], &given[..]].concat());
         for row in &found {
-            let parts = [
-                "new_cost",
-                "gone_cost",
-                "quantity_effect",
-                "days_effect",
-                "price_effect",
-                "adjustments",
-            ];
-            assert_eq!(of(row, &parts), Exact::of(&row["difference"]), "{row:?}");
+            assert_eq!(
+                of(row, &CHANGE_EFFECTS),
+                Exact::of(&row["difference"]),
+                "{row:?}"
+            );
         }
         assert_eq!(sum(&found, "difference"), difference, "{by}");
     }

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-use crate::support::{Billstream, Exact, Row, Sandbox, csv_rows, sum};
+use crate::support::{Billstream, CHANGE_EFFECTS, Exact, Row, Sandbox, csv_rows, sum};
 
 const MONTHS: [&str; 2] = ["2026-09", "2026-10"];
 const ALL: [&str; 6] = [
@@ -107,15 +107,10 @@ fn changes_split_exactly_into_new_gone_quantity_and_price() {
             "changes", "--month", "2026-10", "--limit", "100000", "--by", by,
         ]);
         for row in &rows {
-            let parts = [
-                "new_cost",
-                "gone_cost",
-                "quantity_effect",
-                "days_effect",
-                "price_effect",
-                "adjustments",
-            ];
-            let parts: Exact = parts.map(|part| Exact::of(&row[part])).into_iter().sum();
+            let parts: Exact = CHANGE_EFFECTS
+                .map(|part| Exact::of(&row[part]))
+                .into_iter()
+                .sum();
             assert_eq!(parts, Exact::of(&row["difference"]), "{row:?}");
             assert_eq!(
                 Exact::of(&row["cost"]) - Exact::of(&row["previous_cost"]),

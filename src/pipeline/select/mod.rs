@@ -47,13 +47,14 @@ pub(crate) fn refuse_unpullable(months: &[BillingPeriod], today: NaiveDate) -> R
             .with_hint("use `billstream transform` to map it again from the stored costs"));
         }
         if month.first_day() > today {
-            return Err(Error::usage(format!(
-                "{month} has not begun (today is {today}, UTC)"
-            ))
-            .with_hint(format!(
-                "name a month up to {}, or check this computer's clock (`date -u`)",
-                BillingPeriod::of(today)
-            )));
+            return Err(
+                Error::usage(format!("{month} has not begun (today is {today}, UTC)")).with_hint(
+                    format!(
+                        "name a month up to {}, or check this computer's clock (`date -u`)",
+                        BillingPeriod::of(today)
+                    ),
+                ),
+            );
         }
     }
     Ok(())

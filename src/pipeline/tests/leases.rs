@@ -12,7 +12,7 @@ use crate::store::tables::Table;
 use crate::store::testing::{PutFault, ScriptedStore};
 use crate::store::writer::DataFile;
 
-/// A store with a clock of its own.
+/// A store with a separate clock.
 fn scripted() -> (ScriptedStore, Scenario) {
     let script = ScriptedStore::new(NOW);
     let store = Store::over(Arc::new(script.clone()));

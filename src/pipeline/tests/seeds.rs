@@ -1,4 +1,4 @@
-//! Random tests by seed: on all cores, each seed on a thread of its own.
+//! Random tests by seed, several at the same time.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};

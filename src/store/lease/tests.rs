@@ -10,7 +10,7 @@ const LEASE: &str = "runs/leases/acme.json";
 /// Time of the store's clock, which is not that of this computer.
 const STORE_TIME: &str = "2020-02-29T12:00:00Z";
 
-/// A store with a clock of its own.
+/// A store with a separate clock.
 fn scripted() -> (ScriptedStore, Store) {
     let script = ScriptedStore::new(STORE_TIME);
     let store = Store::over(Arc::new(script.clone()));

@@ -11,7 +11,7 @@ use crate::store::tables::PeriodRecord;
 use crate::store::testing::ScriptedStore;
 use crate::store::writer::DataFile;
 
-/// A month of `acme` in a store with a clock of its own.
+/// A month of `acme` in a store with a separate clock.
 struct Month {
     script: ScriptedStore,
     store: Store,

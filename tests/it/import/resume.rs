@@ -42,6 +42,16 @@ fn staged(store: &Path) -> usize {
     names_below(&store.join("runs/staging")).len()
 }
 
+/// Asserts that the files left are those that no run takes up any more.
+#[track_caller]
+fn assert_only_discarded(store: &Path) {
+    let left = names_below(&store.join("runs/staging"));
+    assert!(
+        left.iter().all(|mark| mark.contains("/discarded/")),
+        "{left:?}"
+    );
+}
+
 #[test]
 fn the_next_run_resumes_finished_windows() {
     let all = requests_of_a_complete_pull();
@@ -59,11 +69,7 @@ fn the_next_run_resumes_finished_windows() {
     let requests = sandbox.requests() - before;
     assert!(requests < all, "{requests} of {all} requests");
     billstream.assert_month_is(MONTH, &sandbox.totals(MONTH));
-    let left = names_below(&store.path().join("runs/staging"));
-    assert!(
-        left.iter().all(|mark| mark.contains("/discarded/")),
-        "{left:?}"
-    );
+    assert_only_discarded(store.path());
     assert_eq!(orphans(store.path()), Vec::<String>::new());
 
     // The next run pulls the whole month.
@@ -154,11 +160,7 @@ fn does_not_resume_windows_of_another_endpoint() {
     let output = billstream.import(MONTH).ok();
     assert!(!output.stderr.contains("resumed from an interrupted pull"));
     billstream.assert_month_is(MONTH, &sandbox.totals(MONTH));
-    let left = names_below(&store.path().join("runs/staging"));
-    assert!(
-        left.iter().all(|mark| mark.contains("/discarded/")),
-        "{left:?}"
-    );
+    assert_only_discarded(store.path());
     assert_eq!(orphans(store.path()), Vec::<String>::new());
 }
 

@@ -165,6 +165,16 @@ pub fn assert_summary_is(period: &Value, totals: &Totals) {
     }
 }
 
+/// Columns of `report changes` that add up to the difference.
+pub const CHANGE_EFFECTS: [&str; 6] = [
+    "new_cost",
+    "gone_cost",
+    "quantity_effect",
+    "days_effect",
+    "price_effect",
+    "adjustments",
+];
+
 /// Returns the net amount of a stored cost.
 pub fn net_of(cost: &Row) -> Exact {
     match cost["amount"].as_str() {

@@ -169,7 +169,7 @@ struct Failure {
     message: String,
 }
 
-/// Runs a seed on a thread of its own.
+/// Runs a seed on a separate thread.
 fn try_seed(seed: u64, flaw: Option<Flaw>) -> Result<Arc<World>, Failure> {
     let schedule = Arc::new(OnceLock::new());
     let started = schedule.clone();
