@@ -47,6 +47,13 @@ pub(crate) fn raise_interrupt() {
     }
 }
 
+/// Effective user of this process.
+#[cfg(unix)]
+pub(crate) fn effective_user() -> u32 {
+    // SAFETY: geteuid has no preconditions.
+    unsafe { libc::geteuid() }
+}
+
 /// Memory of this process that is in RAM, in bytes; `None` where the system does not tell.
 #[cfg(target_os = "linux")]
 pub(crate) fn resident_bytes() -> Option<u64> {

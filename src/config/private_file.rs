@@ -22,10 +22,10 @@ pub(crate) fn read(path: &Path) -> Result<String> {
 pub(crate) fn refuse_public(path: &Path) -> Result<()> {
     #[cfg(unix)]
     {
-        use std::os::unix::fs::PermissionsExt;
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
         let metadata = std::fs::metadata(path).map_err(|e| could_not("read", path, &e))?;
         let mode = metadata.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
+        if public_bits(mode, metadata.uid(), crate::os::effective_user()) != 0 {
             return Err(Error::config(format!(
                 "`{}` holds a secret, but others than its owner can read or change it (mode {mode:04o})",
                 path.display()
@@ -34,6 +34,17 @@ pub(crate) fn refuse_public(path: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Bits of a mode that let others than a process read or change a file.
+///
+/// Root lets another user read a secret through the group's bits: Kubernetes with `fsGroup`, and systemd with an access
+/// control list, whose mask these bits show. Neither has another way.
+#[cfg(unix)]
+fn public_bits(mode: u32, owner: u32, process: u32) -> u32 {
+    let is_granted_by_root = owner == 0 && process != 0;
+    let forbidden = if is_granted_by_root { 0o037 } else { 0o077 };
+    mode & forbidden
 }
 
 /// Writes a file atomically with mode 0600, creating its folder with mode 0700.
@@ -142,4 +153,27 @@ fn create_folder(folder: &Path) -> Result<()> {
     builder
         .create(folder)
         .map_err(|e| could_not("create", folder, &e))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_root_lets_another_user_read_through_a_group() {
+        let (root, user, other) = (0, 10_001, 10_002);
+        for (mode, owner, process, is_private) in [
+            (0o400, user, user, true),
+            (0o440, user, user, false),
+            (0o440, root, user, true),
+            (0o640, root, user, true),
+            (0o660, root, user, false),
+            (0o444, root, user, false),
+            (0o440, root, root, false),
+            (0o440, other, user, false),
+        ] {
+            let bits = public_bits(mode, owner, process);
+            assert_eq!(bits == 0, is_private, "{mode:o} {owner} {process}");
+        }
+    }
 }
