@@ -104,11 +104,15 @@ pub(super) async fn run_some(world: &World, process: ProcessId) {
     }
 }
 
-/// Imports both months of all connections, without faults.
+/// Imports and delivers both months of all connections, without faults.
 pub(super) async fn run_last(world: &World, process: ProcessId) {
     let runner = Process::new(world, process, false);
     for connection in CONNECTIONS {
         runner.run(connection, Command::Import).await.unwrap();
+        if !world.pulls_only {
+            // By name, because a drop that was rolled back to stays until then.
+            runner.run(connection, Command::Deliver).await.unwrap();
+        }
     }
 }
 

@@ -273,7 +273,13 @@ impl Schedule {
             slept,
         } = state.odds;
         let mut drawn: i64 = state.random.random_range(0..1000);
+        // Only a few of all requests are CloudZero's.
+        let factor = match service {
+            Service::Store => 1,
+            Service::CloudZero => 3,
+        };
         let mut falls_below = |odds: u32| {
+            let odds = factor * odds;
             let is_below = (0..i64::from(odds)).contains(&drawn);
             drawn -= i64::from(odds);
             is_below
