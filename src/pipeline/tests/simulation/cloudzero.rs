@@ -48,6 +48,8 @@ pub(super) struct CloudZero {
 struct Shared {
     schedule: Arc<Schedule>,
     streams: Vec<String>,
+    /// The last row of each request is lost.
+    loses_rows: bool,
     state: Mutex<Account>,
 }
 
@@ -69,10 +71,15 @@ struct Content {
 }
 
 impl CloudZero {
-    pub(super) async fn start(connections: &[&str], schedule: &Arc<Schedule>) -> CloudZero {
+    pub(super) async fn start(
+        connections: &[&str],
+        schedule: &Arc<Schedule>,
+        loses_rows: bool,
+    ) -> CloudZero {
         let shared = Arc::new(Shared {
             schedule: schedule.clone(),
             streams: connections.iter().map(|name| stream_of(name)).collect(),
+            loses_rows,
             state: Mutex::default(),
         });
         let streams = "/{process}/v2/connections/billing/anycost";
@@ -235,7 +242,8 @@ async fn take(
             (Some(key), None) => {
                 state.taken.insert(key, body);
                 let kept = state.months.entry((stream, month)).or_default();
-                let rows = replaced(&drop, kept.last());
+                let mut rows = replaced(&drop, kept.last());
+                rows.truncate(rows.len() - usize::from(shared.loses_rows));
                 kept.push(Content { shown_from, rows });
             }
         }

@@ -75,7 +75,8 @@ impl World {
             organizations.push(Organization::start(connection, &schedule).await);
         }
         Arc::new(World {
-            cloudzero: CloudZero::start(&CONNECTIONS, &schedule).await,
+            cloudzero: CloudZero::start(&CONNECTIONS, &schedule, flaw == Some(Flaw::RowsLost))
+                .await,
             bucket: Bucket::new(flaw == Some(Flaw::IgnoredConditions)),
             schedule,
             organizations,
@@ -285,4 +286,9 @@ fn deletion_of_earlier_versions_is_found() {
         Flaw::HistoryDeleted,
         "assertion `left == right` failed: costs/connection=",
     );
+}
+
+#[test]
+fn rows_that_cloudzero_loses_are_found() {
+    assert_found(Flaw::RowsLost, "stream of 2026-1");
 }
