@@ -57,7 +57,7 @@ async fn client() -> Arc<Client> {
     Arc::new(Client::new(settings).unwrap())
 }
 
-fn context(folder: &Path) -> Arc<RunContext> {
+fn context(folder: &Path, options: StageOptions) -> Arc<RunContext> {
     Arc::new(RunContext {
         run: "bench".into(),
         connection: "bench".into(),
@@ -69,7 +69,7 @@ fn context(folder: &Path) -> Arc<RunContext> {
         destinations: Destinations::default(),
         clock: Arc::new(|| "2026-11-23T06:00:00Z".parse().unwrap()),
         progress: Arc::new(|_| {}),
-        options: StageOptions::default(),
+        options,
         lease: HeldLease::default(),
     })
 }
@@ -93,10 +93,27 @@ async fn pages(client: &Client, window: Window) -> Vec<String> {
     }
 }
 
+/// A file of tags whose rules name a resource each.
+fn exact_rules() -> String {
+    let rules = (0..10_000).map(|n| format!("lkc-{n:06x},team-{}\n", n % 20));
+    std::iter::once("resource,team\n".to_string())
+        .chain(rules)
+        .collect()
+}
+
+/// A file of tags whose rules have wildcards.
+fn patterns() -> String {
+    let rules = (0..3_000).map(|n| format!("*-{n:04}-*,team-{}\n", n % 20));
+    std::iter::once("name,team\n".to_string())
+        .chain(rules)
+        .collect()
+}
+
 fn stages(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let context = context(folder.path());
+    let with_options = |options| context(folder.path(), options);
+    let context = with_options(StageOptions::default());
     let client = runtime.block_on(client());
     let window = october().window();
     let texts = runtime.block_on(pages(&client, window));
@@ -130,6 +147,31 @@ fn stages(criterion: &mut Criterion) {
             .await
             .unwrap()
     });
+    let mut group = criterion.benchmark_group("tags");
+    group.sample_size(10);
+    for (rules, text) in [
+        ("10,000 exact", exact_rules()),
+        ("3,000 patterns", patterns()),
+    ] {
+        let file = folder.path().join("tags.csv");
+        std::fs::write(&file, text).unwrap();
+        let context = with_options(StageOptions {
+            tags: Some(file.display().to_string()),
+            ..StageOptions::default()
+        });
+        group.bench_function(
+            format!("{rules} rules to the resources of a month"),
+            |bencher| {
+                bencher.to_async(&runtime).iter(|| async {
+                    let inputs = EnrichmentInputs::read(&context, &[]).await.unwrap();
+                    let found = inputs.of_month(&context, october(), &pulled.files).await;
+                    black_box(found.unwrap());
+                });
+            },
+        );
+    }
+    group.finish();
+
     let costs = pulled.digest.count();
     let mut group = criterion.benchmark_group("month");
     group

@@ -1,4 +1,4 @@
-"""S3 server on loopback for the integration tests: moto, with four additions.
+"""S3 server on loopback for the integration tests: moto, with five additions.
 
 - Requests are handled one at a time. moto reads and then writes, so that two concurrent conditional puts could both
   succeed; in S3 they cannot.
@@ -8,6 +8,7 @@
   them.
 - After `PUT /-/ignore/bucket` the conditions of puts to a bucket are ignored, and after `PUT /-/reject/bucket` they are
   answered with 501, as some servers do.
+- After `PUT /-/age/301/bucket/key` an object was last modified 301 seconds earlier.
 
 The first line on stdout is the port. The server stops when stdin is closed, so it never outlives the test process.
 """
@@ -17,8 +18,10 @@ import logging
 import os
 import sys
 import threading
+from datetime import timedelta
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
+from moto.s3.models import s3_backends
 from werkzeug.serving import make_server
 
 HOLD_TIMEOUT_SECONDS = 60
@@ -106,6 +109,12 @@ class Server:
             return "200 OK", "".join(self.log).encode()
         if verb in ("ignore", "reject"):
             (self.ignoring if verb == "ignore" else self.rejecting).add(rest.strip("/"))
+            return "200 OK", b""
+        if verb == "age":
+            seconds, bucket, key = rest.rstrip("/").split("/", 2)
+            partition, account = s3_backends.bucket_accounts[bucket]
+            found = s3_backends[account][partition].get_bucket(bucket).keys[key]
+            found.last_modified -= timedelta(seconds=int(seconds))
             return "200 OK", b""
         if verb == "hold":
             expected, prefix = rest.rstrip("/").split("/", 1)

@@ -6,6 +6,7 @@ use crate::confluent::client::Settings;
 use crate::connections::state;
 use crate::error::Result;
 use crate::pipeline::organization::{self, Candidate, OtherConnection};
+use crate::store::lease::Fence;
 
 /// Variations of the check.
 #[derive(Debug, Clone, Copy, Default)]
@@ -20,15 +21,16 @@ pub(crate) struct CheckOptions {
     pub(crate) ask_others: bool,
 }
 
-/// Checks that no other connection has the organization that `access` reads.
+/// Checks that no other connection has the organization that `access` reads. `fence` is that of a run.
 ///
 /// # Errors
-/// Kind `Config`, naming the other connection; those of the store.
+/// Kind `Config`, naming the other connection; kind `Locked` after a lost lease; those of the store.
 pub(crate) async fn check_organization(
     context: &CommandContext,
     connection: &str,
     access: &Settings,
     options: CheckOptions,
+    fence: Option<&Fence>,
 ) -> Result<()> {
     let candidate = Candidate {
         store: &context.store,
@@ -39,6 +41,7 @@ pub(crate) async fn check_organization(
         allow: options.allow,
         dry_run: options.dry_run,
         ask_again: options.ask_again,
+        fence,
     };
     let others = async || {
         let mut others = others(context, connection).await?;

@@ -1,5 +1,6 @@
 //! Exit codes, and errors as people see them.
 
+use crate::cli::output::rows::unfinished;
 use crate::cli::output::stderr::{note, note_lines};
 use crate::engine::spill;
 use crate::error::{Error, ErrorKind, Result};
@@ -20,6 +21,7 @@ pub(crate) fn code_of(kind: Option<ErrorKind>) -> u8 {
 /// Ends the process, after deleting its temporary files.
 pub(crate) fn at_once(kind: ErrorKind) -> ! {
     spill::delete_folder();
+    unfinished::delete_files();
     std::process::exit(kind.exit_code().into());
 }
 

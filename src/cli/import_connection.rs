@@ -54,7 +54,7 @@ pub(crate) async fn import_connection(
         ..CheckOptions::default()
     };
     let work = async {
-        check_organization(context, connection, &access, check).await?;
+        check_organization(context, connection, &access, check, Some(&run.fence()?)).await?;
         if let Some(client) = &inventory {
             enrich::enrich(&run, client).await;
         }

@@ -24,6 +24,7 @@ use crate::cli::commands::{
     shell, verify,
 };
 use crate::cli::exit::show_error;
+use crate::cli::output::rows::unfinished;
 use crate::cli::output::stdout::{print, print_json, print_text};
 use crate::engine::spill;
 use crate::error::{Error, ErrorKind, Result};
@@ -138,7 +139,11 @@ fn run_to_end(cli: Cli) -> u8 {
             return exit::code(Err(Error::bug(format!("could not start a runtime: {e}"))));
         }
     };
-    let code = exit::code(runtime.block_on(run(cli)));
+    let code = exit::code(runtime.block_on(async {
+        let result = run(cli).await;
+        unfinished::abort_uploads(signals::LAST_REQUEST).await;
+        result
+    }));
     panic::ignore_during_shutdown();
     runtime.shutdown_background();
     if panic::has_panicked() {

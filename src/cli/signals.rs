@@ -12,12 +12,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use futures::FutureExt;
 
 use crate::cli::exit;
+use crate::cli::output::rows::unfinished;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Time from the first signal to the end of the process.
 const GRACE: Duration = Duration::from_secs(9);
 /// Limit of each request to the store after a signal, of which a run needs two.
-const LAST_REQUEST: Duration = Duration::from_secs(4);
+pub(crate) const LAST_REQUEST: Duration = Duration::from_secs(4);
 /// Time that a shell has to end by itself.
 const SHELL_GRACE: Duration = Duration::from_millis(500);
 
@@ -98,6 +99,7 @@ pub(crate) fn end_on_termination() -> impl Future<Output = &'static str> {
         // The shell may have ended.
         let _ = sender.send(name);
         tokio::time::sleep(SHELL_GRACE).await;
+        unfinished::abort_uploads(LAST_REQUEST).await;
         end_process(&format!("stopped by {name}"));
     });
     async {

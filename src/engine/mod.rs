@@ -33,7 +33,7 @@ use parquet::errors::ParquetError;
 use crate::engine::join_guard::JoinGuard;
 use crate::engine::rounding_casts::RoundingCasts;
 use crate::error::{Error, Result};
-use crate::store::Store;
+use crate::store::{self, Store};
 
 /// Limits of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,6 +141,15 @@ pub(crate) fn failed(what: &str, error: &DataFusionError) -> Error {
     if let Some(own) = own_error(error) {
         return own.context(what);
     }
+    if let Some(full) = full_spill_folder(error) {
+        return Error::config(format!(
+            "{what}: could not write temporary files in `{}`: {full}",
+            std::env::temp_dir().display()
+        ))
+        .with_hint(
+            "free some space there, or set TMPDIR to another folder, or raise --memory-mb or BILLSTREAM_MEMORY_MB",
+        );
+    }
     match error.find_root() {
         DataFusionError::ResourcesExhausted(why) => {
             Error::data(format!("{what}: not enough memory: {why}")).with_hint(
@@ -163,6 +172,15 @@ pub(crate) fn missing_file(error: &DataFusionError) -> Option<&str> {
     }
 }
 
+/// Error of a write to the spill folder that had no room.
+pub(crate) fn full_spill_folder(error: &DataFusionError) -> Option<&std::io::Error> {
+    // Outputs of COPY are the only other files that the engine writes.
+    let is_of_store = cause::<object_store::Error>(error).is_some();
+    // The writer of spill files wraps errors of the system in others of the same type.
+    let full = find_cause(error, |e: &std::io::Error| store::is_full(e.kind()));
+    full.filter(|_| !is_of_store)
+}
+
 /// Failed request to the store, but for a missing object, behind an error of the engine.
 fn store_failure<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e object_store::Error> {
     let is_missing = |e: &object_store::Error| matches!(e, object_store::Error::NotFound { .. });
@@ -176,9 +194,17 @@ pub(crate) fn own_error(error: &DataFusionError) -> Option<Error> {
 
 /// Cause of a type behind an error of the engine.
 fn cause<'e, T: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e T> {
+    find_cause(error, |_| true)
+}
+
+/// First cause of a type that `is_it`.
+fn find_cause<'e, T: StdError + 'static>(
+    error: &'e (dyn StdError + 'static),
+    is_it: impl Fn(&T) -> bool,
+) -> Option<&'e T> {
     let mut cause = error;
     loop {
-        if let Some(found) = cause.downcast_ref() {
+        if let Some(found) = cause.downcast_ref().filter(|found| is_it(found)) {
             return Some(found);
         }
         // Parquet's errors hold others without naming them as their source.

@@ -6,7 +6,9 @@ use url::Url;
 use crate::error::{Error, Result};
 
 /// Variables with the proxy of https requests, as the HTTP library reads them: the first one that is set counts.
-const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+const HTTPS_VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+/// Those of plain http requests.
+const HTTP_VARIABLES: [&str; 4] = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
 /// Variables with the hosts that no proxy is used for.
 const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
@@ -26,7 +28,11 @@ fn check_variables(endpoint: &Url, variable: impl Fn(&str) -> Option<String>) ->
         let value = variable(name)?;
         (!value.trim().is_empty()).then(|| (name, value.trim().to_owned()))
     };
-    let Some((name, proxy)) = VARIABLES.into_iter().find_map(set) else {
+    let variables = match endpoint.scheme() {
+        "http" => HTTP_VARIABLES,
+        _ => HTTPS_VARIABLES,
+    };
+    let Some((name, proxy)) = variables.into_iter().find_map(set) else {
         return Ok(());
     };
     let exceptions = EXCEPTIONS.into_iter().find_map(set);
@@ -79,7 +85,11 @@ mod tests {
     use crate::error::ErrorKind;
 
     fn checked(variables: &[(&str, &str)]) -> Result<()> {
-        let endpoint = Url::parse("https://api.confluent.cloud").unwrap();
+        checked_for("https://api.confluent.cloud", variables)
+    }
+
+    fn checked_for(endpoint: &str, variables: &[(&str, &str)]) -> Result<()> {
+        let endpoint = Url::parse(endpoint).unwrap();
         check_variables(&endpoint, |name| {
             let found = variables.iter().find(|(variable, _)| *variable == name);
             found.map(|(_, value)| (*value).to_owned())
@@ -127,5 +137,16 @@ mod tests {
         }
         let error = checked(&[("ALL_PROXY", "socks5://proxy")]).unwrap_err();
         assert!(error.to_string().contains("`socks5`"), "{error}");
+    }
+
+    #[test]
+    fn plain_http_has_variables_of_its_own() {
+        let socks = |name| [(name, "socks5://proxy")];
+        for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY"] {
+            let error = checked_for("http://storage.example:9000", &socks(name)).unwrap_err();
+            assert!(error.to_string().starts_with(name), "{error}");
+        }
+        checked_for("http://storage.example", &socks("HTTPS_PROXY")).unwrap();
+        checked_for("https://storage.example", &socks("HTTP_PROXY")).unwrap();
     }
 }

@@ -1,6 +1,6 @@
 //! Run contexts for unit tests.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::engine::Limits;
 use crate::engine::sql_files::SqlFiles;
@@ -9,6 +9,8 @@ use crate::pipeline::{HeldLease, RunContext, StageOptions};
 use crate::store::Store;
 use crate::store::lease::Fence;
 use crate::store::runs::new_run_id;
+
+static SQL: LazyLock<Arc<SqlFiles>> = LazyLock::new(|| Arc::new(SqlFiles::load(None).unwrap()));
 
 /// Context of a run of the connection `acme` at a fixed time; it delivers to the store only. Its lease is never lost;
 /// a test of leases takes one and calls [`RunContext::set_fence`].
@@ -20,7 +22,7 @@ pub(crate) fn context(store: &Store, now: &str) -> RunContext {
         cloud_provider: "Confluent".into(),
         currency: "USD".into(),
         store: store.clone(),
-        sql: Arc::new(SqlFiles::load(None).unwrap()),
+        sql: SQL.clone(),
         limits: Limits::default(),
         destinations: Destinations::in_store(store, "acme"),
         clock: Arc::new(move || now),

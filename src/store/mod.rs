@@ -53,7 +53,7 @@ use url::Url;
 
 use crate::error::{Error, Result};
 
-pub(crate) use storage_error::{Operation, StorageError};
+pub(crate) use storage_error::{Operation, StorageError, is_full};
 pub use table_name::TableName;
 
 /// Opened store. Cheap to clone.

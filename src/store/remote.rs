@@ -12,6 +12,7 @@ use object_store::{ClientConfigKey, ObjectStore, RetryConfig};
 use url::Url;
 
 use crate::error::{Error, Result};
+use crate::http::proxy;
 use crate::store::path_or_url::PathOrUrl;
 
 /// Hint for refused S3 credentials.
@@ -40,6 +41,7 @@ pub(crate) fn object_store(url: &Url) -> Result<Arc<dyn ObjectStore>> {
         "file" => Ok(Arc::new(LocalFileSystem::new())),
         "s3" => s3(url),
         "gs" => {
+            check_proxy("https://storage.googleapis.com")?;
             let builder = GoogleCloudStorageBuilder::from_env()
                 .with_url(url.as_str())
                 .with_retry(retries());
@@ -48,6 +50,7 @@ pub(crate) fn object_store(url: &Url) -> Result<Arc<dyn ObjectStore>> {
             Ok(Arc::new(built.map_err(|e| failed(hint, e))?))
         }
         "az" | "abfs" | "abfss" => {
+            check_proxy("https://blob.core.windows.net")?;
             let builder = MicrosoftAzureBuilder::from_env()
                 .with_url(url.as_str())
                 .with_retry(retries());
@@ -57,6 +60,7 @@ pub(crate) fn object_store(url: &Url) -> Result<Arc<dyn ObjectStore>> {
         }
         "https" => {
             let root = &url[..url::Position::BeforePath];
+            check_proxy(root)?;
             let built = HttpBuilder::new()
                 .with_url(root)
                 .with_retry(retries())
@@ -75,7 +79,7 @@ fn s3(url: &Url) -> Result<Arc<dyn ObjectStore>> {
         .with_url(url.as_str())
         .with_retry(retries());
     let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint);
-    let is_plain_http = endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"));
+    let is_plain_http = endpoint.as_ref().is_some_and(|e| e.starts_with("http://"));
     let allow_http = AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp);
     let is_allowed = builder
         .get_config_value(&allow_http)
@@ -86,10 +90,16 @@ fn s3(url: &Url) -> Result<Arc<dyn ObjectStore>> {
                 .with_hint("use https, or set AWS_ALLOW_HTTP=true"),
         );
     }
+    check_proxy(endpoint.as_deref().unwrap_or("https://s3.amazonaws.com"))?;
     let built = builder.build();
     let built = built
         .map_err(|e| Error::config(format!("store `{url}`: {e}")).with_hint(S3_CREDENTIALS))?;
     Ok(Arc::new(built))
+}
+
+/// Refuses a proxy that would be left out. An endpoint that is no URL is the provider library's to refuse.
+fn check_proxy(endpoint: &str) -> Result<()> {
+    Url::parse(endpoint).map_or(Ok(()), |endpoint| proxy::check(&endpoint))
 }
 
 fn retries() -> RetryConfig {

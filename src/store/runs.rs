@@ -229,7 +229,8 @@ pub(crate) fn run_id(now: DateTime<Utc>, salt: u16) -> String {
     format!("{}-{salt:04x}", now.format("%Y%m%dT%H%M%SZ"))
 }
 
-/// Writes the record of a run. It holds no secrets.
+/// Writes the record of a run. It holds no secrets. It needs no fence: no other run has its name, and one that lost its
+/// lease says so in its record.
 pub(crate) async fn save_run(store: &Store, run: &str, record: &impl Serialize) -> Result<()> {
     store.put(&format!("runs/{run}.json"), json(record)?).await
 }

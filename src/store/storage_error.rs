@@ -94,6 +94,14 @@ pub(crate) enum StorageError {
     },
 }
 
+/// Returns true if the disk, a quota or a limit of the process has no room for a write.
+pub(crate) fn is_full(kind: io::ErrorKind) -> bool {
+    matches!(
+        kind,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+    )
+}
+
 fn to(server: &Option<String>) -> String {
     server
         .as_ref()
@@ -190,10 +198,7 @@ impl StorageError {
             operation,
             location,
             cause: cause.to_string(),
-            is_full: matches!(
-                kind,
-                Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-            ),
+            is_full: kind.is_some_and(is_full),
         }
     }
 
@@ -214,7 +219,8 @@ impl StorageError {
     fn hint(&self) -> &'static str {
         match self {
             StorageError::LocalFolder { is_full: true, .. } => {
-                "free some space, then run the command again: what is published is complete"
+                "free some space, or raise the limit of file sizes (`ulimit -f`), then run the command again: what is \
+                 published is complete"
             }
             StorageError::LocalFolder { .. } => "check the folder, its permissions and its disk",
             StorageError::MissingBucket { .. } => {

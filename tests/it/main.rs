@@ -20,6 +20,7 @@ mod connections;
 mod corpus;
 mod damage;
 mod deliver;
+mod disk_full;
 pub mod ends;
 mod enrichment;
 mod exact;

@@ -3,6 +3,7 @@
 mod at_once;
 mod conditions;
 mod delivery;
+mod outputs;
 mod refused;
 pub mod server;
 mod stalled;

@@ -54,6 +54,10 @@ pub(crate) async fn read_manifest(
 
 /// Makes a drop the active one, if the manifest is still the object `previous`.
 ///
+/// The fence keeps other runs out; the condition is for a run that sleeps between the two requests. A server that ignores
+/// it would let that run activate an older drop, which the next delivery replaces, because its record names another one.
+/// So the server of a destination is not probed like that of a store: a probe would leave objects where CloudZero reads.
+///
 /// # Errors
 /// Kind `Locked` if the manifest has changed since, or the run lost its lease.
 pub(crate) async fn activate_drop(

@@ -208,7 +208,7 @@ pub(super) async fn warn_daily(run: &RunContext, record: &DestinationsRecord) {
     ask(api, &places, now, &mut state).await;
     state.warned_at = Some(now);
     warn(&state.duplicates);
-    save(&run.store, &run.connection, &state).await;
+    save(run, &state).await;
 }
 
 /// Asks CloudZero and remembers the answer. Returns the connections that bring the same costs; none without an API
@@ -224,7 +224,7 @@ pub(crate) async fn verify(run: &RunContext) -> Result<Vec<DuplicateSource>> {
     }
     let mut state = load(&run.store, &run.connection).await?;
     let is_known = ask(api, &places, (run.clock)(), &mut state).await;
-    save(&run.store, &run.connection, &state).await;
+    save(run, &state).await;
     Ok(if is_known {
         state.duplicates
     } else {
@@ -276,15 +276,21 @@ fn warn(duplicates: &[DuplicateSource]) {
     }
 }
 
-async fn save(store: &Store, connection: &str, state: &DoubleCountingState) {
-    if let Err(error) = connection_state::write(store, connection, OBJECT, state).await {
+async fn save(run: &RunContext, state: &DoubleCountingState) {
+    let saved = async { connection_state::write_fenced(&run.fence()?, OBJECT, state).await };
+    if let Err(error) = saved.await {
         tracing::warn!(%error, "Could not remember CloudZero's answer about double counting");
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::pipeline::testing;
+    use crate::store::lease::Lease;
+    use crate::store::testing::ScriptedStore;
 
     fn billing(id: &str, kind: &str, bucket: &str, is_enabled: bool) -> BillingConnection {
         let (name, path) = bucket.split_once('/').unwrap_or_default();
@@ -294,6 +300,27 @@ mod tests {
             "s3_bucket_info": (!name.is_empty()).then_some(info),
         }))
         .unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_run_that_lost_its_lease_remembers_nothing() {
+        let now = "2026-11-23T06:00:00Z";
+        let script = ScriptedStore::new(now);
+        let store = Store::over(Arc::new(script.clone()));
+        let run = testing::context(&store, now);
+        let lost = Lease::claim(&store, "acme", "one").await.unwrap();
+        run.set_fence(Some(lost.fence()));
+        script.advance(chrono::TimeDelta::minutes(6));
+        let taken = Lease::claim(&store, "acme", "two").await.unwrap();
+        let state = DoubleCountingState {
+            warned_at: Some(DateTime::UNIX_EPOCH),
+            ..DoubleCountingState::default()
+        };
+        save(&run, &state).await;
+        assert_eq!(load(&store, "acme").await.unwrap(), Default::default());
+        run.set_fence(Some(taken.fence()));
+        save(&run, &state).await;
+        assert_eq!(load(&store, "acme").await.unwrap(), state);
     }
 
     fn found(places: &Places, all: &[BillingConnection]) -> Vec<(String, DuplicateKind)> {

@@ -22,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::http::Timeouts;
 use crate::http::retry::{Policy, Timing};
 use crate::store::claims::{self, Scope, Taken};
+use crate::store::lease::Fence;
 use crate::store::tables::Table;
 use crate::store::{Store, TableName, connection_state};
 
@@ -94,6 +95,19 @@ pub(crate) struct Candidate<'a> {
     pub(crate) dry_run: bool,
     /// Asks Confluent again even if it refused before.
     pub(crate) ask_again: bool,
+    /// Fence of the run that checks. `connections add` and `check` have none: they may be used while a run holds the
+    /// lease, claims are created conditionally, and the rest is asked again by the next run.
+    pub(crate) fence: Option<&'a Fence>,
+}
+
+impl Candidate<'_> {
+    /// Confirms the lease of the run, if a run checks. Call it before a change.
+    async fn confirm(&self) -> Result<()> {
+        match self.fence {
+            Some(fence) => fence.confirm().await,
+            None => Ok(()),
+        }
+    }
 }
 
 /// Another connection of the store or the configuration.
@@ -121,6 +135,7 @@ pub(crate) async fn check(
     let current = match checked {
         Ok(current) => current,
         Err(refused) => {
+            candidate.confirm().await?;
             // Only what the connection had before stays claimed.
             let kept = saved.subjects();
             let released = claims::release(store, Scope::Organizations, connection, &kept).await;
@@ -131,6 +146,9 @@ pub(crate) async fn check(
         }
     };
     let kept = current.subjects();
+    if current != saved {
+        candidate.confirm().await?;
+    }
     if kept != saved.subjects() {
         claims::release(store, Scope::Organizations, connection, &kept).await?;
     }
@@ -205,6 +223,7 @@ async fn claim(
     }
     // The holder came later, and is refused at its next run.
     if !candidate.dry_run {
+        candidate.confirm().await?;
         claims::replace(store, Scope::Organizations, subject, connection).await?;
     }
     Ok(())

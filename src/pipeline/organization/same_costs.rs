@@ -159,6 +159,7 @@ async fn refuse(context: &RunContext, other: &str, allow: bool, dry_run: bool) -
     }
     if !dry_run {
         ours.allowed.insert(other.to_string());
+        context.fence()?.confirm().await?;
         save(store, connection, &ours).await?;
     }
     Ok(())

@@ -1,8 +1,11 @@
 //! Unit tests of the check, without Confluent.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::error::ErrorKind;
-use crate::store::lease::Fence;
+use crate::store::lease::{Fence, Lease};
+use crate::store::testing::ScriptedStore;
 
 /// No server listens there, so that every request fails.
 fn access(key: &str) -> Settings {
@@ -19,6 +22,7 @@ async fn check_key(store: &Store, connection: &str, key: &str, allow: bool) -> R
         allow,
         dry_run: false,
         ask_again: false,
+        fence: None,
     };
     check(&candidate, async || Ok(Vec::new())).await
 }
@@ -61,6 +65,36 @@ async fn a_replaced_key_releases_the_former_one() {
     check_key(&store, "acme", "NEW", false).await.unwrap();
     check_key(&store, "globex", "OLD", false).await.unwrap();
     check_key(&store, "third", "NEW", false).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_run_that_lost_its_lease_remembers_nothing() {
+    let script = ScriptedStore::new("2026-11-23T06:00:00Z");
+    let store = Store::over(Arc::new(script.clone()));
+    let lost = Lease::claim(&store, "acme", "one").await.unwrap();
+    script.advance(chrono::TimeDelta::minutes(6));
+    let taken = Lease::claim(&store, "acme", "two").await.unwrap();
+    let access = access("KEY");
+    let candidate = Candidate {
+        store: &store,
+        connection: "acme",
+        access: &access,
+        timing: Timing::real(),
+        now: "2026-11-23T06:00:00Z".parse().unwrap(),
+        allow: false,
+        dry_run: false,
+        ask_again: false,
+        fence: Some(lost.fence()),
+    };
+    let refused = check(&candidate, async || Ok(Vec::new())).await;
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Locked);
+    assert_eq!(load(&store, "acme").await.unwrap(), Default::default());
+    let candidate = Candidate {
+        fence: Some(taken.fence()),
+        ..candidate
+    };
+    check(&candidate, async || Ok(Vec::new())).await.unwrap();
+    assert_ne!(load(&store, "acme").await.unwrap(), Default::default());
 }
 
 #[tokio::test]

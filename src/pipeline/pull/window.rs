@@ -30,7 +30,8 @@ pub(crate) struct WindowRecord {
     pub(crate) end: NaiveDate,
     /// Time before the request of the first page.
     pub(crate) pulled_at: DateTime<Utc>,
-    /// Endpoint and key that the costs came from, as [`Client::origin`]; `None` in files of older versions.
+    /// Endpoint and key that the costs came from, as [`Client::origin`]; `None` in files of older versions. A key belongs
+    /// to one organization, so the organization's id would not tell more.
     #[serde(default)]
     pub(crate) origin: Option<String>,
     /// Digest of the records.

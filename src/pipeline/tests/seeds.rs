@@ -8,12 +8,20 @@ use parking_lot::Mutex;
 /// Seeds that run at the same time.
 const AT_ONCE: usize = 2;
 
+/// Seeds to run instead of the usual ones.
+const VARIABLE: &str = "BILLSTREAM_SEEDS";
+
+/// Returns true if the usual seeds run.
+pub(super) fn are_usual() -> bool {
+    std::env::var(VARIABLE).is_err()
+}
+
 /// Runs the usual seeds, or those of `BILLSTREAM_SEEDS` (`1000..2000`), and returns the results of the failed ones.
 pub(super) fn failures<E: Send>(
     usual: Range<u64>,
     run: impl Fn(u64) -> Result<(), E> + Sync,
 ) -> Vec<E> {
-    let seeds = match std::env::var("BILLSTREAM_SEEDS") {
+    let seeds = match std::env::var(VARIABLE) {
         Ok(range) => {
             let (first, end) = range.split_once("..").expect("first..end");
             first.parse().unwrap()..end.parse().unwrap()

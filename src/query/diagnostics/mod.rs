@@ -24,6 +24,7 @@ pub(super) fn explain(statement: &Statement, error: &DataFusionError, tables: &[
     }
     if matches!(root, DataFusionError::ResourcesExhausted(_))
         || engine::missing_file(error).is_some()
+        || engine::full_spill_folder(error).is_some()
     {
         return engine::failed("query", error);
     }

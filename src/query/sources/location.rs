@@ -231,14 +231,48 @@ fn invalid(location: &str, error: &dyn std::fmt::Display) -> Error {
 
 /// Error of a location that could not be listed or read.
 pub(super) fn list_error(location: &str, error: &object_store::Error) -> Error {
-    Error::remote(format!("could not list {location}: {error}")).with_hint(
-        "check the location, and the credentials in the provider's environment variables",
-    )
+    let object_store::Error::Generic {
+        store: "LocalFileSystem",
+        source,
+    } = error
+    else {
+        return Error::remote(format!("could not list {location}: {error}")).with_hint(
+            "check the location, and the credentials in the provider's environment variables",
+        );
+    };
+    let text = source.to_string();
+    let cause = text.strip_prefix("Unable to walk dir: ").unwrap_or(&text);
+    let is_loop = cause.contains("loop found") || cause.contains("levels of symbolic links");
+    let hint = if is_loop {
+        "delete the symbolic link that leads back, or name a folder without it"
+    } else {
+        "check the folder and its permissions"
+    };
+    Error::config(format!("could not list {location}: {cause}")).with_hint(hint)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn loops_of_symbolic_links_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = Path::from_absolute_path(folder.path()).unwrap();
+        let store = object_store::local::LocalFileSystem::new();
+        let link = folder.path().join("link");
+        for target in [link.as_path(), folder.path()] {
+            std::os::unix::fs::symlink(target, &link).unwrap();
+            let error = below_folder(&store, &path, "x").await.unwrap_err();
+            assert_eq!(error.kind(), crate::error::ErrorKind::Config);
+            let (text, name) = (error.to_string(), link.display().to_string());
+            assert!(text.starts_with("could not list x: "), "{text}");
+            assert!(text.contains(&name), "{text}");
+            assert!(error.hint().unwrap().contains("symbolic link"));
+            std::fs::remove_file(&link).unwrap();
+        }
+    }
 
     #[test]
     fn braces_are_alternatives_and_stars_stay_in_their_folder() {

@@ -87,6 +87,8 @@ fn names_the_operating_system_s_cause_of_a_local_failure() {
     let full = of(Operation::Write, &failed(io::ErrorKind::StorageFull));
     assert_eq!(full.to_string(), "could not write `/x`: no storage space");
     assert!(full.hint().unwrap().contains("free some space"));
+    let too_large = of(Operation::Write, &failed(io::ErrorKind::FileTooLarge));
+    assert!(too_large.hint().unwrap().contains("ulimit -f"));
     let denied = of(Operation::Write, &failed(io::ErrorKind::PermissionDenied));
     assert!(denied.hint().unwrap().contains("permissions"));
     let missing = of(Operation::Read, &not_found("no such file"));

@@ -1,4 +1,4 @@
-//! `connections add` on a terminal: prompts for the secret without echo.
+//! `connections add` on a terminal: prompts for key and secret without echo.
 
 use super::Scene;
 use crate::query::terminal::{CTRL_C, Terminal};
@@ -10,16 +10,30 @@ fn prompts_for_the_secret_without_echo() {
         .billstream
         .command(&scene.adding(&["--name", "acme", "--no-import"]));
     let mut terminal = Terminal::start(&command, 40, 200);
-    terminal.shows("Cloud API key:");
+    terminal.shows("Cloud API key (not shown):");
     terminal.line("sandbox-key");
     terminal.shows("API secret (not shown):");
     terminal.line("sandbox-secret");
     let screen = terminal.shows("stored connection");
-    assert!(screen.contains("sandbox-key"), "{screen}");
     assert!(!screen.contains("sandbox-secret"), "{screen}");
     assert_eq!(terminal.end(), 0);
     assert_eq!(scene.stored_key("acme"), "sandbox-key");
     scene.run(&["connections", "check", "acme"]).ok();
+}
+
+#[test]
+fn a_secret_pasted_with_the_key_is_not_echoed() {
+    let scene = Scene::new(&[]);
+    let command = scene
+        .billstream
+        .command(&scene.adding(&["--name", "acme", "--no-import"]));
+    let mut terminal = Terminal::start(&command, 40, 200);
+    terminal.shows("Cloud API key");
+    terminal.line("sandbox-key\rsandbox-secret");
+    let screen = terminal.shows("stored connection");
+    assert!(!screen.contains("sandbox-secret"), "{screen}");
+    assert_eq!(terminal.end(), 0);
+    assert_eq!(scene.stored_key("acme"), "sandbox-key");
 }
 
 #[test]
@@ -28,7 +42,7 @@ fn prompts_for_an_administrators_key() {
     let arguments = ["--setup", "--no-import"];
     let command = scene.billstream.command(&scene.adding(&arguments));
     let mut terminal = Terminal::start(&command, 40, 200);
-    terminal.shows("Administrator's Cloud API key:");
+    terminal.shows("Administrator's Cloud API key (not shown):");
     terminal.line("sandbox-admin");
     terminal.shows("API secret (not shown):");
     terminal.line("sandbox-admin-secret");
@@ -54,7 +68,7 @@ fn ctrl_c_at_the_secret_restores_the_echo() {
     }
     command.current_dir(scene.billstream.home());
     let mut terminal = Terminal::start(&command, 40, 200);
-    terminal.shows("Cloud API key:");
+    terminal.shows("Cloud API key (not shown):");
     terminal.line("sandbox-key");
     terminal.shows("API secret (not shown):");
     terminal.keys(CTRL_C);

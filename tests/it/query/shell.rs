@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::limits::LONG;
 use super::store;
 use super::terminal::*;
-use crate::support::Billstream;
+use crate::support::{Billstream, names_below};
 
 /// A shell in a terminal of 24 lines and 80 columns, at its prompt.
 fn shell(billstream: &Billstream) -> Terminal {
@@ -370,4 +370,18 @@ fn query_table_fits_the_terminal() {
     );
     assert!(screen.lines().next().unwrap().ends_with('┐'), "{screen}");
     assert_eq!(terminal.end(), 0);
+}
+
+#[test]
+fn termination_at_the_prompt_deletes_the_unfinished_output() {
+    let (_store, billstream) = store();
+    let mut shell = shell(&billstream);
+    assert_eq!(shell.ask(".output rows.csv"), "");
+    assert_eq!(shell.ask("select 1 as n;"), "");
+    let before = names_below(billstream.home());
+    shell.signal("TERM");
+    assert_eq!(shell.end(), 4);
+    let mut gone = names_below(billstream.home());
+    gone.retain(|name| before.contains(name));
+    assert_eq!(gone.len() + 1, before.len(), "{before:?} {gone:?}");
 }

@@ -132,6 +132,15 @@ impl Terminal {
         found
     }
 
+    /// Sends a signal by its name, such as TERM.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.process_id().expect("the program runs");
+        let sent = Command::new("kill")
+            .args([format!("-{name}"), id.to_string()])
+            .status();
+        assert!(sent.unwrap().success());
+    }
+
     /// Waits for the program's end. Returns its exit code.
     #[track_caller]
     pub fn end(mut self) -> u32 {

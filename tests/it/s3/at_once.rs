@@ -6,6 +6,8 @@ use super::server::Bucket;
 use super::{CREATED, LEASE, REPLACED, assert_month_is, import, log_entry};
 use crate::support::*;
 
+/// Time from a renewal to the end of a lease.
+const LIFETIME_SECS: u32 = 300;
 const MONTH_OF_COSTS: &str = "costs/connection=confluent/billing_period=2026-10/";
 /// Log line of a put that found an object another writer had created.
 const TOO_LATE: &str = "412 if-none-match=*";
@@ -139,7 +141,7 @@ fn one_of_two_runs_that_find_an_expired_lease_is_refused() {
     assert_month_is(&bucket, &billstream, &sandbox.totals(MONTH));
 }
 
-/// A run was suspended until its lease expired; another run took the lease and published.
+/// A run is suspended, as by a laptop that sleeps, until its lease expired; another run took the lease and published.
 #[test]
 fn a_run_that_lost_its_lease_does_not_undo_the_other_runs_month() {
     let [old, stale, fresh] = ["0", "1", "2"].map(|number| Sandbox::start(&["--revision", number]));
@@ -149,11 +151,13 @@ fn a_run_that_lost_its_lease_does_not_undo_the_other_runs_month() {
     let writing = bucket.hold(1, MONTH_OF_COSTS);
     let suspended = bucket.billstream().from(&stale).spawn(&import());
     writing.arrived();
-    bucket.put(LEASE, &expired_claim());
+    suspended.signal("STOP");
+    bucket.age(LEASE, LIFETIME_SECS + 1);
     let resumed = bucket.billstream().from(&fresh).at("2026-11-23T12:00:00Z");
     resumed.import(MONTH).ok().status("published");
 
     writing.release();
+    suspended.signal("CONT");
     let refused = suspended.wait().code(6);
     refused.says(&[
         "this run lost the lease of connection `confluent`",

@@ -47,17 +47,29 @@ fn requires_permission_for_an_endpoint_without_tls() {
 #[test]
 fn refused_credentials_are_a_configuration_error() {
     let sandbox = Sandbox::start(&[]);
-    let billstream = on_s3("s3://bucket/store")
-        .from(&sandbox)
-        .env("AWS_ENDPOINT_URL", &format!("http://{}", refusing_server()));
+    let billstream = on_s3("s3://bucket/store").from(&sandbox).env(
+        "AWS_ENDPOINT_URL",
+        &endpoint(&refusing_server("AccessDenied")),
+    );
     let output = billstream.import(MONTH).code(3);
     assert_clean(output.says(&["AccessDenied", "hint: ", "AWS_ACCESS_KEY_ID"]));
+    let expired = endpoint(&refusing_server("ExpiredToken"));
+    let billstream = billstream.env("AWS_ENDPOINT_URL", &expired);
+    let output = billstream.import(MONTH).code(3);
+    assert_clean(output.says(&["ExpiredToken", "hint: ", "get new credentials"]));
+}
+
+fn endpoint(address: &SocketAddr) -> String {
+    format!("http://{address}")
 }
 
 #[test]
 fn missing_credentials_are_a_configuration_error() {
     // Without keys the client asks for an EC2 machine's own, which other machines lack.
-    for metadata_server in [UNREACHABLE.to_string(), refusing_server().to_string()] {
+    for metadata_server in [
+        UNREACHABLE.to_string(),
+        refusing_server("AccessDenied").to_string(),
+    ] {
         let billstream = on_s3("s3://bucket/store")
             .without("AWS_ACCESS_KEY_ID")
             .without("AWS_SECRET_ACCESS_KEY")
@@ -70,15 +82,17 @@ fn missing_credentials_are_a_configuration_error() {
     }
 }
 
-/// Server that answers every request with S3's 403.
-fn refusing_server() -> SocketAddr {
+/// Server that answers every request with S3's 403 and this code.
+fn refusing_server(code: &'static str) -> SocketAddr {
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = server.local_addr().unwrap();
     std::thread::spawn(move || {
         for mut stream in server.incoming().flatten() {
             let _ = stream.read(&mut [0; 4096]);
-            let body = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message>\
-                        <RequestId>4442587FB7D0A2F9</RequestId></Error>";
+            let body = format!(
+                "<Error><Code>{code}</Code><Message>Access Denied</Message>\
+                 <RequestId>4442587FB7D0A2F9</RequestId></Error>"
+            );
             let length = body.len();
             let _ = write!(
                 stream,

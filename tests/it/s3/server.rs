@@ -171,6 +171,12 @@ impl Bucket {
         assert_eq!(request("PUT", &path, b"").0, 200);
     }
 
+    /// Has an object last modified so many seconds earlier.
+    pub fn age(&self, relative: &str, seconds: u32) {
+        let path = format!("/-/age/{seconds}{}", self.key(relative));
+        assert_eq!(request("PUT", &path, b"").0, 200, "{relative}");
+    }
+
     /// Holds the next `count` puts of objects with this prefix.
     pub fn hold(&self, count: usize, relative: &str) -> Hold {
         let key = self.key(relative);

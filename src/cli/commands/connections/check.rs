@@ -74,7 +74,7 @@ async fn probe(context: &CommandContext, name: &str) -> Result<ProbedCosts> {
             ask_again: true,
             ..CheckOptions::default()
         };
-        check_organization(context, name, &access, options).await?;
+        check_organization(context, name, &access, options, None).await?;
     }
     Ok(probed)
 }

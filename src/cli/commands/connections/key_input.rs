@@ -1,7 +1,7 @@
 //! Input of a key and its secret: a prompt on the terminal, stdin, environment variables or files. Never arguments,
 //! which other users of the computer could read.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 use std::path::PathBuf;
 
 use secrecy::ExposeSecret;
@@ -58,8 +58,8 @@ enum KeyOwner {
 impl KeyOwner {
     fn prompt(self) -> &'static str {
         match self {
-            KeyOwner::Connection => "Cloud API key: ",
-            KeyOwner::Administrator => "Administrator's Cloud API key: ",
+            KeyOwner::Connection => "Cloud API key (not shown): ",
+            KeyOwner::Administrator => "Administrator's Cloud API key (not shown): ",
         }
     }
 
@@ -140,20 +140,17 @@ fn secret_ref(variable: Option<&String>, file: Option<&PathBuf>) -> Result<Optio
 fn prompt(owner: KeyOwner) -> Result<Credentials> {
     let description = owner.description();
     let failed = |e: std::io::Error| Error::usage(format!("could not read the {description}: {e}"));
-    let stdin = std::io::stdin();
-    let is_terminal = stdin.is_terminal();
-    if is_terminal {
-        eprint!("{}", owner.prompt());
-        let _ = std::io::stderr().flush();
-    }
-    let mut key = String::new();
-    stdin.lock().read_line(&mut key).map_err(failed)?;
-    let secret = if is_terminal {
-        prompt_hidden("API secret (not shown): ").map_err(failed)?
+    // Both are hidden: whoever pastes two lines types the secret before its prompt.
+    let (key, secret) = if std::io::stdin().is_terminal() {
+        let key = prompt_hidden(owner.prompt()).map_err(failed)?;
+        let secret = prompt_hidden("API secret (not shown): ").map_err(failed)?;
+        (key, secret)
     } else {
-        let mut secret = String::new();
-        stdin.lock().read_line(&mut secret).map_err(failed)?;
-        secret
+        let mut lines = std::io::stdin().lock();
+        let (mut key, mut secret) = (String::new(), String::new());
+        lines.read_line(&mut key).map_err(failed)?;
+        lines.read_line(&mut secret).map_err(failed)?;
+        (key, secret)
     };
     let (key, secret) = (key.trim(), secret.trim());
     if key.is_empty() || secret.is_empty() {

@@ -4,6 +4,7 @@ mod encode;
 mod fit;
 mod report;
 mod sink;
+pub(crate) mod unfinished;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;

@@ -3,15 +3,15 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use object_store::buffered::BufWriter;
 use object_store::path::Path as ObjectPath;
 use tempfile::NamedTempFile;
-use tokio::io::AsyncWriteExt;
 
 use crate::cli::file_modes;
+use crate::cli::output::rows::unfinished::{UnfinishedFile, UnfinishedUpload};
 use crate::cli::output::stdout::{self, print};
 use crate::error::{Error, Result};
-use crate::store::remote;
+use crate::store::upload::Upload;
+use crate::store::{Operation, StorageError, remote};
 
 /// Sink of encoded rows. Unfinished files and objects are discarded.
 pub(crate) struct RowSink {
@@ -21,10 +21,10 @@ pub(crate) struct RowSink {
 
 enum Target {
     Stdout,
-    File(NamedTempFile, PathBuf),
+    File(UnfinishedFile, PathBuf),
     /// An existing path that is not a regular file: a pipe or a device.
     Device(std::fs::File),
-    Object(Box<BufWriter>),
+    Object(UnfinishedUpload),
     Buffer(Vec<u8>),
 }
 
@@ -68,13 +68,15 @@ impl RowSink {
                 let file = temporary_file(folder).map_err(|e| {
                     Error::config(format!("could not write in `{}`: {e}", folder.display()))
                 })?;
-                Target::File(file, path)
+                Target::File(UnfinishedFile::new(file), path)
             }
             _ => {
                 let path = ObjectPath::from_url_path(url.path())
                     .map_err(|e| Error::config(format!("`{location}`: {e}")))?;
                 let store = remote::object_store(&url)?;
-                Target::Object(Box::new(BufWriter::new(store, path)))
+                Target::Object(UnfinishedUpload::new(|uploads| {
+                    Upload::new(store, path, uploads)
+                }))
             }
         };
         Ok(RowSink {
@@ -94,12 +96,15 @@ impl RowSink {
                 buffer.extend(bytes);
                 return Ok(());
             }
-            Target::File(file, _) => file.write_all(&bytes),
+            Target::File(file, _) => file.file().write_all(&bytes),
             Target::Device(device) => device.write_all(&bytes),
-            Target::Object(object) => object
-                .put(bytes.into())
-                .await
-                .map_err(std::io::Error::other),
+            Target::Object(object) => {
+                let mut upload = object.take().ok_or_else(|| aborted(&self.name))?;
+                let written = upload.write(bytes.into()).await;
+                written.map_err(|e| upload_error(&self.name, &e))?;
+                object.put_back(upload);
+                return Ok(());
+            }
         };
         written.map_err(|e| write_error(&self.name, &e))
     }
@@ -113,8 +118,12 @@ impl RowSink {
     pub(crate) async fn finish(self) -> Result<()> {
         let finished = match self.target {
             Target::Stdout | Target::Buffer(_) | Target::Device(_) => Ok(()),
-            Target::File(file, path) => file.persist(path).map(|_| ()).map_err(|e| e.error),
-            Target::Object(mut object) => object.shutdown().await,
+            Target::File(file, path) => file.persist(&path),
+            Target::Object(object) => {
+                let upload = object.take().ok_or_else(|| aborted(&self.name))?;
+                let finished = upload.finish().await;
+                return finished.map_err(|e| upload_error(&self.name, &e));
+            }
         };
         finished.map_err(|e| write_error(&self.name, &e))
     }
@@ -123,6 +132,15 @@ impl RowSink {
 fn write_error(name: &str, error: &std::io::Error) -> Error {
     Error::config(format!("could not write `{name}`: {error}"))
         .with_hint("check the path or URL, its permissions and credentials, and the free space")
+}
+
+fn upload_error(name: &str, error: &object_store::Error) -> Error {
+    StorageError::new(Operation::Write, name.to_string(), false, error).into()
+}
+
+/// Error of an upload that was aborted because the process ends.
+fn aborted(name: &str) -> Error {
+    Error::partial(format!("could not write `{name}`: the command was stopped"))
 }
 
 /// Creates a temporary file with the mode of a new file instead of the default for temporary ones, 0600.

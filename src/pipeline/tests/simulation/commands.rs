@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
+use super::cloudzero::{LONGEST_DELAY, stream_of};
 use super::schedule::ProcessId;
 use super::{CONNECTIONS, World};
 use crate::billing_period::BillingPeriod;
+use crate::cloudzero::client::Client;
 use crate::cloudzero::drop::DropId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::RunContext;
@@ -35,12 +37,41 @@ enum Command {
     DeleteOldDrops,
 }
 
+/// A process.
+struct Process<'w> {
+    world: &'w World,
+    id: ProcessId,
+    store: Store,
+    /// How far its clock is off.
+    skew: TimeDelta,
+    cloudzero: Option<Arc<Client>>,
+}
+
+impl<'w> Process<'w> {
+    fn new(world: &'w World, id: ProcessId, faulty: bool) -> Process<'w> {
+        let attempts = if faulty {
+            1 + world.schedule.below(3)
+        } else {
+            8
+        };
+        let client = || world.cloudzero.client(id, attempts);
+        Process {
+            store: world.store(id, faulty),
+            skew: TimeDelta::zero(),
+            cloudzero: (!world.pulls_only).then(client),
+            world,
+            id,
+        }
+    }
+}
+
 /// Runs one to three random commands.
 pub(super) async fn run_some(world: &World, process: ProcessId) {
     let schedule = &world.schedule;
-    let store = world.store(process, true);
-    // A clock may be off.
-    let skew = TimeDelta::minutes([0, 0, 0, 6, -6][schedule.below(5) as usize]);
+    let runner = Process {
+        skew: TimeDelta::minutes([0, 0, 0, 6, -6][schedule.below(5) as usize]),
+        ..Process::new(world, process, true)
+    };
     for _ in 0..=schedule.below(3) {
         let connection = CONNECTIONS[usize::from(schedule.chance(250))];
         let command = match schedule.below(10) {
@@ -52,7 +83,7 @@ pub(super) async fn run_some(world: &World, process: ProcessId) {
             8 => Command::RollBack,
             _ => Command::DeleteOldDrops,
         };
-        let result = run(world, &store, process, connection, skew, command).await;
+        let result = runner.run(connection, command).await;
         let text = match &result {
             Ok(()) => "done".to_owned(),
             Err(error) => format!("{:?}: {error}", error.kind()),
@@ -73,38 +104,37 @@ pub(super) async fn run_some(world: &World, process: ProcessId) {
     }
 }
 
-/// Imports both months of all connections, without faults.
+/// Imports and delivers both months of all connections, without faults.
 pub(super) async fn run_last(world: &World, process: ProcessId) {
-    let store = world.store(process, false);
+    let runner = Process::new(world, process, false);
     for connection in CONNECTIONS {
-        let imported = run(
-            world,
-            &store,
-            process,
-            connection,
-            TimeDelta::zero(),
-            Command::Import,
-        );
-        imported.await.unwrap();
+        runner.run(connection, Command::Import).await.unwrap();
+        if !world.pulls_only {
+            // By name, because a drop that was rolled back to stays until then.
+            runner.run(connection, Command::Deliver).await.unwrap();
+        }
     }
 }
 
-async fn run(
-    world: &World,
-    store: &Store,
-    process: ProcessId,
-    connection: &'static str,
-    skew: TimeDelta,
-    command: Command,
-) -> Result<()> {
-    let context = Arc::new(world.context(store, process, connection, skew));
-    let lease = Lease::claim(store, connection, &context.run).await?;
-    context.set_fence(Some(lease.fence()));
-    let result = execute(world, &context, command).await;
-    context.set_fence(None);
-    store.uploads_ended().await;
-    let released = lease.release().await;
-    result.and(released)
+impl Process<'_> {
+    async fn run(&self, connection: &'static str, command: Command) -> Result<()> {
+        let (world, store) = (self.world, &self.store);
+        let mut context = world.context(store, self.id, connection, self.skew);
+        if self.cloudzero.is_some() {
+            let destinations = &mut context.destinations;
+            destinations.stream = Some(stream_of(connection));
+            destinations.api.clone_from(&self.cloudzero);
+            destinations.read_back = 4 * LONGEST_DELAY;
+        }
+        let context = Arc::new(context);
+        let lease = Lease::claim(store, connection, &context.run).await?;
+        context.set_fence(Some(lease.fence()));
+        let result = execute(world, &context, command).await;
+        context.set_fence(None);
+        store.uploads_ended().await;
+        let released = lease.release().await;
+        result.and(released)
+    }
 }
 
 async fn execute(world: &World, context: &Arc<RunContext>, command: Command) -> Result<()> {

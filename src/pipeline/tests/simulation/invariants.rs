@@ -9,13 +9,13 @@ use object_store::path::Path;
 use serde_json::Value;
 
 use super::commands::MONTHS;
-use super::organization::{Costs, sums};
+use super::organization::{Costs, cents_by_day, sums};
 use super::schedule::ProcessId;
 use super::{CONNECTIONS, World};
 use crate::billing_period::BillingPeriod;
 use crate::pipeline::publish::Tables;
 use crate::pipeline::pull;
-use crate::pipeline::tests::period;
+use crate::pipeline::tests::{drop_rows_of, period};
 use crate::store::{Store, TableName};
 
 /// Reads the tables now and then. Readers hold no lease, and see only states that some run published.
@@ -37,6 +37,11 @@ pub(super) async fn read_often(world: &World, process: ProcessId) {
                 assert!(
                     drop.is_empty() || organization.has_shown_sums(month, &drop),
                     "the drop of {month} of {connection} was never so: {drop:?}"
+                );
+                let streamed = world.cloudzero.month(connection, month);
+                assert!(
+                    streamed.is_empty() || organization.has_shown_sums(month, &streamed),
+                    "the stream of {month} of {connection} was never so: {streamed:?}"
                 );
             }
         }
@@ -96,9 +101,16 @@ pub(super) async fn assert_exact(world: &World) {
                     sums(&costs),
                     "drop of {month} of {connection}"
                 );
+                assert_eq!(
+                    world.cloudzero.month(connection, month),
+                    sums(&costs),
+                    "stream of {month} of {connection}"
+                );
             }
         }
     }
+    let violations = world.cloudzero.violations();
+    assert_eq!(violations, Vec::<String>::new(), "requests to CloudZero");
     let mut open = world.bucket.open_uploads();
     open.retain(|process| !world.schedule.was_killed(*process));
     assert_eq!(
@@ -120,7 +132,6 @@ async fn delivered(
     connection: &str,
     month: BillingPeriod,
 ) -> BTreeMap<NaiveDate, i64> {
-    let mut days = BTreeMap::new();
     let manifests = store
         .list(&format!("cloudzero/{connection}/{}", month.folder()))
         .await;
@@ -129,14 +140,10 @@ async fn delivered(
         .iter()
         .any(|name| name.ends_with("/manifest.json"))
     {
-        return days;
+        return BTreeMap::new();
     }
-    for row in crate::pipeline::tests::drop_rows_of(store, connection, month).await {
-        let day = row["time/usage_start"][..10].parse().unwrap();
-        let cost = crate::decimal::parse(&row["cost/cost"]).unwrap().units;
-        *days.entry(day).or_default() += (cost / 10i128.pow(22)) as i64;
-    }
-    days
+    let rows = drop_rows_of(store, connection, month).await.into_iter();
+    cents_by_day(rows.map(|row| (row["time/usage_start"].clone(), row["cost/cost"].clone())))
 }
 
 /// Asserts that every file that a commit ever added exists, and that all other files are marked.

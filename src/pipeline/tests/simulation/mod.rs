@@ -1,9 +1,10 @@
-//! Several processes on one store, with a source that changes and a bucket that fails, in one process and simulated
-//! time. A seed decides everything, so a failing one can be run again: `BILLSTREAM_SEEDS=7..8 cargo test --lib simulation`.
+//! Several processes on one store, with a source that changes, a bucket and a CloudZero that fail, in one process and
+//! simulated time. A seed decides everything, so a failing one can be run again: `BILLSTREAM_SEEDS=7..8 cargo test --lib simulation`.
 //!
 //! While the processes run, readers see only states that some run published. After them one more import without
 //! faults ends with everything exact and delivered.
 
+mod cloudzero;
 mod commands;
 mod flaws;
 mod invariants;
@@ -11,7 +12,6 @@ mod organization;
 mod schedule;
 mod store;
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
@@ -24,14 +24,23 @@ use crate::pipeline::RunContext;
 use crate::pipeline::deliver::destinations::Destinations;
 use crate::pipeline::testing;
 use crate::pipeline::tests::seeds;
-use crate::store::{Store, runs};
+use crate::store::Store;
+use crate::store::runs::{self, Granularity};
+use cloudzero::CloudZero;
 use flaws::Flaw;
 use organization::Organization;
-use schedule::{Effect, Odds, ProcessId, Schedule};
+use schedule::{Effect, EffectCounts, Odds, ProcessId, Schedule, Service};
 use store::{Bucket, SimulatedStore};
 
 /// Seeds of a usual test.
-const SEEDS: Range<u64> = 0..200;
+const SEEDS: Range<u64> = 0..300;
+/// Seeds that failed once, with what failed. They are run as well.
+const FAILED_BEFORE: [(u64, &str); 1] = [(
+    260,
+    "an import was expected to replace a drop that was rolled back to, which stays until a delivery by name",
+)];
+/// One seed of so many transforms and delivers; the others only pull, which is much faster.
+const FULL: u64 = 10;
 /// Connections of the store.
 const CONNECTIONS: [&str; 2] = ["acme", "beta"];
 /// Time after which every lease has expired and staged files of killed runs are deleted.
@@ -42,7 +51,10 @@ struct World {
     schedule: Arc<Schedule>,
     bucket: Arc<Bucket>,
     organizations: Vec<Organization>,
+    cloudzero: CloudZero,
     sql: Arc<SqlFiles>,
+    /// Granularity of deliveries.
+    granularity: Granularity,
     /// Imports stop after the costs.
     pulls_only: bool,
 }
@@ -56,17 +68,24 @@ impl World {
             killed: 2 * storm,
             slept: 2 * storm,
         };
+        let pulls_only = !seed.is_multiple_of(FULL);
         let schedule = Schedule::new(seed, odds);
         let mut organizations = Vec::new();
         for connection in CONNECTIONS {
             organizations.push(Organization::start(connection, &schedule).await);
         }
         Arc::new(World {
+            cloudzero: CloudZero::start(&CONNECTIONS, &schedule, flaw == Some(Flaw::RowsLost))
+                .await,
             bucket: Bucket::new(flaw == Some(Flaw::IgnoredConditions)),
             schedule,
             organizations,
-            sql: quick_sql(),
-            pulls_only: !seed.is_multiple_of(20),
+            sql: quick_sql(pulls_only),
+            granularity: match (seed / FULL) % 2 {
+                1 => Granularity::Hourly,
+                _ => Granularity::Daily,
+            },
+            pulls_only,
         })
     }
 
@@ -91,33 +110,44 @@ impl World {
     ) -> RunContext {
         let schedule = self.schedule.clone();
         let now = schedule.now() + skew;
+        let mut destinations = Destinations::in_store(store, connection);
+        destinations.granularity = self.granularity;
         RunContext {
             run: runs::run_id(now, process as u16).into(),
             connection: connection.into(),
             sql: self.sql.clone(),
-            destinations: Destinations::in_store(store, connection),
+            destinations,
             clock: Arc::new(move || schedule.now() + skew),
             ..testing::context(store, &now.to_rfc3339())
         }
     }
 }
 
-/// SQL files with the checks of totals only: the others depend on the rows alone, and planning takes long.
-fn quick_sql() -> Arc<SqlFiles> {
-    static FILES: LazyLock<Arc<SqlFiles>> = LazyLock::new(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let checks = folder.path().join("checks");
-        std::fs::create_dir(&checks).unwrap();
-        for check in SqlFiles::load(None).unwrap().checks() {
-            let name = check.name.strip_prefix("checks/").unwrap();
-            if !name.ends_with("_match_wire") {
-                let nothing = "select 1 as nothing where false";
-                std::fs::write(checks.join(format!("{name}.sql")), nothing).unwrap();
-            }
+/// SQL files with the checks of totals only: the others depend on the rows alone, and planning takes long. Without the
+/// transformation there are none: the invariants compare every cost.
+fn quick_sql(pulls_only: bool) -> Arc<SqlFiles> {
+    static WITH_TOTALS: LazyLock<Arc<SqlFiles>> = LazyLock::new(|| without_checks("_match_wire"));
+    static WITHOUT: LazyLock<Arc<SqlFiles>> = LazyLock::new(|| without_checks("no check"));
+    if pulls_only {
+        WITHOUT.clone()
+    } else {
+        WITH_TOTALS.clone()
+    }
+}
+
+/// SQL files without the checks whose names end otherwise.
+fn without_checks(kept: &str) -> Arc<SqlFiles> {
+    let folder = tempfile::tempdir().unwrap();
+    let checks = folder.path().join("checks");
+    std::fs::create_dir(&checks).unwrap();
+    for check in SqlFiles::load(None).unwrap().checks() {
+        let name = check.name.strip_prefix("checks/").unwrap();
+        if !name.ends_with(kept) {
+            let nothing = "select 1 as nothing where false";
+            std::fs::write(checks.join(format!("{name}.sql")), nothing).unwrap();
         }
-        Arc::new(SqlFiles::load(Some(folder.path())).unwrap())
-    });
-    FILES.clone()
+    }
+    Arc::new(SqlFiles::load(Some(folder.path())).unwrap())
 }
 
 /// Runs a seed, and returns how often each effect occurred.
@@ -194,8 +224,8 @@ fn try_seed(seed: u64, flaw: Option<Flaw>) -> Result<Arc<World>, Failure> {
 
 #[test]
 fn random_processes_end_exact() {
-    let effects = Mutex::new(BTreeMap::<Effect, u64>::new());
-    let failed: Vec<String> = seeds::failures(SEEDS, |seed| {
+    let effects = Mutex::new(EffectCounts::new());
+    let run = |seed| {
         let world = try_seed(seed, None).map_err(|Failure { history, message }| {
             println!("{history}\n{message}");
             message
@@ -204,18 +234,27 @@ fn random_processes_end_exact() {
             *effects.lock().entry(effect).or_default() += count;
         }
         Ok(())
-    });
+    };
+    let mut failed: Vec<String> = seeds::failures(SEEDS, run);
+    let before = FAILED_BEFORE.iter().map(|(seed, _)| *seed);
+    let before = before.filter(|seed| seeds::are_usual() && !SEEDS.contains(seed));
+    failed.extend(before.filter_map(|seed| run(seed).err()));
     assert!(
         failed.is_empty(),
         "{} failed: {}",
         failed.len(),
         failed.join("\n")
     );
-    for effect in Effect::ALL {
-        assert!(
-            effects.lock().contains_key(&effect),
-            "{effect:?} did not occur"
-        );
+    let effects = effects.into_inner();
+    println!("{effects:?}");
+    for service in [Service::Store, Service::CloudZero] {
+        for effect in Effect::ALL {
+            let occurred = effects.contains_key(&(service, effect));
+            assert!(
+                occurred || !seeds::are_usual(),
+                "{effect:?} did not occur to {service:?}"
+            );
+        }
     }
 }
 
@@ -247,4 +286,9 @@ fn deletion_of_earlier_versions_is_found() {
         Flaw::HistoryDeleted,
         "assertion `left == right` failed: costs/connection=",
     );
+}
+
+#[test]
+fn rows_that_cloudzero_loses_are_found() {
+    assert_found(Flaw::RowsLost, "stream of 2026-1");
 }

@@ -117,6 +117,24 @@ pub(super) fn sums(costs: &Costs) -> BTreeMap<NaiveDate, i64> {
         .collect()
 }
 
+/// Cents by day of line items with their starts and costs.
+pub(super) fn cents_by_day(
+    line_items: impl Iterator<Item = (String, String)>,
+) -> BTreeMap<NaiveDate, i64> {
+    const CENT: i128 = 10i128.pow(22);
+    let mut days: BTreeMap<NaiveDate, i128> = BTreeMap::new();
+    for (start, cost) in line_items {
+        let day = start[..10].parse().unwrap();
+        *days.entry(day).or_default() += crate::decimal::parse(&cost).unwrap().units;
+    }
+    let days = days.into_iter();
+    days.map(|(day, units)| {
+        assert_eq!(units % CENT, 0, "{day}: a part of a cent");
+        (day, i64::try_from(units / CENT).unwrap())
+    })
+    .collect()
+}
+
 impl Plan {
     fn shown_at(&self, now: DateTime<Utc>) -> Shown {
         Shown {

@@ -1,6 +1,6 @@
 //! Schedule of a simulation: a seed decides which process acts next, how time passes, and which requests fail.
 //!
-//! One process acts at a time, from one request to the store to its next one; all others wait there. Time stands
+//! One process acts at a time, from one request to the store or to CloudZero to its next one; all others wait there. Time stands
 //! still while a process acts. Requests from other threads than the runtime's, with which the Delta library reads
 //! its log, pass at once: their process keeps its turn.
 
@@ -51,6 +51,16 @@ impl Effect {
     ];
 }
 
+/// Server of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Service {
+    Store,
+    CloudZero,
+}
+
+/// How often each effect occurred.
+pub(super) type EffectCounts = BTreeMap<(Service, Effect), u64>;
+
 /// Chances of faults, in thousandths of the requests.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Odds {
@@ -83,7 +93,7 @@ struct State {
     odds: Odds,
     /// Requests in their order.
     history: Vec<String>,
-    effects: BTreeMap<Effect, u64>,
+    effects: EffectCounts,
 }
 
 /// The schedule.
@@ -148,7 +158,7 @@ impl Schedule {
     }
 
     /// How often each effect occurred.
-    pub(super) fn effects(&self) -> BTreeMap<Effect, u64> {
+    pub(super) fn effects(&self) -> EffectCounts {
         self.state.lock().effects.clone()
     }
 
@@ -203,6 +213,7 @@ impl Schedule {
     pub(super) async fn turn(
         &self,
         id: ProcessId,
+        service: Service,
         request: &str,
         changes: bool,
         faulty: bool,
@@ -212,7 +223,7 @@ impl Schedule {
         }
         self.wait(id, Status::Waits).await;
         let effect = if faulty {
-            self.draw(changes)
+            self.draw(service, changes)
         } else {
             Effect::Applied
         };
@@ -253,7 +264,7 @@ impl Schedule {
         std::future::pending::<()>().await;
     }
 
-    fn draw(&self, changes: bool) -> Effect {
+    fn draw(&self, service: Service, changes: bool) -> Effect {
         let mut state = self.state.lock();
         let Odds {
             refused,
@@ -262,7 +273,13 @@ impl Schedule {
             slept,
         } = state.odds;
         let mut drawn: i64 = state.random.random_range(0..1000);
+        // Only a few of all requests are CloudZero's.
+        let factor = match service {
+            Service::Store => 1,
+            Service::CloudZero => 3,
+        };
         let mut falls_below = |odds: u32| {
+            let odds = factor * odds;
             let is_below = (0..i64::from(odds)).contains(&drawn);
             drawn -= i64::from(odds);
             is_below
@@ -280,7 +297,7 @@ impl Schedule {
         } else {
             Effect::Applied
         };
-        *state.effects.entry(effect).or_default() += 1;
+        *state.effects.entry((service, effect)).or_default() += 1;
         effect
     }
 

@@ -15,7 +15,7 @@ use object_store::{
 };
 use parking_lot::Mutex;
 
-use super::schedule::{Effect, ProcessId, START, Schedule};
+use super::schedule::{Effect, ProcessId, START, Schedule, Service};
 use crate::store::testing::ScriptedStore;
 
 /// A bucket, shared by all processes.
@@ -67,9 +67,8 @@ impl SimulatedStore {
     }
 
     async fn turn(&self, request: &str, changes: bool) -> Effect {
-        let turn = self
-            .schedule
-            .turn(self.process, request, changes, self.faulty);
+        let (schedule, process) = (&self.schedule, self.process);
+        let turn = schedule.turn(process, Service::Store, request, changes, self.faulty);
         turn.await
     }
 

@@ -23,7 +23,7 @@ pub(super) async fn check(config: &Config, args: &AddArgs, credentials: Credenti
         ask_again: true,
         ask_others: true,
     };
-    check_organization(&context, &args.name, &access, options).await
+    check_organization(&context, &args.name, &access, options, None).await
 }
 
 /// Checks the administrator's organization before anything is created in it, if the store has other connections.
