@@ -5,6 +5,7 @@
 //! inventory.json        last listing of names and regions             written with the lease
 //! availability.json     months that Confluent refuses                 written with the lease
 //! cloudzero.json        what is known of CloudZero's API              written with the lease, by deliveries
+//! damage.json           files found with other content            written with the lease
 //! double-counting.json  connections in CloudZero with the same costs  written with the lease
 //! organization.json     organization that the costs come from         written with the lease
 //! check.json            outcome of the last check
@@ -182,6 +183,7 @@ pub(crate) async fn delete(fence: &Fence) -> Result<()> {
         connection_state::delete(store, connection, object).await?;
     }
     connection_state::delete_availability(store, connection).await?;
+    connection_state::delete_damage(store, connection).await?;
     double_counting::delete(store, connection).await?;
     organization::release(store, connection).await?;
     connection_state::delete_inventory(store, connection).await

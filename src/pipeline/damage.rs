@@ -1,4 +1,7 @@
-//! Damage of published months: lost or cut files, which make them unreadable.
+//! Damage of published months: lost, cut or changed files, which make them unreadable or wrong.
+//!
+//! Selections and `status` ask for existence, size and footer only. Whoever reads a month whole compares the content of
+//! its files, and records what differs, so that the month is due and `status` names it.
 
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -6,7 +9,9 @@ use crate::billing_period::BillingPeriod;
 use crate::error::{Error, Result};
 use crate::pipeline::RunContext;
 use crate::pipeline::publish::{PublishedMonth, Tables};
+use crate::store::connection_state::{self, DamageState};
 use crate::store::damage::{self, DamagedFile};
+use crate::store::tables::partition;
 use crate::store::writer::DataFile;
 use crate::store::{Store, TableName, tables};
 
@@ -21,14 +26,32 @@ pub(crate) struct MonthDamage {
 }
 
 impl MonthDamage {
-    /// Finds the damaged files of a month.
+    /// Finds the damaged files of a month by existence, size, footer and what `known` has.
+    async fn find(store: &Store, month: &PublishedMonth, known: &DamageState) -> Result<Self> {
+        let find = async |table, files: &[DataFile]| {
+            let mut found = damage::find(store, table, files).await?;
+            found.extend(damage::find_known(store, table, files, &known.files));
+            Ok::<_, Error>(found)
+        };
+        Ok(MonthDamage {
+            costs: find(TableName::Costs, &month.costs).await?,
+            line_items: find(TableName::LineItems, &month.line_items).await?,
+        })
+    }
+
+    /// Finds the damaged files of a month by their content, and records them.
     ///
     /// # Errors
     /// Those of the store.
-    pub(crate) async fn find(store: &Store, month: &PublishedMonth) -> Result<MonthDamage> {
+    pub(crate) async fn find_by_content(
+        context: &RunContext,
+        period: BillingPeriod,
+        month: &PublishedMonth,
+    ) -> Result<MonthDamage> {
         Ok(MonthDamage {
-            costs: damage::find(store, TableName::Costs, &month.costs).await?,
-            line_items: damage::find(store, TableName::LineItems, &month.line_items).await?,
+            costs: by_content(context, TableName::Costs, period, &month.costs).await?,
+            line_items: by_content(context, TableName::LineItems, period, &month.line_items)
+                .await?,
         })
     }
 
@@ -44,6 +67,43 @@ impl MonthDamage {
             |file: &&DataFile| self.costs.iter().all(|damaged| damaged.path != file.path);
         files.filter(is_readable).cloned().collect()
     }
+}
+
+/// Finds the damaged files of a month in one table by their content, and records those that no listing shows.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn by_content(
+    context: &RunContext,
+    table: TableName,
+    period: BillingPeriod,
+    files: &[DataFile],
+) -> Result<Vec<DamagedFile>> {
+    let found = damage::find_by_content(&context.store, table, files).await?;
+    if let Err(error) = remember(context, table, period, &found).await {
+        tracing::warn!(%error, "Could not record damaged files");
+    }
+    Ok(found)
+}
+
+/// Records the files of a month in one table that have other content, in place of earlier ones.
+async fn remember(
+    context: &RunContext,
+    table: TableName,
+    period: BillingPeriod,
+    found: &[DamagedFile],
+) -> Result<()> {
+    let known = connection_state::damage(&context.store, &context.connection).await?;
+    let folder = format!("{table}/{}/", partition(&context.connection, period));
+    let mut new = known.clone();
+    new.files.retain(|name| !name.starts_with(&folder));
+    let changed = found.iter().filter(|file| file.has_other_content());
+    let names = changed.map(|file| format!("{table}/{}", file.path));
+    new.files.extend(names);
+    if new == known {
+        return Ok(());
+    }
+    connection_state::save_damage(&context.fence()?, &new).await
 }
 
 /// Refuses a month with damaged files.
@@ -67,7 +127,8 @@ pub(crate) fn refuse(period: BillingPeriod, damaged: &[DamagedFile]) -> Result<(
 /// Advice for a month with damaged files.
 pub(crate) fn repair_hint(period: BillingPeriod) -> String {
     format!(
-        "run `billstream import --month {period}` to pull and publish it again, or restore the file from a backup"
+        "run `billstream import --month {period}` to pull and publish it again, or restore the file from a backup and run \
+         `billstream verify`"
     )
 }
 
@@ -80,9 +141,10 @@ pub(crate) async fn damaged_months(
     tables: &Tables,
     periods: &[BillingPeriod],
 ) -> Result<Vec<BillingPeriod>> {
+    let known = &connection_state::damage(&context.store, &context.connection).await?;
     let checks = periods.iter().map(|period| async move {
         let month = tables.month(context, *period).await?;
-        let damage = MonthDamage::find(&context.store, &month).await?;
+        let damage = MonthDamage::find(&context.store, &month, known).await?;
         Ok::<_, Error>(damage.first().map(|file| {
             tracing::warn!(%period, %file, "Published file is damaged");
             *period
@@ -103,6 +165,7 @@ pub(crate) async fn listed_damage(
     store: &Store,
     connection: &str,
 ) -> Result<Vec<(BillingPeriod, DamagedFile)>> {
+    let known = connection_state::damage(store, connection).await?;
     let mut all = Vec::new();
     for name in [TableName::Costs, TableName::LineItems] {
         let Some(table) = tables::Table::open(store, name).await? else {
@@ -112,7 +175,9 @@ pub(crate) async fn listed_damage(
         published.retain(|file| file.connection == connection);
         let files: Vec<DataFile> = published.iter().map(|file| file.file.clone()).collect();
         let folder = format!("connection={connection}");
-        for damaged in damage::find_by_listing(store, name, &folder, &files).await? {
+        let mut found = damage::find_by_listing(store, name, &folder, &files).await?;
+        found.extend(damage::find_known(store, name, &files, &known.files));
+        for damaged in found {
             let of_file = published.iter().find(|file| file.file.path == damaged.path);
             all.extend(of_file.map(|file| (file.period, damaged)));
         }

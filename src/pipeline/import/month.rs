@@ -71,7 +71,7 @@ async fn finish_month(
 
     let state = month_state(context, period, published).await?;
     summary.was_settled = state.settled;
-    let damage = MonthDamage::find(&context.store, published).await?;
+    let damage = MonthDamage::find_by_content(context, period, published).await?;
     let losses = losses(context, published, &damage, &pulled).await?;
     let is_empty = pulled.files.is_empty();
     if !losses.is_empty() && (!options.allow_missing_data || is_empty) {

@@ -102,7 +102,7 @@ async fn one_month(
     dry_run: bool,
 ) -> Result<(PeriodSummary, Vec<Error>)> {
     let published = tables.month(context, period).await?;
-    let damage = MonthDamage::find(&context.store, &published).await?;
+    let damage = MonthDamage::find_by_content(context, period, &published).await?;
     damage::refuse(period, &damage.costs)?;
     let costs = pull::stored_month(&context.store, &published.costs).await?;
     let mapping = transform::mapping_version(context)?;

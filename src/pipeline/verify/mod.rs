@@ -98,7 +98,7 @@ async fn compare_month(
 ) -> Result<MonthComparison> {
     let published = tables.month(run, period).await?;
     let state = runs::month_state(&run.store, &run.connection, period).await?;
-    let damage = MonthDamage::find(&run.store, &published).await?;
+    let damage = MonthDamage::find_by_content(run, period, &published).await?;
     if !damage.line_items.is_empty() {
         // Nothing can be compared with line items that cannot be read.
         let mut month = MonthComparison::unpublished(&run.connection, period);

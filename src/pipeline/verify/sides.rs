@@ -31,7 +31,7 @@ pub(super) struct DeliveredMonth<'r> {
     pub(super) state: MonthState,
 }
 
-/// Notes a lost or cut file of the month.
+/// Notes a lost, cut or changed file of the month.
 pub(super) fn note_damage(damage: &MonthDamage, month: &mut MonthComparison) {
     if let Some(file) = damage.first() {
         let note = format!("store: {file}: {}", repair_hint(month.billing_period));

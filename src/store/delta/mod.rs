@@ -37,6 +37,8 @@ pub(crate) use commit::{COMMIT_ATTEMPTS, CommitError, contended};
 
 /// Key of the file tag, and prefix of this crate's keys in a commit.
 pub(crate) const TAG: &str = "billstream";
+/// Key of the file tag with the hash of its bytes.
+const HASH_TAG: &str = "billstream.xxh3";
 
 /// Current file of a table.
 #[derive(Debug, Clone)]
@@ -262,11 +264,12 @@ impl Delta {
                     partition_columns.join(" or ")
                 )));
             };
-            let tags = add.tags.as_ref();
+            let tag = |key| add.tags.as_ref()?.get(key).cloned().flatten();
             files.push(CurrentFile {
                 partition,
-                tag: tags.and_then(|tags| tags.get(TAG).cloned().flatten()),
+                tag: tag(TAG),
                 file: DataFile {
+                    hash: tag(HASH_TAG).and_then(|hash| hash.parse().ok()),
                     rows: view.num_records().unwrap_or_default() as u64,
                     size: add.size.unsigned_abs(),
                     start_range: add
