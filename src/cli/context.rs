@@ -68,6 +68,26 @@ impl CommandContext {
         CommandContext::with_store(config, settings, store)
     }
 
+    /// Like [`CommandContext::open_existing`], for a command that needs what a store holds.
+    ///
+    /// # Errors
+    /// Kind configuration, also for a place without a store.
+    pub(crate) async fn open_with_store(flags: Flags) -> Result<CommandContext> {
+        let context = CommandContext::open_existing(flags)?;
+        context.store.require_existing().await?;
+        Ok(context)
+    }
+
+    /// Like [`CommandContext::open_with_store`], but the store may be a folder that nothing was imported into yet.
+    ///
+    /// # Errors
+    /// Kind configuration, also for a place with other files and no store.
+    pub(crate) async fn open_with_or_without_store(flags: Flags) -> Result<CommandContext> {
+        let context = CommandContext::open_existing(flags)?;
+        context.store.require_existing_or_new().await?;
+        Ok(context)
+    }
+
     /// Reads SQL files and opens the store of a loaded configuration.
     ///
     /// # Errors

@@ -25,7 +25,7 @@ pub(crate) struct RestoreArgs {
 
 /// Publishes an earlier version of a month again, as a new commit.
 pub(crate) async fn run(args: RestoreArgs) -> Result<u8> {
-    let context = CommandContext::open_existing(args.run.flags())?;
+    let context = CommandContext::open_with_store(args.run.flags()).await?;
     let (run, bar) = context
         .run_context(&context.config.one_connection()?, NetworkScope::Store)
         .await?;
