@@ -65,6 +65,12 @@ pub struct PeriodSummary {
     /// Days without costs that should have some.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing_days: Vec<NaiveDate>,
+    /// The month was written again with the costs that were published: a file of it was damaged.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_repaired: bool,
+    /// The published costs are others than before.
+    #[serde(skip)]
+    pub has_new_costs: bool,
     /// The month was settled before the run.
     #[serde(skip)]
     pub was_settled: bool,
@@ -106,6 +112,8 @@ impl PeriodSummary {
             complete_through: None,
             state: None,
             missing_days: Vec::new(),
+            is_repaired: false,
+            has_new_costs: false,
             was_settled: false,
             deliveries: Vec::new(),
             data_quality: DataQualityCounts::default(),

@@ -139,6 +139,7 @@ async fn one_month(
             .publish_line_items(context, period, &costs, &line_items)
             .await?;
         summary.status = PeriodStatus::Published;
+        summary.is_repaired = !damage.line_items.is_empty();
     }
     let published = tables.month(context, period).await?;
     let mut errors = Vec::new();
