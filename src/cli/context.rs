@@ -1,6 +1,7 @@
 //! Shared context of commands: configuration, store, connections and the [`RunContext`] of each.
 
 mod leased_run;
+mod run_start;
 
 use std::io::IsTerminal;
 use std::sync::Arc;

@@ -210,6 +210,25 @@ pub(crate) struct RunRecord<'a> {
     pub(crate) errors: Vec<String>,
 }
 
+/// Record of a run that was killed, or whose machine stopped; a later run writes it.
+#[derive(Debug, Serialize)]
+pub(crate) struct UnendedRun<'a> {
+    /// Identifier of the run.
+    pub(crate) run: &'a str,
+    /// Name of the command.
+    pub(crate) command: &'a str,
+    /// Name of the connection.
+    pub(crate) connection: &'a str,
+    /// Start time.
+    pub(crate) started_at: DateTime<Utc>,
+    /// Always `None`: the run ended at an unknown time.
+    pub(crate) ended_at: Option<DateTime<Utc>>,
+    /// Always `None`.
+    pub(crate) exit_code: Option<u8>,
+    /// What is known of its end.
+    pub(crate) errors: [&'a str; 1],
+}
+
 /// One line that says why a run did not succeed.
 pub(crate) fn reason(errors: &[String], periods: &[PeriodSummary]) -> String {
     let first = errors.first().and_then(|error| error.lines().next());
