@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::{GetOptions, GetRange, ObjectStore};
 
+use crate::billing_period::BillingPeriod;
 use crate::error::{Error, Result};
 use crate::store::writer::DataFile;
 use crate::store::{Operation, Store, TableName, file_hash};
@@ -32,6 +33,20 @@ enum Damage {
     OtherSize { expected: u64, actual: u64 },
     NotParquet,
     OtherContent,
+}
+
+/// Advice for a month with damaged files.
+pub(crate) fn repair_hint(period: BillingPeriod) -> String {
+    format!(
+        "run `billstream import --month {period}` to pull and publish it again, or restore the file from a backup and run \
+         `billstream verify`"
+    )
+}
+
+/// Month of a data file, which its path names.
+pub(crate) fn month_of(path: &str) -> Option<BillingPeriod> {
+    let (_, rest) = path.split_once("billing_period=")?;
+    rest.split('/').next()?.parse().ok()
 }
 
 impl DamagedFile {
