@@ -48,6 +48,14 @@ pub(crate) async fn run(args: RestoreArgs) -> Result<u8> {
             );
             note!("run `billstream deliver --month {month}` to update CloudZero");
         }
+        None if restored.has_completed_state => {
+            note!(
+                "{month} of `{}` was at version {} already; completed the state that an interrupted restore left behind",
+                run.connection,
+                args.version
+            );
+            note!("run `billstream deliver --month {month}` to update CloudZero");
+        }
         None => note!(
             "{month} of `{}` is already at version {}: nothing changed",
             run.connection,
