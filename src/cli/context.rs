@@ -35,7 +35,8 @@ pub(crate) struct CommandContext {
     pub(crate) settings: Settings,
     /// The store.
     pub(crate) store: Store,
-    sql: Arc<SqlFiles>,
+    /// SQL files, with those that replace the embedded ones.
+    pub(crate) sql: Arc<SqlFiles>,
     bars: MultiProgress,
 }
 

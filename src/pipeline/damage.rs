@@ -3,6 +3,8 @@
 //! Selections and `status` ask for existence, size and footer only. Whoever reads a month whole compares the content of
 //! its files, and records what differs, so that the month is due and `status` names it.
 
+use std::collections::BTreeMap;
+
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::billing_period::BillingPeriod;
@@ -10,8 +12,8 @@ use crate::error::{Error, Result};
 use crate::pipeline::RunContext;
 use crate::pipeline::publish::{PublishedMonth, Tables};
 use crate::store::connection_state::{self, DamageState};
-use crate::store::damage::{self, DamagedFile};
-use crate::store::tables::partition;
+use crate::store::damage::{self, DamagedFile, repair_hint};
+use crate::store::tables::{PeriodRecord, partition};
 use crate::store::writer::DataFile;
 use crate::store::{Store, TableName, tables};
 
@@ -124,14 +126,6 @@ pub(crate) fn refuse(period: BillingPeriod, damaged: &[DamagedFile]) -> Result<(
     )
 }
 
-/// Advice for a month with damaged files.
-pub(crate) fn repair_hint(period: BillingPeriod) -> String {
-    format!(
-        "run `billstream import --month {period}` to pull and publish it again, or restore the file from a backup and run \
-         `billstream verify`"
-    )
-}
-
 /// Returns the months among `periods` that have damaged files, with a warning for each.
 ///
 /// # Errors
@@ -157,16 +151,24 @@ pub(crate) async fn damaged_months(
     Ok(checked.into_iter().flatten().collect())
 }
 
-/// Finds the damaged months of a connection, with their first damaged file. Lists folders, and reads no file.
+/// Published months of a connection, as the logs and the listed folders of the tables show them. No file is read.
+#[derive(Debug, Default)]
+pub(crate) struct ListedMonths {
+    /// Records of the costs.
+    pub(crate) costs: BTreeMap<BillingPeriod, PeriodRecord>,
+    /// Records of the line items.
+    pub(crate) line_items: BTreeMap<BillingPeriod, PeriodRecord>,
+    /// Damaged months, with their first damaged file.
+    pub(crate) damaged: BTreeMap<BillingPeriod, DamagedFile>,
+}
+
+/// Lists the published months of a connection.
 ///
 /// # Errors
 /// Those of the store.
-pub(crate) async fn listed_damage(
-    store: &Store,
-    connection: &str,
-) -> Result<Vec<(BillingPeriod, DamagedFile)>> {
+pub(crate) async fn listed_months(store: &Store, connection: &str) -> Result<ListedMonths> {
     let known = connection_state::damage(store, connection).await?;
-    let mut all = Vec::new();
+    let mut months = ListedMonths::default();
     for name in [TableName::Costs, TableName::LineItems] {
         let Some(table) = tables::Table::open(store, name).await? else {
             continue;
@@ -179,10 +181,17 @@ pub(crate) async fn listed_damage(
         found.extend(damage::find_known(store, name, &files, &known.files));
         for damaged in found {
             let of_file = published.iter().find(|file| file.file.path == damaged.path);
-            all.extend(of_file.map(|file| (file.period, damaged)));
+            if let Some(file) = of_file {
+                months.damaged.entry(file.period).or_insert(damaged);
+            }
+        }
+        let records = published
+            .into_iter()
+            .filter_map(|file| Some((file.period, file.record?)));
+        match name {
+            TableName::LineItems => months.line_items.extend(records),
+            _ => months.costs.extend(records),
         }
     }
-    all.sort_by_key(|(period, _)| *period);
-    all.dedup_by_key(|(period, _)| *period);
-    Ok(all)
+    Ok(months)
 }

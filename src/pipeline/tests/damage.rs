@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::error::ErrorKind;
-use crate::pipeline::damage::listed_damage;
+use crate::pipeline::damage::listed_months;
 use crate::pipeline::deliver::source::PublishedLineItems;
 use crate::pipeline::deliver::{self, DeliverOptions};
 use crate::pipeline::verify::verify;
@@ -27,6 +27,12 @@ async fn files(store: &Store, table: TableName, month: &str) -> Vec<String> {
     let (files, _) = opened.month(CONNECTION, period(month)).await.unwrap();
     let names = files.iter().map(|file| format!("{table}/{}", file.path));
     names.collect()
+}
+
+/// Months that a listing shows as damaged.
+async fn damaged(store: &Store) -> Vec<BillingPeriod> {
+    let listed = listed_months(store, CONNECTION).await.unwrap();
+    listed.damaged.into_keys().collect()
 }
 
 async fn state(store: &Store, month: &str) -> MonthState {
@@ -82,9 +88,7 @@ async fn a_settled_month_with_a_lost_or_cut_file_is_due_and_written_again() {
             store.delete(&name).await.unwrap();
         }
 
-        let listed = listed_damage(store, CONNECTION).await.unwrap();
-        assert_eq!(listed.len(), 1);
-        assert_eq!(listed[0].0, period(SETTLED));
+        assert_eq!(damaged(store).await, [period(SETTLED)]);
 
         let context = scenario.at(NOW);
         let tables = Tables::open(&context).await.unwrap();
@@ -116,7 +120,7 @@ async fn a_settled_month_with_a_lost_or_cut_file_is_due_and_written_again() {
         let written = month(&summary, SETTLED);
         assert_eq!(written.status, PeriodStatus::Published, "{table} {cut}");
         sandbox.assert_totals(written).await;
-        assert_eq!(listed_damage(store, CONNECTION).await.unwrap(), []);
+        assert_eq!(damaged(store).await, []);
         assert!(!has(&pending().await, SETTLED), "it is whole again");
     }
 }
@@ -137,7 +141,7 @@ async fn a_settled_month_with_a_changed_byte_is_found_by_verify_and_then_due() {
     for table in [TableName::Costs, TableName::LineItems] {
         let name = flip_a_byte(store, table, SETTLED).await;
         let pending = || run_import(scenario.at(NOW), &sandbox, options(Selection::Pending));
-        assert_eq!(listed_damage(store, CONNECTION).await.unwrap(), []);
+        assert_eq!(damaged(store).await, []);
         assert!(!has(&pending().await, SETTLED), "no listing shows it");
 
         let context = Arc::new(scenario.at(NOW));
@@ -151,14 +155,13 @@ async fn a_settled_month_with_a_changed_byte_is_found_by_verify_and_then_due() {
         assert!(note.contains("other bytes than were written"), "{note}");
         assert!(note.contains("billstream import --month 2026-08"), "{note}");
         assert_eq!(report.periods[0].notes.len(), 1, "nobody else is blamed");
-        let listed = listed_damage(store, CONNECTION).await.unwrap();
-        assert_eq!(listed.len(), 1);
+        assert_eq!(damaged(store).await, [period(SETTLED)]);
 
         let summary = pending().await;
         let written = month(&summary, SETTLED);
         assert_eq!(written.status, PeriodStatus::Published, "{table}");
         sandbox.assert_totals(written).await;
-        assert_eq!(listed_damage(store, CONNECTION).await.unwrap(), []);
+        assert_eq!(damaged(store).await, []);
         let report = verify(&context, None, &named(&[SETTLED])).await.unwrap();
         assert_eq!(report.kind(), None);
     }
@@ -209,7 +212,7 @@ async fn months_without_hashes_stay_readable() {
             let log = store.get(&name).await.unwrap().unwrap();
             let log = String::from_utf8(log.to_vec()).unwrap();
             let old = without_hashes(&log);
-            removed += usize::from(old != log);
+            removed += usize::from(log.contains("billstream.xxh3"));
             store.put(&name, old).await.unwrap();
         }
     }
@@ -243,7 +246,7 @@ async fn a_transform_repairs_lost_line_items() {
     let written = month(&summary, SETTLED);
     assert_eq!(written.status, PeriodStatus::Published);
     sandbox.assert_totals(written).await;
-    assert_eq!(listed_damage(store, CONNECTION).await.unwrap(), []);
+    assert_eq!(damaged(store).await, []);
 }
 
 /// A power cut took the last commits; the states, written later, survived.

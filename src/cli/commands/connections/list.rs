@@ -120,6 +120,8 @@ async fn health_of(context: &CommandContext, name: &str) -> Result<Health> {
         cloud_provider: has_credentials.then_some(settings.cloud_provider),
         interval: settings.expected_interval,
         destinations: context.destinations(name, NetworkScope::Destinations).await,
+        currency: settings.currency,
+        sql: context.sql.clone(),
     };
     health::health(&context.store, name, expected, (context.settings.clock)()).await
 }
