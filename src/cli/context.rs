@@ -1,6 +1,7 @@
 //! Shared context of commands: configuration, store, connections and the [`RunContext`] of each.
 
 mod leased_run;
+mod run_start;
 
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -34,7 +35,8 @@ pub(crate) struct CommandContext {
     pub(crate) settings: Settings,
     /// The store.
     pub(crate) store: Store,
-    sql: Arc<SqlFiles>,
+    /// SQL files, with those that replace the embedded ones.
+    pub(crate) sql: Arc<SqlFiles>,
     bars: MultiProgress,
 }
 
@@ -66,6 +68,26 @@ impl CommandContext {
         file_modes::share_with_group(settings.store_is_shared);
         let store = config.existing_store()?;
         CommandContext::with_store(config, settings, store)
+    }
+
+    /// Like [`CommandContext::open_existing`], for a command that needs what a store holds.
+    ///
+    /// # Errors
+    /// Kind configuration, also for a place without a store.
+    pub(crate) async fn open_with_store(flags: Flags) -> Result<CommandContext> {
+        let context = CommandContext::open_existing(flags)?;
+        context.store.require_existing().await?;
+        Ok(context)
+    }
+
+    /// Like [`CommandContext::open_with_store`], but the store may be a folder that nothing was imported into yet.
+    ///
+    /// # Errors
+    /// Kind configuration, also for a place with other files and no store.
+    pub(crate) async fn open_with_or_without_store(flags: Flags) -> Result<CommandContext> {
+        let context = CommandContext::open_existing(flags)?;
+        context.store.require_existing_or_new().await?;
+        Ok(context)
     }
 
     /// Reads SQL files and opens the store of a loaded configuration.

@@ -2,21 +2,25 @@
 
 #[cfg(test)]
 mod tests;
+mod unfinished;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::Serialize;
 
 use crate::billing_period::BillingPeriod;
 use crate::connections::state::{self, ConnectionState};
+use crate::engine::sql_files::SqlFiles;
 use crate::error::{Error, Result};
 use crate::pipeline::assess::days::format_days;
 use crate::pipeline::damage;
 use crate::pipeline::deliver::destinations::Destinations;
 use crate::pipeline::select;
 use crate::store::Store;
+use crate::store::damage::repair_hint;
 use crate::store::runs::{self, MonthState};
 
 /// Health of a connection in one word.
@@ -29,7 +33,9 @@ pub(crate) enum HealthStatus {
     Healthy,
     /// No new data for longer than the expected interval, or the first import is overdue.
     Late,
-    /// The last run or check failed.
+    /// What is published was not mapped, or not delivered.
+    Behind,
+    /// The last run or check failed, or months cannot be read.
     Error,
     /// Excluded from runs.
     Paused,
@@ -41,6 +47,7 @@ impl fmt::Display for HealthStatus {
             HealthStatus::PendingData => "Pending Data",
             HealthStatus::Healthy => "Healthy",
             HealthStatus::Late => "Late",
+            HealthStatus::Behind => "Behind",
             HealthStatus::Error => "Error",
             HealthStatus::Paused => "Paused",
         })
@@ -50,7 +57,10 @@ impl fmt::Display for HealthStatus {
 impl HealthStatus {
     /// Returns whether the connection needs attention.
     pub(crate) fn is_bad(self) -> bool {
-        matches!(self, HealthStatus::Late | HealthStatus::Error)
+        matches!(
+            self,
+            HealthStatus::Late | HealthStatus::Behind | HealthStatus::Error
+        )
     }
 }
 
@@ -135,6 +145,9 @@ pub(crate) struct Expectations {
     /// Time without new data after which the connection is late.
     pub interval: TimeDelta,
     pub destinations: Result<Destinations>,
+    pub currency: String,
+    /// SQL files, whose versions are part of what was delivered.
+    pub sql: Arc<SqlFiles>,
 }
 
 /// Determines the health of a connection at `now`.
@@ -176,23 +189,33 @@ pub(crate) async fn health(
     {
         (status, reason) = (HealthStatus::Late, Some(stalled));
     }
-    let damaged = damage::listed_damage(store, connection).await?;
-    if !status.is_bad()
-        && status != HealthStatus::Paused
-        && let Some((period, file)) = damaged.first()
+    let listed = damage::listed_months(store, connection).await?;
+    let mut unreadable = unfinished::lost_months(&months, &listed);
+    unreadable.extend(listed.damaged.iter().map(|(period, file)| {
+        let hint = repair_hint(*period);
+        format!("{period} cannot be read: {file}; {hint}")
+    }));
+    let may_get_worse = |status: HealthStatus| !status.is_bad() && status != HealthStatus::Paused;
+    if may_get_worse(status)
+        && let Some(first) = unreadable.first()
     {
-        let reason_of_damage = format!("{period} cannot be read: {file}");
-        (status, reason) = (HealthStatus::Error, Some(reason_of_damage));
+        (status, reason) = (HealthStatus::Error, Some(first.clone()));
+    }
+    if may_get_worse(status)
+        && let Some(undelivered) = unfinished::undelivered(store, &months, &listed, &expected)?
+    {
+        (status, reason) = (HealthStatus::Behind, Some(undelivered));
     }
     let destinations = match expected.destinations {
         Ok(destinations) => last_deliveries(store, &destinations, month_states()),
         Err(error) => {
-            if !status.is_bad() && status != HealthStatus::Paused {
+            if may_get_worse(status) {
                 (status, reason) = (HealthStatus::Error, Some(error.to_string()));
             }
             Vec::new()
         }
     };
+    let notes = notes(&state);
     Ok(Health {
         connection: connection.to_string(),
         cloud_provider: expected.cloud_provider.unwrap_or(run.cloud_provider),
@@ -206,10 +229,7 @@ pub(crate) async fn health(
         incomplete: months
             .iter()
             .filter_map(|(period, month)| incomplete(*period, month))
-            .chain(damaged.iter().map(|(period, file)| {
-                let hint = damage::repair_hint(*period);
-                format!("{period} cannot be read: {file}; {hint}")
-            }))
+            .chain(unreadable)
             .collect(),
         next_due: last_data
             .map(|data| data + expected.interval)
@@ -220,8 +240,21 @@ pub(crate) async fn health(
             resources: inventory.resources,
             problems: inventory.problems,
         }),
-        notes: state.duplicates.iter().map(|one| one.to_string()).collect(),
+        notes,
     })
+}
+
+/// Other connections with the same costs, and a run that has not ended.
+fn notes(state: &ConnectionState) -> Vec<String> {
+    let duplicates = state.duplicates.iter().map(|one| one.to_string());
+    let running = state.running.iter().map(|run| {
+        let since = run.started_at.format("%Y-%m-%d %H:%MZ");
+        format!(
+            "the {} of {since} has not ended: it is running, or was killed",
+            run.command
+        )
+    });
+    duplicates.chain(running).collect()
 }
 
 /// Returns the last day up to which all months are complete: an earlier month with doubtful gaps ends it.

@@ -5,7 +5,9 @@
 //! inventory.json        last listing of names and regions             written with the lease
 //! availability.json     months that Confluent refuses                 written with the lease
 //! cloudzero.json        what is known of CloudZero's API              written with the lease, by deliveries
+//! damage.json           files found with other content            written with the lease
 //! double-counting.json  connections in CloudZero with the same costs  written with the lease
+//! running.json          run that began and has not ended            written with the lease
 //! organization.json     organization that the costs come from         written with the lease
 //! check.json            outcome of the last check
 //! paused.json           start of the pause
@@ -27,6 +29,7 @@ use crate::store::lease::Fence;
 const RUN: &str = "run";
 const CHECK: &str = "check";
 const PAUSED: &str = "paused";
+const RUNNING: &str = "running";
 
 /// All persisted state of a connection.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +37,7 @@ pub(crate) struct ConnectionState {
     pub run: Option<RunState>,
     pub check: Option<CheckState>,
     pub paused: Option<Paused>,
+    pub running: Option<Running>,
     pub inventory: Option<InventoryState>,
     /// Enabled connections in CloudZero that bring the same costs, as of the last request.
     pub duplicates: Vec<DuplicateSource>,
@@ -82,10 +86,21 @@ pub(crate) struct Paused {
     pub since: DateTime<Utc>,
 }
 
+/// Run that began. It is deleted with the end of the run, so it stays after a run that was killed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Running {
+    pub run: String,
+    /// Name of the command, such as `import`.
+    pub command: String,
+    pub started_at: DateTime<Utc>,
+    /// True if the outcome of the run is not part of the connection's state: a dry run.
+    pub tentative: bool,
+}
+
 /// Outcome of one run.
 pub(crate) struct RunOutcome<'r> {
     /// Name of the command, such as `import`.
-    pub command: &'static str,
+    pub command: &'r str,
     /// Label in CloudZero's Cloud Provider dimension, if the run got far enough to know it.
     pub cloud_provider: Option<&'r str>,
     /// Start of the run.
@@ -104,6 +119,7 @@ pub(crate) async fn load(store: &Store, connection: &str) -> Result<ConnectionSt
         run: connection_state::read(store, connection, RUN).await?,
         check: connection_state::read(store, connection, CHECK).await?,
         paused: paused(store, connection).await?,
+        running: running(store, connection).await?,
         inventory: connection_state::inventory(store, connection).await?,
         duplicates: double_counting::load(store, connection).await?.duplicates,
     })
@@ -112,6 +128,28 @@ pub(crate) async fn load(store: &Store, connection: &str) -> Result<ConnectionSt
 /// Names of all connections with state in the store. Removed connections have none, although their costs stay.
 pub(crate) async fn names(store: &Store) -> Result<BTreeSet<String>> {
     connection_state::connections(store).await
+}
+
+/// Loads the run that began and has not ended.
+pub(crate) async fn running(store: &Store, connection: &str) -> Result<Option<Running>> {
+    connection_state::read(store, connection, RUNNING).await
+}
+
+/// Records that a run begins.
+///
+/// # Errors
+/// Kind locked after a lost lease; those of the store.
+pub(crate) async fn run_began(fence: &Fence, run: &Running) -> Result<()> {
+    connection_state::write_fenced(fence, RUNNING, run).await
+}
+
+/// Forgets the run that began: its record is saved.
+///
+/// # Errors
+/// Kind locked after a lost lease; those of the store.
+pub(crate) async fn run_recorded(fence: &Fence) -> Result<()> {
+    fence.confirm().await?;
+    connection_state::delete(fence.store(), fence.connection(), RUNNING).await
 }
 
 /// Records the outcome of a run.
@@ -178,10 +216,11 @@ pub(crate) async fn resume(store: &Store, connection: &str) -> Result<()> {
 pub(crate) async fn delete(fence: &Fence) -> Result<()> {
     let (store, connection) = (fence.store(), fence.connection());
     fence.confirm().await?;
-    for object in [RUN, CHECK, PAUSED, CLOUDZERO] {
+    for object in [RUN, CHECK, PAUSED, RUNNING, CLOUDZERO] {
         connection_state::delete(store, connection, object).await?;
     }
     connection_state::delete_availability(store, connection).await?;
+    connection_state::delete_damage(store, connection).await?;
     double_counting::delete(store, connection).await?;
     organization::release(store, connection).await?;
     connection_state::delete_inventory(store, connection).await

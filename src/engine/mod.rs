@@ -19,6 +19,7 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
@@ -159,7 +160,13 @@ pub(crate) fn failed(what: &str, error: &DataFusionError) -> Error {
         root => match missing_file(error) {
             Some(file) => Error::data(format!("{what}: the file `{file}` does not exist"))
                 .with_hint("`billstream status` names the months that cannot be read, and how to write them again"),
-            None => Error::data(format!("{what}: {}", root.strip_backtrace())),
+            None => {
+                let failed = Error::data(format!("{what}: {}", root.strip_backtrace()));
+                match damage_hint(root) {
+                    Some(hint) => failed.with_hint(hint),
+                    None => failed,
+                }
+            }
         },
     }
 }
@@ -181,10 +188,23 @@ pub(crate) fn full_spill_folder(error: &DataFusionError) -> Option<&std::io::Err
     full.filter(|_| !is_of_store)
 }
 
+/// Advice for an error that a damaged Parquet file causes in the middle of its rows.
+pub(crate) fn damage_hint(root: &DataFusionError) -> Option<&'static str> {
+    let is_of_parquet = match root {
+        DataFusionError::ParquetError(_) => true,
+        DataFusionError::ArrowError(error, _) => matches!(**error, ArrowError::ParquetError(_)),
+        _ => false,
+    };
+    is_of_parquet.then_some(
+        "if it is a file of the store, `billstream verify` names it and its month, and `billstream import --month` writes \
+         the month again",
+    )
+}
+
 /// Failed request to the store, but for a missing object, behind an error of the engine.
 fn store_failure<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e object_store::Error> {
-    let is_missing = |e: &object_store::Error| matches!(e, object_store::Error::NotFound { .. });
-    cause(error).filter(|e| !is_missing(e))
+    let found = cause::<object_store::Error>(error);
+    found.filter(|e| !matches!(e, object_store::Error::NotFound { .. }))
 }
 
 /// An [`Error`] of this crate that passed through the engine.

@@ -21,7 +21,8 @@ use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 
-use crate::store::Store;
+use crate::error::Error;
+use crate::store::{Store, damage};
 
 /// Creates readers of a store's files. Footers are read once per session.
 pub(super) struct StoreReaders {
@@ -81,7 +82,27 @@ impl StoreReader {
                 let location = &self.file.object_meta.location;
                 ParquetError::External(self.store.read_error(location, failure).into())
             }
-            _ => ParquetError::External(error),
+            None if super::is_missing(error.as_ref()) => ParquetError::External(error),
+            _ => ParquetError::External(self.unreadable(error.as_ref()).into()),
+        }
+    }
+
+    /// Error of a file that is there and cannot be read.
+    fn unreadable(&self, error: &(dyn StdError + 'static)) -> Error {
+        let mut root = error;
+        while let Some(inner) = root.source() {
+            root = inner;
+        }
+        let path = &self.file.object_meta.location;
+        let relative = self.store.relative(path);
+        let relative = relative.unwrap_or_else(|| path.to_string());
+        let location = self.store.display(&relative);
+        let text = root.to_string();
+        let cause = text.lines().next().unwrap_or_default();
+        let failed = Error::data(format!("could not read `{location}`: {cause}"));
+        match damage::month_of(&relative) {
+            Some(period) => failed.with_hint(damage::repair_hint(period)),
+            None => failed.with_hint("restore the file from a backup"),
         }
     }
 }

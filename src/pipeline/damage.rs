@@ -1,4 +1,9 @@
-//! Damage of published months: lost or cut files, which make them unreadable.
+//! Damage of published months: lost, cut or changed files, which make them unreadable or wrong.
+//!
+//! Selections and `status` ask for existence, size and footer only. Whoever reads a month whole compares the content of
+//! its files, and records what differs, so that the month is due and `status` names it.
+
+use std::collections::BTreeMap;
 
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -6,7 +11,9 @@ use crate::billing_period::BillingPeriod;
 use crate::error::{Error, Result};
 use crate::pipeline::RunContext;
 use crate::pipeline::publish::{PublishedMonth, Tables};
-use crate::store::damage::{self, DamagedFile};
+use crate::store::connection_state::{self, DamageState};
+use crate::store::damage::{self, DamagedFile, repair_hint};
+use crate::store::tables::{PeriodRecord, partition};
 use crate::store::writer::DataFile;
 use crate::store::{Store, TableName, tables};
 
@@ -21,14 +28,32 @@ pub(crate) struct MonthDamage {
 }
 
 impl MonthDamage {
-    /// Finds the damaged files of a month.
+    /// Finds the damaged files of a month by existence, size, footer and what `known` has.
+    async fn find(store: &Store, month: &PublishedMonth, known: &DamageState) -> Result<Self> {
+        let find = async |table, files: &[DataFile]| {
+            let mut found = damage::find(store, table, files).await?;
+            found.extend(damage::find_known(store, table, files, &known.files));
+            Ok::<_, Error>(found)
+        };
+        Ok(MonthDamage {
+            costs: find(TableName::Costs, &month.costs).await?,
+            line_items: find(TableName::LineItems, &month.line_items).await?,
+        })
+    }
+
+    /// Finds the damaged files of a month by their content, and records them.
     ///
     /// # Errors
     /// Those of the store.
-    pub(crate) async fn find(store: &Store, month: &PublishedMonth) -> Result<MonthDamage> {
+    pub(crate) async fn find_by_content(
+        context: &RunContext,
+        period: BillingPeriod,
+        month: &PublishedMonth,
+    ) -> Result<MonthDamage> {
         Ok(MonthDamage {
-            costs: damage::find(store, TableName::Costs, &month.costs).await?,
-            line_items: damage::find(store, TableName::LineItems, &month.line_items).await?,
+            costs: by_content(context, TableName::Costs, period, &month.costs).await?,
+            line_items: by_content(context, TableName::LineItems, period, &month.line_items)
+                .await?,
         })
     }
 
@@ -44,6 +69,43 @@ impl MonthDamage {
             |file: &&DataFile| self.costs.iter().all(|damaged| damaged.path != file.path);
         files.filter(is_readable).cloned().collect()
     }
+}
+
+/// Finds the damaged files of a month in one table by their content, and records those that no listing shows.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn by_content(
+    context: &RunContext,
+    table: TableName,
+    period: BillingPeriod,
+    files: &[DataFile],
+) -> Result<Vec<DamagedFile>> {
+    let found = damage::find_by_content(&context.store, table, files).await?;
+    if let Err(error) = remember(context, table, period, &found).await {
+        tracing::warn!(%error, "Could not record damaged files");
+    }
+    Ok(found)
+}
+
+/// Records the files of a month in one table that have other content, in place of earlier ones.
+async fn remember(
+    context: &RunContext,
+    table: TableName,
+    period: BillingPeriod,
+    found: &[DamagedFile],
+) -> Result<()> {
+    let known = connection_state::damage(&context.store, &context.connection).await?;
+    let folder = format!("{table}/{}/", partition(&context.connection, period));
+    let mut new = known.clone();
+    new.files.retain(|name| !name.starts_with(&folder));
+    let changed = found.iter().filter(|file| file.has_other_content());
+    let names = changed.map(|file| format!("{table}/{}", file.path));
+    new.files.extend(names);
+    if new == known {
+        return Ok(());
+    }
+    connection_state::save_damage(&context.fence()?, &new).await
 }
 
 /// Refuses a month with damaged files.
@@ -64,13 +126,6 @@ pub(crate) fn refuse(period: BillingPeriod, damaged: &[DamagedFile]) -> Result<(
     )
 }
 
-/// Advice for a month with damaged files.
-pub(crate) fn repair_hint(period: BillingPeriod) -> String {
-    format!(
-        "run `billstream import --month {period}` to pull and publish it again, or restore the file from a backup"
-    )
-}
-
 /// Returns the months among `periods` that have damaged files, with a warning for each.
 ///
 /// # Errors
@@ -80,9 +135,10 @@ pub(crate) async fn damaged_months(
     tables: &Tables,
     periods: &[BillingPeriod],
 ) -> Result<Vec<BillingPeriod>> {
+    let known = &connection_state::damage(&context.store, &context.connection).await?;
     let checks = periods.iter().map(|period| async move {
         let month = tables.month(context, *period).await?;
-        let damage = MonthDamage::find(&context.store, &month).await?;
+        let damage = MonthDamage::find(&context.store, &month, known).await?;
         Ok::<_, Error>(damage.first().map(|file| {
             tracing::warn!(%period, %file, "Published file is damaged");
             *period
@@ -95,15 +151,24 @@ pub(crate) async fn damaged_months(
     Ok(checked.into_iter().flatten().collect())
 }
 
-/// Finds the damaged months of a connection, with their first damaged file. Lists folders, and reads no file.
+/// Published months of a connection, as the logs and the listed folders of the tables show them. No file is read.
+#[derive(Debug, Default)]
+pub(crate) struct ListedMonths {
+    /// Records of the costs.
+    pub(crate) costs: BTreeMap<BillingPeriod, PeriodRecord>,
+    /// Records of the line items.
+    pub(crate) line_items: BTreeMap<BillingPeriod, PeriodRecord>,
+    /// Damaged months, with their first damaged file.
+    pub(crate) damaged: BTreeMap<BillingPeriod, DamagedFile>,
+}
+
+/// Lists the published months of a connection.
 ///
 /// # Errors
 /// Those of the store.
-pub(crate) async fn listed_damage(
-    store: &Store,
-    connection: &str,
-) -> Result<Vec<(BillingPeriod, DamagedFile)>> {
-    let mut all = Vec::new();
+pub(crate) async fn listed_months(store: &Store, connection: &str) -> Result<ListedMonths> {
+    let known = connection_state::damage(store, connection).await?;
+    let mut months = ListedMonths::default();
     for name in [TableName::Costs, TableName::LineItems] {
         let Some(table) = tables::Table::open(store, name).await? else {
             continue;
@@ -112,12 +177,21 @@ pub(crate) async fn listed_damage(
         published.retain(|file| file.connection == connection);
         let files: Vec<DataFile> = published.iter().map(|file| file.file.clone()).collect();
         let folder = format!("connection={connection}");
-        for damaged in damage::find_by_listing(store, name, &folder, &files).await? {
+        let mut found = damage::find_by_listing(store, name, &folder, &files).await?;
+        found.extend(damage::find_known(store, name, &files, &known.files));
+        for damaged in found {
             let of_file = published.iter().find(|file| file.file.path == damaged.path);
-            all.extend(of_file.map(|file| (file.period, damaged)));
+            if let Some(file) = of_file {
+                months.damaged.entry(file.period).or_insert(damaged);
+            }
+        }
+        let records = published
+            .into_iter()
+            .filter_map(|file| Some((file.period, file.record?)));
+        match name {
+            TableName::LineItems => months.line_items.extend(records),
+            _ => months.costs.extend(records),
         }
     }
-    all.sort_by_key(|(period, _)| *period);
-    all.dedup_by_key(|(period, _)| *period);
-    Ok(all)
+    Ok(months)
 }

@@ -65,6 +65,12 @@ pub struct PeriodSummary {
     /// Days without costs that should have some.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing_days: Vec<NaiveDate>,
+    /// The month was written again with the costs that were published: a file of it was damaged.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_repaired: bool,
+    /// The published costs are others than before.
+    #[serde(skip)]
+    pub has_new_costs: bool,
     /// The month was settled before the run.
     #[serde(skip)]
     pub was_settled: bool,
@@ -106,6 +112,8 @@ impl PeriodSummary {
             complete_through: None,
             state: None,
             missing_days: Vec::new(),
+            is_repaired: false,
+            has_new_costs: false,
             was_settled: false,
             deliveries: Vec::new(),
             data_quality: DataQualityCounts::default(),
@@ -200,6 +208,25 @@ pub(crate) struct RunRecord<'a> {
     pub(crate) deliveries: Vec<&'a Delivery>,
     /// Errors, as shown to the user.
     pub(crate) errors: Vec<String>,
+}
+
+/// Record of a run that was killed, or whose machine stopped; a later run writes it.
+#[derive(Debug, Serialize)]
+pub(crate) struct UnendedRun<'a> {
+    /// Identifier of the run.
+    pub(crate) run: &'a str,
+    /// Name of the command.
+    pub(crate) command: &'a str,
+    /// Name of the connection.
+    pub(crate) connection: &'a str,
+    /// Start time.
+    pub(crate) started_at: DateTime<Utc>,
+    /// Always `None`: the run ended at an unknown time.
+    pub(crate) ended_at: Option<DateTime<Utc>>,
+    /// Always `None`.
+    pub(crate) exit_code: Option<u8>,
+    /// What is known of its end.
+    pub(crate) errors: [&'a str; 1],
 }
 
 /// One line that says why a run did not succeed.

@@ -14,6 +14,7 @@ use crate::store::{Store, state_object};
 const FOLDER: &str = "runs/connections";
 const INVENTORY: &str = "inventory";
 const AVAILABILITY: &str = "availability";
+const DAMAGE: &str = "damage";
 /// Object with what is remembered of CloudZero's API.
 pub(crate) const CLOUDZERO: &str = "cloudzero";
 
@@ -66,6 +67,28 @@ pub(crate) async fn save_availability(fence: &Fence, state: &AvailabilityState) 
 /// Deletes the months that Confluent refused.
 pub(crate) async fn delete_availability(store: &Store, connection: &str) -> Result<()> {
     delete(store, connection, AVAILABILITY).await
+}
+
+/// Files that were found with other content than was written, which no listing shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DamageState {
+    /// Paths relative to the store.
+    pub files: BTreeSet<String>,
+}
+
+/// Loads the files that were found with other content.
+pub(crate) async fn damage(store: &Store, connection: &str) -> Result<DamageState> {
+    Ok(read(store, connection, DAMAGE).await?.unwrap_or_default())
+}
+
+/// Saves the files that were found with other content.
+pub(crate) async fn save_damage(fence: &Fence, state: &DamageState) -> Result<()> {
+    write_fenced(fence, DAMAGE, state).await
+}
+
+/// Deletes the files that were found with other content.
+pub(crate) async fn delete_damage(store: &Store, connection: &str) -> Result<()> {
+    delete(store, connection, DAMAGE).await
 }
 
 /// Names of all connections that have an object. Removed connections have none, although their costs stay.

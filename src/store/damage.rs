@@ -1,22 +1,23 @@
-//! Published files that were lost or cut: by another tool, a full disk, or a power cut.
+//! Published files that were lost, cut or changed: by another tool, a full or failing disk, or a power cut.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::{GetOptions, GetRange, ObjectStore};
 
+use crate::billing_period::BillingPeriod;
 use crate::error::{Error, Result};
 use crate::store::writer::DataFile;
-use crate::store::{Operation, Store, TableName};
+use crate::store::{Operation, Store, TableName, file_hash};
 
 /// Last bytes of a complete Parquet file.
 const MAGIC: &[u8] = b"PAR1";
 /// Files that are checked concurrently.
 const CONCURRENCY: usize = 16;
 
-/// Published file that cannot be read.
+/// Published file that cannot be read, or not as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DamagedFile {
     /// Path relative to the table, as in the Delta log.
@@ -31,6 +32,28 @@ enum Damage {
     Missing,
     OtherSize { expected: u64, actual: u64 },
     NotParquet,
+    OtherContent,
+}
+
+/// Advice for a month with damaged files.
+pub(crate) fn repair_hint(period: BillingPeriod) -> String {
+    format!(
+        "run `billstream import --month {period}` to pull and publish it again, or restore the file from a backup and run \
+         `billstream verify`"
+    )
+}
+
+/// Month of a data file, which its path names.
+pub(crate) fn month_of(path: &str) -> Option<BillingPeriod> {
+    let (_, rest) = path.split_once("billing_period=")?;
+    rest.split('/').next()?.parse().ok()
+}
+
+impl DamagedFile {
+    /// Returns true if only reading the whole file shows its damage.
+    pub(crate) fn has_other_content(&self) -> bool {
+        self.damage == Damage::OtherContent
+    }
 }
 
 impl fmt::Display for DamagedFile {
@@ -42,6 +65,9 @@ impl fmt::Display for DamagedFile {
                 write!(f, "`{location}` has {actual} bytes instead of {expected}")
             }
             Damage::NotParquet => write!(f, "`{location}` is not a complete Parquet file"),
+            Damage::OtherContent => {
+                write!(f, "`{location}` has other bytes than were written")
+            }
         }
     }
 }
@@ -64,6 +90,48 @@ pub(crate) async fn find(
     let checked = stream::iter(checks).buffered(CONCURRENCY);
     let checked: Vec<Option<DamagedFile>> = checked.try_collect().await?;
     Ok(checked.into_iter().flatten().collect())
+}
+
+/// As [`find`], and reads each file to compare its hash with that of the bytes that were written. Files of older versions
+/// have none.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn find_by_content(
+    store: &Store,
+    table: TableName,
+    files: &[DataFile],
+) -> Result<Vec<DamagedFile>> {
+    let checks = files.iter().map(|file| async move {
+        let name = format!("{table}/{}", file.path);
+        let damage = match file.hash {
+            None => damage(store, &name, file.size).await?,
+            Some(expected) => {
+                let found = file_hash::of_file(store, &name).await?;
+                let (size, hash) = found.unzip();
+                let changed = (hash != Some(expected)).then_some(Damage::OtherContent);
+                of_size(file.size, size).or(changed)
+            }
+        };
+        Ok::<_, Error>(damage.map(|damage| damaged(store, table, file, damage)))
+    });
+    let checked = stream::iter(checks).buffered(CONCURRENCY);
+    let checked: Vec<Option<DamagedFile>> = checked.try_collect().await?;
+    Ok(checked.into_iter().flatten().collect())
+}
+
+/// Files among `files` that were found with other content before, as paths relative to the store in `known`.
+pub(crate) fn find_known(
+    store: &Store,
+    table: TableName,
+    files: &[DataFile],
+    known: &BTreeSet<String>,
+) -> Vec<DamagedFile> {
+    let is_known = |file: &&DataFile| known.contains(&format!("{table}/{}", file.path));
+    let known = files.iter().filter(is_known);
+    known
+        .map(|file| damaged(store, table, file, Damage::OtherContent))
+        .collect()
 }
 
 /// Returns the files among `files` that are missing or have another size, with one listing of `folder`, which is relative
@@ -160,6 +228,7 @@ mod tests {
     fn file(path: &str, size: u64) -> DataFile {
         DataFile {
             path: path.to_string(),
+            hash: None,
             size,
             rows: 1,
             start_range: None,
@@ -216,5 +285,47 @@ mod tests {
             assert_eq!(shown(&found), expected);
             assert!(found[0].to_string().ends_with("costs/m/lost` is missing"));
         }
+    }
+
+    #[tokio::test]
+    async fn finds_files_of_the_same_size_with_other_bytes() {
+        let store = Store::in_memory();
+        let content = "PAR1 data PAR1";
+        for name in ["whole", "changed", "of another tool"] {
+            store
+                .put(&format!("costs/m/{name}"), content)
+                .await
+                .unwrap();
+        }
+        let (size, hash) = file_hash::of_file(&store, "costs/m/whole")
+            .await
+            .unwrap()
+            .unwrap();
+        let mut files = ["m/whole", "m/changed", "m/of another tool", "m/lost"].map(|path| {
+            let hash = Some(hash);
+            DataFile {
+                hash,
+                ..file(path, size)
+            }
+        });
+        files[2].hash = None;
+        for name in ["changed", "of another tool"] {
+            let changed = content.replace("data", "dat\u{1}");
+            store
+                .put(&format!("costs/m/{name}"), changed)
+                .await
+                .unwrap();
+        }
+        let costs = TableName::Costs;
+        let found = find(&store, costs, &files).await.unwrap();
+        assert_eq!(found.len(), 1, "the sizes are the same: {found:?}");
+        let found = find_by_content(&store, costs, &files).await.unwrap();
+        assert_eq!(found[0].path, "m/changed");
+        assert_eq!(found[0].damage, Damage::OtherContent);
+        assert_eq!(found[1].damage, Damage::Missing);
+        assert_eq!(found.len(), 2);
+
+        let known = BTreeSet::from(["costs/m/changed".to_string(), "costs/m/older".to_string()]);
+        assert_eq!(find_known(&store, costs, &files, &known), found[..1]);
     }
 }

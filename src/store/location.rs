@@ -222,7 +222,7 @@ impl Store {
     }
 
     /// Path relative to the store of an object in [`Store::root`].
-    pub(super) fn relative(&self, path: &Path) -> Option<String> {
+    pub(crate) fn relative(&self, path: &Path) -> Option<String> {
         let parts: Vec<_> = path.prefix_match(&self.prefix)?.collect();
         let parts: Vec<&str> = parts.iter().map(|part| part.as_ref()).collect();
         Some(parts.join("/"))

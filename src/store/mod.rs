@@ -21,6 +21,7 @@ mod delta;
 pub mod destinations;
 mod durable_folder;
 mod existing;
+pub mod file_hash;
 pub(crate) mod lease;
 mod location;
 pub mod names;

@@ -235,6 +235,12 @@ pub(crate) async fn save_run(store: &Store, run: &str, record: &impl Serialize) 
     store.put(&format!("runs/{run}.json"), json(record)?).await
 }
 
+/// Returns true if a run has a record.
+pub(crate) async fn is_recorded(store: &Store, run: &str) -> Result<bool> {
+    let found = store.head(&format!("runs/{run}.json")).await?;
+    Ok(found.is_some())
+}
+
 /// Run records, oldest first, as written.
 pub(crate) async fn records(store: &Store) -> Result<Vec<bytes::Bytes>> {
     let mut records = Vec::new();

@@ -56,6 +56,7 @@ mod tests {
     fn file(start_range: Option<(i64, i64)>) -> DataFile {
         DataFile {
             path: String::new(),
+            hash: None,
             size: 1,
             rows: 3,
             start_range,

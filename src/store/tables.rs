@@ -28,7 +28,7 @@ pub use record::{Commit, PeriodRecord};
 pub(crate) const PARTITIONS: [&str; 2] = ["connection", "billing_period"];
 
 /// Folder of a month, relative to its table.
-pub(super) fn partition(connection: &str, period: BillingPeriod) -> String {
+pub(crate) fn partition(connection: &str, period: BillingPeriod) -> String {
     format!("connection={connection}/billing_period={period}")
 }
 

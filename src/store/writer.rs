@@ -15,6 +15,7 @@ use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnPath;
 
 use crate::error::{Error, Result};
+use crate::store::file_hash::{FileHash, FileHasher};
 use crate::store::upload::Upload;
 use crate::store::{Operation, Store, TableName};
 
@@ -29,6 +30,8 @@ pub struct DataFile {
     pub path: String,
     /// Size in bytes.
     pub size: u64,
+    /// Hash of its bytes as they were written; `None` for files of older versions and of other tools.
+    pub hash: Option<FileHash>,
     /// Number of rows.
     pub rows: u64,
     /// Least and greatest value of [`TableName::start_column`], if known: days since 1970 in `costs`,
@@ -43,7 +46,7 @@ pub struct FileWriter {
     name: String,
     arrow: ArrowWriter<Vec<u8>>,
     upload: Upload,
-    size: u64,
+    written: FileHasher,
     rows: u64,
 }
 
@@ -80,7 +83,7 @@ impl FileWriter {
             name: name.to_string(),
             arrow,
             upload,
-            size: 0,
+            written: FileHasher::default(),
             rows: 0,
         })
     }
@@ -109,7 +112,8 @@ impl FileWriter {
         finished.map_err(|e| self.store.error(Operation::Write, &self.name, &e))?;
         Ok(DataFile {
             path,
-            size: self.size,
+            size: self.written.size(),
+            hash: Some(self.written.hash()),
             rows: self.rows,
             start_range: start_range(&metadata),
         })
@@ -117,7 +121,7 @@ impl FileWriter {
 
     async fn drain(&mut self) -> Result<()> {
         let bytes = std::mem::take(self.arrow.inner_mut());
-        self.size += bytes.len() as u64;
+        self.written.write(&bytes);
         self.upload
             .write(Bytes::from(bytes))
             .await

@@ -170,7 +170,7 @@ pub(crate) async fn run(args: DeliverArgs) -> Result<u8> {
                 .with_hint("confirm with --yes, or preview with --dry-run"),
         );
     }
-    let context = CommandContext::open_existing(args.run.flags())?;
+    let context = CommandContext::open_with_store(args.run.flags()).await?;
     let connections = context.active().await?;
     if (args.empty || args.drop.is_some()) && connections.len() > 1 {
         return Err(

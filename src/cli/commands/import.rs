@@ -127,7 +127,7 @@ async fn each(args: RunArgs, options: ImportOptions) -> Result<u8> {
 
 /// Runs `transform`.
 pub(crate) async fn transform(args: TransformArgs) -> Result<u8> {
-    let command = CommandContext::open_existing(args.run.flags())?;
+    let command = CommandContext::open_with_store(args.run.flags()).await?;
     let months = args.months.selection()?;
     let work = async |name: &str| {
         let preparing = command.run_context(name, NetworkScope::Store);

@@ -25,7 +25,7 @@ pub(crate) struct RestoreArgs {
 
 /// Publishes an earlier version of a month again, as a new commit.
 pub(crate) async fn run(args: RestoreArgs) -> Result<u8> {
-    let context = CommandContext::open_existing(args.run.flags())?;
+    let context = CommandContext::open_with_store(args.run.flags()).await?;
     let (run, bar) = context
         .run_context(&context.config.one_connection()?, NetworkScope::Store)
         .await?;
@@ -45,6 +45,14 @@ pub(crate) async fn run(args: RestoreArgs) -> Result<u8> {
                 run.connection,
                 args.version,
                 count(record.line_items),
+            );
+            note!("run `billstream deliver --month {month}` to update CloudZero");
+        }
+        None if restored.has_completed_state => {
+            note!(
+                "{month} of `{}` was at version {} already; completed the state that an interrupted restore left behind",
+                run.connection,
+                args.version
             );
             note!("run `billstream deliver --month {month}` to update CloudZero");
         }

@@ -41,7 +41,7 @@ fn outcome_of(report: &VerifyReport) -> Outcome<'_> {
 
 /// Runs `verify`.
 pub(crate) async fn run(args: VerifyArgs) -> Result<u8> {
-    let context = CommandContext::open_existing(args.run.flags())?;
+    let context = CommandContext::open_with_store(args.run.flags()).await?;
     let selection = args.months.selection()?;
     let verify_connection = async |name: &str| {
         let preparation = async {

@@ -2,9 +2,11 @@
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
 
+use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use tracing::Instrument;
 
+use crate::cli::context::run_start;
 use crate::cli::signals::{limited_if_stopped, until_stopped};
 use crate::connections::state;
 use crate::error::{ErrorKind, Result};
@@ -44,6 +46,9 @@ pub(crate) async fn run_with_lease<T>(
 ) -> Result<T> {
     let recorded = async {
         let started_at = (context.clock)();
+        if let Err(error) = run_start::record(command, context, tentative, started_at).await {
+            tracing::warn!(run = %context.run, %error, "Could not record that the run began");
+        }
         let result = until_signal(work).await;
         let outcome = match &result {
             Ok(done) => outcome_of(done),
@@ -56,7 +61,10 @@ pub(crate) async fn run_with_lease<T>(
         // Wrong arguments say nothing about the health of the connection.
         let is_usage_error = matches!(&result, Err(error) if error.kind() == ErrorKind::Usage);
         let tentative = tentative || is_usage_error;
-        let saving = save_record(command, context, tentative, started_at, outcome);
+        let saving = async {
+            save_record(command, context, tentative, started_at, outcome).await?;
+            state::run_recorded(&context.fence()?).await
+        };
         if let Err(error) = limited_if_stopped(saving).await {
             tracing::warn!(run = %context.run, %error, "Could not save the run record");
         }
@@ -109,7 +117,7 @@ async fn save_record(
     command: &'static str,
     context: &RunContext,
     tentative: bool,
-    started_at: chrono::DateTime<chrono::Utc>,
+    started_at: DateTime<Utc>,
     outcome: Outcome<'_>,
 ) -> Result<()> {
     let succeeded = outcome.exit_code == 0;

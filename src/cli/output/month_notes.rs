@@ -9,6 +9,14 @@ use crate::pipeline::summary::{PeriodStatus, PeriodSummary, Summary};
 pub(super) fn month_notes(summaries: &[&Summary]) -> Vec<String> {
     let months = || summaries.iter().flat_map(|summary| &summary.periods);
     let mut lines: Vec<String> = months().filter_map(restatement).collect();
+    let repaired = months().filter(|month| month.is_repaired);
+    let repaired: Vec<BillingPeriod> = repaired.map(|month| month.billing_period).collect();
+    if !repaired.is_empty() {
+        let periods = format_periods(&repaired);
+        lines.push(format!(
+            "note: repaired {periods}: a file was damaged, and the month is written again with the same costs"
+        ));
+    }
     lines.extend(
         months()
             .filter(|month| month.state == Some("incomplete"))
@@ -37,7 +45,8 @@ pub(super) fn month_notes(summaries: &[&Summary]) -> Vec<String> {
 
 fn restatement(month: &PeriodSummary) -> Option<String> {
     let previous = month.previous_net_amount.as_deref()?;
-    let is_restated = month.was_settled && month.status == PeriodStatus::Published;
+    let is_published = month.status == PeriodStatus::Published;
+    let is_restated = month.was_settled && month.has_new_costs && is_published;
     let change = difference(&month.net_amount, previous)?;
     is_restated.then(|| {
         let money = Precision::Rounded;
@@ -96,6 +105,35 @@ fn format_periods(periods: &[BillingPeriod]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tells_a_repair_from_a_restatement() {
+        let notes = |is_repaired, has_new_costs| {
+            let period = "2026-08".parse().unwrap();
+            let month = PeriodSummary {
+                net_amount: "10".into(),
+                previous_net_amount: Some("10".into()),
+                was_settled: true,
+                is_repaired,
+                has_new_costs,
+                ..PeriodSummary::new("acme", period, PeriodStatus::Published)
+            };
+            let summary = Summary {
+                run: "run".into(),
+                periods: vec![month],
+                unavailable: Vec::new(),
+                errors: Vec::new(),
+            };
+            month_notes(&[&summary])
+        };
+        let repaired = notes(true, false);
+        assert_eq!(repaired.len(), 1);
+        assert!(repaired[0].contains("repaired 2026-08: a file was damaged"));
+        let restated = notes(false, true);
+        assert_eq!(restated.len(), 1);
+        assert!(restated[0].contains("2026-08 was restated"));
+        assert_eq!(notes(false, false), [""; 0], "only the mapping changed");
+    }
 
     #[test]
     fn joins_consecutive_months() {

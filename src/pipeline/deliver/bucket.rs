@@ -46,6 +46,7 @@ pub(super) async fn deliver(
             ..delivery(bucket, period, status)
         });
     }
+    let totals = published.checked_totals().await?;
     (run.progress)(format!("{period}: writing the CloudZero drop"));
     let drop_id = drop::unused_drop_id(&bucket.store, period, (run.clock)()).await?;
     let files = write(published, bucket, &drop_id, !options.dry_run).await?;
@@ -60,11 +61,7 @@ pub(super) async fn deliver(
         return Ok(delivery);
     }
     let is_daily = source.granularity == Granularity::Daily;
-    read_back::reconcile(
-        &published.checked_totals().await?,
-        &files.content.totals,
-        is_daily,
-    )?;
+    read_back::reconcile(&totals, &files.content.totals, is_daily)?;
     read_back::reconcile_rows(&files.written, &files.content.rows)?;
     let previous = manifest.as_ref().map(|manifest| &manifest.object);
     drop::activate_drop(&run.fence()?, &bucket.store, period, &drop_id, previous).await?;

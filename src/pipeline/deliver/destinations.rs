@@ -114,7 +114,7 @@ impl BucketDestination {
     }
 
     /// Returns true if it is a folder of the store.
-    pub(super) fn is_in(&self, store: &Store) -> bool {
+    pub(crate) fn is_in(&self, store: &Store) -> bool {
         self.store.url().as_str().starts_with(store.url().as_str())
     }
 

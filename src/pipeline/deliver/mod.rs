@@ -20,15 +20,17 @@ pub mod source;
 pub(crate) mod stream;
 
 use crate::billing_period::BillingPeriod;
+use crate::engine::sql_files::SqlFiles;
 use crate::error::{Error, Result};
 use crate::pipeline::deliver::delivery::{Delivery, DestinationKind};
+use crate::pipeline::deliver::destinations::Destinations;
 use crate::pipeline::deliver::source::PublishedLineItems;
 use crate::pipeline::publish::Tables;
 use crate::pipeline::select::Selection;
 use crate::pipeline::{RunContext, StageTimer, damage};
 use crate::store::runs::{self, Granularity, MonthState, Source};
 use crate::store::tables::PeriodRecord;
-use crate::store::{self, TableName};
+use crate::store::{self, Store, TableName};
 
 /// Options of a delivery.
 #[derive(Debug, Clone, Copy, Default)]
@@ -193,18 +195,28 @@ pub(crate) fn is_behind(
     record: &PeriodRecord,
 ) -> Result<bool> {
     let source = source_of(run, record)?;
-    let bucket_is_behind = run.destinations.bucket.as_ref().is_some_and(|bucket| {
+    Ok(lacks_source(&run.store, &run.destinations, state, &source))
+}
+
+/// Returns true if a destination of the month lacks these line items.
+pub(crate) fn lacks_source(
+    store: &Store,
+    destinations: &Destinations,
+    state: &MonthState,
+    source: &Source,
+) -> bool {
+    let bucket_is_behind = destinations.bucket.as_ref().is_some_and(|bucket| {
         !bucket
-            .recorded(&run.store, state)
-            .is_some_and(|drop| drop.pinned || drop.source.as_ref() == Some(&source))
+            .recorded(store, state)
+            .is_some_and(|drop| drop.pinned || drop.source.as_ref() == Some(source))
     });
-    let stream_is_behind = run.destinations.stream.as_ref().is_some_and(|stream| {
+    let stream_is_behind = destinations.stream.as_ref().is_some_and(|stream| {
         !state.stream.as_ref().is_some_and(|sent| {
-            let is_done = sent.pinned || (sent.source == source && sent.closed_at.is_some());
+            let is_done = sent.pinned || (sent.source == *source && sent.closed_at.is_some());
             sent.target == *stream && is_done
         })
     });
-    Ok(bucket_is_behind || stream_is_behind)
+    bucket_is_behind || stream_is_behind
 }
 
 /// Returns the identity of the line items that a delivery of `record` is made from.
@@ -212,10 +224,21 @@ pub(crate) fn is_behind(
 /// # Errors
 /// Kind `Bug` if the hourly SQL is missing.
 pub(crate) fn source_of(run: &RunContext, record: &PeriodRecord) -> Result<Source> {
-    let granularity = run.destinations.granularity;
+    source_by(&run.sql, run.destinations.granularity, record)
+}
+
+/// Returns the identity of the line items that a delivery of this granularity is made from.
+///
+/// # Errors
+/// Kind `Bug` if the hourly SQL is missing.
+pub(crate) fn source_by(
+    files: &SqlFiles,
+    granularity: Granularity,
+    record: &PeriodRecord,
+) -> Result<Source> {
     let sql = match granularity {
         Granularity::Daily => String::new(),
-        Granularity::Hourly => run.sql.get(source::HOURLY)?.digest(),
+        Granularity::Hourly => files.get(source::HOURLY)?.digest(),
     };
     Ok(Source {
         version: record.version,

@@ -16,8 +16,8 @@ use crate::cloudzero::totals::{LineItemGroup, LineItemTotals, LineItemTotalsByGr
 use crate::decimal::{self, QuantitySum};
 use crate::engine::{self, Limits};
 use crate::error::{Error, Result};
-use crate::pipeline::RunContext;
 use crate::pipeline::transform::inputs::register;
+use crate::pipeline::{RunContext, damage};
 use crate::store::TableName;
 use crate::store::runs::Granularity;
 use crate::store::tables::PeriodRecord;
@@ -109,11 +109,16 @@ impl PublishedLineItems<'_> {
         Ok(digests)
     }
 
-    /// Sums the published line items by the groups of read-back, and compares them with the record of their commit.
+    /// Sums the published line items by the groups of read-back, and compares their files with what was written, and the
+    /// sums with the record of their commit.
     ///
     /// # Errors
-    /// Kind `Reconcile` if rows or cost are others than were published: a file was damaged. Those of the engine.
+    /// Kind `Data` if a file was changed; kind `Reconcile` if rows or cost are others than were published. Those of the
+    /// engine.
     pub(crate) async fn checked_totals(&self) -> Result<LineItemTotalsByGroup> {
+        let (run, table) = (self.run, TableName::LineItems);
+        let damaged = damage::by_content(run, table, self.period, &self.files).await?;
+        damage::refuse(self.period, &damaged)?;
         let totals = self.totals().await?;
         let sum = totals.sum().map_err(|e| Error::data(e.to_string()))?;
         let cost = decimal::to_plain_string(sum.cost);

@@ -71,7 +71,7 @@ async fn finish_month(
 
     let state = month_state(context, period, published).await?;
     summary.was_settled = state.settled;
-    let damage = MonthDamage::find(&context.store, published).await?;
+    let damage = MonthDamage::find_by_content(context, period, published).await?;
     let losses = losses(context, published, &damage, &pulled).await?;
     let is_empty = pulled.files.is_empty();
     if !losses.is_empty() && (!options.allow_missing_data || is_empty) {
@@ -186,8 +186,8 @@ async fn replace_month(
     let digest = source.digest.to_string();
     let mapping = transform::mapping_version(context)?;
     let record = published.costs_record.as_ref();
-    let same_costs =
-        damage.costs.is_empty() && record.is_some_and(|record| record.digest == digest);
+    let had_these_costs = record.is_some_and(|record| record.digest == digest);
+    let same_costs = damage.costs.is_empty() && had_these_costs;
     let attributes = if options.pull_only {
         None
     } else {
@@ -211,6 +211,9 @@ async fn replace_month(
     if options.dry_run {
         summary.status = PeriodStatus::DryRun;
     }
+    summary.has_new_costs = !had_these_costs;
+    let is_damaged = damage.first().is_some();
+    summary.is_repaired = had_these_costs && is_damaged && !options.dry_run;
     let Some(attributes) = attributes else {
         check::check_costs(context, period, &source.files, &source.totals).await?;
         if !options.dry_run {

@@ -154,6 +154,7 @@ async fn publish(store: &Store, connection: &str) {
         .unwrap();
     let file = crate::store::writer::DataFile {
         path: format!("connection={connection}/billing_period=2026-10/a.parquet"),
+        hash: None,
         size: 1,
         rows: 1,
         start_range: None,

@@ -7,8 +7,8 @@ use crate::billing_period::BillingPeriod;
 use crate::error::{Error, Result};
 use crate::pipeline::RunContext;
 use crate::pipeline::publish::Tables;
-use crate::store::runs;
-use crate::store::tables::{PeriodRecord, Table};
+use crate::store::runs::{self, MonthState};
+use crate::store::tables::{Commit, PeriodRecord, Table};
 use crate::store::writer::DataFile;
 use crate::store::{Store, TableName, damage};
 
@@ -17,6 +17,8 @@ use crate::store::{Store, TableName, damage};
 pub(crate) struct Restored {
     /// New version of `line_items`; `None` if the month was current already.
     pub(crate) version: Option<u64>,
+    /// True if the month was current already, but not its state: an earlier attempt was stopped in between.
+    pub(crate) has_completed_state: bool,
     /// Record of the restored month.
     pub(crate) record: PeriodRecord,
 }
@@ -47,9 +49,13 @@ pub(crate) async fn restore(
         check_files(&context.store, table, &earlier.files).await?;
     }
     let current = tables.month(context, period).await?;
+    let restored_from = StateBefore::read(context, &tables, period, current.costs_record).await?;
     if current.line_items == line_items.files && current.costs == costs.files {
         return Ok(Restored {
             version: None,
+            has_completed_state: restored_from
+                .complete(context, period, &costs.record)
+                .await?,
             record: line_items.record,
         });
     }
@@ -59,16 +65,54 @@ pub(crate) async fn restore(
         replace(context, &mut tables.costs, period, costs).await?;
     }
     let record = replace(context, &mut tables.line_items, period, line_items).await?;
-    // A settled month stays as it was restored.
-    let mut state = runs::month_state(&context.store, &context.connection, period).await?;
-    if state.describes(current.costs_record.as_ref()) && state.costs.is_some() {
-        state.costs = Some(record.digest.clone());
-        runs::save_month_state(&context.fence()?, period, &state).await?;
-    }
+    restored_from.complete(context, period, &record).await?;
     Ok(Restored {
         version: Some(record.version),
+        has_completed_state: false,
         record,
     })
+}
+
+/// State of the month before it is restored, if it describes costs that were published.
+struct StateBefore(Option<MonthState>);
+
+impl StateBefore {
+    /// Reads the state. It describes the current costs, or earlier ones if an attempt to restore the month was stopped
+    /// after its commit. A table that went back to an older version, as after a power cut, has no such earlier costs.
+    async fn read(
+        context: &RunContext,
+        tables: &Tables,
+        period: BillingPeriod,
+        current: Option<PeriodRecord>,
+    ) -> Result<StateBefore> {
+        let state = runs::month_state(&context.store, &context.connection, period).await?;
+        let Some(digest) = &state.costs else {
+            return Ok(StateBefore(None));
+        };
+        let describes = current.is_some_and(|record| record.digest == *digest)
+            || commit_of(context, tables, period, digest).await?.is_some();
+        Ok(StateBefore(describes.then_some(state)))
+    }
+
+    /// Lets the state describe the restored costs, so that a settled month stays as it was restored. Returns false if it
+    /// does already, or describes others.
+    async fn complete(
+        self,
+        context: &RunContext,
+        period: BillingPeriod,
+        restored: &PeriodRecord,
+    ) -> Result<bool> {
+        let Some(mut state) = self.0 else {
+            return Ok(false);
+        };
+        let digest = Some(restored.digest.clone());
+        if state.costs == digest {
+            return Ok(false);
+        }
+        state.costs = digest;
+        runs::save_month_state(&context.fence()?, period, &state).await?;
+        Ok(true)
+    }
 }
 
 async fn earlier(
@@ -99,22 +143,31 @@ async fn costs_of(
     period: BillingPeriod,
     line_items: &PeriodRecord,
 ) -> Result<EarlierMonth> {
-    let commits = match &tables.costs {
-        Some(costs) => costs.history().await?,
-        None => Vec::new(),
-    };
-    let commit = commits.into_iter().find(|commit| {
-        commit.connection == context.connection
-            && commit.period == period
-            && commit.record.digest == line_items.digest
-    });
-    match commit {
+    match commit_of(context, tables, period, &line_items.digest).await? {
         Some(commit) => earlier(context, TableName::Costs, period, commit.record.version).await,
         None => Err(Error::data(format!(
             "the costs of version {} of {period} are not in the history",
             line_items.version
         ))),
     }
+}
+
+/// Newest commit of the month's costs with a digest.
+async fn commit_of(
+    context: &RunContext,
+    tables: &Tables,
+    period: BillingPeriod,
+    digest: &str,
+) -> Result<Option<Commit>> {
+    let commits = match &tables.costs {
+        Some(costs) => costs.history().await?,
+        None => Vec::new(),
+    };
+    Ok(commits.into_iter().find(|commit| {
+        commit.connection == context.connection
+            && commit.period == period
+            && commit.record.digest == digest
+    }))
 }
 
 async fn check_files(store: &Store, table: TableName, files: &[DataFile]) -> Result<()> {

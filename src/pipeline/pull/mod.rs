@@ -20,10 +20,10 @@ use crate::pipeline::RunContext;
 use crate::pipeline::pull::window::{
     FinishedWindow, PulledPage, WindowRecord, pull_page, pull_window, staging, window_record,
 };
-use crate::store::Store;
 use crate::store::runs;
 use crate::store::staging::Staging;
 use crate::store::writer::DataFile;
+use crate::store::{Store, file_hash};
 
 /// Age up to which finished windows of an interrupted pull are resumed.
 const RESUME_FOR: TimeDelta = TimeDelta::hours(6);
@@ -153,8 +153,13 @@ async fn resume(
                 })
         });
         match resumable {
-            Some(window) => {
+            Some(mut window) => {
                 staging.take_over(&mark).await?;
+                if let Some(file) = &mut window.file {
+                    let name = staging.store_path(&mark.file);
+                    let found = file_hash::of_file(&context.store, &name).await?;
+                    file.hash = found.map(|(_, hash)| hash);
+                }
                 finished.push(window);
             }
             None => staging.discard(&mark).await?,
@@ -174,6 +179,7 @@ async fn staged_window(
     };
     let mut file = DataFile {
         path: staging.path(name),
+        hash: None,
         size: meta.size,
         rows: 0,
         start_range: None,

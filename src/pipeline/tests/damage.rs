@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::error::ErrorKind;
-use crate::pipeline::damage::listed_damage;
+use crate::pipeline::damage::listed_months;
 use crate::pipeline::deliver::source::PublishedLineItems;
 use crate::pipeline::deliver::{self, DeliverOptions};
+use crate::pipeline::verify::verify;
 use crate::store::TableName;
 use crate::store::runs::{self, MonthState};
 use crate::store::tables::Table;
@@ -26,6 +27,12 @@ async fn files(store: &Store, table: TableName, month: &str) -> Vec<String> {
     let (files, _) = opened.month(CONNECTION, period(month)).await.unwrap();
     let names = files.iter().map(|file| format!("{table}/{}", file.path));
     names.collect()
+}
+
+/// Months that a listing shows as damaged.
+async fn damaged(store: &Store) -> Vec<BillingPeriod> {
+    let listed = listed_months(store, CONNECTION).await.unwrap();
+    listed.damaged.into_keys().collect()
 }
 
 async fn state(store: &Store, month: &str) -> MonthState {
@@ -81,9 +88,7 @@ async fn a_settled_month_with_a_lost_or_cut_file_is_due_and_written_again() {
             store.delete(&name).await.unwrap();
         }
 
-        let listed = listed_damage(store, CONNECTION).await.unwrap();
-        assert_eq!(listed.len(), 1);
-        assert_eq!(listed[0].0, period(SETTLED));
+        assert_eq!(damaged(store).await, [period(SETTLED)]);
 
         let context = scenario.at(NOW);
         let tables = Tables::open(&context).await.unwrap();
@@ -115,9 +120,119 @@ async fn a_settled_month_with_a_lost_or_cut_file_is_due_and_written_again() {
         let written = month(&summary, SETTLED);
         assert_eq!(written.status, PeriodStatus::Published, "{table} {cut}");
         sandbox.assert_totals(written).await;
-        assert_eq!(listed_damage(store, CONNECTION).await.unwrap(), []);
+        assert_eq!(damaged(store).await, []);
         assert!(!has(&pending().await, SETTLED), "it is whole again");
     }
+}
+
+/// Changes a byte in the middle of the first file of a month; its size and footer stay. Returns its name.
+async fn flip_a_byte(store: &Store, table: TableName, month: &str) -> String {
+    let name = files(store, table, month).await.remove(0);
+    let mut bytes = store.get(&name).await.unwrap().unwrap().to_vec();
+    bytes[200] ^= 1;
+    store.put(&name, bytes).await.unwrap();
+    name
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_settled_month_with_a_changed_byte_is_found_by_verify_and_then_due() {
+    let (scenario, sandbox) = imported().await;
+    let store = &scenario.store;
+    for table in [TableName::Costs, TableName::LineItems] {
+        let name = flip_a_byte(store, table, SETTLED).await;
+        let pending = || run_import(scenario.at(NOW), &sandbox, options(Selection::Pending));
+        assert_eq!(damaged(store).await, []);
+        assert!(!has(&pending().await, SETTLED), "no listing shows it");
+
+        let context = Arc::new(scenario.at(NOW));
+        let report = verify(&context, None, &named(&[SETTLED])).await.unwrap();
+        assert_eq!(report.kind(), Some(ErrorKind::Reconcile));
+        let note = &report.periods[0].notes[0];
+        assert!(
+            note.starts_with("store: ") && note.contains(&name),
+            "{note}"
+        );
+        assert!(note.contains("other bytes than were written"), "{note}");
+        assert!(note.contains("billstream import --month 2026-08"), "{note}");
+        assert_eq!(report.periods[0].notes.len(), 1, "nobody else is blamed");
+        assert_eq!(damaged(store).await, [period(SETTLED)]);
+
+        let summary = pending().await;
+        let written = month(&summary, SETTLED);
+        assert_eq!(written.status, PeriodStatus::Published, "{table}");
+        sandbox.assert_totals(written).await;
+        assert_eq!(damaged(store).await, []);
+        let report = verify(&context, None, &named(&[SETTLED])).await.unwrap();
+        assert_eq!(report.kind(), None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changed_bytes_are_neither_delivered_nor_transformed() {
+    let sandbox = Sandbox::start(small()).await;
+    let scenario = Scenario::new();
+    let import = ImportOptions {
+        no_deliver: true,
+        ..options(named(&[MONTH]))
+    };
+    let run = run_import(scenario.at(NOW), &sandbox, import).await;
+    assert!(run.errors.is_empty(), "{:?}", run.errors);
+    let store = &scenario.store;
+    let costs = flip_a_byte(store, TableName::Costs, MONTH).await;
+    let line_items = flip_a_byte(store, TableName::LineItems, MONTH).await;
+
+    let context = scenario.at(NOW);
+    let tables = Tables::open(&context).await.unwrap();
+    let options = DeliverOptions::default();
+    let delivered = deliver::deliver(&context, &tables, period(MONTH), options).await;
+    let transformed = transform(scenario.at(NOW), named(&[MONTH])).await;
+    for (error, name) in [
+        (&delivered.errors[0], line_items),
+        (&transformed.errors[0].1, costs),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Data);
+        assert!(error.to_string().contains(&name), "{error}");
+        let hint = error.hint().unwrap();
+        assert!(hint.contains("billstream import --month 2026-10"), "{hint}");
+    }
+    assert_eq!(store.list("cloudzero").await.unwrap(), [""; 0]);
+}
+
+/// Files of older versions have no hash.
+#[tokio::test]
+async fn months_without_hashes_stay_readable() {
+    let sandbox = Sandbox::start(small()).await;
+    let scenario = Scenario::new();
+    let first = run_import(scenario.at(NOW), &sandbox, options(named(&[MONTH]))).await;
+    assert_eq!(statuses(&first), [PeriodStatus::Published]);
+    let store = &scenario.store;
+    let mut removed = 0;
+    for table in [TableName::Costs, TableName::LineItems] {
+        for name in store.list(&format!("{table}/_delta_log")).await.unwrap() {
+            let log = store.get(&name).await.unwrap().unwrap();
+            let log = String::from_utf8(log.to_vec()).unwrap();
+            let old = without_hashes(&log);
+            removed += usize::from(log.contains("billstream.xxh3"));
+            store.put(&name, old).await.unwrap();
+        }
+    }
+    assert_eq!(removed, 2);
+    let context = Arc::new(scenario.at(NOW));
+    let report = verify(&context, None, &Selection::Pending).await.unwrap();
+    assert_eq!(report.kind(), None);
+    let again = run_import(scenario.at(NOW), &sandbox, options(named(&[MONTH]))).await;
+    assert_eq!(statuses(&again), [PeriodStatus::Unchanged]);
+}
+
+fn without_hashes(log: &str) -> String {
+    let actions = log.lines().map(|line| {
+        let mut action: Value = serde_json::from_str(line).unwrap();
+        if let Some(tags) = action.pointer_mut("/add/tags") {
+            tags.as_object_mut().unwrap().remove("billstream.xxh3");
+        }
+        format!("{action}\n")
+    });
+    actions.collect()
 }
 
 #[tokio::test]
@@ -131,7 +246,7 @@ async fn a_transform_repairs_lost_line_items() {
     let written = month(&summary, SETTLED);
     assert_eq!(written.status, PeriodStatus::Published);
     sandbox.assert_totals(written).await;
-    assert_eq!(listed_damage(store, CONNECTION).await.unwrap(), []);
+    assert_eq!(damaged(store).await, []);
 }
 
 /// A power cut took the last commits; the states, written later, survived.

@@ -9,6 +9,7 @@ mod seeds;
 mod selection;
 mod simulation;
 mod stream;
+mod unfinished;
 mod verify;
 
 use std::collections::BTreeMap;

@@ -54,6 +54,31 @@ fn days(month: &str) -> Vec<chrono::NaiveDate> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_unreadable_manifest_does_not_keep_other_months_from_being_compared() {
+    let sandbox = Sandbox::start(sandbox_on("2026-11-23")).await;
+    let scenario = imported(NOW, &sandbox, &["2026-09", "2026-10"]).await;
+    let manifest = "cloudzero/acme/20260901-20261001/manifest.json";
+    assert!(scenario.store.get(manifest).await.unwrap().is_some());
+    scenario.store.put(manifest, "garbage").await.unwrap();
+    let months = named(&["2026-09", "2026-10"]);
+    let report = report(scenario.at(NOW), &sandbox, months).await;
+    let expected = of(&[
+        ("2026-09", ComparisonStatus::Unreadable),
+        ("2026-10", Equal),
+    ]);
+    assert_eq!(verified(&report), expected);
+    assert_eq!(report.kind(), Some(ErrorKind::Reconcile));
+    let month = &report.periods[0];
+    assert!(month.confluent.is_some() && month.store.is_some());
+    let note = &month.notes[0];
+    assert!(
+        note.starts_with("bucket: ") && note.contains(manifest),
+        "{note}"
+    );
+    assert!(note.contains("deliver the month again"), "{note}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn unpublished_months_are_missing_where_confluent_has_costs() {
     // Confluent has nothing for August and refuses months that begin before May 23.
     let sandbox = Sandbox::start(sandbox::Options {

@@ -102,7 +102,7 @@ async fn one_month(
     dry_run: bool,
 ) -> Result<(PeriodSummary, Vec<Error>)> {
     let published = tables.month(context, period).await?;
-    let damage = MonthDamage::find(&context.store, &published).await?;
+    let damage = MonthDamage::find_by_content(context, period, &published).await?;
     damage::refuse(period, &damage.costs)?;
     let costs = pull::stored_month(&context.store, &published.costs).await?;
     let mapping = transform::mapping_version(context)?;
@@ -139,6 +139,7 @@ async fn one_month(
             .publish_line_items(context, period, &costs, &line_items)
             .await?;
         summary.status = PeriodStatus::Published;
+        summary.is_repaired = !damage.line_items.is_empty();
     }
     let published = tables.month(context, period).await?;
     let mut errors = Vec::new();

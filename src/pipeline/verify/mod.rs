@@ -22,7 +22,7 @@ use crate::pipeline::publish::Tables;
 use crate::pipeline::select::Selection;
 use crate::pipeline::verify::sides::{DeliveredMonth, overflow};
 use crate::pipeline::{RunContext, deliver};
-use crate::store::runs;
+use crate::store::{StorageError, runs};
 
 /// Comparison of all selected months.
 #[derive(Debug, Serialize)]
@@ -72,6 +72,11 @@ pub(crate) async fn verify(
         let month = compare_month(run, client, &tables, period);
         match month.instrument(run.period_span(period)).await {
             Ok(month) => report.periods.push(month),
+            Err(error) if is_unreadable(&error) => {
+                let mut month = MonthComparison::unpublished(&run.connection, period);
+                month.note_unreadable("store", &error);
+                report.periods.push(month);
+            }
             Err(error) => report.errors.push((period, error)),
         }
     }
@@ -98,7 +103,7 @@ async fn compare_month(
 ) -> Result<MonthComparison> {
     let published = tables.month(run, period).await?;
     let state = runs::month_state(&run.store, &run.connection, period).await?;
-    let damage = MonthDamage::find(&run.store, &published).await?;
+    let damage = MonthDamage::find_by_content(run, period, &published).await?;
     if !damage.line_items.is_empty() {
         // Nothing can be compared with line items that cannot be read.
         let mut month = MonthComparison::unpublished(&run.connection, period);
@@ -118,7 +123,9 @@ async fn compare_month(
     sides::note_damage(&damage, &mut month);
     sides::compare_store(run, &published, &sum, &mut month)?;
     if let Some(client) = client {
-        sides::compare_confluent(run, client, tables, &published, &state, &mut month).await?;
+        let compared =
+            sides::compare_confluent(run, client, tables, &published, &state, &mut month).await;
+        unless_unreadable("confluent", compared, &mut month)?;
     }
     if run.currency != "USD" {
         month
@@ -136,12 +143,37 @@ async fn compare_month(
         state,
     };
     if run.destinations.bucket.is_some() {
-        sides::compare_bucket(&delivered, &mut month).await?;
+        let compared = sides::compare_bucket(&delivered, &mut month).await;
+        unless_unreadable("bucket", compared, &mut month)?;
     }
     if run.destinations.stream.is_some() {
-        sides::compare_stream(&delivered, &mut month).await?;
+        let compared = sides::compare_stream(&delivered, &mut month).await;
+        unless_unreadable("stream", compared, &mut month)?;
     }
     Ok(month)
+}
+
+/// Notes an error of content that cannot be read, so that the other sides and months are compared nevertheless.
+///
+/// # Errors
+/// All other errors, such as those of an unavailable store.
+fn unless_unreadable(side: &str, compared: Result<()>, month: &mut MonthComparison) -> Result<()> {
+    match compared {
+        Err(error) if is_unreadable(&error) => {
+            month.note_unreadable(side, &error);
+            Ok(())
+        }
+        compared => compared,
+    }
+}
+
+/// Returns true for an error of a single file's content or permissions.
+fn is_unreadable(error: &Error) -> bool {
+    let is_local = || {
+        let cause = error.source_as::<StorageError>();
+        matches!(cause, Some(StorageError::LocalFolder { .. }))
+    };
+    matches!(error.kind(), ErrorKind::Data | ErrorKind::Reconcile) || is_local()
 }
 
 /// Adds CloudZero's totals of all months, with one request per cost type: CloudZero allows sixty requests a day.

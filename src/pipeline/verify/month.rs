@@ -8,6 +8,7 @@ use crate::cloudzero::costs::{CostType, MonthlyCosts};
 use crate::cloudzero::totals::LineItemTotals;
 use crate::control_totals::CostTotals;
 use crate::decimal;
+use crate::error::Error;
 
 /// Time within which CloudZero shows what it accepted.
 const SHOWN_WITHIN: TimeDelta = TimeDelta::days(1);
@@ -32,6 +33,8 @@ pub(crate) enum ComparisonStatus {
     Missing,
     /// Sides differ.
     Differs,
+    /// A side cannot be read.
+    Unreadable,
 }
 
 impl ComparisonStatus {
@@ -134,7 +137,7 @@ impl From<&MonthlyCosts> for SideTotals {
 
 impl MonthComparison {
     /// Creates a comparison with the store as its only side.
-    pub(super) fn new(
+    pub(crate) fn new(
         connection: &str,
         period: BillingPeriod,
         published: LineItemTotals,
@@ -161,6 +164,13 @@ impl MonthComparison {
             notes: Vec::new(),
             received_at: None,
         }
+    }
+
+    /// Notes that a side cannot be read, with the cause and what to do about it.
+    pub(super) fn note_unreadable(&mut self, side: &str, error: &Error) {
+        let hint = error.hint().map(|hint| format!(": {hint}"));
+        let note = format!("{side}: {error}{}", hint.unwrap_or_default());
+        self.note(ComparisonStatus::Unreadable, note);
     }
 
     /// Adds a note, and raises the status to at least `status`.

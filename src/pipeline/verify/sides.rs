@@ -9,7 +9,7 @@ use crate::cloudzero::totals::{HourlyTotals, LineItemTotals, LineItemTotalsByGro
 use crate::confluent::client::Client;
 use crate::decimal;
 use crate::error::{Error, ErrorKind, Result};
-use crate::pipeline::damage::{MonthDamage, repair_hint};
+use crate::pipeline::damage::MonthDamage;
 use crate::pipeline::deliver::hourly_totals::sum_by_hour;
 use crate::pipeline::deliver::month_forms;
 use crate::pipeline::deliver::source::PublishedLineItems;
@@ -17,6 +17,7 @@ use crate::pipeline::publish::{self, PublishedMonth, Tables};
 use crate::pipeline::select;
 use crate::pipeline::verify::month::{ComparisonStatus, MonthComparison, SideTotals};
 use crate::pipeline::{RunContext, pull, transform};
+use crate::store::damage::repair_hint;
 use crate::store::runs::{Granularity, MonthState, Source};
 
 pub(super) fn overflow(error: SumOverflow) -> Error {
@@ -31,11 +32,11 @@ pub(super) struct DeliveredMonth<'r> {
     pub(super) state: MonthState,
 }
 
-/// Notes a lost or cut file of the month.
+/// Notes a lost, cut or changed file of the month.
 pub(super) fn note_damage(damage: &MonthDamage, month: &mut MonthComparison) {
     if let Some(file) = damage.first() {
         let note = format!("store: {file}: {}", repair_hint(month.billing_period));
-        month.note(ComparisonStatus::Differs, note);
+        month.note(ComparisonStatus::Unreadable, note);
     }
 }
 

@@ -34,7 +34,8 @@ pub(super) fn explain(statement: &Statement, error: &DataFusionError, tables: &[
     if let Some((start, end)) = range {
         error = error.with_excerpt(&snippet(statement, start, end));
     }
-    match diagnostic.hint {
+    let damage_hint = || engine::damage_hint(root).map(str::to_string);
+    match diagnostic.hint.or_else(damage_hint) {
         Some(hint) => error.with_hint(hint),
         None => error,
     }

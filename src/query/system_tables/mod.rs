@@ -196,7 +196,8 @@ pub(super) async fn versions(store: &Store) -> Result<MemTable> {
 /// `runs`: one row per run that held a connection's lease, oldest first.
 ///
 /// Text `run`, `command`, `connection`, `billstream` (the version); timestamps `started_at`, `ended_at`;
-/// bigint `exit_code`, `months`; boolean `ok`; text `errors`, one per line.
+/// bigint `exit_code`, `months`; boolean `ok`; text `errors`, one per line. A run that was killed has neither end nor exit
+/// code.
 pub(super) async fn runs(store: &Store) -> Result<MemTable> {
     let mut records = Vec::new();
     for bytes in runs::records(store).await? {
@@ -228,7 +229,7 @@ pub(super) async fn runs(store: &Store) -> Result<MemTable> {
         ),
         (
             "ok",
-            booleans(rows().map(|run| Some(run["exit_code"].as_u64()? == 0))),
+            booleans(rows().map(|run| Some(run["exit_code"].as_u64() == Some(0)))),
         ),
         ("months", integers(rows().map(|run| Some(months(run))))),
         ("errors", texts(rows().map(errors))),

@@ -13,7 +13,7 @@ use deltalake::kernel::{Action, Add, StructField};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use futures::TryStreamExt;
 
-use super::{Delta, TAG, schema};
+use super::{Delta, HASH_TAG, TAG, schema};
 use crate::error::{Error, Result};
 use crate::store::lease::Fence;
 use crate::store::writer::DataFile;
@@ -144,6 +144,10 @@ impl Delta {
         let mut actions: Vec<Action> = files
             .iter()
             .map(|file| {
+                let mut tags = HashMap::from([(TAG.to_string(), Some(tag.clone()))]);
+                if let Some(hash) = file.hash {
+                    tags.insert(HASH_TAG.to_string(), Some(hash.to_string()));
+                }
                 Action::Add(Add {
                     path: file.path.clone(),
                     partition_values: values.clone(),
@@ -151,7 +155,7 @@ impl Delta {
                     modification_time: Utc::now().timestamp_millis(),
                     data_change: true,
                     stats: Some(stats::to_json(self.name, file)),
-                    tags: Some([(TAG.to_string(), Some(tag.clone()))].into()),
+                    tags: Some(tags),
                     ..Default::default()
                 })
             })

@@ -8,6 +8,7 @@
 //! The record of a published partition is a tag of its files, so that reading the log is enough to find it.
 
 mod commit;
+mod log_damage;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -27,7 +28,7 @@ use object_store::prefix::PrefixStore;
 use tokio::sync::OnceCell;
 use url::Url;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::store::lease::Fence;
 use crate::store::writer::DataFile;
 use crate::store::{Operation, Store, TableName, stats};
@@ -37,6 +38,8 @@ pub(crate) use commit::{COMMIT_ATTEMPTS, CommitError, contended};
 
 /// Key of the file tag, and prefix of this crate's keys in a commit.
 pub(crate) const TAG: &str = "billstream";
+/// Key of the file tag with the hash of its bytes.
+const HASH_TAG: &str = "billstream.xxh3";
 
 /// Current file of a table.
 #[derive(Debug, Clone)]
@@ -62,15 +65,18 @@ pub(crate) struct Delta {
 
 impl Delta {
     /// Opens the newest version of a table; `None` if the table does not exist.
+    ///
+    /// # Errors
+    /// Kind data, for a log that cannot be read or is lost; those of the store.
     pub(crate) async fn open(store: &Store, name: TableName) -> Result<Option<Delta>> {
-        if !store.has_any(&format!("{name}/_delta_log")).await? {
+        if !log_damage::has_log(store, name).await? {
+            log_damage::refuse_lost_log(store, name).await?;
             return Ok(None);
         }
         let mut table = DeltaTable::new(log_store(store, name)?);
-        table
-            .load()
-            .await
-            .map_err(|e| table_error(store, name, Operation::Read, e))?;
+        if let Err(e) = table.load().await {
+            return Err(read_error(store, name, e).await);
+        }
         Ok(Some(Delta {
             store: store.clone(),
             name,
@@ -164,8 +170,9 @@ impl Delta {
             )));
         }
         if version < newest {
-            let loaded = delta.table.load_version(version).await;
-            loaded.map_err(|e| delta.error(Operation::Read, e))?;
+            if let Err(e) = delta.table.load_version(version).await {
+                return Err(read_error(store, name, e).await);
+            }
             delta.forget();
         }
         Ok(Some(delta))
@@ -173,8 +180,10 @@ impl Delta {
 
     /// Metadata of all commits, newest first.
     pub(crate) async fn history(&self) -> Result<Vec<CommitInfo>> {
-        let infos = self.table.history(None).try_collect().await;
-        infos.map_err(|e| self.error(Operation::Read, e))
+        match self.table.history(None).try_collect().await {
+            Ok(infos) => Ok(infos),
+            Err(e) => Err(read_error(&self.store, self.name, e).await),
+        }
     }
 
     /// Version that was read.
@@ -189,7 +198,10 @@ impl Delta {
         if self.table.version() != before {
             self.forget();
         }
-        loaded.map_err(|e| self.error(Operation::Read, e))
+        match loaded {
+            Ok(()) => Ok(()),
+            Err(e) => Err(read_error(&self.store, self.name, e).await),
+        }
     }
 
     /// Forgets what was read of a version.
@@ -243,12 +255,11 @@ impl Delta {
 
     async fn read_files(&self) -> Result<Vec<CurrentFile>> {
         let partition_columns = self.name.partition_columns();
-        let views: Vec<_> = self
-            .table
-            .get_active_add_actions_by_predicate(None)
-            .try_collect()
-            .await
-            .map_err(|e| self.error(Operation::Read, e))?;
+        let views = self.table.get_active_add_actions_by_predicate(None);
+        let views: Vec<_> = match views.try_collect().await {
+            Ok(views) => views,
+            Err(e) => return Err(read_error(&self.store, self.name, e).await),
+        };
         let mut files = Vec::with_capacity(views.len());
         for view in views {
             #[expect(deprecated, reason = "the only public way to a file's tags")]
@@ -262,11 +273,12 @@ impl Delta {
                     partition_columns.join(" or ")
                 )));
             };
-            let tags = add.tags.as_ref();
+            let tag = |key| add.tags.as_ref()?.get(key).cloned().flatten();
             files.push(CurrentFile {
                 partition,
-                tag: tags.and_then(|tags| tags.get(TAG).cloned().flatten()),
+                tag: tag(TAG),
                 file: DataFile {
+                    hash: tag(HASH_TAG).and_then(|hash| hash.parse().ok()),
                     rows: view.num_records().unwrap_or_default() as u64,
                     size: add.size.unsigned_abs(),
                     start_range: add
@@ -312,9 +324,23 @@ fn table_error(
         | DeltaTableError::Transaction {
             source: TransactionError::ObjectStore { source },
         } => store.error(operation, name.as_str(), &source),
-        error => Error::data(format!(
-            "could not {operation} the table `{}`: {error}",
-            store.display(name.as_str())
-        )),
+        error => {
+            // delta-rs appends a backtrace, line by line.
+            let text = error.to_string();
+            let cause = text.lines().next().unwrap_or_default();
+            let place = store.display(name.as_str());
+            Error::data(format!(
+                "could not {operation} the table `{place}`: {cause}"
+            ))
+        }
+    }
+}
+
+/// Error of a table that could not be read, with the damaged file of its log.
+async fn read_error(store: &Store, name: TableName, error: DeltaTableError) -> Error {
+    let error = table_error(store, name, Operation::Read, error);
+    match error.kind() {
+        ErrorKind::Data => log_damage::explain(store, name, error).await,
+        _ => error,
     }
 }

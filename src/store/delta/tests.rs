@@ -22,6 +22,7 @@ fn columns(names: &[&str]) -> SchemaRef {
 fn file(name: &str) -> DataFile {
     DataFile {
         path: format!("connection=acme/{name}.parquet"),
+        hash: None,
         size: 1,
         rows: 1,
         start_range: None,

@@ -26,6 +26,10 @@ impl FileLock {
                 "could not lock the lease file `{}`: {e}",
                 path.display()
             ))
+            .with_hint(
+                "runs keep leases and records in the store: run the command as a user who may write there; `query`, `report` \
+                 and `status` only read",
+            )
         };
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(failed)?;

@@ -41,6 +41,10 @@ async fn use_store(location: &str) {
     store.put("runs/a.json", "{}").await.unwrap();
     let column: ArrayRef = std::sync::Arc::new(StringArray::from(vec!["1", "2"]));
     let batch = RecordBatch::try_from_iter([("record_id", column)]).unwrap();
+    let fence = Fence::unchecked(&store, "acme", "r");
+    let mut costs = Table::open_or_create(&fence, TableName::Costs, &batch.schema())
+        .await
+        .unwrap();
     let path = "connection=acme/billing_period=2026-10/a.parquet";
     let name = format!("costs/{path}");
     let mut writer = FileWriter::new(&store, &name, batch.schema()).unwrap();
@@ -52,10 +56,6 @@ async fn use_store(location: &str) {
     }))
     .unwrap();
     let period = "2026-10".parse().unwrap();
-    let fence = Fence::unchecked(&store, "acme", "r");
-    let mut costs = Table::open_or_create(&fence, TableName::Costs, &batch.schema())
-        .await
-        .unwrap();
     costs
         .replace(&fence, period, std::slice::from_ref(&file), &mut record)
         .await

@@ -39,6 +39,7 @@ impl Month {
         self.store.put(&path, "x").await.unwrap();
         DataFile {
             path: staging.path(file),
+            hash: None,
             size: 1,
             rows: 1,
             start_range: None,

@@ -30,6 +30,7 @@ fn file(name: &str) -> DataFile {
     let path = format!("connection=acme/billing_period=2026-10/{name}.parquet");
     DataFile {
         path,
+        hash: None,
         size: 1,
         rows: 1,
         start_range: None,

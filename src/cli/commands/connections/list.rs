@@ -57,7 +57,7 @@ pub(crate) async fn status(args: ListArgs) -> Result<u8> {
 
 /// Prints all connections, and to stderr the reasons of those that are not healthy, and notes.
 async fn print_all(args: ListArgs) -> Result<Vec<Health>> {
-    let context = CommandContext::open_existing(args.store.flags())?;
+    let context = CommandContext::open_with_or_without_store(args.store.flags()).await?;
     let mut all = Vec::new();
     for name in names(&context).await? {
         let health = health_of(&context, &name).await;
@@ -87,7 +87,7 @@ async fn print_all(args: ListArgs) -> Result<Vec<Health>> {
 
 /// Runs `connections show`.
 pub(crate) async fn show(args: ShowArgs) -> Result<u8> {
-    let context = CommandContext::open_existing(args.list.store.flags())?;
+    let context = CommandContext::open_with_or_without_store(args.list.store.flags()).await?;
     super::check_exists(&context, &args.name).await?;
     let health = health_of(&context, &args.name).await?;
     match args.list.format {
@@ -120,6 +120,8 @@ async fn health_of(context: &CommandContext, name: &str) -> Result<Health> {
         cloud_provider: has_credentials.then_some(settings.cloud_provider),
         interval: settings.expected_interval,
         destinations: context.destinations(name, NetworkScope::Destinations).await,
+        currency: settings.currency,
+        sql: context.sql.clone(),
     };
     health::health(&context.store, name, expected, (context.settings.clock)()).await
 }

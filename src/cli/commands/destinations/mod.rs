@@ -115,7 +115,8 @@ async fn remove(args: &ConnectionArgs) -> Result<u8> {
 }
 
 async fn list(args: &StoreArgs) -> Result<u8> {
-    let store = CommandContext::open_existing(args.flags())?.store;
+    let context = CommandContext::open_with_or_without_store(args.flags()).await?;
+    let store = context.store;
     let headers = ["connection", "destination", "place", "cloudzero connection"];
     let mut table = Table::new(headers.map(Column::text).to_vec());
     for (connection, record) in destinations::load_all(&store).await? {

@@ -14,6 +14,7 @@ use super::{Scenario, options, period};
 use crate::billing_period::BillingPeriod;
 use crate::connections::health::{self, Expectations, Health};
 use crate::connections::state::{self, RunOutcome};
+use crate::engine::sql_files::SqlFiles;
 use crate::pipeline::assess::days::CostDays;
 use crate::pipeline::deliver::destinations::Destinations;
 use crate::pipeline::import::import;
@@ -133,6 +134,8 @@ impl Daily {
             cloud_provider: None,
             interval: TimeDelta::hours(36),
             destinations: Ok(Destinations::in_store(&self.scenario.store, "acme")),
+            currency: "USD".into(),
+            sql: Arc::new(SqlFiles::load(None).unwrap()),
         };
         health::health(&self.scenario.store, "acme", expected, now)
             .await
