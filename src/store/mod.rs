@@ -24,6 +24,7 @@ mod existing;
 pub(crate) mod lease;
 mod location;
 pub mod names;
+mod output;
 mod path_or_url;
 pub(crate) mod remote;
 pub mod resources;
