@@ -7,6 +7,7 @@
 //!                                                             report · diff ───────────┘
 //! ```
 
+mod binding;
 pub(crate) mod catalog;
 pub(crate) mod charts;
 mod diagnostics;

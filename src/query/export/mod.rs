@@ -15,7 +15,6 @@ use arrow::array::AsArray;
 use arrow::datatypes::Decimal128Type;
 use arrow::record_batch::RecordBatch;
 use chrono::{DateTime, Utc};
-use datafusion::common::ScalarValue;
 
 use crate::billing_period::BillingPeriod;
 use crate::decimal;
@@ -180,7 +179,7 @@ async fn write(
         ("currency", account.currency.clone()),
         ("billing_account_id", account.id.clone()),
     ];
-    let parameters = texts.map(|(name, text)| (name.to_string(), ScalarValue::from(text)));
+    let parameters = texts.map(|(name, text)| (name.to_string(), text.into()));
     let parameters = Parameters::from(parameters);
     let statement = Statement::from_file(&sql_file.text);
     let rows = session.start(&statement, &parameters);
