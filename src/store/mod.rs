@@ -25,7 +25,7 @@ pub(crate) mod lease;
 mod location;
 pub mod names;
 mod output;
-mod path_or_url;
+pub(crate) mod path_or_url;
 pub(crate) mod remote;
 pub mod resources;
 pub mod runs;
