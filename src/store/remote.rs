@@ -17,7 +17,8 @@ use crate::store::path_or_url::PathOrUrl;
 /// Hint for refused S3 credentials.
 pub(crate) const S3_CREDENTIALS: &str = "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION (and, for \
                                   another endpoint, AWS_ENDPOINT_URL) for a key that may read, write, \
-                                  list and delete there";
+                                  list and delete there; profiles (AWS_PROFILE, ~/.aws) are not read: `aws configure \
+                                  export-credentials --format env` prints one as variables";
 
 /// Opens the object store of a URL: the bucket, container, host or file system; paths start at its root.
 ///
@@ -56,7 +57,10 @@ pub(crate) fn object_store(url: &Url) -> Result<Arc<dyn ObjectStore>> {
             Ok(Arc::new(builder.build().map_err(|e| failed(hint, e))?))
         }
         "https" => {
-            let root = &url[..url::Position::BeforePath];
+            // The query, which may be a signature, belongs to every request.
+            let mut root = url.clone();
+            root.set_path("");
+            root.set_fragment(None);
             let built = HttpBuilder::new()
                 .with_url(root)
                 .with_retry(retries())

@@ -23,6 +23,7 @@ mod deliver;
 pub mod ends;
 mod enrichment;
 mod exact;
+mod export;
 mod faults;
 mod hostile;
 mod import;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use crate::cli::args::{MonthArgs, StoreArgs, SummaryFormat};
+use crate::cli::args::{MonthArgs, StoreArgs, SummaryFormat, parse_path};
 use crate::cli::file_modes;
 use crate::cli::output::money::{self, Precision, count};
 use crate::cli::output::stderr::note;
@@ -58,7 +58,7 @@ struct FocusArgs {
     #[command(flatten)]
     store: StoreArgs,
     /// Folder with exports/focus.sql that replaces the built-in one [env: BILLSTREAM_SQL_DIR]
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", value_parser = parse_path)]
     sql_dir: Option<PathBuf>,
     /// Format of the summary on stdout
     #[arg(long, value_enum, default_value_t = SummaryFormat::Table)]

@@ -3,12 +3,15 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use flate2::write::GzEncoder;
+use flate2::{Compression, GzBuilder};
 use object_store::buffered::BufWriter;
 use object_store::path::Path as ObjectPath;
 use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt;
 
 use crate::cli::file_modes;
+use crate::cli::output::rows::is_gzip;
 use crate::cli::output::stdout::{self, print};
 use crate::error::{Error, Result};
 use crate::store::remote;
@@ -17,6 +20,8 @@ use crate::store::remote;
 pub(crate) struct RowSink {
     name: String,
     target: Target,
+    /// Compresses the bytes of an output that ends in `.gz`.
+    gzip: Option<GzEncoder<Vec<u8>>>,
 }
 
 enum Target {
@@ -34,6 +39,7 @@ impl RowSink {
         RowSink {
             name: "stdout".to_string(),
             target: Target::Stdout,
+            gzip: None,
         }
     }
 
@@ -42,6 +48,7 @@ impl RowSink {
         RowSink {
             name: "memory".to_string(),
             target: Target::Buffer(Vec::new()),
+            gzip: None,
         }
     }
 
@@ -53,7 +60,7 @@ impl RowSink {
         }
     }
 
-    /// Opens a file, or an object at an `s3://`, `gs://` or `az://` URL.
+    /// Opens a file, or an object at an `s3://`, `gs://` or `az://` URL. A symbolic link stays one: its file is replaced.
     pub(crate) fn open(location: &str) -> Result<RowSink> {
         let url = remote::url_of(location)?;
         let target = match url.to_file_path() {
@@ -64,6 +71,9 @@ impl RowSink {
                 })?)
             }
             Ok(path) if url.scheme() == "file" => {
+                let path = followed(path).map_err(|e| {
+                    Error::config(format!("could not follow the link `{location}`: {e}"))
+                })?;
                 let folder = path.parent().unwrap_or(Path::new("/"));
                 let file = temporary_file(folder).map_err(|e| {
                     Error::config(format!("could not write in `{}`: {e}", folder.display()))
@@ -77,14 +87,28 @@ impl RowSink {
                 Target::Object(Box::new(BufWriter::new(store, path)))
             }
         };
+        // Without time and file name in the header the same rows give the same bytes.
+        let gzip =
+            is_gzip(location).then(|| GzBuilder::new().write(Vec::new(), Compression::default()));
         Ok(RowSink {
             name: location.to_string(),
             target,
+            gzip,
         })
     }
 
     /// Writes bytes.
-    pub(crate) async fn write(&mut self, bytes: Vec<u8>) -> Result<()> {
+    pub(crate) async fn write(&mut self, mut bytes: Vec<u8>) -> Result<()> {
+        if let Some(gzip) = &mut self.gzip {
+            let compressed = gzip.write_all(&bytes);
+            compressed.map_err(|e| write_error(&self.name, &e))?;
+            bytes = std::mem::take(gzip.get_mut());
+        }
+        self.write_plain(bytes).await
+    }
+
+    /// Writes bytes as they are.
+    async fn write_plain(&mut self, bytes: Vec<u8>) -> Result<()> {
         if bytes.is_empty() {
             return Ok(());
         }
@@ -110,7 +134,11 @@ impl RowSink {
     }
 
     /// Makes a file or an object visible.
-    pub(crate) async fn finish(self) -> Result<()> {
+    pub(crate) async fn finish(mut self) -> Result<()> {
+        if let Some(gzip) = self.gzip.take() {
+            let rest = gzip.finish().map_err(|e| write_error(&self.name, &e))?;
+            self.write_plain(rest).await?;
+        }
         let finished = match self.target {
             Target::Stdout | Target::Buffer(_) | Target::Device(_) => Ok(()),
             Target::File(file, path) => file.persist(path).map(|_| ()).map_err(|e| e.error),
@@ -123,6 +151,23 @@ impl RowSink {
 fn write_error(name: &str, error: &std::io::Error) -> Error {
     Error::config(format!("could not write `{name}`: {error}"))
         .with_hint("check the path or URL, its permissions and credentials, and the free space")
+}
+
+/// Most links that lead to a file, as in operating systems.
+const MAX_LINKS: usize = 40;
+
+/// The file that a chain of symbolic links leads to, which need not exist; the path itself without links.
+fn followed(path: PathBuf) -> std::io::Result<PathBuf> {
+    let mut path = path;
+    for _ in 0..MAX_LINKS {
+        if !path.is_symlink() {
+            return Ok(path);
+        }
+        let target = std::fs::read_link(&path)?;
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        path = folder.join(target);
+    }
+    Err(std::io::Error::other("too many symbolic links"))
 }
 
 /// Creates a temporary file with the mode of a new file instead of the default for temporary ones, 0600.
