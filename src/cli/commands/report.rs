@@ -20,6 +20,7 @@ Examples:
   billstream report list
   billstream report top_resources --month 2026-10
   billstream report cost_over_time --by environment --format svg -o costs.svg
+  billstream report top_resources --month 2026-10 --compare year_before
   billstream report changes --month 2026-10 --normalize day
   billstream report changes --param previous=year_before --format csv")]
 pub(crate) struct ReportArgs {
@@ -42,6 +43,9 @@ pub(crate) struct ReportArgs {
     /// Maximum number of rows
     #[arg(long, value_name = "ROWS")]
     limit: Option<u64>,
+    /// Add the costs of another month to top_resources and owners: previous, year_before or a month
+    #[arg(long, value_name = "MONTH")]
+    compare: Option<String>,
     /// Divide amounts by the days of their month, which have different lengths
     #[arg(long, value_name = "day")]
     normalize: Option<String>,
@@ -105,6 +109,7 @@ impl ReportArgs {
             ("to", &self.to),
             ("by", &self.by),
             ("limit", &limit),
+            ("compare", &self.compare),
             ("normalize", &self.normalize),
         ];
         let named = named.into_iter().filter_map(|(name, value)| {
@@ -155,11 +160,11 @@ async fn list_or_run(args: ReportArgs) -> Result<u8> {
         destination.write(svg.into_bytes()).await?;
         print_notes(&result.notes);
     } else {
-        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        let names = report.column_names(&given)?;
         let layout = ReportLayout {
-            money: names(&report.money),
-            totals: names(&report.totals),
-            secondary: names(&report.secondary),
+            money: names.money,
+            totals: names.totals,
+            secondary: names.secondary,
             currency: args.session.currency()?,
             precision: Precision::new(args.exact),
             ..ReportLayout::default()

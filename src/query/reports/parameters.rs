@@ -4,7 +4,7 @@ use crate::billing_period::BillingPeriod;
 use crate::engine::text::Cells;
 use crate::error::{Error, Result};
 use crate::query::parameters::{Parameter, Parameters, number};
-use crate::query::reports::{NORMALIZE, Report};
+use crate::query::reports::{COMPARE, NORMALIZE, Report};
 use crate::query::session::Session;
 use crate::query::statements::Statement;
 
@@ -78,7 +78,7 @@ impl Report<'_> {
     ) -> Result<Parameters> {
         let mut values = Parameters::new();
         for (name, value) in given {
-            if name == NORMALIZE {
+            if name == NORMALIZE || name == COMPARE {
                 continue;
             }
             let known = self.parameters.iter().find(|p| p.name == name);
@@ -128,7 +128,42 @@ impl Report<'_> {
         if values.get("previous") == Some(&Parameter::from(YEAR_BEFORE)) {
             values.insert("previous".to_string(), year_before(&values)?);
         }
+        self.resolve_comparison(given, &mut values)?;
         Ok(values)
+    }
+
+    /// Adds the month to compare with; an empty text without one.
+    fn resolve_comparison(
+        &self,
+        given: &[(String, String)],
+        values: &mut Parameters,
+    ) -> Result<()> {
+        let given = given.iter().rfind(|(name, _)| name == COMPARE);
+        if self.compare.is_empty() {
+            return match given {
+                None => Ok(()),
+                Some(_) => Err(Error::usage(format!(
+                    "the report `{}` compares no months",
+                    self.name
+                ))
+                .with_hint(
+                    "use top_resources or owners; `changes` splits a difference by its reasons",
+                )),
+            };
+        }
+        let month = match given.map(|(_, value)| value.as_str()) {
+            None => Parameter::from(""),
+            Some("previous") => previous_month(values)?,
+            Some(YEAR_BEFORE) => year_before(values)?,
+            Some(month) => {
+                let month: BillingPeriod = month.parse().map_err(|e: Error| {
+                    e.with_another_hint("or compare with previous or year_before")
+                })?;
+                month.to_string().into()
+            }
+        };
+        values.insert(COMPARE.to_string(), month);
+        Ok(())
     }
 
     fn check_value(
