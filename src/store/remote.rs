@@ -111,3 +111,24 @@ fn retries() -> RetryConfig {
 pub(crate) fn url_of(location: &str) -> Result<Url> {
     PathOrUrl::parse(location)?.into_url()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signature_of_a_url_belongs_to_every_request() {
+        let url = Url::parse("https://host/folder/a.csv?sig=x%2Fy#top").unwrap();
+        let store = format!("{:?}", object_store(&url).unwrap());
+        assert!(store.contains("sig=x%2Fy"), "{store}");
+        assert!(
+            !store.contains("folder") && !store.contains("top"),
+            "{store}"
+        );
+    }
+
+    #[test]
+    fn the_hint_for_credentials_names_profiles_as_unread() {
+        assert!(S3_CREDENTIALS.contains("AWS_PROFILE"));
+    }
+}
