@@ -14,14 +14,16 @@ tables differ:
 A query starts with a line `-- name: its-name` and ends at the next one. Directives come before or after the SQL:
 
     -- rows: ordered|unordered    whether the order of rows is compared (default: unordered)
-    -- store: demo|large|bill     the queried store (default: demo); `bill` is `demo` with the source of corpus_bill.py
+    -- store: demo|large|bill|focus     the queried store (default: demo); `bill` is `demo` with the source of
+                               corpus_bill.py, `focus` is `demo` with its own export as a source
+    -- param: name=value          a parameter of billstream's query; repeatable
     -- memory_mb: 64              BILLSTREAM_MEMORY_MB
     -- duckdb: select ...         DuckDB's query where the dialects differ;
     --     continued              continuation lines are indented by four
     -- empty: true                no rows are expected (otherwise they are a problem)
     -- error: part of it          billstream must fail with this error; DuckDB is not queried
 
-DuckDB has `costs`, `line_items` and `line_items_at(month, version)` over the Parquet files of the Delta log. For
+DuckDB has `costs`, `line_items`, the raw rows of the export as `exported`, and `line_items_at(month, version)` over the Parquet files of the Delta log. For
 exact products and quotients its SQL may use `units(decimal)`, the digits as a whole number, and
 `placed(units, places)`, such a number as the text of a decimal. Exits with 1 when anything differs.
 """
@@ -49,7 +51,7 @@ from deltalake import DeltaTable
 # Cells as text; None is NULL.
 Row = tuple[str | None, ...]
 
-DIRECTIVE = re.compile(r"^-- (name|rows|store|memory_mb|duckdb|empty|error): (.*)$")
+DIRECTIVE = re.compile(r"^-- (name|rows|store|memory_mb|param|duckdb|empty|error): (.*)$")
 CONTINUATION = re.compile(r"^-- {4,}(.*)$")
 TIMESTAMP = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?Z?$")
 # A query that takes longer hangs: billstream has to stop it before.
@@ -77,6 +79,7 @@ class Query:
     ordered: bool = False
     store: str = "demo"
     memory_mb: int | None = None
+    parameters: list[str] = field(default_factory=list)
     duckdb: str | None = None
     empty: bool = False
     error: str | None = None
@@ -107,10 +110,11 @@ class Outcome:
 
 @dataclass
 class Store:
-    """Store, and the bill that is queried beside it."""
+    """Store, and the bill or the export that is queried beside it."""
 
     path: Path
     source: Path | None = None
+    source_name: str = "bill"
     bill: list[corpus_bill.Row] = field(default_factory=list)
 
 
@@ -142,7 +146,7 @@ def parse(path: Path) -> list[Query]:
 
 def apply_directive(query: Query, key: str, value: str) -> None:
     """Applies one directive."""
-    allowed = {"rows": ("ordered", "unordered"), "store": ("demo", "large", "bill"), "empty": ("true",)}
+    allowed = {"rows": ("ordered", "unordered"), "store": ("demo", "large", "bill", "focus"), "empty": ("true",)}
     if key in allowed and value not in allowed[key]:
         raise CorpusError(f"{query.file}: {query.name}: `{key}: {value}`")
     match key:
@@ -152,6 +156,8 @@ def apply_directive(query: Query, key: str, value: str) -> None:
             query.store = value
         case "memory_mb":
             query.memory_mb = int(value)
+        case "param":
+            query.parameters.append(value)
         case "duckdb":
             query.duckdb = value
         case "empty":
@@ -214,6 +220,9 @@ def connect_duckdb(store: Store) -> duckdb.DuckDBPyConnection:
         connection.execute(f"create macro {macro}")
     if store.bill:
         corpus_bill.create_table(connection, store.bill)
+    if store.source_name == "focus":
+        files = f"{store.source}/data/*/*.parquet"
+        connection.execute(f"create view exported as select * from read_parquet('{files}', hive_partitioning = false)")
     return connection
 
 
@@ -250,11 +259,11 @@ def query_duckdb(connection: duckdb.DuckDBPyConnection, query: Query) -> list[Ro
     return [tuple(text(cell) for cell in row) for row in zip(*columns)]
 
 
-def environment(memory_mb: int | None, source: Path | None) -> dict[str, str]:
+def environment(memory_mb: int | None, store: Store) -> dict[str, str]:
     """Returns the environment for billstream, without the user's settings."""
     variables = {key: value for key, value in os.environ.items() if not key.startswith("BILLSTREAM_")}
-    if source:
-        variables["BILLSTREAM_SOURCES"] = f"bill={source}"
+    if store.source:
+        variables["BILLSTREAM_SOURCES"] = f"{store.source_name}={store.source}"
     variables["BILLSTREAM_QUERY_TIMEOUT_SECS"] = str(QUERY_TIMEOUT_SECS)
     if memory_mb:
         variables["BILLSTREAM_MEMORY_MB"] = str(memory_mb)
@@ -262,13 +271,15 @@ def environment(memory_mb: int | None, source: Path | None) -> dict[str, str]:
 
 
 def run_billstream(
-    binary: Path, store: Store, sql: str, memory_mb: int | None, seconds: int
+    binary: Path, store: Store, sql: str, memory_mb: int | None, seconds: int, parameters: list[str] | None = None
 ) -> tuple[str, str | None]:
     """Returns billstream's output and its error."""
     command = [str(binary), "query", "--store", str(store.path), "--format", "ndjson", sql]
+    for parameter in parameters or []:
+        command += ["--param", parameter]
     try:
         done = subprocess.run(
-            command, env=environment(memory_mb, store.source), capture_output=True, text=True, timeout=seconds
+            command, env=environment(memory_mb, store), capture_output=True, text=True, timeout=seconds
         )
     except subprocess.TimeoutExpired:
         return "", f"hangs: no result after {seconds} seconds"
@@ -285,7 +296,7 @@ def rows_of(lines: Iterable[str]) -> list[Row]:
 
 def query_alone(binary: Path, store: Store, query: Query) -> QueryResult:
     """Runs one query in a separate process."""
-    printed, error = run_billstream(binary, store, query.sql, query.memory_mb, HANG_SECS)
+    printed, error = run_billstream(binary, store, query.sql, query.memory_mb, HANG_SECS, query.parameters)
     return QueryResult([] if error else rows_of(printed.split("\n")), error)
 
 
@@ -357,10 +368,13 @@ def find_problem(query: Query, result: QueryResult, connection: duckdb.DuckDBPyC
 
 def batches(queries: list[Query]) -> list[list[Query]]:
     """Groups queries by process: those of one store without special settings share one."""
-    alone = [[query] for query in queries if query.memory_mb or query.error is not None]
+    def needs_process(query: Query) -> bool:
+        return bool(query.memory_mb or query.parameters or query.error is not None)
+
+    alone = [[query] for query in queries if needs_process(query)]
     shared = []
     for store in dict.fromkeys(query.store for query in queries):
-        plain = [q for q in queries if q.store == store and not q.memory_mb and q.error is None]
+        plain = [q for q in queries if q.store == store and not needs_process(q)]
         shared += [plain[at : at + BATCH_SIZE] for at in range(0, len(plain), BATCH_SIZE)]
     return alone + shared
 
@@ -419,6 +433,15 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def export(binary: Path, store: Path, folder: Path) -> Store:
+    """Exports a store in the FOCUS format, to be queried as a source."""
+    command = [str(binary), "export", "focus", str(folder), "--store", str(store)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise CorpusError(f"the export fails: {done.stderr.strip()}")
+    return Store(store, folder, "focus")
+
+
 def main() -> int:
     """Runs the corpus."""
     options = arguments()
@@ -427,6 +450,7 @@ def main() -> int:
     try:
         files = Path(folder.name) / "bill"
         stores["bill"] = Store(options.store, files, corpus_bill.write(files))
+        stores["focus"] = export(options.binary, options.store, Path(folder.name) / "focus")
         queries = load(options.files or (Path(__file__).parent / "corpus").glob("*.sql"))
         queries = [query for query in queries if not options.only or options.only in query.name]
         if not queries:

@@ -2,8 +2,9 @@
 -- parameter month: the billing month [latest]
 -- parameter key: the tag with the owner [team]
 -- parameter limit: maximum number of rows; the rest is summed as (others) [100]
--- money: billed_cost
--- total: billed_cost
+-- money: billed_cost, previous_cost, difference
+-- total: billed_cost, previous_cost, difference
+-- compare: previous_cost, difference
 -- secondary: owned_percent, environment
 -- chart: bars label=item value=billed_cost
 --
@@ -11,7 +12,8 @@
 -- connection for costs without a resource; last the line items of the types Credit and Adjustment, which are nobody's.
 -- As in CloudZero, the latest published owner of a resource applies to its whole history: an owner that was removed
 -- from the tags file stays until another replaces it. percent is the share of all positive rows, owned_percent, equal
--- in all rows, the part of it with an owner. Both are rounded, between 0 and 100, and NULL for a negative row.
+-- in all rows, the part of it with an owner. previous_cost is the billed cost of the month to compare with, $compare,
+-- and difference what billed_cost is above it. percent and owned_percent are rounded, between 0 and 100, and NULL for a negative row.
 
 with latest as (
   select
@@ -31,9 +33,10 @@ costs as (
     case when resource_id <> '' then null else service end as service,
     max(resource_name) as resource_name,
     case when min(environment) = max(environment) then max(environment) end as environment,
-    sum(billed_cost) as billed_cost
+    sum(case when billing_period = $month then billed_cost else amount(0) end) as billed_cost,
+    sum(case when billing_period = $compare then billed_cost else amount(0) end) as previous_cost
   from daily_costs
-  where billing_period = $month
+  where billing_period in ($month, $compare)
   group by
     line_item_type in ('Credit', 'Adjustment'),
     nullif(resource_id, ''),
@@ -51,7 +54,8 @@ owned as (
     end as item,
     case when not is_credit and latest.owner is null then costs.resource_name end as resource_name,
     case when not is_credit and latest.owner is null then costs.environment end as environment,
-    costs.billed_cost
+    costs.billed_cost,
+    costs.previous_cost
   from costs
   left join latest on latest.resource_id = costs.resource_id
 ),
@@ -63,7 +67,8 @@ items as (
     coalesce(owner, item) as item,
     resource_name,
     environment,
-    sum(billed_cost) as billed_cost
+    sum(billed_cost) as billed_cost,
+    sum(previous_cost) as previous_cost
   from owned
   group by is_credit, owner, coalesce(owner, item), resource_name, environment
 ),
@@ -82,6 +87,7 @@ shown as (
     case when place <= $limit then environment end as environment,
     least(place, $limit + 1) as place,
     sum(billed_cost) as billed_cost,
+    sum(previous_cost) as previous_cost,
     sum(case when is_credit then amount(0) else greatest(billed_cost, amount(0)) end) as charges,
     sum(case when owner is not null then greatest(billed_cost, amount(0)) else amount(0) end) as owned_charges
   from ranked
@@ -94,6 +100,8 @@ select
   resource_name,
   environment,
   billed_cost,
+  previous_cost,
+  billed_cost - previous_cost as difference,
   case
     when not is_credit and billed_cost >= 0
       then cast(times(price(charges, sum(charges) over ()), amount(100)) as decimal(38, 2))

@@ -5,35 +5,48 @@
 -- optional: PricingQuantity, PricingUnit, ProviderName, BillingAccountId, SubAccountId, SubAccountName
 -- optional: ServiceName, ServiceCategory, ServiceSubcategory, SkuId, SkuMeter, RegionId, ResourceId
 -- optional: ResourceName, ResourceType, Tags, ServiceProviderName, HostProviderName, InvoiceIssuerName
--- optional: RegionName, Region
+-- optional: RegionName, Region, Provider, InvoiceIssuer, UsageQuantity, UsageUnit
+--
+-- Google Cloud writes categories in lower case, and Oracle has columns of drafts of FOCUS (Provider, InvoiceIssuer,
+-- Region, UsageQuantity, UsageUnit).
 --
 -- Cost and discounted cost are BilledCost, discounted amortized cost EffectiveCost, on-demand cost ListCost. All stay
 -- in the billing currency. ContractedCost is not used: by FOCUS's definition it counts a commitment twice, as its
 -- purchase and as the usage that it covers. For the same reason a commitment's purchase has no on-demand cost.
+
+with given as (
+  select
+    *,
+    lower("ChargeCategory") as category,
+    lower("ChargeClass") as class,
+    lower("ChargeFrequency") as frequency,
+    lower("CommitmentDiscountStatus") as commitment_status
+  from source
+)
 
 select
   to_char(utc_time("BillingPeriodStart"), '%Y-%m') as billing_period,
   -- In CloudZero's types a commitment's purchase, fees and unused part are not usage, nor is a correction of an
   -- earlier invoice. A credit is negative; a reversed one is an adjustment.
   case
-    when "ChargeCategory" = 'Tax' then 'Tax'
-    when "ChargeCategory" = 'Credit' and amount("BilledCost") > 0 then 'Adjustment'
-    when "ChargeCategory" = 'Credit' then 'Credit'
-    when "ChargeCategory" = 'Adjustment' or "ChargeClass" = 'Correction' then 'Adjustment'
-    when "ChargeCategory" = 'Purchase' and "CommitmentDiscountId" <> '' and "ChargeFrequency" = 'Recurring'
+    when category = 'tax' then 'Tax'
+    when category = 'credit' and amount("BilledCost") > 0 then 'Adjustment'
+    when category = 'credit' then 'Credit'
+    when category = 'adjustment' or class = 'correction' then 'Adjustment'
+    when category = 'purchase' and "CommitmentDiscountId" <> '' and frequency = 'recurring'
       then 'CommittedUseRecurringFee'
-    when "ChargeCategory" = 'Purchase' and "CommitmentDiscountId" <> '' then 'CommittedUsePurchase'
+    when category = 'purchase' and "CommitmentDiscountId" <> '' then 'CommittedUsePurchase'
     when "ServiceSubcategory" = 'Support' or lower("ServiceName") like '%support%' then 'Support'
-    when "ChargeCategory" = 'Purchase' then 'Purchase'
-    when "CommitmentDiscountStatus" = 'Unused' then 'CommittedUseVacancy'
-    when "ChargeCategory" = 'Usage' then 'Usage'
+    when category = 'purchase' then 'Purchase'
+    when commitment_status = 'unused' then 'CommittedUseVacancy'
+    when category = 'usage' then 'Usage'
     else 'Fee'
   end as "lineitem/type",
   nullif("ChargeDescription", '') as "lineitem/description",
   -- FOCUS 1.3 replaced ProviderName.
   coalesce(
-    nullif("ServiceProviderName", ''), nullif("ProviderName", ''), nullif("HostProviderName", ''),
-    nullif("InvoiceIssuerName", '')
+    nullif("ServiceProviderName", ''), nullif("ProviderName", ''), nullif("Provider", ''),
+    nullif("HostProviderName", ''), nullif("InvoiceIssuerName", ''), nullif("InvoiceIssuer", '')
   ) as "lineitem/cloud_provider",
   utc_time("ChargePeriodStart") as "time/usage_start",
   utc_time("ChargePeriodEnd") as "time/usage_end",
@@ -50,15 +63,16 @@ select
   -- Exports that began with a draft of FOCUS have "Region".
   coalesce(nullif("RegionId", ''), nullif("RegionName", ''), nullif("Region", '')) as "resource/region",
   coalesce(nullif("SkuMeter", ''), nullif("SkuId", '')) as "action/usage_type",
-  coalesce(quantity("ConsumedQuantity"), quantity("PricingQuantity")) as "usage/amount",
+  coalesce(quantity("ConsumedQuantity"), quantity("UsageQuantity"), quantity("PricingQuantity")) as "usage/amount",
   case
     when quantity("ConsumedQuantity") is not null then nullif("ConsumedUnit", '')
+    when quantity("UsageQuantity") is not null then nullif("UsageUnit", '')
     else nullif("PricingUnit", '')
   end as "usage/units",
   amount("BilledCost") as "cost/cost",
   amount("BilledCost") as "cost/discounted_cost",
   case
-    when "ChargeCategory" = 'Purchase' and "CommitmentDiscountId" <> '' then cast(0 as decimal(38, 24))
+    when category = 'purchase' and "CommitmentDiscountId" <> '' then cast(0 as decimal(38, 24))
     else amount("ListCost")
   end as "cost/on_demand_cost",
   amount("EffectiveCost") as "cost/discounted_amortized_cost",
@@ -66,4 +80,4 @@ select
   nullif("SubAccountName", '') as "resource/tag:confluent_environment",
   nullif("ResourceName", '') as "resource/tag:confluent_name",
   nullif(map_json("Tags"), '') as tags
-from source
+from given

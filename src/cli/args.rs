@@ -6,12 +6,13 @@ use crate::billing_period::BillingPeriod;
 use crate::config::Flags;
 use crate::error::{Error, Result};
 use crate::pipeline::select::Selection;
+use crate::store::path_or_url::expand_home;
 
 /// Configuration file and store.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct StoreArgs {
     /// Configuration file [env: BILLSTREAM_CONFIG] [default: billstream/billstream.toml in XDG_CONFIG_HOME or ~/.config]
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_parser = parse_path)]
     config: Option<PathBuf>,
     /// Folder or s3:// URL of the store [env: BILLSTREAM_STORE] [default: ./billstream-data]
     #[arg(long, value_name = "PATH|URL")]
@@ -30,7 +31,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "NAME")]
     connection: Option<String>,
     /// Folder with models/*.sql and checks/*.sql that replace the built-in ones [env: BILLSTREAM_SQL_DIR]
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", value_parser = parse_path)]
     sql_dir: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) summary: SummaryArgs,
@@ -80,12 +81,21 @@ pub(crate) enum SummaryFormat {
     Json,
 }
 
+/// Parses a path, whose leading `~/` the shell does not expand in `--flag=~/path`.
+pub(crate) fn parse_path(text: &str) -> std::result::Result<PathBuf, String> {
+    expand_home(text).map_err(with_hint)
+}
+
 /// Parses a month; the error has its hint, which clap does not know.
 pub(crate) fn parse_month(text: &str) -> std::result::Result<BillingPeriod, String> {
-    text.parse().map_err(|error: Error| match error.hint() {
+    text.parse().map_err(with_hint)
+}
+
+fn with_hint(error: Error) -> String {
+    match error.hint() {
         Some(hint) => format!("{error}\nhint: {hint}"),
         None => error.to_string(),
-    })
+    }
 }
 
 /// Selection of months.

@@ -20,8 +20,8 @@ use clap::{Parser, Subcommand};
 #[cfg(feature = "sandbox")]
 use crate::cli::commands::sandbox;
 use crate::cli::commands::{
-    completions, config, connections, deliver, destinations, diff, import, query, report, restore,
-    shell, verify,
+    completions, config, connections, deliver, destinations, diff, export, import, query, report,
+    restore, shell, verify,
 };
 use crate::cli::exit::show_error;
 use crate::cli::output::rows::unfinished;
@@ -88,6 +88,8 @@ enum Command {
     Report(report::ReportArgs),
     /// Compare two versions of a month, or two months
     Diff(diff::DiffArgs),
+    /// Write published months in an open billing format
+    Export(export::ExportArgs),
     /// Publish an earlier version of a month again
     Restore(restore::RestoreArgs),
     /// Serve fake Confluent and CloudZero APIs on loopback, with invented costs
@@ -167,6 +169,7 @@ async fn run(cli: Cli) -> Result<u8> {
         Command::Shell(args) => shell::run(args).await,
         Command::Report(args) => report::run(args).await,
         Command::Diff(args) => diff::run(args).await,
+        Command::Export(args) => export::run(args).await,
         Command::Restore(args) => restore::run(args).await,
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox::run(args).await.map(|()| 0),

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::cli::args::StoreArgs;
+use crate::cli::args::{StoreArgs, parse_path};
 use crate::cli::file_modes;
 use crate::cli::output::rows::{Format, RowSink, Style, Writer, format_for};
 use crate::cli::output::stderr::note;
@@ -25,12 +25,12 @@ pub(crate) struct SessionArgs {
     #[command(flatten)]
     store: StoreArgs,
     /// Folder with your own SQL: views/*.sql, sources/*.sql, reports/*.sql [env: BILLSTREAM_SQL_DIR]
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", value_parser = parse_path)]
     sql_dir: Option<PathBuf>,
     /// Other cost data as a table: a file, folder or pattern, local or a URL; repeatable [env: BILLSTREAM_SOURCES]
     #[arg(long, value_name = "NAME=PATH|URL")]
     source: Vec<String>,
-    /// Value of $NAME in the SQL; repeatable
+    /// Value of $NAME in the SQL, with a type in NAME:TYPE=VALUE (text, int, decimal, bool, date, timestamp, null); repeatable
     #[arg(long, value_name = "NAME=VALUE")]
     param: Vec<String>,
     /// Allow COPY, CREATE TABLE, CREATE EXTERNAL TABLE and SET
@@ -50,7 +50,7 @@ pub(crate) struct RowsArgs {
     /// Format of the rows [default: by the ending of -o, else table]
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Write the rows to a file or a URL instead of stdout; it appears once complete
+    /// Write the rows to a file or a URL instead of stdout (-); it appears once complete, gzipped if it ends in .gz
     #[arg(short, long, value_name = "PATH|URL")]
     output: Option<String>,
     /// Maximum number of rows, 0 for all [default: 1000 in a table, else all]
@@ -62,20 +62,26 @@ impl RowsArgs {
     /// The given format, else that of the file's ending, else a table that fits the terminal.
     pub(crate) fn style(&self) -> Result<Style<'static>> {
         let terminal = std::io::stdout().is_terminal();
+        let output = output_location(self.output.as_deref());
         Ok(Style {
-            format: format_for(self.format, self.output.as_deref(), terminal)?,
+            format: format_for(self.format, output, terminal)?,
             max_rows: self.max_rows,
-            width: terminal_width().filter(|_| self.output.is_none()),
+            width: terminal_width().filter(|_| output.is_none()),
             layout: None,
         })
     }
 
     pub(crate) fn destination(&self) -> Result<RowSink> {
-        match &self.output {
+        match output_location(self.output.as_deref()) {
             Some(location) => RowSink::open(location),
             None => Ok(RowSink::stdout()),
         }
     }
+}
+
+/// Location of `-o`; `None` for `-`, which is stdout.
+pub(crate) fn output_location(output: Option<&str>) -> Option<&str> {
+    output.filter(|output| *output != "-")
 }
 
 /// Default memory of a statement: sorting a year needs more than mapping a month.

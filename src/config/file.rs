@@ -17,6 +17,7 @@ use crate::config::settings::Setting;
 use crate::config::value::Origin;
 use crate::config::{Environment, private_file};
 use crate::error::{Error, Result};
+use crate::store::path_or_url::expand_home;
 
 pub(crate) const FILE_NAME: &str = "billstream.toml";
 
@@ -61,11 +62,16 @@ pub(crate) struct FileLocation {
     pub is_explicit: bool,
 }
 
+/// Path of a text, with a leading `~/` as the home folder; one of another user stays as it is.
+pub(super) fn home_path(text: &str) -> PathBuf {
+    expand_home(text).unwrap_or_else(|_| PathBuf::from(text))
+}
+
 /// Locates the file: the flag, else `BILLSTREAM_CONFIG`, else the XDG configuration folder.
 pub(crate) fn locate(flag: Option<&Path>, environment: &Environment) -> FileLocation {
     let explicit = flag
         .map(Path::to_path_buf)
-        .or_else(|| environment.get("BILLSTREAM_CONFIG").map(PathBuf::from));
+        .or_else(|| environment.get("BILLSTREAM_CONFIG").map(home_path));
     if explicit.is_some() {
         return FileLocation {
             path: explicit,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use toml_edit::{Document, Item, TableLike};
 
 use crate::config::check_name;
-use crate::config::file::{ConfigFile, Entry, EntryValue, SourceEntry};
+use crate::config::file::{ConfigFile, Entry, EntryValue, SourceEntry, home_path};
 use crate::config::secret::SecretRef;
 use crate::config::settings::{self, ALL, CONNECTION, Setting, ValueType};
 use crate::error::{Error, Result};
@@ -211,11 +211,15 @@ impl Parser<'_> {
         }
     }
 
-    /// Makes a relative path start at the file's folder; leaves URLs as they are.
+    /// Makes a relative path start at the file's folder, and one that begins with `~/` at the home folder; leaves
+    /// URLs as they are.
     fn resolve(&self, text: &str) -> String {
         let text = text.trim();
         if text.is_empty() || text.contains("://") {
             return text.to_string();
+        }
+        if text.starts_with('~') {
+            return home_path(text).display().to_string();
         }
         let folder = self.path.parent().unwrap_or(Path::new(""));
         folder.join(text).display().to_string()

@@ -43,6 +43,7 @@ use crate::http::retry::Policy;
 use crate::pipeline::assess::losses::LossLimits;
 use crate::pipeline::select::rechecks::RecheckIntervals;
 use crate::store::Store;
+use crate::store::path_or_url::expand_home;
 
 /// Name of the connection if none is given.
 pub(crate) const DEFAULT_CONNECTION: &str = "confluent";
@@ -230,7 +231,9 @@ impl Config {
             store: self.required(&settings::STORE, None)?.text,
             single_writer: self.required(&settings::SINGLE_WRITER, None)?.boolean()?,
             store_is_shared: self.required(&settings::STORE_PERMISSIONS, None)?.word()? == "group",
-            sql_dir: text(&settings::SQL_DIR).map(PathBuf::from),
+            sql_dir: text(&settings::SQL_DIR)
+                .map(|text| expand_home(&text))
+                .transpose()?,
             tags: text(&settings::TAGS),
             settle_days: integer(&settings::SETTLE_DAYS)?,
             rechecks: RecheckIntervals {

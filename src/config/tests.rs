@@ -21,6 +21,31 @@ fn with_store(store: &str) -> Flags {
 }
 
 #[test]
+fn a_tilde_is_the_home_folder_in_paths_of_the_file() {
+    let home = std::env::home_dir().unwrap();
+    let file = "store = \"~/store\"\ntags = \"~/tags.csv\"\nsql_dir = \"~/sql\"\n\
+                [connections.acme]\nkey = { file = \"~/key\" }\n\
+                [sources]\naws = \"~/exports\"\n";
+    let read = config(Flags::default(), &[], file);
+    let settings = read.settings().unwrap();
+    assert_eq!(settings.store, home.join("store").display().to_string());
+    assert_eq!(settings.sql_dir, Some(home.join("sql")));
+    let tags = home.join("tags.csv").display().to_string();
+    assert_eq!(settings.tags, Some(tags));
+    let (key, _) = read.secret_ref(&settings::KEY, Some("acme")).unwrap();
+    let file = format!("file {}", home.join("key").display());
+    assert_eq!(key.to_string(), file);
+    let exports = format!("aws={}", home.join("exports").display());
+    assert_eq!(read.sources(), [exports]);
+    let variables = [("BILLSTREAM_SQL_DIR", "~/sql")];
+    let read = config(Flags::default(), &variables, "");
+    assert_eq!(read.settings().unwrap().sql_dir, Some(home.join("sql")));
+    let variables = [("BILLSTREAM_SQL_DIR", "~other/sql")];
+    let read = config(Flags::default(), &variables, "");
+    assert!(read.settings().is_err());
+}
+
+#[test]
 fn flags_override_variables_override_the_file_overrides_defaults() {
     let store = |config: Config| {
         let value = config.value(&settings::STORE, None).unwrap();

@@ -45,6 +45,7 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "sources/cur2",
     "sources/cbf",
     "diff/changes",
+    "exports/focus",
     "reports/changes",
     "reports/cost_over_time",
     "reports/discounts_and_credits",
@@ -56,13 +57,14 @@ const BUILT_IN: &[(&str, &str)] = built_in![
 ];
 
 /// Folders of SQL files, and whether the user may add files with new names.
-const FOLDERS: [(&str, bool); 7] = [
+const FOLDERS: [(&str, bool); 8] = [
     ("models", false),
     ("names", false),
     ("checks", true),
     ("views", true),
     ("sources", true),
     ("reports", true),
+    ("exports", false),
     ("diff", false),
 ];
 
@@ -86,7 +88,7 @@ pub struct SqlFiles {
 impl SqlFiles {
     /// Loads the built-in files, overridden by those of `folder`.
     ///
-    /// A file with a new name adds a check, view, source format or report; in `models`, `names` and `diff` it is an error.
+    /// A file with a new name adds a check, view, source format or report; in `models`, `names`, `exports` and `diff` it is an error.
     pub fn load(folder: Option<&Path>) -> Result<SqlFiles> {
         let mut files: BTreeMap<String, SqlFile> = BUILT_IN
             .iter()
@@ -132,7 +134,7 @@ fn load_overrides(folder: &Path, files: &mut BTreeMap<String, SqlFile>) -> Resul
     if !folder.is_dir() {
         return Err(
             Error::config(format!("the SQL folder `{}` does not exist", folder.display()))
-                .with_hint("create it with models/line_items.sql, checks/NAME.sql, views/NAME.sql, sources/NAME.sql, reports/NAME.sql or names/NAME.sql"),
+                .with_hint("create it with models/line_items.sql, checks/NAME.sql, views/NAME.sql, sources/NAME.sql, reports/NAME.sql, exports/focus.sql or names/NAME.sql"),
         );
     }
     let mut overrides = 0;
@@ -153,7 +155,7 @@ fn load_overrides(folder: &Path, files: &mut BTreeMap<String, SqlFile>) -> Resul
                 ))
                 .with_hint(format!("rename it to one of {}", built_in.join(", "))));
             }
-            let text = std::fs::read_to_string(&path)
+            let text = read_text(&path)
                 .map_err(|e| Error::config(format!("could not read `{}`: {e}", path.display())))?;
             overrides += 1;
             files.insert(
@@ -167,7 +169,7 @@ fn load_overrides(folder: &Path, files: &mut BTreeMap<String, SqlFile>) -> Resul
         }
     }
     if overrides == 0 {
-        tracing::warn!(folder = %folder.display(), "The SQL folder has no SQL files in models, checks, views, sources, reports, diff or names");
+        tracing::warn!(folder = %folder.display(), "The SQL folder has no SQL files in models, checks, views, sources, reports, exports, diff or names");
     }
     Ok(())
 }
@@ -217,6 +219,29 @@ fn sql_files_in(folder: &Path) -> Result<Vec<PathBuf>> {
     }
     paths.sort();
     Ok(paths)
+}
+
+/// Reads an SQL file as editors on any system write it, see [`plain_text`].
+///
+/// # Errors
+/// Those of the file system, and for text that is not UTF-8.
+pub(crate) fn read_text(path: &Path) -> std::io::Result<String> {
+    plain_text(std::fs::read(path)?)
+}
+
+/// Decodes SQL text: without a byte order mark, and with line breaks of one character, so that comments and positions
+/// are the same everywhere.
+///
+/// # Errors
+/// Kind invalid data, for bytes that are not UTF-8.
+pub(crate) fn plain_text(bytes: Vec<u8>) -> std::io::Result<String> {
+    let invalid = |message: &str| std::io::Error::new(std::io::ErrorKind::InvalidData, message);
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(invalid("the text is UTF-16; save it as UTF-8"));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| invalid("the text is not UTF-8"))?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    Ok(text.replace("\r\n", "\n"))
 }
 
 /// Values of the `$name` parameters that a file may use.

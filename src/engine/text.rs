@@ -82,7 +82,8 @@ impl<'a> Cells<'a> {
     /// Text of a cell; `None` for NULL.
     pub(crate) fn text(&self, row: usize, column: usize) -> Option<String> {
         let (formatter, array) = &self.columns[column];
-        if array.is_null(row) {
+        // An array of the type Null has no bits for its NULLs.
+        if array.is_null(row) || *array.data_type() == DataType::Null {
             return None;
         }
         let text = formatter.value(row).to_string();

@@ -7,10 +7,12 @@
 //!                                                             report · diff ───────────┘
 //! ```
 
+mod binding;
 pub(crate) mod catalog;
 pub(crate) mod charts;
 mod diagnostics;
 pub(crate) mod diff;
+pub(crate) mod export;
 pub(crate) mod names;
 pub(crate) mod parameters;
 mod permissions;

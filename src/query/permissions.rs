@@ -1,6 +1,5 @@
 //! Planning of the user's statements with their parameters.
 
-use datafusion::common::ParamValues;
 use datafusion::dataframe::DataFrame;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
@@ -9,15 +8,15 @@ use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use crate::engine::permissions::{self, Access};
 use crate::error::{Error, Result};
-use crate::query::diagnostics;
 use crate::query::parameters::Parameters;
 use crate::query::statements::Statement;
+use crate::query::{binding, diagnostics};
 
 /// Plans an allowed statement with its parameters.
 ///
 /// # Errors
 /// Kind data, for invalid SQL (with its position) or a statement that is not allowed; kind usage, for a
-/// parameter without a value.
+/// parameter without a value, or with one that does not fit.
 pub(crate) async fn plan(
     context: &SessionContext,
     statement: &Statement,
@@ -40,22 +39,7 @@ pub(crate) async fn plan(
     let plan = permissions::plan(&state, &statement.sql, access)
         .await
         .map_err(explain)?;
-    let names = plan.get_parameter_names().map_err(explain)?;
-    let plan = if names.is_empty() {
-        plan
-    } else {
-        let mut values = Vec::new();
-        for name in names {
-            let name = name.trim_start_matches('$').to_string();
-            let value = parameters.get(&name).cloned().ok_or_else(|| {
-                Error::usage(format!("the parameter ${name} has no value"))
-                    .with_hint(format!("pass --param {name}=…"))
-            })?;
-            values.push((name, value));
-        }
-        plan.with_param_values(ParamValues::from(values))
-            .map_err(explain)?
-    };
+    let plan = binding::bind(plan, parameters, explain)?;
     context.execute_logical_plan(plan).await.map_err(explain)
 }
 

@@ -34,7 +34,7 @@ impl Store {
     pub fn open(location: &str) -> Result<Store> {
         match PathOrUrl::parse(location)? {
             PathOrUrl::Path(folder) => Store::open_local(&folder),
-            PathOrUrl::Url(url) if url.scheme() == "s3" => Store::open_s3(url),
+            PathOrUrl::Url(url) if url.scheme() == "s3" => Store::open_remote(url),
             PathOrUrl::Url(url) => {
                 let scheme = url.scheme();
                 Err(Error::config(format!(
@@ -70,7 +70,8 @@ impl Store {
         })
     }
 
-    fn open_s3(mut url: Url) -> Result<Store> {
+    /// Opens a place in a bucket.
+    pub(super) fn open_remote(mut url: Url) -> Result<Store> {
         let is_plain = url.query().is_none() && url.fragment().is_none();
         let is_anonymous = url.username().is_empty() && url.password().is_none();
         let bucket = url.host_str().unwrap_or_default().to_string();

@@ -78,7 +78,11 @@ impl PathOrUrl {
     }
 }
 
-fn expand_home(text: &str) -> Result<PathBuf> {
+/// Path of a text, with a leading `~/` as the home folder.
+///
+/// # Errors
+/// Kind configuration, for the home folder of another user, and if there is none.
+pub(crate) fn expand_home(text: &str) -> Result<PathBuf> {
     let Some(rest) = text.strip_prefix('~') else {
         return Ok(PathBuf::from(text));
     };

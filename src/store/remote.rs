@@ -18,7 +18,8 @@ use crate::store::path_or_url::PathOrUrl;
 /// Hint for refused S3 credentials.
 pub(crate) const S3_CREDENTIALS: &str = "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION (and, for \
                                   another endpoint, AWS_ENDPOINT_URL) for a key that may read, write, \
-                                  list and delete there";
+                                  list and delete there; profiles (AWS_PROFILE, ~/.aws) are not read: `aws configure \
+                                  export-credentials --format env` prints one as variables";
 
 /// Opens the object store of a URL: the bucket, container, host or file system; paths start at its root.
 ///
@@ -59,8 +60,11 @@ pub(crate) fn object_store(url: &Url) -> Result<Arc<dyn ObjectStore>> {
             Ok(Arc::new(builder.build().map_err(|e| failed(hint, e))?))
         }
         "https" => {
-            let root = &url[..url::Position::BeforePath];
-            check_proxy(root)?;
+            // The query, which may be a signature, belongs to every request.
+            let mut root = url.clone();
+            root.set_path("");
+            root.set_fragment(None);
+            check_proxy(url.as_str())?;
             let built = HttpBuilder::new()
                 .with_url(root)
                 .with_retry(retries())
@@ -116,4 +120,25 @@ fn retries() -> RetryConfig {
 /// Kind configuration, for text that is neither.
 pub(crate) fn url_of(location: &str) -> Result<Url> {
     PathOrUrl::parse(location)?.into_url()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signature_of_a_url_belongs_to_every_request() {
+        let url = Url::parse("https://host/folder/a.csv?sig=x%2Fy#top").unwrap();
+        let store = format!("{:?}", object_store(&url).unwrap());
+        assert!(store.contains("sig=x%2Fy"), "{store}");
+        assert!(
+            !store.contains("folder") && !store.contains("top"),
+            "{store}"
+        );
+    }
+
+    #[test]
+    fn the_hint_for_credentials_names_profiles_as_unread() {
+        assert!(S3_CREDENTIALS.contains("AWS_PROFILE"));
+    }
 }

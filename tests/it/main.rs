@@ -24,6 +24,7 @@ mod disk_full;
 pub mod ends;
 mod enrichment;
 mod exact;
+mod export;
 mod faults;
 mod hostile;
 mod import;

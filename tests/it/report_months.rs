@@ -198,7 +198,15 @@ fn shares_are_between_0_and_100_and_limits_hide_no_costs() {
 
 #[test]
 fn costs_per_day_compare_months_of_different_lengths() {
-    let per_day = |arguments: &[&str]| rows(&[arguments, &["--normalize", "day"]].concat());
+    let per_day = |arguments: &[&str]| -> Vec<Row> {
+        let rows = rows(&[arguments, &["--normalize", "day"]].concat());
+        let plain = |(name, value): (String, String)| {
+            (name.trim_end_matches("_per_day").to_string(), value)
+        };
+        let rows = rows.into_iter();
+        rows.map(|row| row.into_iter().map(plain).collect())
+            .collect()
+    };
     // A quotient of each line item is rounded at 24 digits.
     let is_near = |found: Exact, whole: Exact, days: i128| {
         let off = found.0 * days - whole.0;
@@ -241,6 +249,32 @@ fn costs_per_day_compare_months_of_different_lengths() {
     ] {
         assert!(!per_day(&[report]).is_empty(), "{report}");
     }
+    // Columns say so, and rates of several months have no total.
+    let command = |report: &str| {
+        let command = [
+            "report",
+            report,
+            "--normalize",
+            "day",
+            "--from",
+            PREVIOUS,
+            "--format",
+            "table",
+        ];
+        let length = if report == "top_resources" { 4 } else { 6 };
+        let command = [&command[..length], &command[6..]].concat();
+        Billstream::on(store().path()).run(&command).ok().stdout
+    };
+    let table = command("top_resources");
+    assert!(
+        table.contains("per day") && table.contains("Total ("),
+        "{table}"
+    );
+    let table = command("cost_over_time");
+    assert!(
+        table.contains("per day") && !table.contains("Total"),
+        "{table}"
+    );
     // Nothing of it stays in the session of a shell.
     let total = "select sum(billed_cost) as cost from daily_costs;\n";
     let text = format!("{total}.report top_resources normalize=day\n{total}");
@@ -270,6 +304,38 @@ fn costs_per_day_compare_months_of_different_lengths() {
         ),
     ] {
         let command = [&["report"], wrong].concat();
+        let output = Billstream::on(store().path()).run(&command);
+        output.code(2).says(&[words]);
+    }
+}
+
+#[test]
+fn reports_compare_with_another_month_when_asked() {
+    for report in ["top_resources", "owners"] {
+        let plain = rows(&[report, "--month", OPEN]);
+        assert!(!plain[0].contains_key("previous_cost"), "{report}");
+        for (compare, other) in [("previous", MONTH), (PREVIOUS, PREVIOUS)] {
+            let output = run(&[report, "--month", OPEN, "--compare", compare]);
+            let note = "it is compared with a whole month";
+            assert!(output.stderr.contains(note), "{}", output.stderr);
+            let found = csv_rows(output.stdout.as_bytes());
+            let month = |month: &str| billed("daily_costs", &format!("billing_period = '{month}'"));
+            assert_eq!(sum(&found, "billed_cost"), month(OPEN), "{report}");
+            assert_eq!(sum(&found, "previous_cost"), month(other), "{report}");
+            assert_eq!(sum(&found, "difference").0, month(OPEN).0 - month(other).0);
+        }
+        let output = run(&[report, "--month", OPEN, "--compare", "year_before"]);
+        assert!(
+            output.stderr.contains("2025-11 has no costs"),
+            "{}",
+            output.stderr
+        );
+    }
+    for (report, compare, words) in [
+        ("unit_prices", "previous", "compares no months"),
+        ("owners", "last", "or compare with previous or year_before"),
+    ] {
+        let command = ["report", report, "--compare", compare];
         let output = Billstream::on(store().path()).run(&command);
         output.code(2).says(&[words]);
     }

@@ -108,6 +108,8 @@ fn filled_in(sql: &str) -> String {
             .replace("$cloud_provider", "'Confluent'")
             .replace("$billing_period", "'2026-09'")
             .replace("$connection", "'demo'")
+            .replace("$currency", "'EUR'")
+            .replace("$billing_account_id", "'org-1'")
             .replace("$today", TODAY)
             .replace("$per_day", "true")
             .replace("$columns", "service")

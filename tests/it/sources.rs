@@ -33,6 +33,8 @@ fn formats_are_detected_by_their_columns_and_exact() {
         ("focus-1.2.csv.gz", "1.45000010000000004"),
         ("focus-1.2.parquet", "1.45000010000000004"),
         ("cur2.parquet", "724.58000010000000004"),
+        ("focus-gcp.parquet", "16.2211111"),
+        ("focus-oci.csv", "0.0100000010000001"),
         ("focus-1.2.*.gz", "1.45000010000000004"),
         ("*.gz", "1.45000010000000004"),
         // Only the drop that the manifest names.
@@ -50,6 +52,34 @@ fn formats_are_detected_by_their_columns_and_exact() {
     assert_eq!(
         total(&billstream, &["--source", &own, "--sql-dir", &sql], "own"),
         Exact::of("-0.176549999")
+    );
+}
+
+/// Their categories, providers, quantities and tags differ in form from FOCUS's.
+#[test]
+fn focus_exports_of_google_and_oracle_are_read_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let billstream = Billstream::on(folder.path());
+    let (gcp, oci) = (
+        source("gcp", "focus-gcp.parquet"),
+        source("oci", "focus-oci.csv"),
+    );
+    let sql = "select connection, billing_period, cloud_provider, line_item_type, \
+               json_text(tags, 'team') as team, sum(billed_cost) as billed, sum(real_cost) as real, \
+               sum(quantity) as quantity from daily_costs group by 1, 2, 3, 4, 5 order by 1, 4, 5";
+    let arguments = [
+        "query", "--format", "csv", "--source", &gcp, "--source", &oci, sql,
+    ];
+    assert_eq!(
+        billstream.run(&arguments).ok().stdout,
+        "connection,billing_period,cloud_provider,line_item_type,team,billed,real,quantity\n\
+         gcp,2026-10,Google Cloud,Adjustment,,-0.000000002,0,\n\
+         gcp,2026-10,Google Cloud,Support,,3,0,\n\
+         gcp,2026-10,Google Cloud,Tax,,2.11,0,\n\
+         gcp,2026-10,Google Cloud,Usage,core,11.111111101,11.111111101,24\n\
+         gcp,2026-10,Google Cloud,Usage,,0.000000001,0.000000001,\n\
+         oci,2026-10,Oracle,Usage,core,0.0125000000000001,0.0125000000000001,1\n\
+         oci,2026-10,Oracle,Usage,,-0.002499999,-0.002499999,3.3\n"
     );
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use crate::cli::args::{StoreArgs, SummaryFormat};
+use crate::cli::args::{StoreArgs, SummaryFormat, parse_path};
 use crate::cli::output::stderr::note;
 use crate::cli::output::table::{Column, Table};
 use crate::cli::{print_json, print_text, show_error};
@@ -47,7 +47,7 @@ enum Command {
     /// Write a configuration file with every setting, commented out
     Init {
         /// Path of the file [env: BILLSTREAM_CONFIG] [default: billstream/billstream.toml in XDG_CONFIG_HOME or ~/.config]
-        #[arg(long, value_name = "PATH")]
+        #[arg(long, value_name = "PATH", value_parser = parse_path)]
         config: Option<PathBuf>,
     },
     /// Validate the whole configuration without connecting to anything

@@ -8,6 +8,7 @@ pub(crate) mod deliver;
 pub(crate) mod demo;
 pub(crate) mod destinations;
 pub(crate) mod diff;
+pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod query;
 pub(crate) mod report;

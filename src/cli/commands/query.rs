@@ -3,8 +3,10 @@
 use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 
+use crate::cli::args::parse_path;
 use crate::cli::query_session::{RowsArgs, SessionArgs, note_truncation, write_rows};
 use crate::cli::signals::until_stopped;
+use crate::engine::sql_files::{plain_text, read_text};
 use crate::engine::statement_limits::check_size;
 use crate::error::{Error, Result};
 use crate::query::statements::{Statement, split};
@@ -22,7 +24,7 @@ pub(crate) struct QueryArgs {
     /// SQL, with semicolons between statements; read from stdin without this argument and -f
     sql: Option<String>,
     /// Read the SQL from a file
-    #[arg(short, long, value_name = "FILE", conflicts_with = "sql")]
+    #[arg(short, long, value_name = "FILE", value_parser = parse_path, conflicts_with = "sql")]
     file: Option<PathBuf>,
     #[command(flatten)]
     session: SessionArgs,
@@ -68,7 +70,7 @@ fn sql_text(args: &QueryArgs) -> Result<String> {
         return Ok(sql.clone());
     }
     if let Some(path) = &args.file {
-        return std::fs::read_to_string(path)
+        return read_text(path)
             .map_err(|e| Error::usage(format!("could not read `{}`: {e}", path.display())));
     }
     if std::io::stdin().is_terminal() {
@@ -76,9 +78,8 @@ fn sql_text(args: &QueryArgs) -> Result<String> {
             "pass it as an argument, with -f FILE or on stdin, or run `billstream shell`",
         ));
     }
-    let mut text = String::new();
-    std::io::stdin()
-        .read_to_string(&mut text)
-        .map_err(|e| Error::usage(format!("could not read stdin: {e}")))?;
-    Ok(text)
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().read_to_end(&mut bytes);
+    read.and_then(|_| plain_text(bytes))
+        .map_err(|e| Error::usage(format!("could not read stdin: {e}")))
 }

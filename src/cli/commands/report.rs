@@ -7,7 +7,7 @@ use crate::cli::output::rows::{Format, ReportLayout, RowSink, Style, Writer, for
 use crate::cli::output::stderr::note;
 use crate::cli::output::stdout::terminal_width;
 use crate::cli::print_text;
-use crate::cli::query_session::SessionArgs;
+use crate::cli::query_session::{SessionArgs, output_location};
 use crate::cli::signals::until_stopped;
 use crate::error::{Error, ErrorKind, Result};
 use crate::query::charts;
@@ -20,6 +20,7 @@ Examples:
   billstream report list
   billstream report top_resources --month 2026-10
   billstream report cost_over_time --by environment --format svg -o costs.svg
+  billstream report top_resources --month 2026-10 --compare year_before
   billstream report changes --month 2026-10 --normalize day
   billstream report changes --param previous=year_before --format csv")]
 pub(crate) struct ReportArgs {
@@ -42,6 +43,9 @@ pub(crate) struct ReportArgs {
     /// Maximum number of rows
     #[arg(long, value_name = "ROWS")]
     limit: Option<u64>,
+    /// Add the costs of another month to top_resources and owners: previous, year_before or a month
+    #[arg(long, value_name = "MONTH")]
+    compare: Option<String>,
     /// Divide amounts by the days of their month, which have different lengths
     #[arg(long, value_name = "day")]
     normalize: Option<String>,
@@ -51,7 +55,7 @@ pub(crate) struct ReportArgs {
     /// Format of the rows [default: by the ending of -o, else table]
     #[arg(long, value_enum)]
     format: Option<ReportFormat>,
-    /// Write to a file or a URL instead of stdout; it appears once complete
+    /// Write to a file or a URL instead of stdout (-); it appears once complete, gzipped if it ends in .gz
     #[arg(short, long, value_name = "PATH|URL")]
     output: Option<String>,
 }
@@ -62,6 +66,8 @@ enum ReportFormat {
     Table,
     /// CSV with a header line
     Csv,
+    /// Like CSV, with tabs
+    Tsv,
     /// JSON array of objects
     Json,
     /// One JSON object per line
@@ -82,6 +88,7 @@ impl ReportFormat {
         match self {
             ReportFormat::Table => Some(Format::Table),
             ReportFormat::Csv => Some(Format::Csv),
+            ReportFormat::Tsv => Some(Format::Tsv),
             ReportFormat::Json => Some(Format::Json),
             ReportFormat::Ndjson => Some(Format::Ndjson),
             ReportFormat::Markdown => Some(Format::Markdown),
@@ -102,6 +109,7 @@ impl ReportArgs {
             ("to", &self.to),
             ("by", &self.by),
             ("limit", &limit),
+            ("compare", &self.compare),
             ("normalize", &self.normalize),
         ];
         let named = named.into_iter().filter_map(|(name, value)| {
@@ -123,12 +131,19 @@ async fn list_or_run(args: ReportArgs) -> Result<u8> {
         print_text(&list(&session))?;
         return Ok(0);
     }
-    let is_svg = match (args.format, &args.output) {
+    let output = output_location(args.output.as_deref());
+    let is_svg = match (args.format, output) {
         (Some(format), _) => format == ReportFormat::Svg,
         (None, Some(output)) => output.to_ascii_lowercase().ends_with(".svg"),
         (None, None) => false,
     };
-    let mut destination = match &args.output {
+    let is_terminal = std::io::stdout().is_terminal();
+    let named = args.format.and_then(ReportFormat::of_rows);
+    let format = match is_svg {
+        true => Format::Table,
+        false => format_for(named, output, is_terminal)?,
+    };
+    let mut destination = match output {
         Some(location) => RowSink::open(location)?,
         None => RowSink::stdout(),
     };
@@ -145,21 +160,19 @@ async fn list_or_run(args: ReportArgs) -> Result<u8> {
         destination.write(svg.into_bytes()).await?;
         print_notes(&result.notes);
     } else {
-        let is_terminal = std::io::stdout().is_terminal();
-        let named = args.format.and_then(ReportFormat::of_rows);
-        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        let names = report.column_names(&given)?;
         let layout = ReportLayout {
-            money: names(&report.money),
-            totals: names(&report.totals),
-            secondary: names(&report.secondary),
+            money: names.money,
+            totals: names.totals,
+            secondary: names.secondary,
             currency: args.session.currency()?,
             precision: Precision::new(args.exact),
             ..ReportLayout::default()
         };
         let style = Style {
-            format: format_for(named, args.output.as_deref(), is_terminal)?,
+            format,
             max_rows: None,
-            width: terminal_width().filter(|_| args.output.is_none()),
+            width: terminal_width().filter(|_| output.is_none()),
             layout: Some(&layout),
         };
         write(&session, &report, &given, style, &mut destination).await?;

@@ -361,6 +361,14 @@ async fn save(store: &Store, connection: &str, state: &OrganizationState) -> Res
     connection_state::write(store, connection, OBJECT, state).await
 }
 
+/// Id of a connection's organization, if Confluent named it.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn id(store: &Store, connection: &str) -> Result<Option<String>> {
+    Ok(load(store, connection).await?.organization)
+}
+
 /// Forgets the organization of a connection, and releases its claims.
 pub(crate) async fn release(store: &Store, connection: &str) -> Result<()> {
     claims::release(store, Scope::Organizations, connection, &BTreeSet::new()).await?;

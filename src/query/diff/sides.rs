@@ -49,8 +49,8 @@ impl Side {
         }
         let connection = connection.map_or(ScalarValue::Null, ScalarValue::from);
         let parameters = Parameters::from([
-            ("connection".to_string(), connection),
-            ("per_day".to_string(), ScalarValue::from(per_day)),
+            ("connection".to_string(), connection.into()),
+            ("per_day".to_string(), per_day.into()),
         ]);
         session
             .define_view(name, &Statement::from_file(SIDE), &parameters)

@@ -6,16 +6,18 @@
 //! -- by: resource_id, service, tag:<key>
 //! -- money: cost, discount
 //! -- total: cost, discount
+//! -- compare: previous_cost, difference
 //! -- chart: bars label=resource value=cost
 //! ```
 //! A default in brackets may be `latest` or `earliest`, the newest and oldest month with costs, or
-//! `previous`, the month before `month`.
+//! `previous`, the month before `month`. The columns of `compare` are those that `--compare` adds, with the other month
+//! as `$compare`. Per day (`--normalize day`) the names of amounts and quantities end in `_per_day`.
 
 mod chart;
 mod notes;
 mod parameters;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
 use crate::engine::sql_files::{SqlFile, SqlFiles};
@@ -38,11 +40,13 @@ pub(crate) struct Report<'a> {
     /// Values of `--by`; the first is the default.
     pub(crate) by: Vec<&'a str>,
     /// Columns of amounts.
-    pub(crate) money: Vec<&'a str>,
+    money: Vec<&'a str>,
     /// Columns that add up over all rows.
-    pub(crate) totals: Vec<&'a str>,
+    totals: Vec<&'a str>,
     /// Columns that a narrow table can do without, the first of these most easily.
-    pub(crate) secondary: Vec<&'a str>,
+    secondary: Vec<&'a str>,
+    /// Columns about the month that `--compare` names.
+    compare: Vec<&'a str>,
     chart: Option<ChartSpec<'a>>,
 }
 
@@ -72,6 +76,11 @@ impl Normalize {
 /// Name of the parameter that every report has.
 const NORMALIZE: &str = "normalize";
 
+/// Name of the parameter of reports that compare a month with another one.
+const COMPARE: &str = "compare";
+/// Ending of the names of columns that are divided by days.
+const PER_DAY: &str = "_per_day";
+
 /// What a chart says about its amounts.
 struct Marks {
     is_incomplete: bool,
@@ -80,6 +89,14 @@ struct Marks {
 
 fn text(values: &Parameters, name: &str) -> Option<String> {
     values.get(name).map(ToString::to_string)
+}
+
+/// Names of a report's columns by what is done with them.
+#[derive(Debug)]
+pub(crate) struct ColumnNames {
+    pub(crate) money: Vec<String>,
+    pub(crate) totals: Vec<String>,
+    pub(crate) secondary: Vec<String>,
 }
 
 /// Result of a report.
@@ -123,6 +140,7 @@ impl<'a> Report<'a> {
             money: file.listed("money"),
             totals: file.listed("total"),
             secondary: file.listed("secondary"),
+            compare: file.listed("compare"),
             chart: None,
         };
         for line in file.comments() {
@@ -178,17 +196,74 @@ impl<'a> Report<'a> {
         if batches.is_empty() {
             batches.push(RecordBatch::new_empty(schema));
         }
-        let notes = notes::notes(session, &Selection::new(&values, given)).await?;
+        let is_per_day = normalize == Normalize::Day;
+        let notes = notes::notes(session, &Selection::new(&values, given, is_per_day)).await?;
         let marks = Marks {
             is_incomplete: notes.is_incomplete,
             normalize,
         };
         let chart = self.draw(&values, &batches, marks)?;
+        let is_compared = text(&values, COMPARE).is_some_and(|month| !month.is_empty());
+        let presented = batches
+            .iter()
+            .map(|batch| self.presented(batch, is_compared, is_per_day));
         Ok(ReportResult {
-            batches,
+            batches: presented.collect::<Result<_>>()?,
             chart,
             notes: notes.texts,
         })
+    }
+
+    /// Names of the columns of amounts, of those with totals and of secondary ones, in the rows of a report with these
+    /// parameters. Costs per day of several months do not add up.
+    ///
+    /// # Errors
+    /// Kind usage, for another value of `normalize`.
+    pub(crate) fn column_names(&self, given: &[(String, String)]) -> Result<ColumnNames> {
+        let is_per_day = Normalize::of(given)? == Normalize::Day;
+        let has_range = self.parameters.iter().any(|p| p.name == "from");
+        let names = |names: &[&str]| {
+            let names = names.iter().map(|name| self.shown_name(name, is_per_day));
+            names.collect()
+        };
+        Ok(ColumnNames {
+            money: names(&self.money),
+            totals: if is_per_day && has_range {
+                Vec::new()
+            } else {
+                names(&self.totals)
+            },
+            secondary: names(&self.secondary),
+        })
+    }
+
+    fn shown_name(&self, name: &str, is_per_day: bool) -> String {
+        let is_divided = self.money.contains(&name) || name == "quantity";
+        match is_per_day && is_divided {
+            true => format!("{name}{PER_DAY}"),
+            false => name.to_string(),
+        }
+    }
+
+    /// The rows as they are shown: without the columns of a comparison that was not asked for.
+    fn presented(
+        &self,
+        batch: &RecordBatch,
+        is_compared: bool,
+        is_per_day: bool,
+    ) -> Result<RecordBatch> {
+        let schema = batch.schema();
+        let shown = schema.fields().iter().zip(batch.columns());
+        let shown = shown
+            .filter(|(field, _)| is_compared || !self.compare.contains(&field.name().as_str()));
+        let (fields, columns): (Vec<_>, Vec<_>) = shown
+            .map(|(field, column)| {
+                let name = self.shown_name(field.name(), is_per_day);
+                (field.as_ref().clone().with_name(name), column.clone())
+            })
+            .unzip();
+        RecordBatch::try_new(Schema::new(fields).into(), columns)
+            .map_err(|e| Error::bug(format!("the rows of a report: {e}")))
     }
 
     async fn collect(

@@ -5,27 +5,67 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::engine::text::Cells;
 use crate::error::Result;
 use crate::query::parameters::Parameters;
+use crate::query::reports::COMPARE;
 use crate::query::session::Session;
 use crate::query::statements::Statement;
 
 /// More connections than these are counted, not named.
 const MAX_NAMED: usize = 4;
 
+/// How an incomplete month is compared with another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    None,
+    /// Over the days that both have.
+    SameDays,
+    /// Over all days of both.
+    Months,
+    /// By its complete days, per day.
+    PerDay,
+}
+
+impl Comparison {
+    /// Addition to the note about an incomplete month.
+    fn remark(self) -> &'static str {
+        match self {
+            Comparison::None => "",
+            Comparison::SameDays => "; the same days of both months are compared (through day)",
+            Comparison::Months => {
+                "; it is compared with a whole month (--normalize day compares days)"
+            }
+            Comparison::PerDay => "; its complete days are compared, per day",
+        }
+    }
+}
+
 /// Months that a report covers.
 pub(super) struct Selection {
     month: Option<String>,
     previous: Option<String>,
     range: Option<(String, String)>,
+    comparison: Comparison,
     /// True if the newest month is the default.
     is_latest: bool,
 }
 
 impl Selection {
-    pub(super) fn new(values: &Parameters, given: &[(String, String)]) -> Selection {
+    pub(super) fn new(
+        values: &Parameters,
+        given: &[(String, String)],
+        is_per_day: bool,
+    ) -> Selection {
         let text = |name: &str| values.get(name).map(ToString::to_string);
+        let compared = text(COMPARE).filter(|month| !month.is_empty());
+        let comparison = match (text("previous"), &compared) {
+            (Some(_), _) => Comparison::SameDays,
+            (None, Some(_)) if is_per_day => Comparison::PerDay,
+            (None, Some(_)) => Comparison::Months,
+            (None, None) => Comparison::None,
+        };
         Selection {
             month: text("month"),
-            previous: text("previous"),
+            previous: text("previous").or(compared),
+            comparison,
             range: text("from").zip(text("to")),
             is_latest: !given
                 .iter()
@@ -174,7 +214,6 @@ fn incomplete(months: &[Month], selection: &Selection) -> Vec<String> {
         let connections = days.entry(month.complete_through.as_deref()).or_default();
         connections.insert(&month.connection);
     }
-    let is_compared = selection.month.is_some() && selection.previous.is_some();
     let note = |(period, days): (&str, BTreeMap<Option<&str>, BTreeSet<&str>>)| {
         let of_day = |(day, names): (&Option<&str>, &BTreeSet<&str>)| match day {
             Some(day) => format!("{} through {day}", named(names)),
@@ -182,11 +221,7 @@ fn incomplete(months: &[Month], selection: &Selection) -> Vec<String> {
         };
         let days: Vec<String> = days.iter().map(of_day).collect();
         let days = days.join(", ");
-        let compared = if is_compared {
-            "; the same days of both months are compared (through day)"
-        } else {
-            ""
-        };
+        let compared = selection.comparison.remark();
         format!("{period} is not complete: {days}{compared}")
     };
     open.into_iter().map(note).collect()
@@ -223,6 +258,7 @@ mod tests {
         Selection {
             month: Some(period.to_string()),
             previous: previous.map(str::to_string),
+            comparison: Comparison::None,
             range: None,
             is_latest,
         }
@@ -276,6 +312,7 @@ mod tests {
         let range = Selection {
             month: None,
             previous: None,
+            comparison: Comparison::None,
             range: Some(("2026-10".to_string(), "2026-11".to_string())),
             is_latest: false,
         };

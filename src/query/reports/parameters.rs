@@ -1,12 +1,10 @@
 //! Parameters of reports: declarations, checks and defaults.
 
-use datafusion::common::ScalarValue;
-
 use crate::billing_period::BillingPeriod;
 use crate::engine::text::Cells;
 use crate::error::{Error, Result};
-use crate::query::parameters::{Parameters, typed_value};
-use crate::query::reports::{NORMALIZE, Report};
+use crate::query::parameters::{Parameter, Parameters, number};
+use crate::query::reports::{COMPARE, NORMALIZE, Report};
 use crate::query::session::Session;
 use crate::query::statements::Statement;
 
@@ -41,6 +39,24 @@ impl<'a> ReportParameter<'a> {
         })
     }
 
+    /// Value of a text: a number if the default is one.
+    fn value(&self, text: &str) -> Result<Parameter> {
+        if !self
+            .default
+            .is_some_and(|default| number(default).is_some())
+        {
+            return Ok(Parameter::untyped(text));
+        }
+        let value = number(text).ok_or_else(|| {
+            Error::usage(format!(
+                "the parameter `{}` is not a number: `{text}`",
+                self.name
+            ))
+            .with_hint(format!("pass {}: {}", self.flag(), self.description))
+        });
+        value.map(Parameter::Typed)
+    }
+
     /// Command-line flag that sets the parameter.
     pub(crate) fn flag(&self) -> String {
         match self.name {
@@ -62,11 +78,11 @@ impl Report<'_> {
     ) -> Result<Parameters> {
         let mut values = Parameters::new();
         for (name, value) in given {
-            if name == NORMALIZE {
+            if name == NORMALIZE || name == COMPARE {
                 continue;
             }
-            let is_known = self.parameters.iter().any(|p| p.name == name);
-            if !is_known && (name != "by" || self.by.is_empty()) {
+            let known = self.parameters.iter().find(|p| p.name == name);
+            if known.is_none() && (name != "by" || self.by.is_empty()) {
                 let known: Vec<_> = self.parameters.iter().map(|p| p.name).collect();
                 return Err(Error::usage(format!(
                     "the report `{}` has no parameter `{name}`",
@@ -74,17 +90,17 @@ impl Report<'_> {
                 ))
                 .with_hint(format!("its parameters are {}", known.join(", "))));
             }
-            values.insert(name.clone(), self.check_value(name, value)?);
+            values.insert(name.clone(), self.check_value(name, known, value)?);
         }
         if self.file.uses(NORMALIZE) {
             let value = given.iter().rfind(|(name, _)| name == NORMALIZE);
             let value = value.map_or("none", |(_, value)| value.as_str());
-            values.insert(NORMALIZE.to_string(), ScalarValue::from(value));
+            values.insert(NORMALIZE.to_string(), value.into());
         }
         if let Some(first) = self.by.first()
             && !values.contains_key("by")
         {
-            values.insert("by".to_string(), ScalarValue::from(*first));
+            values.insert("by".to_string(), (*first).into());
         }
         for parameter in &self.parameters {
             if values.contains_key(parameter.name) {
@@ -102,20 +118,60 @@ impl Report<'_> {
                 ))
             })?;
             let value = match default {
-                "latest" => ScalarValue::from(month_with_costs(session, "max").await?),
-                "earliest" => ScalarValue::from(month_with_costs(session, "min").await?),
+                "latest" => month_with_costs(session, "max").await?.into(),
+                "earliest" => month_with_costs(session, "min").await?.into(),
                 "previous" => previous_month(&values)?,
-                text => typed_value(text),
+                text => parameter.value(text)?,
             };
             values.insert(parameter.name.to_string(), value);
         }
-        if values.get("previous") == Some(&ScalarValue::from(YEAR_BEFORE)) {
+        if values.get("previous") == Some(&Parameter::from(YEAR_BEFORE)) {
             values.insert("previous".to_string(), year_before(&values)?);
         }
+        self.resolve_comparison(given, &mut values)?;
         Ok(values)
     }
 
-    fn check_value(&self, name: &str, text: &str) -> Result<ScalarValue> {
+    /// Adds the month to compare with; an empty text without one.
+    fn resolve_comparison(
+        &self,
+        given: &[(String, String)],
+        values: &mut Parameters,
+    ) -> Result<()> {
+        let given = given.iter().rfind(|(name, _)| name == COMPARE);
+        if self.compare.is_empty() {
+            return match given {
+                None => Ok(()),
+                Some(_) => Err(Error::usage(format!(
+                    "the report `{}` compares no months",
+                    self.name
+                ))
+                .with_hint(
+                    "use top_resources or owners; `changes` splits a difference by its reasons",
+                )),
+            };
+        }
+        let month = match given.map(|(_, value)| value.as_str()) {
+            None => Parameter::from(""),
+            Some("previous") => previous_month(values)?,
+            Some(YEAR_BEFORE) => year_before(values)?,
+            Some(month) => {
+                let month: BillingPeriod = month.parse().map_err(|e: Error| {
+                    e.with_another_hint("or compare with previous or year_before")
+                })?;
+                month.to_string().into()
+            }
+        };
+        values.insert(COMPARE.to_string(), month);
+        Ok(())
+    }
+
+    fn check_value(
+        &self,
+        name: &str,
+        parameter: Option<&ReportParameter<'_>>,
+        text: &str,
+    ) -> Result<Parameter> {
         if name == "by" {
             let is_tag = text.starts_with("tag:") && self.by.contains(&"tag:<key>");
             if !is_tag && !self.by.contains(&text) {
@@ -125,16 +181,18 @@ impl Report<'_> {
                 ))
                 .with_hint(format!("use one of {}", self.by.join(", "))));
             }
-            return Ok(ScalarValue::from(text));
+            return Ok(text.into());
         }
         if name == "previous" && text == YEAR_BEFORE {
-            return Ok(ScalarValue::from(text));
+            return Ok(text.into());
         }
         if ["month", "previous", "from", "to"].contains(&name) {
             let month: BillingPeriod = text.parse()?;
-            return Ok(ScalarValue::from(month.to_string()));
+            return Ok(month.to_string().into());
         }
-        Ok(typed_value(text))
+        parameter.map_or(Ok(Parameter::untyped(text)), |parameter| {
+            parameter.value(text)
+        })
     }
 }
 
@@ -153,15 +211,15 @@ async fn month_with_costs(session: &Session, aggregate: &str) -> Result<String> 
 }
 
 /// The month before `month`.
-fn previous_month(values: &Parameters) -> Result<ScalarValue> {
+fn previous_month(values: &Parameters) -> Result<Parameter> {
     let month = month(values)?.previous();
-    Ok(ScalarValue::from(month.to_string()))
+    Ok(month.to_string().into())
 }
 
 /// The same month of the year before.
-fn year_before(values: &Parameters) -> Result<ScalarValue> {
+fn year_before(values: &Parameters) -> Result<Parameter> {
     let month = (0..12).fold(month(values)?, |month, _| month.previous());
-    Ok(ScalarValue::from(month.to_string()))
+    Ok(month.to_string().into())
 }
 
 fn month(values: &Parameters) -> Result<BillingPeriod> {

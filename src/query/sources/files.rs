@@ -149,9 +149,12 @@ fn reason_to_skip(name: &str, size: u64) -> Option<&'static str> {
 
 /// Returns true for files that exporters write beside the data.
 fn is_housekeeping(name: &str) -> bool {
-    let file = name.rsplit('/').next().unwrap_or(name).to_lowercase();
+    let (folders, file) = name.rsplit_once('/').unwrap_or(("", name));
+    let file = file.to_lowercase();
+    let is_metadata = file.ends_with(".json") && folders.split('/').any(|f| f == "metadata");
     FileType::of_name(&file).is_none()
-        && (file.ends_with("manifest.json")
+        && (is_metadata
+            || file.ends_with("manifest.json")
             || file.ends_with(".crc")
             || file.starts_with("_success")
             || file.starts_with("_committed_")
@@ -216,6 +219,7 @@ mod tests {
             ("_tmp/c.csv", 5, Some("hidden")),
             ("_SUCCESS", 0, None),
             ("metadata/cur-Manifest.json", 9, None),
+            ("metadata/schemas/1.json", 9, None),
             ("notes.txt", 5, Some("neither Parquet nor CSV")),
         ] {
             assert_eq!(reason_to_skip(name, size), expected, "{name}");

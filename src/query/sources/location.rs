@@ -39,11 +39,15 @@ pub(super) async fn list(context: &SessionContext, location: &str) -> Result<Obj
     let url = remote::url_of(location)?;
     let base = &url[..url::Position::BeforePath];
     let base_url = Url::parse(base).map_err(|e| invalid(location, &e))?;
-    let store_url = ObjectStoreUrl::parse(base).map_err(|e| invalid(location, &e))?;
-    let store = context
-        .runtime_env()
-        .object_store(store_url)
-        .map_err(|e| explain_without_text(&e, &[]))?;
+    let store = match url.query() {
+        // A signature is valid for one file: others of the host have stores of their own.
+        Some(_) => remote::object_store(&url)?,
+        None => {
+            let store_url = ObjectStoreUrl::parse(base).map_err(|e| invalid(location, &e))?;
+            let store = context.runtime_env().object_store(store_url);
+            store.map_err(|e| explain_without_text(&e, &[]))?
+        }
+    };
     let path = Path::from_url_path(url.path()).map_err(|e| invalid(location, &e))?;
     let found = |root: Path, objects: Vec<ObjectMeta>, is_file| Objects {
         store: store.clone(),

@@ -15,6 +15,7 @@ fn file_ending_decides_the_format() {
     let (_store, billstream) = store();
     for (name, expected) in [
         ("a.csv", "n\n1\n"),
+        ("a.tsv", "n\n1\n"),
         ("a.JSON", "[\n{\"n\":1}\n]\n"),
         ("a.ndjson", "{\"n\":1}\n"),
         ("a.jsonl", "{\"n\":1}\n"),
@@ -33,6 +34,75 @@ fn file_ending_decides_the_format() {
         std::fs::read_to_string(billstream.home().join("b.json")).unwrap(),
         "n\n1\n"
     );
+}
+
+#[test]
+fn output_may_be_gzipped_stdout_or_the_target_of_a_link() {
+    let (_store, billstream) = store();
+    let sql = "select 1 as n, 'a,b' as word";
+    billstream.run(&["query", sql, "-o", "a.tsv.GZ"]).ok();
+    let file = std::fs::File::open(billstream.home().join("a.tsv.GZ")).unwrap();
+    let mut text = String::new();
+    let mut reader = flate2::read::GzDecoder::new(file);
+    std::io::Read::read_to_string(&mut reader, &mut text).unwrap();
+    assert_eq!(text, "n\tword\n1\ta,b\n");
+    let output = billstream.run(&["query", sql, "-o", "-", "--format", "tsv"]);
+    assert_eq!(output.ok().stdout, "n\tword\n1\ta,b\n");
+    assert!(!billstream.home().join("-").exists());
+    for (name, hint) in [("a.xlsx", "write .csv"), ("a.parquet.gz", "leave out .gz")] {
+        let output = billstream.run(&["query", sql, "-o", name]).code(2);
+        output.says(&[hint]);
+        assert!(!billstream.home().join(name).exists());
+    }
+    // A link that leads nowhere yet is followed as well.
+    std::fs::create_dir(billstream.home().join("real")).unwrap();
+    std::os::unix::fs::symlink("real/b.csv", billstream.home().join("link.csv")).unwrap();
+    for n in ["1", "2"] {
+        let sql = format!("select {n} as n");
+        billstream.run(&["query", &sql, "-o", "link.csv"]).ok();
+        assert!(billstream.home().join("link.csv").is_symlink());
+        let written = std::fs::read_to_string(billstream.home().join("real/b.csv")).unwrap();
+        assert_eq!(written, format!("n\n{n}\n"));
+    }
+}
+
+#[test]
+fn sql_files_of_any_editor_run() {
+    let (_store, billstream) = store();
+    let marked = "\u{feff}-- A comment\r\nselect 1 as n;\r\nselect 2 as n;\r\n";
+    std::fs::write(billstream.home().join("marked.sql"), marked).unwrap();
+    let expected = "n\n1\nn\n2\n";
+    let run = |arguments: &[&str], stdin: &str| billstream.told(arguments, stdin).ok().stdout;
+    let csv = ["query", "--format", "csv"];
+    assert_eq!(
+        run(&[&csv[..], &["-f", "marked.sql"]].concat(), ""),
+        expected
+    );
+    // The shell of the user does not expand this one.
+    assert_eq!(
+        run(&[&csv[..], &["--file=~/marked.sql"]].concat(), ""),
+        expected
+    );
+    assert_eq!(run(&csv, marked), expected);
+    let shell = ["shell", "--format", "csv"];
+    assert_eq!(run(&shell, marked), expected);
+    assert_eq!(run(&shell, ".read ~/marked.sql\n"), expected);
+    let views = billstream.home().join("sql/views");
+    std::fs::create_dir_all(&views).unwrap();
+    std::fs::write(
+        views.join("mine.sql"),
+        "\u{feff}-- Mine\r\n\r\nselect 1 as n\r\n",
+    )
+    .unwrap();
+    let from_view = [&csv[..], &["--sql-dir=~/sql", "select n from mine"]].concat();
+    assert_eq!(run(&from_view, ""), "n\n1\n");
+    let wide: Vec<u8> = "\u{feff}select 1"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    std::fs::write(billstream.home().join("wide.sql"), wide).unwrap();
+    let output = billstream.run(&["query", "-f", "wide.sql"]).code(2);
+    output.says(&["save it as UTF-8"]);
 }
 
 #[test]

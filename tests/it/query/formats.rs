@@ -55,6 +55,20 @@ fn text_formats_are_exact() {
 }
 
 #[test]
+fn a_bare_null_is_null() {
+    let (_store, billstream) = store();
+    for (format, expected) in [
+        ("json", "[\n{\"a\":null,\"b\":null}\n]\n"),
+        ("ndjson", "{\"a\":null,\"b\":null}\n"),
+        ("csv", "a,b\n,\n"),
+        ("tsv", "a\tb\n\t\n"),
+    ] {
+        let sql = "select null as a, cast(null as bigint) as b";
+        assert_eq!(written(&billstream, format, sql), expected, "{format}");
+    }
+}
+
+#[test]
 fn numbers_are_right_aligned_without_exponents() {
     let (_store, billstream) = store();
     let sql = "select * from (values (cast(1.50 as decimal(38, 24)), 'a'), (-20, 'bb'), (1000000, null)) \

@@ -1,4 +1,4 @@
-//! `--param`: values bound to `$name`, with a type inferred from their text.
+//! `--param`: values bound to `$name`, text unless they have a type.
 
 use super::store;
 use crate::support::{Billstream, Output};
@@ -12,28 +12,28 @@ fn with(billstream: &Billstream, sql: &str, parameters: &[&str]) -> Output {
 }
 
 #[test]
-fn value_types_are_inferred_from_their_text() {
+fn text_stays_text_unless_a_type_is_given() {
     let (_store, billstream) = store();
-    for (value, data_type, text) in [
-        ("7", "Int64", "7"),
-        ("-7", "Int64", "-7"),
-        ("0.10", "\"Decimal128(38, 24)\"", "0.1"),
-        ("'7'", "Utf8", "7"),
-        ("2026-10", "Utf8", "2026-10"),
-        ("2026-10-01", "Utf8", "2026-10-01"),
-        ("true", "Boolean", "true"),
-        ("null", "Null", ""),
-        ("", "Utf8", ""),
-        ("a=b", "Utf8", "a=b"),
-        ("it's; drop table costs", "Utf8", "it's; drop table costs"),
+    for (parameter, data_type, text) in [
+        ("v=007", "Utf8", "007"),
+        ("v=null", "Utf8", "null"),
+        ("v=1e5", "Utf8", "1e5"),
+        ("v='7'", "Utf8", "'7'"),
+        ("v=", "Utf8", ""),
+        ("v=a=b", "Utf8", "a=b"),
+        ("v=it's; drop table costs", "Utf8", "it's; drop table costs"),
+        ("v:int=007", "Int64", "7"),
+        ("v:decimal=0.10", "\"Decimal128(38, 24)\"", "0.1"),
+        ("v:bool=true", "Boolean", "true"),
+        ("v:date=2026-10-01", "Date32", "2026-10-01"),
+        ("v:null=", "Null", ""),
     ] {
-        let parameter = format!("v={value}");
         let sql = "select arrow_typeof($v) as data_type, $v as value";
-        let output = with(&billstream, sql, &[&parameter]).ok();
+        let output = with(&billstream, sql, &[parameter]).ok();
         assert_eq!(
             output.stdout,
             format!("data_type,value\n{data_type},{text}\n"),
-            "{value}"
+            "{parameter}"
         );
     }
 }
@@ -67,6 +67,17 @@ fn parameters_compare_like_literals() {
             vec!["x=5.5656"],
         ),
         ("amount > $x", "amount > 5", vec!["x=5"]),
+        ("amount > $x", "amount > 1.5", vec!["x=15e-1"]),
+        (
+            "amount > $x and line_type = $y",
+            "amount > 5 and line_type = '5'",
+            vec!["x=5", "y=5"],
+        ),
+        (
+            "start_date > $d",
+            "start_date > '2026-10-07'",
+            vec!["d:date=2026-10-07"],
+        ),
         (
             "resource_id = $r and amount > $r2",
             "resource_id = 'x' and amount > 1",
@@ -75,7 +86,7 @@ fn parameters_compare_like_literals() {
         (
             "resource_id is not distinct from $r",
             "resource_id is null",
-            vec!["r=null"],
+            vec!["r:null="],
         ),
     ] {
         assert_eq!(count(bound, &parameters), count(literal, &[]), "{bound}");
@@ -109,9 +120,26 @@ fn malformed_parameters_are_rejected() {
         ("month", "`month` is not name=value"),
         ("=1", "invalid parameter name ``"),
         ("a b=1", "invalid parameter name `a b`"),
+        ("n:int=1.5", "the parameter `n` is not an int: `1.5`"),
+        (
+            "n:number=1",
+            "the parameter `n` has the unknown type `number`",
+        ),
+        (
+            "n=many",
+            "the parameter $n is used as a number, which `many` is not",
+        ),
+        (
+            "n:text=1",
+            "the parameter $n is the text `1`, but is used as a number",
+        ),
     ] {
-        with(&billstream, "select 1", &[parameter])
-            .code(2)
-            .says(&[expected, "hint:"]);
+        with(
+            &billstream,
+            "select 1 from costs where amount > $n",
+            &[parameter],
+        )
+        .code(2)
+        .says(&[expected, "hint:"]);
     }
 }

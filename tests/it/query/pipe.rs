@@ -122,7 +122,7 @@ fn wrong_command_ends_the_shell_with_a_suggestion() {
         (".xyz", ".help lists the commands"),
         (
             ".mode yaml",
-            "table, csv, json, ndjson, markdown, parquet, arrow",
+            "table, csv, tsv, json, ndjson, markdown, parquet, arrow",
         ),
         (".timer maybe", ".timer takes on or off"),
         (".timer", ".timer on|off"),
@@ -190,6 +190,20 @@ fn binary_output_file_holds_one_result() {
     let output = piped(&billstream, two);
     assert_ne!(output.code, 0);
     assert!(!billstream.home().join("two.parquet").exists());
+}
+
+#[test]
+fn exit_help_and_quit_need_no_dot() {
+    let (_store, billstream) = store();
+    for leave in ["exit", "quit;", "EXIT ;", ".exit"] {
+        let text = format!("help\n{leave}\nselect nope;\n");
+        let output = piped(&billstream, &text).ok();
+        assert!(output.stdout.contains(".tables"), "{}", output.stdout);
+        assert_eq!(output.stderr, "", "{leave}");
+    }
+    // Within a statement they are names.
+    let output = piped(&billstream, "select 1 as\nexit\n;\n").ok();
+    assert_eq!(output.stdout, "exit\n1\n");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use secrecy::ExposeSecret;
 
+use crate::cli::args::parse_path;
 use crate::config::Config;
 use crate::config::secret::{Credentials, SecretRef};
 use crate::error::{Error, Result};
@@ -26,6 +27,7 @@ pub(crate) struct KeyArgs {
     #[arg(
         long,
         value_name = "PATH",
+        value_parser = parse_path,
         group = "key_place",
         requires = "secret_place"
     )]
@@ -42,6 +44,7 @@ pub(crate) struct KeyArgs {
     #[arg(
         long,
         value_name = "PATH",
+        value_parser = parse_path,
         group = "secret_place",
         requires = "key_place"
     )]

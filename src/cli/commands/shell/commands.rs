@@ -10,11 +10,13 @@ use crate::cli::commands::shell::state::ShellState;
 use crate::cli::output::rows::{Format, RowSink};
 use crate::cli::output::stderr::note;
 use crate::display_text::{for_display, lines_for_display};
+use crate::engine::sql_files::read_text;
 use crate::engine::text::table;
 use crate::error::{Error, Result};
 use crate::query::parameters::parse_assignment;
 use crate::query::reports::Report;
 use crate::query::session::Session;
+use crate::store::path_or_url::expand_home;
 use crate::suggest::nearest;
 
 /// Next step of the shell after a command.
@@ -42,7 +44,7 @@ pub(super) const COMMANDS: [(&str, &str, &str); 12] = [
     (
         "mode",
         "[FORMAT]",
-        "set the format: table, csv, json, ndjson, markdown, parquet or arrow",
+        "set the format: table, csv, tsv, json, ndjson, markdown, parquet or arrow",
     ),
     (
         "output",
@@ -61,9 +63,30 @@ pub(super) const COMMANDS: [(&str, &str, &str); 12] = [
         "show results longer than the screen with $PAGER",
     ),
     ("read", "FILE", "run the statements of a file"),
-    ("help", "", "list the commands"),
-    ("quit", "", "leave the shell, like Ctrl-D"),
+    ("help", "", "list the commands, also without the dot"),
+    ("quit", "", "leave the shell, like exit and Ctrl-D"),
 ];
+
+/// Words that are commands without a dot as well, as in other shells. None of them begins a statement.
+const BARE_COMMANDS: [&str; 3] = ["exit", "help", "quit"];
+
+/// Returns true for a command rather than SQL.
+pub(super) fn is_command(text: &str) -> bool {
+    command_of(text).is_some()
+}
+
+/// The command of an input, without its dot; `None` for SQL.
+pub(super) fn command_of(text: &str) -> Option<&str> {
+    let text = text.trim();
+    if let Some(command) = text.strip_prefix('.') {
+        return Some(command);
+    }
+    let word = text.trim_end_matches(';').trim_end();
+    let bare = BARE_COMMANDS
+        .iter()
+        .find(|bare| bare.eq_ignore_ascii_case(word));
+    bare.copied()
+}
 
 /// Runs a command, given without its dot.
 ///
@@ -85,7 +108,7 @@ pub(super) async fn run(session: &Session, state: &mut ShellState, command: &str
         }
         ("mode", []) => note!("{}", format_name(state.format)),
         ("mode", [format]) => state.set_format(parse_format(format)?),
-        ("output", [] | ["stdout"]) => state.close_output().await?,
+        ("output", [] | ["stdout" | "-"]) => state.close_output().await?,
         ("output", [location]) => {
             state.close_output().await?;
             state.open_output(location)?;
@@ -213,7 +236,8 @@ async fn run_report(
 }
 
 fn read(path: &str) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|e| Error::usage(format!("could not read `{path}`: {e}")))
+    let failed = |e| Error::usage(format!("could not read `{path}`: {e}"));
+    read_text(&expand_home(path)?).map_err(failed)
 }
 
 /// Writes text to `.output`, else to the screen.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use crate::cli::commands::shell::commands::Next;
+use crate::cli::commands::shell::commands::{Next, is_command};
 use crate::cli::commands::shell::prompt::{Input, Prompt};
 use crate::cli::commands::shell::state::ShellState;
 use crate::cli::output::rows::{Format, RowSink};
@@ -133,10 +133,14 @@ impl Shell {
         while let Some(line) = lines.recv().await {
             let line = line.map_err(|e| Error::usage(format!("could not read stdin: {e}")))?;
             number += 1;
+            let line = match number {
+                1 => line.trim_start_matches('\u{feff}').to_string(),
+                _ => line,
+            };
             if pending.trim().is_empty() {
                 pending.clear();
                 first_line = number;
-                if line.trim_start().starts_with('.') {
+                if is_command(&line) {
                     if let Next::Quit = self.run_input(&line).await? {
                         break;
                     }
@@ -158,7 +162,7 @@ impl Shell {
 
     /// Runs a dot-command or statements.
     async fn run_input(&mut self, text: &str) -> Result<Next> {
-        let Some(command) = text.trim().strip_prefix('.') else {
+        let Some(command) = commands::command_of(text) else {
             self.run_statements(text, 1).await?;
             return Ok(Next::Continue);
         };

@@ -17,7 +17,7 @@ use rustyline::history::FileHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{CompletionType, Config, Context, Editor, Helper};
 
-use crate::cli::commands::shell::commands::COMMANDS;
+use crate::cli::commands::shell::commands::{COMMANDS, is_command};
 use crate::error::{Error, Result};
 use crate::query::names::as_identifier;
 use crate::query::reports::Report;
@@ -229,8 +229,7 @@ impl Hinter for PromptHelper {
 impl Validator for PromptHelper {
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
         let text = context.input();
-        let is_command = text.trim_start().starts_with('.');
-        Ok(if is_command || !is_incomplete(text) {
+        Ok(if is_command(text) || !is_incomplete(text) {
             ValidationResult::Valid(None)
         } else {
             ValidationResult::Incomplete

@@ -57,8 +57,9 @@ impl ShellState {
 
     /// Opens `.output`; its ending decides the format unless `.mode` did.
     pub(super) fn open_output(&mut self, location: &str) -> Result<()> {
+        let of_name = Format::of_output(location)?;
         self.output = Some(RowSink::open(location)?);
-        if let (false, Some(format)) = (self.has_explicit_format, Format::of_name(location)) {
+        if let (false, Some(format)) = (self.has_explicit_format, of_name) {
             self.previous_format = Some(self.format);
             self.format = format;
         }

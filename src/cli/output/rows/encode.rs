@@ -21,7 +21,8 @@ pub(crate) struct Encoder {
 
 enum FormatWriter {
     None,
-    Csv,
+    /// With this separator.
+    Csv(u8),
     Json,
     Ndjson,
     Parquet(Box<ArrowWriter<Vec<u8>>>),
@@ -37,7 +38,8 @@ impl Encoder {
     pub(crate) fn new(format: Format, schema: &SchemaRef) -> Result<Encoder> {
         let writer = match format {
             Format::Table | Format::Markdown => FormatWriter::None,
-            Format::Csv => FormatWriter::Csv,
+            Format::Csv => FormatWriter::Csv(b','),
+            Format::Tsv => FormatWriter::Csv(b'\t'),
             Format::Json => FormatWriter::Json,
             Format::Ndjson => FormatWriter::Ndjson,
             Format::Parquet => {
@@ -63,9 +65,9 @@ impl Encoder {
             writer,
             rows: 0,
         };
-        if let FormatWriter::Csv = encoder.writer {
+        if let FormatWriter::Csv(separator) = encoder.writer {
             let header = encoder.names.clone();
-            encoder.csv_line(header.into_iter())?;
+            encoder.csv_line(separator, header.into_iter())?;
         }
         Ok(encoder)
     }
@@ -89,9 +91,9 @@ impl Encoder {
         let cells = Cells::new(batch)?;
         for row in 0..batch.num_rows() {
             match self.writer {
-                FormatWriter::Csv => {
+                FormatWriter::Csv(separator) => {
                     let text = |column| cells.text(row, column).unwrap_or_default();
-                    self.csv_line((0..cells.width()).map(text))?;
+                    self.csv_line(separator, (0..cells.width()).map(text))?;
                 }
                 FormatWriter::Json => {
                     let separator: &[u8] = if self.rows == 0 { b"[\n" } else { b",\n" };
@@ -121,7 +123,7 @@ impl Encoder {
                 writer.finish().map_err(internal)?;
                 self.out.append(writer.get_mut());
             }
-            FormatWriter::None | FormatWriter::Csv | FormatWriter::Ndjson => {}
+            FormatWriter::None | FormatWriter::Csv(_) | FormatWriter::Ndjson => {}
         }
         Ok(())
     }
@@ -146,8 +148,10 @@ impl Encoder {
         self.out.push(b'}');
     }
 
-    fn csv_line(&mut self, texts: impl Iterator<Item = String>) -> Result<()> {
-        let mut writer = csv::Writer::from_writer(&mut self.out);
+    fn csv_line(&mut self, separator: u8, texts: impl Iterator<Item = String>) -> Result<()> {
+        let mut writer = csv::WriterBuilder::new()
+            .delimiter(separator)
+            .from_writer(&mut self.out);
         writer
             .write_record(texts.map(String::into_bytes))
             .map_err(internal)?;

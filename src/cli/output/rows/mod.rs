@@ -1,4 +1,4 @@
-//! Rows of a statement in seven formats, on stdout or in a file or object.
+//! Rows of a statement in eight formats, on stdout or in a file or object.
 
 mod encode;
 mod fit;
@@ -21,6 +21,8 @@ pub(crate) enum Format {
     Table,
     /// With a header line
     Csv,
+    /// Like CSV, with tabs
+    Tsv,
     /// One array of objects
     Json,
     /// One object per line
@@ -34,11 +36,32 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// Returns the format of a file name's extension.
-    pub(crate) fn of_name(name: &str) -> Option<Format> {
-        let name = name.to_ascii_lowercase();
+    /// Returns the format of a file or URL by its extension, before `.gz` if it ends in that.
+    ///
+    /// # Errors
+    /// Kind usage, for the extension of a format that cannot be written.
+    pub(crate) fn of_output(location: &str) -> Result<Option<Format>> {
+        let name = without_query(location).to_ascii_lowercase();
+        let refused = REFUSED
+            .iter()
+            .find(|(extension, _)| name.ends_with(extension));
+        if let Some((extension, hint)) = refused {
+            return Err(Error::usage(format!("cannot write {extension} files")).with_hint(hint));
+        }
+        let (name, is_gzip) = match name.strip_suffix(GZIP) {
+            Some(name) => (name, true),
+            None => (name.as_str(), false),
+        };
+        match Format::of_name(name) {
+            Some(format) if format.is_binary() && is_gzip => Err(compressed_twice()),
+            format => Ok(format),
+        }
+    }
+
+    fn of_name(name: &str) -> Option<Format> {
         let extensions = [
             (".csv", Format::Csv),
+            (".tsv", Format::Tsv),
             (".json", Format::Json),
             (".ndjson", Format::Ndjson),
             (".jsonl", Format::Ndjson),
@@ -61,6 +84,42 @@ impl Format {
     fn needs_all_rows(self) -> bool {
         matches!(self, Format::Table | Format::Markdown)
     }
+}
+
+/// Extension of text that is compressed.
+const GZIP: &str = ".gz";
+
+/// Extensions of formats that are not written, with what to do instead.
+const REFUSED: [(&str, &str); 9] = [
+    (".xlsx", SPREADSHEETS),
+    (".xls", SPREADSHEETS),
+    (".ods", SPREADSHEETS),
+    (".avro", "write .parquet or .csv"),
+    (".orc", "write .parquet or .csv"),
+    (".zip", ARCHIVES),
+    (".zst", ARCHIVES),
+    (".bz2", ARCHIVES),
+    (".xz", ARCHIVES),
+];
+const SPREADSHEETS: &str = "write .csv, which spreadsheets open";
+const ARCHIVES: &str = "write .csv.gz or .parquet";
+
+/// The location without the query of a URL.
+fn without_query(location: &str) -> &str {
+    match location.contains("://") {
+        true => location.split(['?', '#']).next().unwrap_or(location),
+        false => location,
+    }
+}
+
+/// Returns true for an output that is compressed.
+fn is_gzip(location: &str) -> bool {
+    without_query(location).to_ascii_lowercase().ends_with(GZIP)
+}
+
+fn compressed_twice() -> Error {
+    Error::usage("a binary file is not compressed once more")
+        .with_hint("leave out .gz: Parquet files are compressed already")
 }
 
 /// Default limit of the rows of a table.
@@ -160,14 +219,17 @@ impl<'a> Writer<'a> {
 /// Returns the format of a result: the named one, else that of the output's extension, else a table.
 ///
 /// # Errors
-/// Kind usage, for binary output on a terminal.
+/// Kind usage, for binary output on a terminal and for an extension that cannot be written.
 pub(crate) fn format_for(
     named: Option<Format>,
     output: Option<&str>,
     is_terminal: bool,
 ) -> Result<Format> {
-    let format = named.or_else(|| output.and_then(Format::of_name));
-    let format = format.unwrap_or(Format::Table);
+    let of_output = output.map(Format::of_output).transpose()?.flatten();
+    let format = named.or(of_output).unwrap_or(Format::Table);
+    if format.is_binary() && output.is_some_and(is_gzip) {
+        return Err(compressed_twice());
+    }
     if format.is_binary() && output.is_none() && is_terminal {
         return Err(
             Error::usage("refusing to write binary output to a terminal")
@@ -175,4 +237,46 @@ pub(crate) fn format_for(
         );
     }
     Ok(format)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_extension_decides_the_format() {
+        for (location, expected) in [
+            ("a.csv", Some(Format::Csv)),
+            ("A.CSV.GZ", Some(Format::Csv)),
+            ("a.tsv", Some(Format::Tsv)),
+            ("s3://bucket/a.ndjson.gz", Some(Format::Ndjson)),
+            ("https://host/a.csv?sig=x.parquet", Some(Format::Csv)),
+            ("a?b.parquet", Some(Format::Parquet)),
+            ("a.gz", None),
+            ("a", None),
+        ] {
+            assert_eq!(Format::of_output(location).unwrap(), expected, "{location}");
+        }
+        let named = format_for(Some(Format::Json), Some("a.csv"), false);
+        assert_eq!(named.unwrap(), Format::Json);
+    }
+
+    #[test]
+    fn formats_that_are_not_written_are_refused_by_name() {
+        for (named, location, expected) in [
+            (None, "costs.XLSX", "cannot write .xlsx files"),
+            (
+                Some(Format::Csv),
+                "s3://bucket/costs.xlsx",
+                "cannot write .xlsx files",
+            ),
+            (None, "costs.csv.zst", "cannot write .zst files"),
+            (None, "costs.parquet.gz", "not compressed once more"),
+            (Some(Format::Arrow), "costs.gz", "not compressed once more"),
+        ] {
+            let error = format_for(named, Some(location), false).unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
+            assert!(error.hint().is_some(), "{error}");
+        }
+    }
 }

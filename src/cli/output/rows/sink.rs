@@ -3,10 +3,13 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use flate2::write::GzEncoder;
+use flate2::{Compression, GzBuilder};
 use object_store::path::Path as ObjectPath;
 use tempfile::NamedTempFile;
 
 use crate::cli::file_modes;
+use crate::cli::output::rows::is_gzip;
 use crate::cli::output::rows::unfinished::{UnfinishedFile, UnfinishedUpload};
 use crate::cli::output::stdout::{self, print};
 use crate::error::{Error, Result};
@@ -17,6 +20,8 @@ use crate::store::{Operation, StorageError, remote};
 pub(crate) struct RowSink {
     name: String,
     target: Target,
+    /// Compresses the bytes of an output that ends in `.gz`.
+    gzip: Option<GzEncoder<Vec<u8>>>,
 }
 
 enum Target {
@@ -34,6 +39,7 @@ impl RowSink {
         RowSink {
             name: "stdout".to_string(),
             target: Target::Stdout,
+            gzip: None,
         }
     }
 
@@ -42,6 +48,7 @@ impl RowSink {
         RowSink {
             name: "memory".to_string(),
             target: Target::Buffer(Vec::new()),
+            gzip: None,
         }
     }
 
@@ -53,7 +60,7 @@ impl RowSink {
         }
     }
 
-    /// Opens a file, or an object at an `s3://`, `gs://` or `az://` URL.
+    /// Opens a file, or an object at an `s3://`, `gs://` or `az://` URL. A symbolic link stays one: its file is replaced.
     pub(crate) fn open(location: &str) -> Result<RowSink> {
         let url = remote::url_of(location)?;
         let target = match url.to_file_path() {
@@ -64,6 +71,9 @@ impl RowSink {
                 })?)
             }
             Ok(path) if url.scheme() == "file" => {
+                let path = followed(path).map_err(|e| {
+                    Error::config(format!("could not follow the link `{location}`: {e}"))
+                })?;
                 let folder = path.parent().unwrap_or(Path::new("/"));
                 let file = temporary_file(folder).map_err(|e| {
                     Error::config(format!("could not write in `{}`: {e}", folder.display()))
@@ -79,14 +89,28 @@ impl RowSink {
                 }))
             }
         };
+        // Without time and file name in the header the same rows give the same bytes.
+        let gzip =
+            is_gzip(location).then(|| GzBuilder::new().write(Vec::new(), Compression::default()));
         Ok(RowSink {
             name: location.to_string(),
             target,
+            gzip,
         })
     }
 
     /// Writes bytes.
-    pub(crate) async fn write(&mut self, bytes: Vec<u8>) -> Result<()> {
+    pub(crate) async fn write(&mut self, mut bytes: Vec<u8>) -> Result<()> {
+        if let Some(gzip) = &mut self.gzip {
+            let compressed = gzip.write_all(&bytes);
+            compressed.map_err(|e| write_error(&self.name, &e))?;
+            bytes = std::mem::take(gzip.get_mut());
+        }
+        self.write_plain(bytes).await
+    }
+
+    /// Writes bytes as they are.
+    async fn write_plain(&mut self, bytes: Vec<u8>) -> Result<()> {
         if bytes.is_empty() {
             return Ok(());
         }
@@ -115,7 +139,11 @@ impl RowSink {
     }
 
     /// Makes a file or an object visible.
-    pub(crate) async fn finish(self) -> Result<()> {
+    pub(crate) async fn finish(mut self) -> Result<()> {
+        if let Some(gzip) = self.gzip.take() {
+            let rest = gzip.finish().map_err(|e| write_error(&self.name, &e))?;
+            self.write_plain(rest).await?;
+        }
         let finished = match self.target {
             Target::Stdout | Target::Buffer(_) | Target::Device(_) => Ok(()),
             Target::File(file, path) => file.persist(&path),
@@ -141,6 +169,23 @@ fn upload_error(name: &str, error: &object_store::Error) -> Error {
 /// Error of an upload that was aborted because the process ends.
 fn aborted(name: &str) -> Error {
     Error::partial(format!("could not write `{name}`: the command was stopped"))
+}
+
+/// Most links that lead to a file, as in operating systems.
+const MAX_LINKS: usize = 40;
+
+/// The file that a chain of symbolic links leads to, which need not exist; the path itself without links.
+fn followed(path: PathBuf) -> std::io::Result<PathBuf> {
+    let mut path = path;
+    for _ in 0..MAX_LINKS {
+        if !path.is_symlink() {
+            return Ok(path);
+        }
+        let target = std::fs::read_link(&path)?;
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        path = folder.join(target);
+    }
+    Err(std::io::Error::other("too many symbolic links"))
 }
 
 /// Creates a temporary file with the mode of a new file instead of the default for temporary ones, 0600.
