@@ -201,6 +201,14 @@ pub(crate) fn damage_hint(root: &DataFusionError) -> Option<&'static str> {
     )
 }
 
+/// Returns true for the error of an object that does not exist.
+fn is_missing(error: &(dyn StdError + 'static)) -> bool {
+    matches!(
+        cause::<object_store::Error>(error),
+        Some(object_store::Error::NotFound { .. })
+    )
+}
+
 /// Failed request to the store, but for a missing object, behind an error of the engine.
 fn store_failure<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e object_store::Error> {
     let found = cause::<object_store::Error>(error);
