@@ -19,10 +19,11 @@ pub(super) struct Response<'a> {
 
 impl<'a> Response<'a> {
     pub(super) fn of(text: &'a str) -> Response<'a> {
+        let (code, message) = refused_deletion(text).unzip();
         Response {
             text,
-            code: element(text, "<Code>"),
-            message: element(text, "<Message>"),
+            code: element(text, "<Code>").or(code),
+            message: element(text, "<Message>").or(message),
         }
     }
 
@@ -85,6 +86,14 @@ impl<'a> Response<'a> {
             }
         }
     }
+}
+
+/// Code and message of an object that was not deleted with others. Such an error is no response of its own.
+fn refused_deletion(text: &str) -> Option<(&str, &str)> {
+    let (_, rest) = text.split_once("DeleteObjects request failed for key ")?;
+    let (rest, code) = rest.rsplit_once(" (code: ")?;
+    let (_, message) = rest.split_once(": ")?;
+    Some((code.split(')').next()?, message))
 }
 
 fn element<'a>(text: &'a str, tag: &str) -> Option<&'a str> {

@@ -87,8 +87,6 @@ fn names_the_operating_system_s_cause_of_a_local_failure() {
     let full = of(Operation::Write, &failed(io::ErrorKind::StorageFull));
     assert_eq!(full.to_string(), "could not write `/x`: no storage space");
     assert!(full.hint().unwrap().contains("free some space"));
-    let too_large = of(Operation::Write, &failed(io::ErrorKind::FileTooLarge));
-    assert!(too_large.hint().unwrap().contains("ulimit -f"));
     let denied = of(Operation::Write, &failed(io::ErrorKind::PermissionDenied));
     assert!(denied.hint().unwrap().contains("permissions"));
     let missing = of(Operation::Read, &not_found("no such file"));
@@ -110,6 +108,18 @@ fn shows_code_and_message_without_the_rest_of_the_response() {
     assert_eq!(
         storage_error(Operation::Read, &error).to_string(),
         "could not read `s3://b/x`: HTTP 503 Service Unavailable"
+    );
+}
+
+#[test]
+fn a_refused_deletion_is_a_refusal_though_it_has_no_response_of_its_own() {
+    let text = "DeleteObjects request failed for key b/x: Access Denied: s3:DeleteObject (code: AccessDenied)";
+    let error = storage_error(Operation::Delete, &generic(text));
+    assert!(matches!(error, StorageError::CredentialsRefused { .. }));
+    let text = error.to_string();
+    assert!(
+        text.ends_with("(AccessDenied: Access Denied: s3:DeleteObject)"),
+        "{text}"
     );
 }
 
