@@ -130,8 +130,8 @@ settings! {
         "Attempts per page or request";
     RETRY_ELAPSED_SECS: "http", "retry_elapsed_secs", "BILLSTREAM_RETRY_ELAPSED_SECS", "300", WAIT,
         "Seconds after the first attempt within which a retry may start";
-    REQUESTS_PER_SECOND: "http", "requests_per_second", "BILLSTREAM_REQUESTS_PER_SECOND", "10", integer("requests", 1, 100_000),
-        "Requests per second to Confluent, including retries";
+    REQUESTS_PER_SECOND: "http", "requests_per_second", "BILLSTREAM_REQUESTS_PER_SECOND", "50", integer("requests", 1, 100_000),
+        "Most requests per second to Confluent, including retries; fewer when it says so";
 
     CLOUDZERO_ENDPOINT: "cloudzero", "endpoint", "CLOUDZERO_API_URL", "https://api.cloudzero.com", ValueType::Text,
         "URL of CloudZero's API; plain http only to loopback";

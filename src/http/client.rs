@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::http::endpoint::{Service, Timeouts, address};
 use crate::http::idempotency::Idempotency;
-use crate::http::rate_limit::RateLimit;
+use crate::http::pace::Pace;
 use crate::http::request_error::{AttemptError, RequestError, TransientError};
 use crate::http::retry::{Policy, RetryDecision, Timing};
 use crate::http::retry_after::requested_wait;
@@ -36,13 +36,13 @@ pub(crate) struct HttpClientParts {
     pub timeouts: Timeouts,
     /// Limits of retries.
     pub policy: Policy,
-    /// Requests per second, where they are limited.
+    /// Most requests per second, where they are limited.
     pub requests_per_second: Option<u32>,
     /// Clocks.
     pub timing: Timing,
 }
 
-/// Client of one service with one credential. Its tasks share the rate limit.
+/// Client of one service with one credential. Its tasks share the pace.
 pub(crate) struct HttpClient {
     service: Service,
     endpoint: Url,
@@ -51,7 +51,7 @@ pub(crate) struct HttpClient {
     sanitizer: Sanitizer,
     timeouts: Timeouts,
     policy: Policy,
-    rate_limit: Option<RateLimit>,
+    pace: Option<Pace>,
     timing: Timing,
     requests: AtomicU64,
     retries: AtomicU64,
@@ -124,7 +124,7 @@ impl HttpClient {
             sanitizer: Sanitizer::new(parts.secrets),
             timeouts: parts.timeouts,
             policy: parts.policy,
-            rate_limit: parts.requests_per_second.map(RateLimit::per_second),
+            pace: parts.requests_per_second.map(Pace::new),
             timing: parts.timing,
             requests: AtomicU64::new(0),
             retries: AtomicU64::new(0),
@@ -178,9 +178,10 @@ impl HttpClient {
         request: &Request<'_>,
         reader: &mut R,
     ) -> Result<R::Output, AttemptError> {
-        if let Some(limit) = &self.rate_limit {
-            limit.wait().await;
-        }
+        let started = match &self.pace {
+            Some(pace) => pace.wait(&self.timing).await,
+            None => self.uptime(),
+        };
         self.requests.fetch_add(1, Ordering::Relaxed);
         let mut builder = self
             .http
@@ -199,7 +200,12 @@ impl HttpClient {
             builder = builder.header(name, key.header_value());
         }
         match builder.send().await {
-            Ok(response) => reader.read(response).await,
+            Ok(response) => {
+                if let Some(pace) = &self.pace {
+                    pace.follow(response.status(), response.headers(), started, &self.timing);
+                }
+                reader.read(response).await
+            }
             Err(error) => Err(reader.transport_failure(self.transport_error(&error))),
         }
     }

@@ -31,28 +31,28 @@ pub(crate) fn requested_wait(
     headers: &HeaderMap,
     now: SystemTime,
 ) -> Option<Duration> {
-    let text = |name: &str| {
-        headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .map(str::trim)
-    };
     // The server's own clock makes a date right even where ours is wrong.
-    let now = text(DATE.as_str())
+    let now = text(headers, DATE.as_str())
         .and_then(|date| httpdate::parse_http_date(date).ok())
         .unwrap_or(now);
     let until = |then: SystemTime| then.duration_since(now).unwrap_or_default();
-    let retry_after = text(RETRY_AFTER.as_str())
+    let retry_after = text(headers, RETRY_AFTER.as_str())
         .and_then(|value| seconds(value, now).or(httpdate::parse_http_date(value).ok().map(until)));
-    let reset = || {
-        let resets = RESET_HEADERS
-            .iter()
-            .filter_map(|name| seconds(text(name)?, now));
-        resets
-            .max()
-            .filter(|_| status == StatusCode::TOO_MANY_REQUESTS)
-    };
+    let reset = || until_reset(headers, now).filter(|_| status == StatusCode::TOO_MANY_REQUESTS);
     retry_after.or_else(reset).map(believable)
+}
+
+/// Time until the server's limit is full again: the longest one of the reset headers.
+pub(crate) fn until_reset(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let resets = RESET_HEADERS
+        .iter()
+        .filter_map(|name| seconds(text(headers, name)?, now));
+    resets.max().map(believable)
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let value = headers.get(name)?.to_str().ok()?;
+    Some(value.trim())
 }
 
 /// Relative seconds, rounded up. A point in time, in seconds since 1970, becomes relative.

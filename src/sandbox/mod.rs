@@ -91,6 +91,8 @@ pub struct Options {
     pub faults: Vec<Fault>,
     /// Requests per second before 429; `None` for no limit.
     pub rate_limit: Option<u32>,
+    /// Time until Confluent's API answers.
+    pub latency: Duration,
     /// Compresses costs for clients that accept gzip.
     pub gzip: bool,
     /// Restatement: each number above 0 changes a few amounts on the 3rd and 17th of the months
@@ -129,6 +131,7 @@ impl Default for Options {
             today: Utc::now().date_naive(),
             faults: Vec::new(),
             rate_limit: None,
+            latency: Duration::ZERO,
             gzip: false,
             revision: 0,
             drop_days: Vec::new(),

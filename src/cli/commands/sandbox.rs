@@ -77,6 +77,9 @@ pub(crate) struct SandboxArgs {
     /// Requests per second before 429
     #[arg(long, value_name = "REQUESTS", value_parser = clap::value_parser!(u32).range(1..))]
     rate_limit: Option<u32>,
+    /// Time until Confluent's API answers a request
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
+    latency_ms: u64,
     /// Compress costs for clients that accept gzip
     #[arg(long)]
     gzip: bool,
@@ -146,6 +149,7 @@ pub(crate) async fn run(args: SandboxArgs) -> Result<()> {
         today: args.today.unwrap_or_else(|| Utc::now().date_naive()),
         faults: args.faults,
         rate_limit: args.rate_limit,
+        latency: Duration::from_millis(args.latency_ms),
         gzip: args.gzip,
         revision: args.revision,
         drop_days: args.drop_days,

@@ -17,8 +17,9 @@ use crate::http::retry::Policy;
 
 /// Records per page; the API's maximum.
 pub const PAGE_SIZE: u32 = 10_000;
-/// Requests per second, including retries. Confluent publishes no limit; careful clients use this one.
-pub const REQUESTS_PER_SECOND: u32 = 10;
+/// Most requests per second, including retries. Confluent publishes no limit and asks clients to follow its answers,
+/// which [`crate::http::client`] does below this ceiling.
+pub const REQUESTS_PER_SECOND: u32 = 50;
 
 /// Access to one Confluent organization. Debug hides the credentials.
 #[derive(Clone)]

@@ -752,20 +752,30 @@ async fn a_panicking_parser_is_a_bug_not_a_crash() {
 
 #[tokio::test]
 async fn spreads_requests_over_time() {
-    let server = Server::start((0..4).map(|_| page()).collect()).await;
+    // A burst of a second's requests, then one every quarter of a second.
+    let waits = waits_of_pages(12, 4, "").await;
+    assert_eq!(waits.len(), 8);
+    assert!(waits.iter().all(|wait| *wait >= Duration::from_millis(250)));
+}
+
+#[tokio::test]
+async fn waits_for_the_reset_of_a_limit_that_is_used_up() {
+    let used_up = "X-RateLimit-Limit: 60\r\nX-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: 30\r\n";
+    assert_eq!(waits_of_pages(2, 100, used_up).await, [secs(30)]);
+}
+
+/// Waits between pages that are requested one after the other from a server whose answers have `headers`.
+async fn waits_of_pages(count: usize, per_second: u32, headers: &str) -> Vec<Duration> {
+    let replies = (0..count).map(|_| reply("200 OK", headers, PAGE));
+    let server = Server::start(replies.collect()).await;
     let mut settings = settings(server.endpoint.as_str());
-    settings.requests_per_second = 50;
-    let client = Client::new(settings).unwrap();
-    let start = std::time::Instant::now();
-    let pages = (0..4).map(|_| client.costs_page(october(), None, parse));
-    assert!(
-        futures::future::join_all(pages)
-            .await
-            .iter()
-            .all(|page| page.is_ok())
-    );
-    // A lower bound only, so a slow computer passes.
-    assert!(start.elapsed() >= Duration::from_millis(60));
+    settings.requests_per_second = per_second;
+    let waits = Waits::default();
+    let client = Client::with_timing(settings, waits.timing(0.0)).unwrap();
+    for _ in 0..count {
+        client.costs_page(october(), None, parse).await.unwrap();
+    }
+    waits.all()
 }
 
 #[test]

@@ -180,6 +180,7 @@ impl SandboxService {
             let response = self.dispatch(request, request_id).await;
             inject_into_response(faults, number, route, response).await
         };
+        tokio::time::sleep(self.sandbox.options.latency).await;
         response = reset_if_marked(response)?;
         add_common_headers(&mut response, &id, rate_limit);
         if faults
