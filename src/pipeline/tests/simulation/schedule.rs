@@ -70,6 +70,14 @@ pub(super) struct Odds {
     pub(super) slept: u32,
 }
 
+/// Chances of requests to CloudZero, which are few.
+const CLOUDZERO_ODDS: Odds = Odds {
+    refused: 100,
+    reply_lost: 250,
+    killed: 80,
+    slept: 80,
+};
+
 enum Status {
     Acts,
     Waits,
@@ -91,6 +99,7 @@ struct State {
     now: DateTime<Utc>,
     processes: Vec<Process>,
     odds: Odds,
+    cloudzero_odds: Odds,
     /// Requests in their order.
     history: Vec<String>,
     effects: EffectCounts,
@@ -125,6 +134,7 @@ impl Schedule {
                 now: START.parse().unwrap(),
                 processes: Vec::new(),
                 odds,
+                cloudzero_odds: CLOUDZERO_ODDS,
                 history: Vec::new(),
                 effects: BTreeMap::new(),
             }),
@@ -154,7 +164,9 @@ impl Schedule {
 
     /// Ends all faults.
     pub(super) fn end_faults(&self) {
-        self.state.lock().odds = Odds::default();
+        let mut state = self.state.lock();
+        state.odds = Odds::default();
+        state.cloudzero_odds = Odds::default();
     }
 
     /// How often each effect occurred.
@@ -271,15 +283,12 @@ impl Schedule {
             reply_lost,
             killed,
             slept,
-        } = state.odds;
-        let mut drawn: i64 = state.random.random_range(0..1000);
-        // Only a few of all requests are CloudZero's.
-        let factor = match service {
-            Service::Store => 1,
-            Service::CloudZero => 3,
+        } = match service {
+            Service::Store => state.odds,
+            Service::CloudZero => state.cloudzero_odds,
         };
+        let mut drawn: i64 = state.random.random_range(0..1000);
         let mut falls_below = |odds: u32| {
-            let odds = factor * odds;
             let is_below = (0..i64::from(odds)).contains(&drawn);
             drawn -= i64::from(odds);
             is_below
