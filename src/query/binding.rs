@@ -150,7 +150,7 @@ mod tests {
         let sql = format!("select n from t where {condition} order by n");
         let plan = context.state().create_logical_plan(&sql).await.unwrap();
         let parameters = Parameters::from([("v".to_string(), parameter)]);
-        let plan = bind(plan, &parameters, |e| Error::data(e))?;
+        let plan = bind(plan, &parameters, Error::data)?;
         run(&context, plan).await
     }
 

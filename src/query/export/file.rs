@@ -42,7 +42,7 @@ impl DataFormat {
 /// File that is being written; invisible before [`MonthFile::finish`], and gone if it is dropped before.
 pub(super) enum MonthFile {
     Parquet(Box<FileWriter>, String),
-    Csv(CsvFile),
+    Csv(Box<CsvFile>),
 }
 
 impl MonthFile {
@@ -70,7 +70,7 @@ impl MonthFile {
         };
         let names = schema.fields().iter().map(|field| field.name().as_str());
         csv::write_header(&mut file.text, names);
-        Ok(MonthFile::Csv(file))
+        Ok(MonthFile::Csv(Box::new(file)))
     }
 
     /// Appends rows.

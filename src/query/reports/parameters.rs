@@ -41,10 +41,7 @@ impl<'a> ReportParameter<'a> {
 
     /// Value of a text: a number if the default is one.
     fn value(&self, text: &str) -> Result<Parameter> {
-        if !self
-            .default
-            .is_some_and(|default| number(default).is_some())
-        {
+        if self.default.is_none_or(|default| number(default).is_none()) {
             return Ok(Parameter::untyped(text));
         }
         let value = number(text).ok_or_else(|| {
