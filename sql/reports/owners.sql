@@ -13,20 +13,10 @@
 -- from the tags file stays until another replaces it. percent is the share of all positive rows, owned_percent, equal
 -- in all rows, the part of it with an owner. Both are rounded, between 0 and 100, and NULL for a negative row.
 
-with latest as (
-  select
-    resource_id,
-    last_value(owner order by usage_date, owner) as owner
-  from (
-    select resource_id, usage_date, json_text(tags, $key) as owner from daily_costs where resource_id <> ''
-  ) as tagged
-  where owner <> ''
-  group by resource_id
-),
-
-costs as (
+with costs as (
   select
     line_item_type in ('Credit', 'Adjustment') as is_credit,
+    nullif(json_text(tags, $key), '') as owner,
     nullif(resource_id, '') as resource_id,
     case when resource_id <> '' then null else service end as service,
     max(resource_name) as resource_name,
@@ -36,6 +26,7 @@ costs as (
   where billing_period = $month
   group by
     line_item_type in ('Credit', 'Adjustment'),
+    nullif(json_text(tags, $key), ''),
     nullif(resource_id, ''),
     case when resource_id <> '' then null else service end,
     case when resource_id <> '' then null else connection end
@@ -44,16 +35,15 @@ costs as (
 owned as (
   select
     costs.is_credit,
-    case when not is_credit then latest.owner end as owner,
+    case when not is_credit then costs.owner end as owner,
     case
       when is_credit then '(credits and adjustments)'
-      when latest.owner is null then coalesce(costs.resource_id, concat('(no resource) ', costs.service))
+      when costs.owner is null then coalesce(costs.resource_id, concat('(no resource) ', costs.service))
     end as item,
-    case when not is_credit and latest.owner is null then costs.resource_name end as resource_name,
-    case when not is_credit and latest.owner is null then costs.environment end as environment,
+    case when not is_credit and costs.owner is null then costs.resource_name end as resource_name,
+    case when not is_credit and costs.owner is null then costs.environment end as environment,
     costs.billed_cost
   from costs
-  left join latest on latest.resource_id = costs.resource_id
 ),
 
 items as (

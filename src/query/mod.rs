@@ -11,6 +11,7 @@ pub(crate) mod catalog;
 pub(crate) mod charts;
 mod diagnostics;
 pub(crate) mod diff;
+pub mod labels;
 pub(crate) mod names;
 pub(crate) mod parameters;
 mod permissions;

@@ -1,7 +1,10 @@
 //! Planning of the user's statements with their parameters.
 
+use std::sync::Arc;
+
 use datafusion::common::ParamValues;
 use datafusion::dataframe::DataFrame;
+use datafusion::logical_expr::{DdlStatement, LogicalPlan};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -10,6 +13,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use crate::engine::permissions::{self, Access};
 use crate::error::{Error, Result};
 use crate::query::diagnostics;
+use crate::query::labels::LabelCache;
 use crate::query::parameters::Parameters;
 use crate::query::statements::Statement;
 
@@ -23,6 +27,7 @@ pub(crate) async fn plan(
     statement: &Statement,
     parameters: &Parameters,
     allow_write: bool,
+    labels: &LabelCache,
 ) -> Result<DataFrame> {
     refuse_unsupported(statement)?;
     let state = context.state();
@@ -55,6 +60,15 @@ pub(crate) async fn plan(
         }
         plan.with_param_values(ParamValues::from(values))
             .map_err(explain)?
+    };
+    let plan = match plan {
+        // Its rows are read right here; those of other statements once they are executed.
+        LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(mut create)) => {
+            let input = state.optimize(&create.input).map_err(explain)?;
+            create.input = Arc::new(labels.bind(&state, input).await?);
+            LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(create))
+        }
+        plan => plan,
     };
     context.execute_logical_plan(plan).await.map_err(explain)
 }
