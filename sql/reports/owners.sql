@@ -9,7 +9,7 @@
 --
 -- One row per owner, most expensive first, then one row per resource without an owner, or per service of a
 -- connection for costs without a resource; last the line items of the types Credit and Adjustment, which are nobody's.
--- As in CloudZero, the latest published owner of a resource applies to its whole history: an owner that was removed
+-- As in CloudZero, the newest owner of a resource applies to all months (see newest_labels): an owner that was removed
 -- from the tags file stays until another replaces it. percent is the share of all positive rows, owned_percent, equal
 -- in all rows, the part of it with an owner. Both are rounded, between 0 and 100, and NULL for a negative row.
 
@@ -18,7 +18,7 @@ with costs as (
     line_item_type in ('Credit', 'Adjustment') as is_credit,
     nullif(json_text(tags, $key), '') as owner,
     nullif(resource_id, '') as resource_id,
-    case when resource_id <> '' then null else service end as service,
+    case when resource_id <> '' then null else concat(service, ' of ', connection) end as service,
     max(resource_name) as resource_name,
     case when min(environment) = max(environment) then max(environment) end as environment,
     sum(billed_cost) as billed_cost
@@ -28,8 +28,7 @@ with costs as (
     line_item_type in ('Credit', 'Adjustment'),
     nullif(json_text(tags, $key), ''),
     nullif(resource_id, ''),
-    case when resource_id <> '' then null else service end,
-    case when resource_id <> '' then null else connection end
+    case when resource_id <> '' then null else concat(service, ' of ', connection) end
 ),
 
 owned as (

@@ -117,7 +117,10 @@ fn called(expression: &Expr) -> EngineResult<Option<Label>> {
     }
 }
 
-fn bound(expression: Expr, labels: &HashMap<Label, Arc<Labels>>) -> EngineResult<Transformed<Expr>> {
+fn bound(
+    expression: Expr,
+    labels: &HashMap<Label, Arc<Labels>>,
+) -> EngineResult<Transformed<Expr>> {
     let values = called(&expression)?.and_then(|label| labels.get(&label));
     Ok(match (expression, values) {
         (Expr::ScalarFunction(call), Some(values)) => {

@@ -14,6 +14,8 @@ use crate::store::{Store, state_object};
 const FOLDER: &str = "runs/connections";
 const INVENTORY: &str = "inventory";
 const AVAILABILITY: &str = "availability";
+/// Object with the names and tags that settled months were last compared with.
+pub(crate) const LABELS: &str = "labels";
 /// Object with what is remembered of CloudZero's API.
 pub(crate) const CLOUDZERO: &str = "cloudzero";
 
