@@ -7,6 +7,7 @@
 //! -- money: cost, discount
 //! -- total: cost, discount
 //! -- chart: bars label=resource value=cost
+//! -- empty: why there may be no rows
 //! ```
 //! A default in brackets may be `latest` or `earliest`, the newest and oldest month with costs, or
 //! `previous`, the month before `month`.
@@ -44,7 +45,12 @@ pub(crate) struct Report<'a> {
     /// Columns that a narrow table can do without, the first of these most easily.
     pub(crate) secondary: Vec<&'a str>,
     chart: Option<ChartSpec<'a>>,
+    /// Reason why a report without rows has none.
+    empty: &'a str,
 }
+
+/// Reason of a report without rows that declares none.
+const NO_ROWS: &str = "no costs match the parameters";
 
 /// View that reports read, and that costs per day replace.
 const COSTS: &str = "daily_costs";
@@ -124,12 +130,15 @@ impl<'a> Report<'a> {
             totals: file.listed("total"),
             secondary: file.listed("secondary"),
             chart: None,
+            empty: NO_ROWS,
         };
         for line in file.comments() {
             if let Some(text) = line.strip_prefix("parameter ") {
                 report.parameters.extend(ReportParameter::parse(text));
             } else if let Some(text) = line.strip_prefix("chart:") {
                 report.chart = ChartSpec::parse(text);
+            } else if let Some(text) = line.strip_prefix("empty:") {
+                report.empty = text.trim();
             }
         }
         report
@@ -178,7 +187,10 @@ impl<'a> Report<'a> {
         if batches.is_empty() {
             batches.push(RecordBatch::new_empty(schema));
         }
-        let notes = notes::notes(session, &Selection::new(&values, given)).await?;
+        let mut notes = notes::notes(session, &Selection::new(&values, given)).await?;
+        if batches.iter().all(|batch| batch.num_rows() == 0) {
+            notes.texts.push(format!("no rows: {}", self.empty));
+        }
         let marks = Marks {
             is_incomplete: notes.is_incomplete,
             normalize,
