@@ -222,3 +222,101 @@ fn failed(error: DataFusionError) -> Error {
         None => engine::failed("labels", &error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::util::pretty::pretty_format_batches;
+    use datafusion::dataframe::DataFrame;
+    use datafusion::prelude::SessionContext;
+
+    use super::*;
+    use crate::engine::Limits;
+    use crate::store::Store;
+
+    /// A session with as many environments of resources.
+    async fn session(labels: u32, memory_bytes: usize) -> SessionContext {
+        let store = Store::open(&std::env::temp_dir().display().to_string()).unwrap();
+        let limits = Limits {
+            memory_bytes,
+            ..Limits::default()
+        };
+        let context = engine::session(&store, limits).unwrap();
+        let sql = format!(
+            "create table {VIEW} as select 'resource' as subject, 'environment' as label, null as tag_key,
+                concat('r', n) as id, concat('of ', n) as value
+            from (select unnest(range(0, {labels})) as n) as numbers"
+        );
+        context.sql(&sql).await.unwrap();
+        context
+    }
+
+    async fn run(context: &SessionContext, cache: &LabelCache, sql: &str) -> Result<String> {
+        let (state, plan) = context.sql(sql).await.map_err(failed)?.into_parts();
+        let plan = cache.bind(&state, state.optimize(&plan).map_err(failed)?);
+        let frame = DataFrame::new(state.clone(), plan.await?);
+        let batches = frame.collect().await.map_err(failed)?;
+        Ok(pretty_format_batches(&batches).unwrap().to_string())
+    }
+
+    const ALL: &str = "select id, newest_label('resource', 'environment', id) as e, n
+        from (values ('r1', 1), ('lost', 2), (null, 3)) as v(id, n)";
+
+    #[tokio::test]
+    async fn labels_are_read_once_until_the_tables_are_closed() {
+        let (context, cache) = (session(3, 64 << 20).await, LabelCache::default());
+        let found = run(&context, &cache, ALL).await.unwrap();
+        assert!(
+            found.contains("| r1   | of 1 | 1 |") && found.contains("| lost |      | 2 |"),
+            "{found}"
+        );
+        context.deregister_table(VIEW).unwrap();
+        assert_eq!(run(&context, &cache, ALL).await.unwrap(), found);
+        cache.clear();
+        let gone = run(&context, &cache, ALL).await.unwrap_err();
+        assert!(gone.to_string().contains(VIEW), "{gone}");
+    }
+
+    #[tokio::test]
+    async fn statements_that_show_no_label_read_none() {
+        let (context, cache) = (session(0, 64 << 20).await, LabelCache::default());
+        context.deregister_table(VIEW).unwrap();
+        for sql in [
+            format!("select sum(n) from ({ALL}) as t"),
+            format!(
+                "select case 'n' when 'e' then e when 'n' then id else e end from ({ALL}) as t"
+            ),
+        ] {
+            run(&context, &cache, &sql).await.unwrap();
+        }
+        assert!(cache.read.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn labels_count_as_memory_of_the_statement() {
+        let (context, cache) = (session(100_000, 4 << 20).await, LabelCache::default());
+        let error = run(&context, &cache, ALL).await.unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("not enough memory for the labels"),
+            "{error}"
+        );
+        assert!(error.hint().unwrap().contains("--memory-mb"));
+        let pool = &context.runtime_env().memory_pool;
+        assert_eq!(pool.reserved(), 0, "the memory is released");
+
+        let enough = session(100_000, 64 << 20).await;
+        run(&enough, &cache, ALL).await.unwrap();
+        assert!(enough.runtime_env().memory_pool.reserved() > 8 << 20);
+        cache.clear();
+        assert_eq!(enough.runtime_env().memory_pool.reserved(), 0);
+    }
+
+    #[tokio::test]
+    async fn refuses_labels_that_are_no_literals() {
+        let (context, cache) = (session(1, 64 << 20).await, LabelCache::default());
+        let sql = "select newest_label(id, 'environment', id) from (values ('r1')) as v(id)";
+        let error = run(&context, &cache, sql).await.unwrap_err();
+        assert!(error.to_string().contains("as literal texts"), "{error}");
+    }
+}

@@ -128,13 +128,13 @@ impl EnrichmentInputs {
         })
     }
 
-    /// Digest of the newest inventory and the rules.
+    /// Digest of the inventory and the rules.
     ///
     /// # Errors
     /// Kind bug, if they cannot be shown as text.
     pub(crate) fn digest(&self) -> Result<String> {
-        let text = pretty_format_batches(&[self.resources.clone()]);
-        let rules = pretty_format_batches(&[self.tags.clone()]);
+        let text = pretty_format_batches(std::slice::from_ref(&self.resources));
+        let rules = pretty_format_batches(std::slice::from_ref(&self.tags));
         let bug = |e| Error::bug(format!("{TABLE}: {e}"));
         Ok(short_digest(&format!(
             "{}\0{}",
