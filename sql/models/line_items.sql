@@ -130,12 +130,17 @@ mapped as (
     case when type in ('Discount', 'Credit') then cast(0 as decimal(38, 24)) else original_amount end
       as "cost/on_demand_cost",
     resource_id as cost_resource_id,
+    environment_id as cost_environment_id,
     nullif(json_text(tier_dimensions, 'region'), '') as tier_region
   from typed
 )
 
 select
-  mapped.* exclude (cost_resource_id, tier_region),
+  mapped.* exclude (cost_resource_id, cost_environment_id, tier_region) replace (
+    -- A cost without an environment has that of its resource, which has one account.
+    coalesce(cost_environment_id, resource_facts."resource/tag:confluent_environment_id", "resource/account")
+      as "resource/account"
+  ),
   coalesce(resource_facts."resource/region", tier_region) as "resource/region",
   resource_facts.* exclude (resource_id, "resource/region")
 from resource_facts

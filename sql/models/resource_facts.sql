@@ -11,24 +11,29 @@
 --   expressions of sql/names, in double braces: resource_id and service
 -- It must return resource_id, column_name (resource/region or resource/tag:<key>) and value, at most one value for
 -- each resource and column. models/line_items.sql joins them as the table resource_facts, one column per name.
+-- It may also return rows with the column_name rule: their values are the lines of the rules that match the resource,
+-- so that rules without any match can be reported.
 -- CloudZero keeps one value per resource and key and applies it to all history, so no value depends on a row or day.
--- Without an inventory and a file of tags the built-in file is not run; an override always is.
 
--- A resource has one name and environment: the newest of the inventory, else the newest of the month's costs.
-with named as (
+-- A resource has one name and environment: the newest of the inventory, else the newest of the month's costs. Costs
+-- are grouped by their texts first, because sorting by date is for few rows.
+with texts as (
+  select
+    resource_id,
+    coalesce(resource_name, '') as resource_name,
+    coalesce(environment_id, '') as environment_id,
+    max(start_date) as start_date
+  from costs
+  where resource_id <> ''
+  group by 1, 2, 3
+),
+
+named as (
   select
     resource_id,
     last_value(resource_name order by resource_name <> '', start_date, resource_name) as resource_name,
     last_value(environment_id order by environment_id <> '', start_date, environment_id) as environment_id
-  from (
-    select
-      resource_id,
-      start_date,
-      coalesce(resource_name, '') as resource_name,
-      coalesce(environment_id, '') as environment_id
-    from costs
-    where resource_id <> ''
-  ) as texts
+  from texts
   group by resource_id
 ),
 
@@ -53,8 +58,7 @@ known as (
     coalesce(own.environment_id, nullif(named.environment_id, '')) as environment_id,
     coalesce(own.region, cluster.region) as region,
     coalesce(own.cloud, cluster.cloud) as cloud,
-    coalesce(own.cluster_kind, cluster.cluster_kind) as cluster_kind,
-    own.resource_id is not null as is_listed
+    coalesce(own.cluster_kind, cluster.cluster_kind) as cluster_kind
   from named
   left join latest as own on own.resource_id = named.resource_id
   left join latest as cluster on cluster.resource_id = own.kafka_cluster_id
@@ -167,13 +171,13 @@ chosen as (
   select
     resource_id,
     concat('resource/tag:', tag['key']) as column_name,
-    first_value(tag['value'] order by specificity desc, line) as value
+    first_value(tag['value'] order by specificity desc, line) as value,
+    array_agg(distinct cast(line as varchar)) as lines
   from matched
   where tag['value'] <> ''
   group by resource_id, tag['key']
 )
 
--- Only names from the inventory become tags: costs have no environment names, and resource names vary by day.
 select
   resource_id,
   unnest(make_array(
@@ -184,14 +188,11 @@ select
     'resource/tag:confluent_cloud',
     'resource/tag:confluent_cluster_kind'
   )) as column_name,
-  unnest(make_array(
-    region,
-    case when environment is not null then environment_id end,
-    environment,
-    case when is_listed then name end,
-    cloud,
-    cluster_kind
-  )) as value
+  unnest(make_array(region, environment_id, environment, name, cloud, cluster_kind)) as value
 from resolved
 union all
-select resource_id, column_name, value from chosen
+select
+  resource_id,
+  unnest(array_prepend(column_name, array_repeat('rule', array_length(lines)))) as column_name,
+  unnest(array_prepend(value, lines)) as value
+from chosen

@@ -6,6 +6,7 @@
 -- total: billed_cost
 -- secondary: first_description
 -- chart: bars label=source value=billed_cost
+-- empty: no source (--source, BILLSTREAM_SOURCES) has charges in these months that name Confluent
 --
 -- Looks at sources (`--source`, BILLSTREAM_SOURCES) only: rows whose service, product, resource or description names
 -- Confluent. imported_cost is the billed cost of the month that billstream imported, of all connections. If both are

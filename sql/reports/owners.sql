@@ -10,27 +10,17 @@
 --
 -- One row per owner, most expensive first, then one row per resource without an owner, or per service of a
 -- connection for costs without a resource; last the line items of the types Credit and Adjustment, which are nobody's.
--- As in CloudZero, the latest published owner of a resource applies to its whole history: an owner that was removed
+-- As in CloudZero, the newest owner of a resource applies to all months (see newest_labels): an owner that was removed
 -- from the tags file stays until another replaces it. percent is the share of all positive rows, owned_percent, equal
 -- in all rows, the part of it with an owner. previous_cost is the billed cost of the month to compare with, $compare,
 -- and difference what billed_cost is above it. percent and owned_percent are rounded, between 0 and 100, and NULL for a negative row.
 
-with latest as (
-  select
-    resource_id,
-    last_value(owner order by usage_date, owner) as owner
-  from (
-    select resource_id, usage_date, json_text(tags, $key) as owner from daily_costs where resource_id <> ''
-  ) as tagged
-  where owner <> ''
-  group by resource_id
-),
-
-costs as (
+with costs as (
   select
     line_item_type in ('Credit', 'Adjustment') as is_credit,
+    nullif(json_text(tags, $key), '') as owner,
     nullif(resource_id, '') as resource_id,
-    case when resource_id <> '' then null else service end as service,
+    case when resource_id <> '' then null else concat(service, ' of ', connection) end as service,
     max(resource_name) as resource_name,
     case when min(environment) = max(environment) then max(environment) end as environment,
     sum(case when billing_period = $month then billed_cost else amount(0) end) as billed_cost,
@@ -39,25 +29,24 @@ costs as (
   where billing_period in ($month, $compare)
   group by
     line_item_type in ('Credit', 'Adjustment'),
+    nullif(json_text(tags, $key), ''),
     nullif(resource_id, ''),
-    case when resource_id <> '' then null else service end,
-    case when resource_id <> '' then null else connection end
+    case when resource_id <> '' then null else concat(service, ' of ', connection) end
 ),
 
 owned as (
   select
     costs.is_credit,
-    case when not is_credit then latest.owner end as owner,
+    case when not is_credit then costs.owner end as owner,
     case
       when is_credit then '(credits and adjustments)'
-      when latest.owner is null then coalesce(costs.resource_id, concat('(no resource) ', costs.service))
+      when costs.owner is null then coalesce(costs.resource_id, concat('(no resource) ', costs.service))
     end as item,
-    case when not is_credit and latest.owner is null then costs.resource_name end as resource_name,
-    case when not is_credit and latest.owner is null then costs.environment end as environment,
+    case when not is_credit and costs.owner is null then costs.resource_name end as resource_name,
+    case when not is_credit and costs.owner is null then costs.environment end as environment,
     costs.billed_cost,
     costs.previous_cost
   from costs
-  left join latest on latest.resource_id = costs.resource_id
 ),
 
 items as (

@@ -46,7 +46,7 @@ items as (
 ),
 
 ranked as (
-  select *, row_number() over (order by is_credit, billed_cost desc, item) as place
+  select *, row_number() over (order by is_credit, billed_cost desc nulls last, item) as place
   from items
 ),
 

@@ -2,36 +2,27 @@
 --
 -- is_complete is false as long as the month may still grow, see months.
 
-with tagged as (
-  select "resource/id" as resource_id, "time/usage_start" as usage_start, unnest(json_entries(tags)) as tag
-  from all_line_items
-  where tags is not null
-),
-
-latest as (
+with costs as (
   select
-    resource_id,
-    tag['key'] as tag_key,
-    last_value(tag['value'] order by usage_start, tag['value']) as tag_value
-  from tagged
-  group by resource_id, tag['key']
-),
-
-costs as (
-  select
-    billing_period, connection, cloud_provider, resource_id,
+    billing_period, connection, cloud_provider, tags,
     sum(billed_cost) as billed_cost,
     sum(discounted_cost) as discounted_cost,
     sum(on_demand_cost) as on_demand_cost,
     sum(real_cost) as real_cost
   from daily_costs
-  group by billing_period, connection, cloud_provider, resource_id
+  where tags is not null
+  group by billing_period, connection, cloud_provider, tags
+),
+
+tagged as (
+  select *, unnest(json_entries(tags)) as tag
+  from costs
 ),
 
 tagged_costs as (
   select
-    tag_key,
-    tag_value,
+    tag['key'] as tag_key,
+    tag['value'] as tag_value,
     billing_period,
     connection,
     cloud_provider,
@@ -39,9 +30,9 @@ tagged_costs as (
     sum(discounted_cost) as discounted_cost,
     sum(on_demand_cost) as on_demand_cost,
     sum(real_cost) as real_cost
-  from latest
-  inner join costs on costs.resource_id = latest.resource_id
-  group by tag_key, tag_value, billing_period, connection, cloud_provider
+  from tagged
+  where tag['value'] <> ''
+  group by tag['key'], tag['value'], billing_period, connection, cloud_provider
 )
 
 select tagged_costs.*, months.is_complete

@@ -3,20 +3,29 @@
 -- billed_cost, discounted_cost and on_demand_cost cover all line items, each with CloudZero's fallback to the billed
 -- cost; real_cost covers usage only, discounted and amortized where known. list_cost is the on-demand cost where it is
 -- known, else NULL.
--- One row per line item, so that a query for a day or a month reads only that month's files.
+-- One row per line item, so that a query for a day or a month reads only that month's files. cloud_provider,
+-- environment, resource_name and tags are the newest known ones, in all months (see newest_labels): they are looked up
+-- only if a query names them. environment is NULL for costs of the whole organization, such as support.
 
 select
   cast("time/usage_start" as date) as usage_date,
   billing_period,
   connection,
-  "lineitem/cloud_provider" as cloud_provider,
-  coalesce(nullif("resource/tag:confluent_environment", ''), "resource/account") as environment,
+  coalesce(newest_label('connection', 'cloud_provider', connection), "lineitem/cloud_provider") as cloud_provider,
+  coalesce(
+    newest_label('account', 'environment', nullif("resource/account", connection)),
+    nullif("resource/account", connection),
+    newest_label('resource', 'environment', "resource/id")
+  ) as environment,
   "resource/service" as service,
   "resource/usage_family" as usage_family,
   "action/usage_type" as usage_type,
   "action/operation" as operation,
   "resource/id" as resource_id,
-  nullif("resource/tag:confluent_name", '') as resource_name,
+  coalesce(
+    newest_label('resource', 'resource_name', "resource/id"),
+    nullif("resource/tag:confluent_name", '')
+  ) as resource_name,
   "resource/region" as region,
   "lineitem/type" as line_item_type,
   "lineitem/description" as description,
@@ -32,5 +41,5 @@ select
     )
     else cast(0 as decimal(38, 24))
   end as real_cost,
-  tags
+  coalesce(newest_label('resource', 'tags', "resource/id"), tags) as tags
 from all_line_items

@@ -23,7 +23,7 @@ use crate::error::Result;
 use crate::pipeline::deliver::double_counting::{self, DuplicateSource};
 use crate::pipeline::organization;
 use crate::store::Store;
-use crate::store::connection_state::{self, CLOUDZERO, InventoryState};
+use crate::store::connection_state::{self, CLOUDZERO, InventoryState, LABELS};
 use crate::store::lease::Fence;
 
 const RUN: &str = "run";
@@ -216,7 +216,7 @@ pub(crate) async fn resume(store: &Store, connection: &str) -> Result<()> {
 pub(crate) async fn delete(fence: &Fence) -> Result<()> {
     let (store, connection) = (fence.store(), fence.connection());
     fence.confirm().await?;
-    for object in [RUN, CHECK, PAUSED, RUNNING, CLOUDZERO] {
+    for object in [RUN, CHECK, PAUSED, RUNNING, CLOUDZERO, LABELS] {
         connection_state::delete(store, connection, object).await?;
     }
     connection_state::delete_availability(store, connection).await?;

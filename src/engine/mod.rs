@@ -6,6 +6,7 @@ mod cte_uses;
 pub mod files;
 pub(crate) mod functions;
 mod join_guard;
+mod literal_cases;
 mod object_stores;
 mod parquet_reader;
 pub(crate) mod permissions;
@@ -32,6 +33,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use parquet::errors::ParquetError;
 
 use crate::engine::join_guard::JoinGuard;
+use crate::engine::literal_cases::LiteralCases;
 use crate::engine::rounding_casts::RoundingCasts;
 use crate::error::{Error, Result};
 use crate::store::{self, Store};
@@ -89,6 +91,7 @@ pub fn session(store: &Store, limits: Limits) -> Result<SessionContext> {
         .with_runtime_env(runtime)
         .with_default_features()
         .with_analyzer_rule(Arc::new(RoundingCasts))
+        .with_analyzer_rule(Arc::new(LiteralCases))
         .with_physical_optimizer_rules(physical_rules())
         .build();
     let context = SessionContext::new_with_state(state);

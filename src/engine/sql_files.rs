@@ -41,6 +41,7 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "views/costs_by_tag",
     "views/costs_per_day",
     "views/months",
+    "views/newest_labels",
     "sources/focus",
     "sources/cur2",
     "sources/cbf",

@@ -18,6 +18,7 @@ use crate::cloudzero::cbf;
 use crate::engine::permissions::{self, Access};
 use crate::engine::sql_files::SqlFiles;
 use crate::error::{Error, ErrorKind};
+use crate::query::labels::LabelCache;
 use crate::query::names::{ALL_LINE_ITEMS, BUILTIN_TABLES, quoted};
 use crate::query::sources::{COLUMNS, Source};
 use crate::query::statements::Statement;
@@ -34,6 +35,8 @@ pub(crate) struct Catalog {
     /// Plans views. The session refers back to the catalog; both live as long as the process.
     context: OnceLock<SessionContext>,
     opened: Mutex<HashMap<String, Arc<dyn TableProvider>>>,
+    /// Labels of the open tables.
+    labels: LabelCache,
     /// Views that statements of this session created.
     session_views: Mutex<HashMap<String, Arc<dyn TableProvider>>>,
 }
@@ -58,6 +61,7 @@ impl Catalog {
             clock,
             context: OnceLock::new(),
             opened: Mutex::default(),
+            labels: LabelCache::default(),
             session_views: Mutex::default(),
         })
     }
@@ -79,6 +83,11 @@ impl Catalog {
     /// Closes the open tables, so that the next statement reads their latest versions.
     pub(super) fn close_tables(&self) {
         self.opened().clear();
+        self.labels.clear();
+    }
+
+    pub(super) fn labels(&self) -> &LabelCache {
+        &self.labels
     }
 
     /// All tables with a one-line description, by name.

@@ -13,6 +13,7 @@ pub(crate) mod charts;
 mod diagnostics;
 pub(crate) mod diff;
 pub(crate) mod export;
+pub mod labels;
 pub(crate) mod names;
 pub(crate) mod parameters;
 mod permissions;

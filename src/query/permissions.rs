@@ -1,6 +1,9 @@
 //! Planning of the user's statements with their parameters.
 
+use std::sync::Arc;
+
 use datafusion::dataframe::DataFrame;
+use datafusion::logical_expr::{DdlStatement, LogicalPlan};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -8,6 +11,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use crate::engine::permissions::{self, Access};
 use crate::error::{Error, Result};
+use crate::query::labels::LabelCache;
 use crate::query::parameters::Parameters;
 use crate::query::statements::Statement;
 use crate::query::{binding, diagnostics};
@@ -22,6 +26,7 @@ pub(crate) async fn plan(
     statement: &Statement,
     parameters: &Parameters,
     allow_write: bool,
+    labels: &LabelCache,
 ) -> Result<DataFrame> {
     refuse_unsupported(statement)?;
     let state = context.state();
@@ -40,6 +45,15 @@ pub(crate) async fn plan(
         .await
         .map_err(explain)?;
     let plan = binding::bind(plan, parameters, explain)?;
+    let plan = match plan {
+        // Its rows are read right here; those of other statements once they are executed.
+        LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(mut create)) => {
+            let input = state.optimize(&create.input).map_err(explain)?;
+            create.input = Arc::new(labels.bind(&state, input).await?);
+            LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(create))
+        }
+        plan => plan,
+    };
     context.execute_logical_plan(plan).await.map_err(explain)
 }
 

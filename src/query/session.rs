@@ -10,6 +10,7 @@ use datafusion::catalog::{SchemaProvider, TableProvider};
 use datafusion::common::DataFusionError;
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::ViewTable;
+use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
 use datafusion::prelude::SessionContext;
 
 use crate::clock::Clock;
@@ -57,7 +58,23 @@ struct Planner {
 
 impl Planner {
     async fn plan(&self, statement: &Statement, parameters: &Parameters) -> Result<DataFrame> {
-        permissions::plan(&self.context, statement, parameters, self.allow_write).await
+        let (write, labels) = (self.allow_write, self.catalog.labels());
+        permissions::plan(&self.context, statement, parameters, write, labels).await
+    }
+
+    /// Starts a planned statement, with the labels that it still needs once it is optimized.
+    async fn execute(
+        &self,
+        statement: &Statement,
+        frame: DataFrame,
+    ) -> Result<SendableRecordBatchStream> {
+        let explain = |e: DataFusionError| self.explain(statement, &e);
+        let (state, plan) = frame.into_parts();
+        let plan = state.optimize(&plan).map_err(explain)?;
+        let plan = self.catalog.labels().bind(&state, plan).await?;
+        let plan = state.query_planner().create_physical_plan(&plan, &state);
+        let plan = plan.await.map_err(explain)?;
+        execute_stream(plan, state.task_ctx()).map_err(explain)
     }
 
     /// Explains an engine error of a statement.
@@ -99,8 +116,7 @@ impl Session {
         let (planner, asked) = (self.planner.clone(), statement.clone());
         let stream = self.limited(watch, async move {
             let frame = planner.plan(&asked, &parameters).await?;
-            let stream = frame.execute_stream().await;
-            stream.map_err(|e| planner.explain(&asked, &e))
+            planner.execute(&asked, frame).await
         });
         let (stream, planner) = (stream.await?, self.planner.clone());
         let explain = move |e: &DataFusionError| planner.explain(&statement, e);

@@ -15,6 +15,8 @@ const FOLDER: &str = "runs/connections";
 const INVENTORY: &str = "inventory";
 const AVAILABILITY: &str = "availability";
 const DAMAGE: &str = "damage";
+/// Object with the names and tags that settled months were last compared with.
+pub(crate) const LABELS: &str = "labels";
 /// Object with what is remembered of CloudZero's API.
 pub(crate) const CLOUDZERO: &str = "cloudzero";
 

@@ -48,15 +48,26 @@ pub fn tag<'r>(row: &'r Row, key: &str) -> &'r str {
     &row[&format!("resource/tag:{key}")]
 }
 
-/// Asserts that line items have the names and regions of an inventory, and none for other resources. Returns
-/// the number of resources found in it.
+/// Newest value of a column of the costs of each resource; the greatest one of a day.
+fn newest<'c>(costs: &'c [Row], column: &str) -> BTreeMap<&'c str, &'c str> {
+    let mut newest: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
+    for cost in costs.iter().filter(|cost| !cost[column].is_empty()) {
+        let of = newest.entry(&cost["resource_id"]).or_default();
+        *of = (*of).max((&cost["start_date"], &cost[column]));
+    }
+    let newest = newest.into_iter();
+    newest
+        .filter(|(id, _)| !id.is_empty())
+        .map(|(id, (_, value))| (id, value))
+        .collect()
+}
+
+/// Asserts that line items have the names and regions of an inventory, and those of the costs for other resources.
+/// Returns the number of resources found in it.
 #[track_caller]
 pub fn assert_named(rows: &[Row], costs: &[Row], inventory: &Inventory) -> usize {
-    let mut environments: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
-    for cost in costs.iter().filter(|c| !c["environment_id"].is_empty()) {
-        let of = environments.entry(&cost["resource_id"]).or_default();
-        *of = (*of).max((&cost["start_date"], &cost["environment_id"]));
-    }
+    let environments = newest(costs, "environment_id");
+    let names = newest(costs, "resource_name");
     let nothing = Known::default();
     let mut found = BTreeSet::new();
     for row in rows {
@@ -72,18 +83,17 @@ pub fn assert_named(rows: &[Row], costs: &[Row], inventory: &Inventory) -> usize
         } = known.unwrap_or(&nothing);
         let environment = match known {
             Some(known) => known.environment.as_str(),
-            None => environments
-                .get(id)
-                .map_or("", |(_, environment)| environment),
+            None => environments.get(id).copied().unwrap_or_default(),
         };
         let named = inventory
             .environments
             .get(environment)
             .filter(|_| !id.is_empty());
+        let own_name = names.get(id).copied().unwrap_or_default();
         let expected = [
-            named.map_or("", |_| environment),
+            environment,
             named.map_or("", String::as_str),
-            name,
+            if name.is_empty() { own_name } else { name },
             cloud,
             cluster_kind,
         ];
@@ -99,8 +109,10 @@ pub fn assert_named(rows: &[Row], costs: &[Row], inventory: &Inventory) -> usize
 
 /// Rows without the columns from the inventory, sorted.
 fn without_attributes(rows: &[Row]) -> Vec<BTreeMap<String, String>> {
-    let given =
-        |column: &str| column == "resource/region" || column.starts_with("resource/tag:confluent_");
+    let given = |column: &str| {
+        ["resource/region", "resource/account"].contains(&column)
+            || column.starts_with("resource/tag:confluent_")
+    };
     let mut rows: Vec<BTreeMap<String, String>> = rows
         .iter()
         .map(|row| {
@@ -146,11 +158,19 @@ fn enrichment_adds_regions_and_tags_and_changes_nothing_else() {
     );
     let plain_drop = drop_in_force(without.path(), CONNECTION, MONTH);
     assert_eq!(without_attributes(&drop), without_attributes(&plain_drop));
-    assert!(
-        plain_drop
-            .iter()
-            .all(|row| TAGS.iter().all(|key| tag(row, key).is_empty()))
-    );
+    // Without the inventory resources have the names of their costs.
+    let plain_names = newest(&costs, "resource_name");
+    for row in &plain_drop {
+        let name = plain_names.get(resource_of(row)).copied();
+        assert_eq!(tag(row, "confluent_name"), name.unwrap_or_default());
+        for key in [
+            "confluent_environment",
+            "confluent_cloud",
+            "confluent_cluster_kind",
+        ] {
+            assert_eq!(tag(row, key), "");
+        }
+    }
     assert_eq!(period, plain_period);
 }
 
@@ -208,7 +228,7 @@ fn without_the_role_costs_are_imported_and_the_role_is_named() {
         billstream
             .line_items(MONTH)
             .iter()
-            .all(|row| tag(row, "confluent_name").is_empty())
+            .all(|row| tag(row, "confluent_cloud").is_empty())
     );
     // `status` shows the problem, and it is not an error of the connection.
     let shown = billstream.run(&["status", "--format", "json"]).ok().json();

@@ -12,8 +12,10 @@ use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use billstream::engine::sql_files::SqlFiles;
 use billstream::engine::{self, Limits};
+use billstream::query::labels::LabelCache;
 use billstream::query::sources;
 use billstream::store::Store;
+use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner};
@@ -52,12 +54,23 @@ struct Session {
 }
 
 impl Session {
+    /// Runs a statement, with the labels that it needs.
+    async fn collect(&self, sql: &str) -> Result<Vec<RecordBatch>, DataFusionError> {
+        let frame = self.context.sql(sql).await?;
+        let (state, plan) = frame.into_parts();
+        let plan = state.optimize(&plan)?;
+        let plan = LabelCache::default().bind(&state, plan).await;
+        let plan = plan.map_err(|e| DataFusionError::External(Box::new(e)))?;
+        DataFrame::new(state, plan).collect().await
+    }
+
     /// Creates the views over an input table that a statement has created.
     async fn create_views_over(&self, table: &str) -> Result<(), DataFusionError> {
         let mut views: Vec<(String, String)> = Vec::new();
         if table == "all_line_items" {
             let all = [
                 "months",
+                "newest_labels",
                 "daily_costs",
                 "monthly_costs",
                 "cost_changes",
@@ -159,7 +172,7 @@ impl AsyncDB for Session {
     type ColumnType = DefaultColumnType;
 
     async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, DataFusionError> {
-        let batches = self.context.sql(&filled_in(sql)).await?.collect().await?;
+        let batches = self.collect(&filled_in(sql)).await?;
         for table in ["all_line_items", "source"] {
             if sql.starts_with(&format!("create table {table} as")) {
                 self.create_views_over(table).await?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::billing_period::BillingPeriod;
 use crate::cli::args::{SummaryArgs, SummaryFormat};
 use crate::cli::context::CommandContext;
 use crate::cli::exit::code_of;
@@ -13,6 +14,7 @@ use crate::cli::output::stdout::{print_json, print_text, terminal_width};
 use crate::cli::output::summary_table::{Currencies, summary_table};
 use crate::error::Result;
 use crate::pipeline::deliver::delivery::DeliveryStatus;
+use crate::pipeline::import::older_labels::remap_command;
 use crate::pipeline::summary::{PeriodStatus, PeriodSummary, Summary, reason};
 use crate::store::Store;
 
@@ -94,7 +96,7 @@ fn notes(months: &[&PeriodSummary], several: bool) -> Vec<String> {
         }
     };
     let sum = |count: fn(&PeriodSummary) -> u64| months.iter().map(|month| count(month)).sum();
-    let counted: [(u64, &str); 4] = [
+    let counted: [(u64, &str); 3] = [
         (
             sum(|m| m.data_quality.discount_differs),
             "costs have a discount other than list - net; the net amount counts",
@@ -107,15 +109,28 @@ fn notes(months: &[&PeriodSummary], several: bool) -> Vec<String> {
             sum(|m| m.resumed),
             "windows were resumed from an interrupted pull",
         ),
-        (
-            sum(|m| u64::from(m.older_attributes)),
-            "settled months keep the names and tags of their last publish; `transform --month` renews them",
-        ),
     ];
     let counted = counted
         .iter()
         .filter(|(number, _)| *number > 0)
         .map(|(number, text)| format!("note: {} {text}", count(*number)));
+    let mut older: BTreeMap<&str, Vec<BillingPeriod>> = BTreeMap::new();
+    for month in months.iter().filter(|month| month.older_attributes) {
+        let of_connection = older.entry(&month.connection).or_default();
+        of_connection.push(month.billing_period);
+    }
+    let older = older.into_iter().map(|(connection, periods)| {
+        let names: Vec<String> = periods.iter().map(ToString::to_string).collect();
+        let (names, command) = (names.join(", "), remap_command(connection, &periods));
+        match periods.len() {
+            1 => format!(
+                "note: {names} is settled and keeps the names and tags of its last publish; `{command}` maps it again"
+            ),
+            _ => format!(
+                "note: {names} are settled and keep the names and tags of their last publish; `{command}` maps them again"
+            ),
+        }
+    });
     let on_hold = months.iter().filter_map(|month| {
         let reason = month.hold_reason.as_ref()?;
         let (prefix, period) = (prefix(month), month.billing_period);
@@ -130,7 +145,7 @@ fn notes(months: &[&PeriodSummary], several: bool) -> Vec<String> {
                 "pinned: {period} is unchanged in {place}; `deliver --month {period}` delivers it again"
             )
         });
-    counted.chain(on_hold).chain(pinned).collect()
+    counted.chain(older).chain(on_hold).chain(pinned).collect()
 }
 
 /// Number of months delivered to each place outside of the store.

@@ -1,9 +1,10 @@
 //! SQL functions: `json_text`, `json_entries`, `tags_json`, `map_json`, `aws_tags`, `like_any_case`, `like_literal`,
-//! `bucket`, `share`, `amount`, `quantity`, `price`, `times`, `utc_time`, and a `round` for decimals.
+//! `bucket`, `share`, `amount`, `quantity`, `price`, `times`, `utc_time`, `newest_label`, and a `round` for decimals.
 
 mod column_function;
 mod like;
 mod money;
+mod newest_label;
 mod round;
 mod tag_texts;
 mod tags;
@@ -19,13 +20,14 @@ use twox_hash::XxHash64;
 use crate::decimal;
 
 pub(crate) use crate::engine::functions::money::{to_decimals, to_quantities};
+pub(crate) use crate::engine::functions::newest_label::{Labels, NEWEST_LABEL, bound};
 pub(crate) use crate::engine::functions::round::round;
 pub(crate) use crate::engine::functions::tag_texts::{are_tags, json_of};
 pub(crate) use crate::engine::functions::tags::tags_json;
 pub(crate) use crate::engine::functions::times::{UTC_TIME, to_utc_times};
 
 /// Creates all functions.
-pub(super) fn all() -> [ScalarUDF; 15] {
+pub(super) fn all() -> [ScalarUDF; 16] {
     [
         like::like_any_case(),
         like::like_literal(),
@@ -38,6 +40,7 @@ pub(super) fn all() -> [ScalarUDF; 15] {
         tags::map_json(),
         tags::aws_tags(),
         times::utc_time(),
+        newest_label::unbound(),
         tags_json(),
         // `json_text(object, key)`: text at a top-level key of a JSON object; NULL for other values.
         create_udf(

@@ -1,10 +1,13 @@
 //! Tags in SQL: `tags_json`, `map_json` and `aws_tags` build a JSON object, `json_entries` lists its entries.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, ListBuilder, StringBuilder, StringViewBuilder, StructBuilder,
+    Array, ArrayRef, AsArray, ListBuilder, StringBuilder, StringViewArray, StringViewBuilder,
+    StructBuilder, UInt32Builder,
 };
+use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Fields};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::{
@@ -138,17 +141,52 @@ impl ScalarUDFImpl for TagsJson {
             .chunks_exact(2)
             .map(|pair| (pair[0].as_string_view(), pair[1].as_string_view()))
             .collect();
-        let mut out = StringViewBuilder::with_capacity(rows);
+        // Rows of a resource repeat their tags: each object is composed once per batch. Equal views of an array are
+        // equal texts; a NULL is as good as an empty text.
+        let columns = args.args.iter().zip(&arrays);
+        let columns: Vec<&StringViewArray> = columns
+            .filter(|(argument, _)| matches!(argument, ColumnarValue::Array(_)))
+            .map(|(_, array)| array.as_string_view())
+            .collect();
+        let mut known: HashMap<Vec<u128>, Option<u32>> = HashMap::new();
+        let mut objects = StringViewBuilder::new();
+        let mut count = 0;
+        let mut positions = UInt32Builder::with_capacity(rows);
+        let mut key = Vec::with_capacity(columns.len());
         for row in 0..rows {
-            let mut object = serde_json::Map::new();
-            for (keys, values) in &pairs {
-                if values.is_valid(row) && !values.value(row).is_empty() && keys.is_valid(row) {
-                    object.insert(keys.value(row).to_string(), values.value(row).into());
+            key.clear();
+            let view = |texts: &&StringViewArray| texts.is_valid(row).then(|| texts.views()[row]);
+            key.extend(columns.iter().map(|texts| view(texts).unwrap_or(0)));
+            let position = match known.get(&key) {
+                Some(position) => *position,
+                None => {
+                    let object = object_of(&pairs, row);
+                    let position = object.map(|object| {
+                        objects.append_value(serde_json::Value::Object(object).to_string());
+                        count += 1;
+                        count - 1
+                    });
+                    known.insert(key.clone(), position);
+                    position
                 }
-            }
-            let text = (!object.is_empty()).then(|| serde_json::Value::Object(object).to_string());
-            out.append_option(text);
+            };
+            positions.append_option(position);
         }
-        Ok(ColumnarValue::Array(Arc::new(out.finish())))
+        let out = take(&objects.finish(), &positions.finish(), None)?;
+        Ok(ColumnarValue::Array(out))
     }
+}
+
+/// The non-empty values of a row by their keys; `None` without any.
+fn object_of(
+    pairs: &[(&StringViewArray, &StringViewArray)],
+    row: usize,
+) -> Option<serde_json::Map<String, serde_json::Value>> {
+    let mut object = serde_json::Map::new();
+    for (keys, values) in pairs {
+        if values.is_valid(row) && !values.value(row).is_empty() && keys.is_valid(row) {
+            object.insert(keys.value(row).to_string(), values.value(row).into());
+        }
+    }
+    (!object.is_empty()).then_some(object)
 }

@@ -8,9 +8,11 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, StringArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use arrow::record_batch::RecordBatch;
+use arrow::util::pretty::pretty_format_batches;
 use datafusion::prelude::SessionContext;
+use parking_lot::Mutex;
 
 use crate::billing_period::BillingPeriod;
 use crate::cloudzero::cbf::TAG_PREFIX;
@@ -29,6 +31,8 @@ const MODEL: &str = "models/resource_facts";
 pub(crate) const TABLE: &str = "resource_facts";
 /// Column of regions.
 const REGION: &str = "resource/region";
+/// Column of the lines of rules that match a resource.
+const RULE: &str = "rule";
 
 /// Inventory and tag rules: the inputs of every month's attributes, read once per run.
 #[derive(Debug, Clone)]
@@ -37,6 +41,8 @@ pub struct EnrichmentInputs {
     tags: RecordBatch,
     /// The inventory could not be read.
     incomplete: bool,
+    /// Lines of the rules that matched a resource of a month; `None` before the first month.
+    matched: Arc<Mutex<Option<BTreeSet<i64>>>>,
 }
 
 /// Resource attributes of a month.
@@ -78,11 +84,24 @@ impl EnrichmentInputs {
             incomplete: resources.is_err(),
             resources: resources.unwrap_or_else(|_| RecordBatch::new_empty(resources::schema())),
             tags,
+            matched: Arc::default(),
         })
     }
 
-    /// Returns the attributes of a month with these costs. Without inventory and tags they are empty, unless
-    /// a user's SQL file derives them from the costs alone.
+    /// Lines of the rules that matched no resource of the months so far; none before the first month.
+    pub(crate) fn unmatched_rules(&self) -> Vec<i64> {
+        let Some(matched) = self.matched.lock().clone() else {
+            return Vec::new();
+        };
+        let lines = self.tags.column_by_name("line");
+        let lines = lines.map(|lines| lines.as_primitive::<Int64Type>().values().to_vec());
+        let mut unmatched = lines.unwrap_or_default();
+        unmatched.retain(|line| !matched.contains(line));
+        unmatched
+    }
+
+    /// Returns the attributes of a month with these costs. Without inventory and tags they are what the costs say of
+    /// their resources: names and environment ids.
     ///
     /// # Errors
     /// Kind data, for SQL that does not plan or does not return one value per resource and column.
@@ -93,19 +112,35 @@ impl EnrichmentInputs {
         costs: &[DataFile],
     ) -> Result<ResourceAttributes> {
         let model = context.sql.get(MODEL)?;
-        let attributes = if self.is_empty() && model.path.is_none() {
-            ResourceAttributes::none()?
-        } else {
-            let session = self.session(context, period, costs)?;
-            let what = model.display();
-            let frame = model.plan(&session, parameters(context, period)).await?;
-            let rows = engine::within(context.limits, &what, frame.collect()).await?;
-            ResourceAttributes::of(&values(&rows).map_err(|e| e.context(what))?)?
-        };
+        let session = self.session(context, period, costs)?;
+        let what = model.display();
+        let frame = model.plan(&session, parameters(context, period)).await?;
+        let rows = engine::within(context.limits, &what, frame.collect()).await?;
+        let (values, matched) = values(&rows).map_err(|e| e.context(what))?;
+        // A user's SQL file need not tell which rules match.
+        if model.path.is_none() || !matched.is_empty() {
+            self.matched.lock().get_or_insert_default().extend(matched);
+        }
+        let attributes = ResourceAttributes::of(&values)?;
         Ok(ResourceAttributes {
             incomplete: self.incomplete,
             ..attributes
         })
+    }
+
+    /// Digest of the inventory and the rules.
+    ///
+    /// # Errors
+    /// Kind bug, if they cannot be shown as text.
+    pub(crate) fn digest(&self) -> Result<String> {
+        let text = pretty_format_batches(std::slice::from_ref(&self.resources));
+        let rules = pretty_format_batches(std::slice::from_ref(&self.tags));
+        let bug = |e| Error::bug(format!("{TABLE}: {e}"));
+        Ok(short_digest(&format!(
+            "{}\0{}",
+            text.map_err(bug)?,
+            rules.map_err(bug)?
+        )))
     }
 
     /// Returns true if there are neither resources nor rules.
@@ -149,9 +184,10 @@ fn check_spelling(keys: &[String], published: &[String]) -> Result<()> {
 /// Values by resource id and column.
 type Values = BTreeMap<(String, String), String>;
 
-/// Collects rows of `resource_id`, `column_name`, `value`.
-fn values(batches: &[RecordBatch]) -> Result<Values> {
+/// Collects rows of `resource_id`, `column_name`, `value`, and the lines of the rules that they name.
+fn values(batches: &[RecordBatch]) -> Result<(Values, BTreeSet<i64>)> {
     let mut values = Values::new();
+    let mut matched = BTreeSet::new();
     for batch in batches {
         let text = |name: &str| {
             let column = batch.column_by_name(name);
@@ -166,6 +202,10 @@ fn values(batches: &[RecordBatch]) -> Result<Values> {
             let (Some(id), Some(column), Some(value)) = (id, column, value) else {
                 continue;
             };
+            if column == RULE {
+                matched.extend(value.parse::<i64>());
+                continue;
+            }
             if column != REGION && column.strip_prefix(TAG_PREFIX).is_none_or(str::is_empty) {
                 return Err(
                     Error::data(format!("`{column}` is neither {REGION} nor a tag"))
@@ -181,7 +221,7 @@ fn values(batches: &[RecordBatch]) -> Result<Values> {
         }
     }
     values.retain(|_, value| !value.is_empty());
-    Ok(values)
+    Ok((values, matched))
 }
 
 impl ResourceAttributes {
@@ -242,7 +282,7 @@ mod tests {
     }
 
     fn attributes(rows: &[(&str, &str, &str)]) -> Result<ResourceAttributes> {
-        ResourceAttributes::of(&values(&[batch(rows)])?)
+        ResourceAttributes::of(&values(&[batch(rows)])?.0)
     }
 
     #[test]

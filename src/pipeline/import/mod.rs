@@ -1,6 +1,7 @@
 //! Import: pulls, transforms, checks, publishes and delivers each month; or pulls alone.
 
 mod month;
+pub(crate) mod older_labels;
 mod refused;
 
 use std::sync::Arc;
@@ -119,6 +120,12 @@ pub(crate) async fn import(
     let delivers = !options.dry_run && !options.pull_only && !options.no_deliver;
     if options.months == Selection::Pending && delivers {
         deliver_backlog(context, &options, &tables, &mut summary).await?;
+    }
+    if !options.pull_only {
+        tables.warn_of_unmatched_rules(context);
+        if !stopped && !options.dry_run {
+            older_labels::report(context, &tables, &summary).await;
+        }
     }
     Ok(summary)
 }

@@ -12,6 +12,7 @@ use crate::billing_period::BillingPeriod;
 use crate::confluent::costs::decode;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::enrich::attributes::{self, EnrichmentInputs, ResourceAttributes};
+use crate::pipeline::enrich::tag_rules;
 use crate::pipeline::pull::{PulledMonth, window};
 use crate::pipeline::summary::PeriodSummary;
 use crate::pipeline::transform::{self, LineItems};
@@ -21,6 +22,9 @@ use crate::store::lease::Fence;
 use crate::store::staging::{self, Staging};
 use crate::store::tables::{PeriodRecord, Table};
 use crate::store::writer::DataFile;
+
+/// Lines of the file of tags that a warning lists.
+const MAX_LINES: usize = 10;
 
 /// The two tables as opened by a run; a table is created with its first commit.
 pub struct Tables {
@@ -115,6 +119,40 @@ impl Tables {
         }
         let inputs = self.enrichment_inputs(context).await?;
         inputs.of_month(context, period, costs).await
+    }
+
+    /// Warns of rules of the file of tags that matched no resource of the months of this run.
+    pub(crate) fn warn_of_unmatched_rules(&self, context: &RunContext) {
+        let (Some(inputs), Some(location)) = (self.enrichment_inputs.get(), &context.options.tags)
+        else {
+            return;
+        };
+        let unmatched = inputs.unmatched_rules();
+        if unmatched.is_empty() {
+            return;
+        }
+        let shown = unmatched.iter().take(MAX_LINES).map(ToString::to_string);
+        tracing::warn!(
+            file = tag_rules::display(location),
+            rules = unmatched.len(),
+            lines = shown.collect::<Vec<_>>().join(", "),
+            "Rules match no resource of these months"
+        );
+    }
+
+    /// Months of the connection that have line items.
+    pub(crate) async fn published_periods(
+        &self,
+        context: &RunContext,
+    ) -> Result<Vec<BillingPeriod>> {
+        let Some(line_items) = &self.line_items else {
+            return Ok(Vec::new());
+        };
+        let files = line_items.files().await?.into_iter();
+        let files = files.filter(|file| file.connection == context.connection);
+        let mut periods: Vec<BillingPeriod> = files.map(|file| file.period).collect();
+        periods.dedup();
+        Ok(periods)
     }
 
     /// Returns the published files and records of a month.

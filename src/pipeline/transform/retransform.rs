@@ -91,6 +91,7 @@ pub(crate) async fn retransform(
             }
         }
     }
+    tables.warn_of_unmatched_rules(context);
     Ok(summary)
 }
 

@@ -8,6 +8,7 @@
 //! -- total: cost, discount
 //! -- compare: previous_cost, difference
 //! -- chart: bars label=resource value=cost
+//! -- empty: why there may be no rows
 //! ```
 //! A default in brackets may be `latest` or `earliest`, the newest and oldest month with costs, or
 //! `previous`, the month before `month`. The columns of `compare` are those that `--compare` adds, with the other month
@@ -48,7 +49,12 @@ pub(crate) struct Report<'a> {
     /// Columns about the month that `--compare` names.
     compare: Vec<&'a str>,
     chart: Option<ChartSpec<'a>>,
+    /// Reason why a report without rows has none.
+    empty: &'a str,
 }
+
+/// Reason of a report without rows that declares none.
+const NO_ROWS: &str = "no costs match the parameters";
 
 /// View that reports read, and that costs per day replace.
 const COSTS: &str = "daily_costs";
@@ -142,12 +148,15 @@ impl<'a> Report<'a> {
             secondary: file.listed("secondary"),
             compare: file.listed("compare"),
             chart: None,
+            empty: NO_ROWS,
         };
         for line in file.comments() {
             if let Some(text) = line.strip_prefix("parameter ") {
                 report.parameters.extend(ReportParameter::parse(text));
             } else if let Some(text) = line.strip_prefix("chart:") {
                 report.chart = ChartSpec::parse(text);
+            } else if let Some(text) = line.strip_prefix("empty:") {
+                report.empty = text.trim();
             }
         }
         report
@@ -197,7 +206,10 @@ impl<'a> Report<'a> {
             batches.push(RecordBatch::new_empty(schema));
         }
         let is_per_day = normalize == Normalize::Day;
-        let notes = notes::notes(session, &Selection::new(&values, given, is_per_day)).await?;
+        let mut notes = notes::notes(session, &Selection::new(&values, given, is_per_day)).await?;
+        if batches.iter().all(|batch| batch.num_rows() == 0) {
+            notes.texts.push(format!("no rows: {}", self.empty));
+        }
         let marks = Marks {
             is_incomplete: notes.is_incomplete,
             normalize,

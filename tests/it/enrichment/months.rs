@@ -134,6 +134,9 @@ fn a_transform_without_months_keeps_the_attributes_of_settled_ones() {
     std::fs::write(&path, json.to_string()).unwrap();
     let output = scene.transform(&[]);
     assert_eq!(statuses(&output), ["unchanged"; 3]);
-    output.says(&["settled months keep the names and tags"]);
+    output.says(&[
+        "2026-09 is settled and keeps the names and tags of its last publish",
+        "`billstream transform --connection confluent --month 2026-09` maps it again",
+    ]);
     scene.assert_names(["first", "second", "second"]);
 }

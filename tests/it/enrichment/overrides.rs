@@ -28,7 +28,7 @@ fn with_sql(billstream: Billstream, folder: &Path) -> Billstream {
 fn a_mapping_without_attributes_is_not_published_again_by_them() {
     let joined = MODEL.split_once("\nselect\n  mapped.*").unwrap().0;
     let sql = format!(
-        "{joined}\nselect * exclude (cost_resource_id, tier_region), tier_region as \"resource/region\" from mapped"
+        "{joined}\nselect * exclude (cost_resource_id, cost_environment_id, tier_region), tier_region as \"resource/region\" from mapped"
     );
     let (sql, store) = (folder("line_items.sql", &sql), tempdir().unwrap());
     let run = |sandbox: &Sandbox, now: &str| {

@@ -48,6 +48,7 @@ fn tables_lists_every_table_with_a_description() {
         "line_items",
         "monthly_costs",
         "months",
+        "newest_labels",
         "periods",
         "resources",
         "runs",

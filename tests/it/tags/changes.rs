@@ -1,7 +1,9 @@
 //! Changes of the file: open months are updated by the next run, settled ones on request.
 
+use std::collections::BTreeMap;
+
 use super::{Tagged, one_value, published_files};
-use crate::support::{MONTH, Sandbox, assert_line_items_are};
+use crate::support::{Billstream, MONTH, Row, Sandbox, assert_line_items_are, csv_rows};
 
 const ORDERS: &str = "kafka-cluster/lkc-7aa01x";
 
@@ -102,4 +104,86 @@ fn refuses_a_key_that_differs_in_case_from_a_published_one() {
     }
     assert_eq!(sandbox.requests(), asked);
     assert!(published_files(tagged.store()) == before);
+}
+
+/// Rows of a report by their item.
+fn report(billstream: &Billstream, arguments: &[&str]) -> BTreeMap<String, Row> {
+    let mut command = vec!["report"];
+    command.extend(arguments);
+    command.extend(["--format", "csv"]);
+    let rows = csv_rows(billstream.run(&command).ok().stdout.as_bytes());
+    let rows = rows.into_iter().map(|row| (row["item"].clone(), row));
+    rows.collect()
+}
+
+#[test]
+fn labels_of_a_later_month_apply_to_months_that_were_published_before() {
+    let tagged = Tagged::new("resource,team\nlkc-nowhere,nobody\n");
+    let sandbox = Sandbox::start(&["--today", "2026-11-23"]);
+    let billstream = tagged.billstream().from(&sandbox);
+    let before = billstream.import("2026-09").ok();
+    before.says(&[
+        "WARN",
+        "Rules match no resource of these months",
+        "lines=\"2\"",
+    ]);
+
+    // Inventory, owners and another provider, for the next month only.
+    tagged.write("resource,environment,team\nlkc-7aa01x,,orders\n,production,rest\n");
+    let billstream = billstream
+        .env("BILLSTREAM_INVENTORY", "true")
+        .env("BILLSTREAM_CLOUD_PROVIDER", "Confluent Cloud");
+    let import = billstream.import(MONTH).ok();
+    import.says(&[
+        "Settled months keep the names and tags of their last publish",
+        "billstream transform --connection confluent --month 2026-09",
+    ]);
+    let again = billstream.import(MONTH).ok();
+    assert!(!again.stderr.contains("Settled months"), "it is said once");
+    let published = |column: &str| {
+        billstream.query(&format!(
+            "select billing_period, count(distinct \"{column}\") as n from line_items group by 1 order by 1"
+        ))
+    };
+    let names = published("resource/tag:confluent_environment");
+    assert_eq!(names[0]["n"], "0", "the first month was published without");
+    assert!(names[1]["n"] != "0");
+
+    for by in ["environment", "cloud_provider", "tag:team"] {
+        let changes = report(
+            &billstream,
+            &["changes", "--param", &format!("month={MONTH}"), "--by", by],
+        );
+        assert!(changes.len() > 1 || by == "cloud_provider", "{changes:?}");
+        for (item, row) in &changes {
+            let is_zero = |column: &str| row[column].trim_matches(['0', '.', '-']).is_empty();
+            assert!(!is_zero("previous_cost") && !is_zero("cost"), "{by} {item}");
+        }
+    }
+    // Every report knows the same owners of the first month.
+    let month = "month=2026-09";
+    let owners = report(&billstream, &["owners", "--param", month]);
+    let top = report(
+        &billstream,
+        &["top_resources", "--param", month, "--by", "tag:team"],
+    );
+    let by_tag = billstream.query(
+        "select tag_value, billed_cost from costs_by_tag where tag_key = 'team' and billing_period = '2026-09' order by 1",
+    );
+    let by_day = billstream.query(
+        "select json_text(tags, 'team') as team, sum(billed_cost) as billed_cost,
+            sum(billed_cost) filter (where line_item_type not in ('Credit', 'Adjustment')) as charges
+        from daily_costs where billing_period = '2026-09' and json_text(tags, 'team') <> '' group by 1 order by 1",
+    );
+    assert_eq!((by_tag.len(), by_day.len()), (2, 2));
+    for (tag, day) in by_tag.iter().zip(&by_day) {
+        let team = &day["team"];
+        assert_eq!(
+            (&tag["tag_value"], &tag["billed_cost"]),
+            (team, &day["billed_cost"])
+        );
+        for found in [&owners[team], &top[team]] {
+            assert_eq!(found["billed_cost"], day["charges"], "{team}");
+        }
+    }
 }

@@ -53,7 +53,7 @@ fn shares_agree_with_line_items_exactly() {
             }
             match teams[id] {
                 "" if id.is_empty() => {
-                    let item = format!("(no resource) {}", row["resource/service"]);
+                    let item = format!("(no resource) {} of confluent", row["resource/service"]);
                     *lacking.entry(item).or_default() += cost;
                 }
                 "" => *lacking.entry(id.to_string()).or_default() += cost,
@@ -165,10 +165,12 @@ fn costs_without_a_resource_stay_with_their_connection() {
         billstream.import(MONTH).ok();
     }
     let rows = report(&Billstream::on(store.path()), &[&format!("month={MONTH}")]);
-    let support = rows
-        .iter()
-        .filter(|row| row["item"] == "(no resource) Support");
-    let mut environments: Vec<&str> = support.map(|row| row["environment"].as_str()).collect();
-    environments.sort_unstable();
-    assert_eq!(environments, ["acme", "globex"]);
+    let support = rows.iter().filter_map(|row| {
+        let connection = row["item"].strip_prefix("(no resource) Support of ")?;
+        assert_eq!(row["environment"], "", "it is the organization's");
+        Some(connection)
+    });
+    let mut connections: Vec<&str> = support.collect();
+    connections.sort_unstable();
+    assert_eq!(connections, ["acme", "globex"]);
 }
