@@ -43,7 +43,7 @@ pub struct PublishedLineItems<'r> {
 impl PublishedLineItems<'_> {
     /// Creates a session with `files` as the table `line_items`.
     fn session(&self, files: &[DataFile], limits: Limits) -> Result<SessionContext> {
-        let (run, columns) = (self.run, &self.columns);
+        let (run, columns) = (self.run, &cbf::with_all_columns(&self.columns));
         let context = engine::session(&run.store, limits)?;
         register(
             run,
@@ -152,7 +152,9 @@ impl PublishedLineItems<'_> {
                    coalesce("lineitem/type", ''), coalesce("action/usage_type", ''),
                    count(*), sum("cost/cost"), sum("cost/discounted_cost"), sum("cost/on_demand_cost"),
                    -- Two quantities can exceed 38 digits.
-                   sum(cast(coalesce("usage/amount", cast(0 as decimal(38, 24))) as decimal(76, 24)))
+                   sum(cast(coalesce("usage/amount", cast(0 as decimal(38, 24))) as decimal(76, 24))),
+                   sum(coalesce("cost/amortized_cost", "cost/cost")),
+                   sum(coalesce("cost/discounted_amortized_cost", "cost/amortized_cost", "cost/discounted_cost"))
             from line_items group by 1, 2, 3"#;
         let run = self.run;
         let operation = "summing published line items";
@@ -183,6 +185,8 @@ impl PublishedLineItems<'_> {
                     cost: sum(4, row),
                     discounted: sum(5, row),
                     on_demand: sum(6, row),
+                    amortized: sum(8, row),
+                    discounted_amortized: sum(9, row),
                     usage: QuantitySum::from_units(usage.value(row)),
                 };
                 totals
