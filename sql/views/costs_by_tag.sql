@@ -19,13 +19,13 @@ latest as (
 
 costs as (
   select
-    billing_period, connection, cloud_provider, resource_id,
+    billing_period, connection, cloud_provider, resource_id, currency,
     sum(billed_cost) as billed_cost,
     sum(discounted_cost) as discounted_cost,
     sum(on_demand_cost) as on_demand_cost,
     sum(real_cost) as real_cost
   from daily_costs
-  group by billing_period, connection, cloud_provider, resource_id
+  group by billing_period, connection, cloud_provider, resource_id, currency
 ),
 
 tagged_costs as (
@@ -35,13 +35,14 @@ tagged_costs as (
     billing_period,
     connection,
     cloud_provider,
+    currency,
     sum(billed_cost) as billed_cost,
     sum(discounted_cost) as discounted_cost,
     sum(on_demand_cost) as on_demand_cost,
     sum(real_cost) as real_cost
   from latest
   inner join costs on costs.resource_id = latest.resource_id
-  group by tag_key, tag_value, billing_period, connection, cloud_provider
+  group by tag_key, tag_value, billing_period, connection, cloud_provider, currency
 )
 
 select tagged_costs.*, months.is_complete

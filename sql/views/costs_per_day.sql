@@ -20,6 +20,7 @@ select
   description,
   price(quantity, amount(days)) as quantity,
   unit,
+  currency,
   price(billed_cost, amount(days)) as billed_cost,
   price(discounted_cost, amount(days)) as discounted_cost,
   price(on_demand_cost, amount(days)) as on_demand_cost,

@@ -2,7 +2,7 @@
 --
 -- billed_cost, discounted_cost and on_demand_cost cover all line items, each with CloudZero's fallback to the billed
 -- cost; real_cost covers usage only, discounted and amortized where known. list_cost is the on-demand cost where it is
--- known, else NULL.
+-- known, else NULL. All are in currency, the billing currency of the row; never add rows of two currencies.
 -- One row per line item, so that a query for a day or a month reads only that month's files.
 
 select
@@ -22,6 +22,7 @@ select
   "lineitem/description" as description,
   "usage/amount" as quantity,
   "usage/units" as unit,
+  currency,
   "cost/cost" as billed_cost,
   coalesce("cost/discounted_cost", "cost/cost") as discounted_cost,
   coalesce("cost/on_demand_cost", "cost/cost") as on_demand_cost,

@@ -1,6 +1,6 @@
 //! Shared by `query`, `shell`, `report` and `diff`: arguments, the session, and writing a statement's rows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -106,12 +106,19 @@ impl SessionArgs {
         let settings = self.settings(&config)?;
         let sql = SqlFiles::load(settings.sql_dir.as_deref())?;
         let sources = sources::resolve(&config.sources(), &self.source, &sql)?;
+        let mut currencies = BTreeMap::new();
+        for name in config.connections()? {
+            let currency = config.connection(&name)?.currency;
+            currencies.insert(name, currency);
+        }
         let store = config.existing_store()?;
         file_modes::share_with_group(settings.store_is_shared);
         let session = Session::open(SessionOptions {
             store: store.clone(),
             sql,
             sources,
+            currencies,
+            rates: settings.rates,
             limits: settings.limits,
             clock: settings.clock,
             allow_write: self.allow_write,
@@ -185,10 +192,25 @@ pub(crate) async fn write_rows(
         }
     }
     let (count, is_truncated) = writer.end().await?;
+    if rows.ignores_currency {
+        note_currencies(session).await;
+    }
     Ok(WrittenRows {
         count,
         is_truncated,
     })
+}
+
+/// Reports on stderr that a statement read amounts of several currencies without naming them.
+async fn note_currencies(session: &Session) {
+    // Line items that cannot be read are none of the statement's, which succeeded.
+    let currencies = session.currencies().await.unwrap_or_default();
+    if currencies.len() > 1 && !stdout::is_closed() {
+        note!(
+            "note: costs are in {}, and the statement names no currency: filter or group by it",
+            currencies.join(" and ")
+        );
+    }
 }
 
 /// Reports on stderr that rows were left out; `hint` tells how to show all.

@@ -9,11 +9,13 @@
 
 pub(crate) mod catalog;
 pub(crate) mod charts;
+mod currencies;
 mod diagnostics;
 pub(crate) mod diff;
 pub(crate) mod names;
 pub(crate) mod parameters;
 mod permissions;
+mod rates;
 pub(crate) mod reports;
 pub(crate) mod rows;
 pub(crate) mod session;

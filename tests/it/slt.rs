@@ -2,7 +2,7 @@
 //!
 //! In a statement, `{{models/line_items}}` is replaced by that SQL file with its parameters filled in. Creating the
 //! table `all_line_items` also creates the views over it (on [`TODAY`], with an empty `periods` if there is none), and in the file of a report the view `report`, with the
-//! parameters of comments `# param name=value`. Creating the table `source` also creates `mapped`, the rows of the
+//! parameters of comments `# param name=value`. Without a column `currency` its rows are in USD. Creating the table `source` also creates `mapped`, the rows of the
 //! source format. A row is one line: values joined by ` | `, with NULL and (empty) spelled out.
 
 use std::path::{Path, PathBuf};
@@ -65,6 +65,14 @@ impl Session {
                 "costs_per_day",
             ];
             self.context.sql(NO_PERIODS).await?.collect().await?;
+            let given = self.context.table_provider(table).await?;
+            if given.schema().field_with_name("currency").is_err() {
+                self.context.deregister_table(table)?;
+                self.context.register_table("given_line_items", given)?;
+                let in_dollars = "create view all_line_items as \
+                    select *, cast('USD' as varchar) as currency from given_line_items";
+                self.context.sql(in_dollars).await?.collect().await?;
+            }
             views.extend(all.map(|view| (view.to_string(), format!("views/{view}"))));
             if self.name.starts_with("reports/") {
                 views.push(("report".to_string(), self.name.clone()));

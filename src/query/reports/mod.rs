@@ -12,6 +12,7 @@
 //! `previous`, the month before `month`.
 
 mod chart;
+mod currency;
 mod notes;
 mod parameters;
 
@@ -24,6 +25,7 @@ use crate::query::charts::Chart;
 use crate::query::names::suggestion;
 use crate::query::parameters::Parameters;
 use crate::query::reports::chart::ChartSpec;
+use crate::query::reports::currency::Currencies;
 use crate::query::reports::notes::Selection;
 pub(crate) use crate::query::reports::parameters::ReportParameter;
 use crate::query::session::Session;
@@ -71,24 +73,37 @@ impl Normalize {
 
 /// Name of the parameter that every report has.
 const NORMALIZE: &str = "normalize";
+/// Parameters of every report that its SQL does not see.
+const OPTIONS: [&str; 2] = [currency::ONE, currency::CONVERT];
 
 /// What a chart says about its amounts.
-struct Marks {
+#[derive(Clone, Copy)]
+struct Marks<'c> {
     is_incomplete: bool,
     normalize: Normalize,
+    currency: &'c str,
 }
 
 fn text(values: &Parameters, name: &str) -> Option<String> {
     values.get(name).map(ToString::to_string)
 }
 
-/// Result of a report.
+/// Rows of a report in one currency.
 #[derive(Debug)]
-pub(crate) struct ReportResult {
+pub(crate) struct ReportPart {
+    /// Currency of all amounts.
+    pub(crate) currency: String,
     /// Rows, at least one batch.
     pub(crate) batches: Vec<RecordBatch>,
     /// Chart, if the report has one.
     pub(crate) chart: Option<Chart>,
+}
+
+/// Result of a report.
+#[derive(Debug)]
+pub(crate) struct ReportResult {
+    /// One part for each currency, at least one, with equal columns.
+    pub(crate) parts: Vec<ReportPart>,
     /// What a reader of the rows must know: incomplete months, connections without costs.
     pub(crate) notes: Vec<String>,
 }
@@ -144,10 +159,11 @@ impl<'a> Report<'a> {
         self.chart.is_some()
     }
 
-    /// Runs the report.
+    /// Runs the report, once for each currency of its costs.
     ///
     /// # Errors
-    /// Kind usage, for wrong parameters; kind data, for SQL that fails, with the file's name.
+    /// Kind usage, for wrong parameters; kind data, for SQL that fails, with the file's name, or a missing exchange
+    /// rate.
     pub(crate) async fn run(
         &self,
         session: &Session,
@@ -155,40 +171,112 @@ impl<'a> Report<'a> {
     ) -> Result<ReportResult> {
         let values = self.resolve_parameters(session, given).await?;
         let normalize = Normalize::of(given)?;
-        let (schema, mut batches) = match normalize {
-            Normalize::None => self.collect(session, &values).await?,
-            Normalize::Day => {
-                if text(&values, "step").is_some_and(|step| step != "month") {
-                    return Err(Error::usage("costs per day need whole months")
-                        .with_hint("use --normalize day with step=month"));
-                }
-                let per_day = Statement::new("select * from costs_per_day");
-                // Views that are open refer to the line items as they are.
-                session.refresh();
-                let replaced = session
-                    .replace_view(COSTS, &per_day, &Parameters::new())
-                    .await?;
-                session.refresh();
-                let collected = self.collect(session, &values).await;
-                session.restore_view(COSTS, replaced);
-                session.refresh();
-                collected?
-            }
-        };
-        if batches.is_empty() {
-            batches.push(RecordBatch::new_empty(schema));
+        if normalize == Normalize::Day && text(&values, "step").is_some_and(|step| step != "month")
+        {
+            return Err(Error::usage("costs per day need whole months")
+                .with_hint("use --normalize day with step=month"));
         }
-        let notes = notes::notes(session, &Selection::new(&values, given)).await?;
-        let marks = Marks {
-            is_incomplete: notes.is_incomplete,
-            normalize,
-        };
-        let chart = self.draw(&values, &batches, marks)?;
-        Ok(ReportResult {
-            batches,
-            chart,
+        let selection = Selection::new(&values, given);
+        let notes = notes::notes(session, &selection).await?;
+        let mut result = ReportResult {
+            parts: Vec::new(),
             notes: notes.texts,
-        })
+        };
+        for (currency, layer) in self.layers(session, &selection, given, &mut result).await? {
+            let per_day = (normalize == Normalize::Day)
+                .then(|| Statement::new("select * from costs_per_day"));
+            let layers: Vec<Statement> = layer.into_iter().chain(per_day).collect();
+            let (schema, mut batches) = self.collect_over(session, &values, &layers).await?;
+            if batches.is_empty() {
+                batches.push(RecordBatch::new_empty(schema));
+            }
+            let marks = Marks {
+                is_incomplete: notes.is_incomplete,
+                normalize,
+                currency: &currency,
+            };
+            let chart = self.draw(&values, &batches, marks)?;
+            let batches = batches.iter();
+            let batches = batches.map(|batch| currency::with_currency(batch, &currency));
+            result.parts.push(ReportPart {
+                batches: batches.collect::<Result<_>>()?,
+                currency,
+                chart,
+            });
+        }
+        Ok(result)
+    }
+
+    /// Currencies of the report, each with the SQL of its costs if these are not all costs as they are.
+    async fn layers(
+        &self,
+        session: &Session,
+        selection: &Selection,
+        given: &[(String, String)],
+        result: &mut ReportResult,
+    ) -> Result<Vec<(String, Option<Statement>)>> {
+        let selected = Currencies::of(given)?;
+        if let Currencies::Converted(to) = selected {
+            let layer = currency::converted(session, selection, &to).await?;
+            return Ok(vec![(to, Some(layer))]);
+        }
+        let found = currency::of_months(session, selection).await?;
+        if let Currencies::One(one) = selected {
+            if !found.contains(&one) {
+                let error = Error::usage(format!("there are no costs in {one} to report"));
+                return Err(error.with_hint(format!("costs are in {}", found.join(" and "))));
+            }
+            let layer = currency::in_currency(&one);
+            return Ok(vec![(one, Some(layer))]);
+        }
+        if let [_] = found.as_slice() {
+            return Ok(found.into_iter().map(|one| (one, None)).collect());
+        }
+        result.notes.push(format!(
+            "costs in {} are apart; --currency shows one of them, --convert adds them up by exchange rates",
+            found.join(" and ")
+        ));
+        let parts = found.into_iter().map(|one| {
+            let layer = currency::in_currency(&one);
+            (one, Some(layer))
+        });
+        Ok(parts.collect())
+    }
+
+    /// Rows of the report with each of `layers`, in order, in place of the costs before it.
+    async fn collect_over(
+        &self,
+        session: &Session,
+        values: &Parameters,
+        layers: &[Statement],
+    ) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+        let mut original = None;
+        let mut collected = Ok(());
+        for layer in layers {
+            // Views that are open refer to the costs as they were.
+            session.refresh();
+            match session.replace_view(COSTS, layer, &Parameters::new()).await {
+                Ok(replaced) => {
+                    original.get_or_insert(replaced);
+                }
+                Err(error) => {
+                    collected = Err(error);
+                    break;
+                }
+            }
+        }
+        if !layers.is_empty() {
+            session.refresh();
+        }
+        let collected = match collected {
+            Ok(()) => self.collect(session, values).await,
+            Err(error) => Err(error),
+        };
+        if let Some(original) = original {
+            session.restore_view(COSTS, original);
+            session.refresh();
+        }
+        collected
     }
 
     async fn collect(
@@ -205,7 +293,7 @@ impl<'a> Report<'a> {
         &self,
         values: &Parameters,
         batches: &[RecordBatch],
-        marks: Marks,
+        marks: Marks<'_>,
     ) -> Result<Option<Chart>> {
         let Some(spec) = &self.chart else {
             return Ok(None);
@@ -230,8 +318,11 @@ impl<'a> Report<'a> {
         Ok(Some(Chart {
             title: title.to_string(),
             subtitle: subtitle.join(" · "),
-            unit: String::new(),
+            unit: marks.currency.to_string(),
             data,
         }))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use crate::billing_period::BillingPeriod;
 use crate::engine::text::Cells;
 use crate::error::{Error, Result};
 use crate::query::parameters::{Parameters, typed_value};
-use crate::query::reports::{NORMALIZE, Report};
+use crate::query::reports::{NORMALIZE, OPTIONS, Report};
 use crate::query::session::Session;
 use crate::query::statements::Statement;
 
@@ -62,7 +62,7 @@ impl Report<'_> {
     ) -> Result<Parameters> {
         let mut values = Parameters::new();
         for (name, value) in given {
-            if name == NORMALIZE {
+            if name == NORMALIZE || OPTIONS.contains(&name.as_str()) {
                 continue;
             }
             let is_known = self.parameters.iter().any(|p| p.name == name);
