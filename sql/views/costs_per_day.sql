@@ -26,7 +26,8 @@ select
   price(on_demand_cost, amount(days)) as on_demand_cost,
   price(list_cost, amount(days)) as list_cost,
   price(real_cost, amount(days)) as real_cost,
-  tags
+  tags,
+  is_own
 from (
   select connection, billing_period, complete_through, is_complete, date_part('day', complete_through) as days
   from months

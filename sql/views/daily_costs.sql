@@ -3,6 +3,7 @@
 -- billed_cost, discounted_cost and on_demand_cost cover all line items, each with CloudZero's fallback to the billed
 -- cost; real_cost covers usage only, discounted and amortized where known. list_cost is the on-demand cost where it is
 -- known, else NULL. All are in currency, the billing currency of the row; never add rows of two currencies.
+-- is_own marks own line items, which equal no cost of Confluent: those of models/own_line_items.sql.
 -- One row per line item, so that a query for a day or a month reads only that month's files.
 
 select
@@ -33,5 +34,6 @@ select
     )
     else cast(0 as decimal(38, 24))
   end as real_cost,
-  tags
+  tags,
+  coalesce("lineitem/id" like 'own-%', false) as is_own
 from all_line_items

@@ -1,6 +1,6 @@
 //! Shared by `query`, `shell`, `report` and `diff`: arguments, the session, and writing a statement's rows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::cli::output::stderr::note;
 use crate::cli::output::stdout::{self, terminal_width};
 use crate::config::{Config, Flags, Settings, settings};
 use crate::engine::sql_files::SqlFiles;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::query::parameters::{Parameters, parse_assignment, parse_parameter};
 use crate::query::session::{Session, SessionOptions};
 use crate::query::sources;
@@ -106,11 +106,7 @@ impl SessionArgs {
         let settings = self.settings(&config)?;
         let sql = SqlFiles::load(settings.sql_dir.as_deref())?;
         let sources = sources::resolve(&config.sources(), &self.source, &sql)?;
-        let mut currencies = BTreeMap::new();
-        for name in config.connections()? {
-            let currency = config.connection(&name)?.currency;
-            currencies.insert(name, currency);
-        }
+        let currencies = config.currencies();
         let store = config.existing_store()?;
         file_modes::share_with_group(settings.store_is_shared);
         let session = Session::open(SessionOptions {
@@ -126,18 +122,25 @@ impl SessionArgs {
         Ok((session, store))
     }
 
-    /// Currency of all configured connections, unless they differ or other cost data could.
-    pub(crate) fn currency(&self) -> Result<Option<String>> {
+    /// Currency of a connection, or of all configured ones.
+    ///
+    /// # Errors
+    /// Kind usage, if they have several: their amounts cannot be added.
+    pub(crate) fn currency_of(&self, connection: Option<&str>) -> Result<Option<String>> {
         let config = Config::load(self.store.flags())?;
-        if !self.source.is_empty() || !config.sources().is_empty() {
-            return Ok(None);
+        let mut currencies: BTreeSet<String> = match connection {
+            Some(name) => BTreeSet::from([config.connection(name)?.currency]),
+            None => config.currencies().into_values().collect(),
+        };
+        if currencies.len() > 1 {
+            let found: Vec<String> = currencies.into_iter().collect();
+            let error = Error::usage(format!(
+                "the connections have costs in {}, which cannot be added",
+                found.join(" and ")
+            ));
+            return Err(error.with_hint("name one with --connection"));
         }
-        let mut currencies = BTreeSet::new();
-        for name in config.connections()? {
-            currencies.insert(config.connection(&name)?.currency);
-        }
-        let first = currencies.pop_first();
-        Ok(first.filter(|_| currencies.is_empty()))
+        Ok(currencies.pop_first())
     }
 
     /// Names and texts of `--param`.

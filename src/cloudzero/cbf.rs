@@ -7,7 +7,8 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::common::{Column, DFSchema, ScalarValue};
-use datafusion::logical_expr::{Expr, cast, lit};
+use datafusion::logical_expr::{Expr, cast, lit, when};
+use datafusion::prelude::{coalesce, concat, ident};
 
 use crate::decimal;
 use crate::error::{Error, Result};
@@ -50,6 +51,17 @@ const COLUMNS: [(&str, ColumnType); 20] = [
 /// Columns of [`COLUMNS`] that a mapping may leave out; they are then NULL, which falls back in CloudZero.
 const MAY_BE_NULL: [&str; 2] = ["cost/amortized_cost", "cost/discounted_amortized_cost"];
 
+/// Columns that own line items must have.
+const OWN_REQUIRED: [&str; 4] = [
+    "lineitem/id",
+    "lineitem/type",
+    "time/usage_start",
+    "cost/cost",
+];
+
+/// Prefix of the ids of own line items, which tells them from those of Confluent's costs.
+pub(crate) const OWN_ID: &str = "own-";
+
 /// Columns that line items have if a mapping returns them, all of text, in their order in files and drops.
 const OPTIONAL: [&str; 5] = [
     "bill/invoice_id",
@@ -85,7 +97,53 @@ pub(crate) struct Conformed {
 /// # Errors
 /// Kind `Data` for a missing column, an unknown column, an empty tag key or a floating-point number.
 pub(crate) fn conform(mapping: &DFSchema, published: &[String]) -> Result<Conformed> {
-    let mut fields = fixed_fields(mapping)?;
+    conform_with(mapping, published, |name| !MAY_BE_NULL.contains(&name))
+}
+
+/// As [`conform`], for own line items: their ids get the prefix [`OWN_ID`], and columns besides [`OWN_REQUIRED`] may be
+/// left out. Costs that are left out are the billed cost, the provider is `cloud_provider`.
+///
+/// # Errors
+/// As [`conform`].
+pub(crate) fn conform_own(
+    mapping: &DFSchema,
+    published: &[String],
+    cloud_provider: &str,
+) -> Result<Conformed> {
+    let conformed = conform_with(mapping, published, |name| OWN_REQUIRED.contains(&name))?;
+    let columns = conformed.expressions.iter().zip(conformed.schema.fields());
+    let cost = || ident("cost/cost");
+    let expressions = columns.map(|(value, field)| {
+        let own = match field.name().as_str() {
+            "lineitem/id" => {
+                let id = value.clone().unalias();
+                let has_id = id.clone().not_eq(lit(""));
+                let prefixed = when(has_id, concat(vec![lit(OWN_ID), id])).end();
+                prefixed.map_err(|e| Error::bug(format!("ids of own line items: {e}")))?
+            }
+            "lineitem/cloud_provider" => {
+                coalesce(vec![value.clone().unalias(), lit(cloud_provider)])
+            }
+            "cost/discounted_cost" | "cost/on_demand_cost" => {
+                let billed = cast(cost(), field.data_type().clone());
+                coalesce(vec![value.clone().unalias(), billed])
+            }
+            _ => return Ok(value.clone()),
+        };
+        Ok(cast(own, field.data_type().clone()).alias(field.name()))
+    });
+    Ok(Conformed {
+        expressions: expressions.collect::<Result<_>>()?,
+        schema: conformed.schema.clone(),
+    })
+}
+
+fn conform_with(
+    mapping: &DFSchema,
+    published: &[String],
+    is_required: impl Fn(&str) -> bool,
+) -> Result<Conformed> {
+    let mut fields = fixed_fields(mapping, is_required)?;
     fields.extend(optional_fields(mapping));
     fields.extend(tag_fields(mapping, published)?);
     let expressions = fields.iter().map(|field| projection(field, mapping));
@@ -95,10 +153,10 @@ pub(crate) fn conform(mapping: &DFSchema, published: &[String]) -> Result<Confor
     })
 }
 
-fn fixed_fields(mapping: &DFSchema) -> Result<Vec<Field>> {
+fn fixed_fields(mapping: &DFSchema, is_required: impl Fn(&str) -> bool) -> Result<Vec<Field>> {
     let fields = COLUMNS.iter().map(|(name, column)| {
         let Some(mapped) = mapping.fields().iter().find(|field| field.name() == name) else {
-            if MAY_BE_NULL.contains(name) {
+            if !is_required(name) {
                 return Ok(Field::new(*name, data_type(*column), true));
             }
             return Err(Error::data(format!("the mapping has no column \"{name}\"")));
@@ -187,6 +245,18 @@ pub(crate) fn column_type(name: &str) -> ColumnType {
         .iter()
         .find(|(column, _)| *column == name)
         .map_or(ColumnType::Text, |(_, column_type)| *column_type)
+}
+
+/// Returns the columns of two tables together.
+pub(crate) fn union_of(first: &SchemaRef, second: &SchemaRef) -> SchemaRef {
+    let is_new = |field: &&Arc<Field>| first.field_with_name(field.name()).is_err();
+    let fields: Vec<_> = first
+        .fields()
+        .iter()
+        .chain(second.fields().iter().filter(is_new))
+        .cloned()
+        .collect();
+    Arc::new(Schema::new(fields))
 }
 
 /// Returns a table's columns, and those of every line item that it lacks because an older version created it.

@@ -210,7 +210,10 @@ fn svg_charts_are_valid_and_deterministic() {
     let none = run(&[&empty[..], &["json"]].concat()).ok().json();
     assert_eq!(none, serde_json::json!([]));
     let csv = run(&[&empty[..], &["csv"]].concat()).ok().stdout;
-    assert_eq!(csv, "item,billed_cost,discounted_cost,real_cost,percent,currency\n");
+    assert_eq!(
+        csv,
+        "item,billed_cost,discounted_cost,real_cost,percent,currency\n"
+    );
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::pipeline::summary::{PeriodStatus, PeriodSummary, Summary};
 pub(super) fn month_notes(summaries: &[&Summary]) -> Vec<String> {
     let months = || summaries.iter().flat_map(|summary| &summary.periods);
     let mut lines: Vec<String> = months().filter_map(restatement).collect();
+    lines.extend(months().filter_map(own_line_items));
     lines.extend(
         months()
             .filter(|month| month.state == Some("incomplete"))
@@ -49,6 +50,18 @@ fn restatement(month: &PeriodSummary) -> Option<String> {
             money.change(&change)
         )
     })
+}
+
+fn own_line_items(month: &PeriodSummary) -> Option<String> {
+    let own = month.own.as_ref()?;
+    let money = Precision::Rounded;
+    Some(format!(
+        "note: {} of `{}` has {} own line items that cost {}, besides the net of Confluent's costs",
+        month.billing_period,
+        month.connection,
+        own.line_items,
+        money.money(&own.cost)
+    ))
 }
 
 fn gap(month: &PeriodSummary) -> String {

@@ -117,14 +117,15 @@ impl PublishedLineItems<'_> {
         let totals = self.totals().await?;
         let sum = totals.sum().map_err(|e| Error::data(e.to_string()))?;
         let cost = decimal::to_plain_string(sum.cost);
-        let differs =
-            |record: &&PeriodRecord| (record.line_items, &record.net_amount) != (sum.rows, &cost);
+        let differs = |record: &&PeriodRecord| {
+            (record.line_items, &record.line_item_cost()) != (sum.rows, &cost)
+        };
         let Some(record) = self.record.as_ref().filter(differs) else {
             return Ok(totals);
         };
         Err(Error::reconcile(format!(
             "{} line items of {} cost {cost}, but {} with {} were published: a file of the store is damaged",
-            sum.rows, self.period, record.line_items, record.net_amount
+            sum.rows, self.period, record.line_items, record.line_item_cost()
         ))
         .with_hint(format!(
             "delete {}, then run `billstream import --month {}`",
