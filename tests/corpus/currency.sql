@@ -79,7 +79,7 @@ select billing_period, sum("cost/discounted_amortized_cost") from line_items gro
 -- duckdb: select billing_period, sum(coalesce(amount, original_amount - coalesce(discount_amount, 0))) from costs group by 1
 
 -- name: money-real-cost-is-never-the-list-price
-select billing_period, sum(real_cost), count(*) filter (where real_cost > discounted_cost) from daily_costs group by 1
+select billing_period, sum(real_cost), count(*) filter (where line_item_type = 'Usage' and real_cost > discounted_cost) from daily_costs group by 1
 -- duckdb: select billing_period, sum(case when "lineitem/type" = 'Usage' then "cost/discounted_amortized_cost" else 0 end), 0 from line_items group by 1
 
 -- name: money-no-usage-without-a-use
