@@ -24,8 +24,15 @@ use crate::error::{Error, Result};
 pub struct QuantityTotals {
     /// Quantities of all costs.
     pub all: QuantitySum,
-    /// Part of `all` that belongs to credits, whose line items may leave the quantity out.
+    /// Part of `all` that belongs to credits and adjustments, whose line items have no quantity.
     pub credits: QuantitySum,
+}
+
+impl QuantityTotals {
+    /// Quantities of usage and support.
+    pub fn used(&self) -> QuantitySum {
+        self.all.minus(self.credits)
+    }
 }
 
 /// Number, amounts and quantities of costs. Amounts are in units of 1e-24 of the connection's currency.
@@ -44,7 +51,7 @@ pub struct CostTotals {
     pub original: i128,
     /// Value after discounts.
     pub net: i128,
-    /// Part of `original` that belongs to credits: promo credits with a net below zero.
+    /// Part of `original` that belongs to credits: promo credits with a net or original amount below zero.
     pub credit_original: i128,
     /// Quantities; `None` if unknown, because files written before quantities were summed lack them.
     pub quantities: Option<QuantityTotals>,

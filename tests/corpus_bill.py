@@ -21,6 +21,7 @@ ROWS_PER_FILE = 60
 SERVICES = ("Kafka", "Flink", "Connect", "ksqlDB", "Größe, \"quoted\"")
 TYPES = ("Usage", "Discount", "Credit", "Support", "CommittedUsePurchase")
 REGIONS = ("eu-west-1", "us-east-1", None)
+CURRENCIES = ("USD", "eur", "EUR", None)
 TEAMS = ("core", "007", "a,b", None)
 Row = dict[str, object]
 
@@ -44,6 +45,7 @@ def rows_of(number: int, digits: int) -> list[Row]:
                 "usage/amount": numbers.choice((quantity, None)),
                 "cost/cost": amount,
                 "cost/discounted_cost": numbers.choice((amount / 2, None)),
+                "currency": numbers.choice(CURRENCIES),
                 "resource/tag:team": numbers.choice(TEAMS),
             }
         )
@@ -91,7 +93,7 @@ def write(folder: Path) -> list[Row]:
     money = pa.decimal128(38, 12)
     parts = [rows_of(number, digits) for number, digits in enumerate((24, 12, 3, 9, 0, 6))]
     columns = list(parts[0][0])
-    without_tags = [column for column in columns if not column.startswith("resource/tag:")]
+    without_tags = [column for column in columns if column != "currency" and not column.startswith("resource/tag:")]
     (folder / "a.csv").write_bytes(as_csv(parts[0], columns, "", "%Y-%m-%dT%H:%M:%SZ"))
     shuffled = columns[::-1]
     (folder / "b.csv.gz").write_bytes(gzip.compress(as_csv(parts[1], shuffled, "NULL", "%Y-%m-%d %H:%M")))
@@ -109,6 +111,7 @@ def write(folder: Path) -> list[Row]:
     )
     for row in parts[3]:
         row["resource/tag:team"] = None
+        row["currency"] = None
     return [row for part in parts for row in part]
 
 
@@ -118,7 +121,7 @@ def create_table(connection: duckdb.DuckDBPyConnection, rows: list[Row]) -> None
         "create table bill (connection varchar, billing_period varchar, \"lineitem/id\" varchar, "
         "\"lineitem/type\" varchar, \"time/usage_start\" timestamp, \"resource/service\" varchar, "
         "\"resource/region\" varchar, \"usage/amount\" decimal(38, 24), \"cost/cost\" decimal(38, 24), "
-        "\"cost/discounted_cost\" decimal(38, 24), tags varchar)"
+        "\"cost/discounted_cost\" decimal(38, 24), currency varchar, tags varchar)"
     )
     for row in rows:
         start, team = row["time/usage_start"], row["resource/tag:team"]
@@ -126,6 +129,6 @@ def create_table(connection: duckdb.DuckDBPyConnection, rows: list[Row]) -> None
         values = [value for name, value in row.items() if not name.startswith("resource/tag:")]
         connection.execute(
             "insert into bill values ('bill', ?, ?, ?, ?, ?, ?, cast(? as decimal(38, 24)), "
-            "cast(? as decimal(38, 24)), cast(? as decimal(38, 24)), ?)",
+            "cast(? as decimal(38, 24)), cast(? as decimal(38, 24)), coalesce(upper(?), 'USD'), ?)",
             [f"{start:%Y-%m}", *(f"{v:f}" if isinstance(v, Decimal) else v for v in values), tags],
         )

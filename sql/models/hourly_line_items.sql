@@ -50,12 +50,15 @@ priced as (
     share("cost/cost", hour, hours) as hour_cost,
     share("cost/discounted_cost", hour, hours) as hour_discounted_cost,
     share("cost/on_demand_cost", hour, hours) as hour_on_demand_cost,
+    share("cost/amortized_cost", hour, hours) as hour_amortized_cost,
+    share("cost/discounted_amortized_cost", hour, hours) as hour_discounted_amortized_cost,
     is_discounted and type = 'Discount' as is_discount
   from spread
 )
 
 select * exclude (
-  hours, is_discounted, type, hour, hour_cost, hour_discounted_cost, hour_on_demand_cost, is_discount
+  hours, is_discounted, type, hour, hour_cost, hour_discounted_cost, hour_on_demand_cost, hour_amortized_cost,
+  hour_discounted_amortized_cost, is_discount
 ) replace (
   concat(
     "lineitem/id",
@@ -81,8 +84,19 @@ select * exclude (
   case when is_discount then cast(0 as decimal(38, 24)) else hour_discounted_cost end
     as "cost/discounted_cost",
   case when is_discount then cast(0 as decimal(38, 24)) else hour_on_demand_cost end
-    as "cost/on_demand_cost"
+    as "cost/on_demand_cost",
+  -- NULL where the day has none: line items of older versions.
+  case when is_discount then hour_discounted_amortized_cost - hour_amortized_cost else hour_amortized_cost end
+    as "cost/amortized_cost",
+  case
+    when not is_discount then hour_discounted_amortized_cost
+    when hour_discounted_amortized_cost is not null then cast(0 as decimal(38, 24))
+  end as "cost/discounted_amortized_cost"
 )
 from priced
 -- A discount of a few units in the last place is zero in some hours.
-where not (is_discount and hour_discounted_cost = hour_cost)
+where not (
+  is_discount
+  and hour_discounted_cost = hour_cost
+  and hour_discounted_amortized_cost is not distinct from hour_amortized_cost
+)

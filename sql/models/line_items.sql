@@ -9,9 +9,10 @@
 --   json_text(j, key)  the text of a top-level key of a JSON object, or NULL
 --   expressions of sql/names, in double braces: resource_id and service
 -- It must return
---   the columns below, with these names and in this order;
+--   the columns below by these names; the two amortized costs may be left out;
 --   a unique id that is stable across runs (record_id is);
 --   rows with the exact totals of the source per day and line type, which the checks compare.
+-- It may return every other column of CBF as well (bill/invoice_id, k8s/…), tags, and every line item type.
 -- A month can be larger than memory, so the query streams: no window functions, no ORDER BY over all rows, only
 -- equi-joins, with the small table on the left of a RIGHT JOIN. Write numbers as casts, so that they are decimals.
 
@@ -117,8 +118,9 @@ mapped as (
     coalesce(environment_id, connection) as "resource/account",
     line_type as "action/usage_type",
     network_access_type as "action/operation",
-    case when type <> 'Discount' then quantity end as "usage/amount",
-    case when type <> 'Discount' then unit end as "usage/units",
+    -- Only usage and support have quantities: a discount repeats them, and nothing was used by a credit or a correction.
+    case when type in ('Usage', 'Support') then quantity end as "usage/amount",
+    case when type in ('Usage', 'Support') then unit end as "usage/units",
     -- cost/cost and cost/discounted_cost have equal sums: a usage row has the list price if a Discount row
     -- subtracts the difference, and only the usage row has a discounted cost.
     case
@@ -127,20 +129,28 @@ mapped as (
       else net_amount
     end as "cost/cost",
     case when type = 'Discount' then cast(0 as decimal(38, 24)) else net_amount end as "cost/discounted_cost",
-    case when type in ('Discount', 'Credit') then cast(0 as decimal(38, 24)) else original_amount end
-      as "cost/on_demand_cost",
+    -- A promo credit has no list price; one that is charged back has.
+    case
+      when type in ('Discount', 'Credit') then cast(0 as decimal(38, 24))
+      when line_type = 'PROMO_CREDIT' and original_amount < cast(0 as decimal(38, 24)) then cast(0 as decimal(38, 24))
+      else original_amount
+    end as "cost/on_demand_cost",
     resource_id as cost_resource_id,
     environment_id as cost_environment_id,
     nullif(json_text(tier_dimensions, 'region'), '') as tier_region
   from typed
 )
 
+-- Written amortized costs keep CloudZero's Real Cost from falling back to the list price in cost/cost. Confluent has no
+-- charges to amortize.
 select
   mapped.* exclude (cost_resource_id, cost_environment_id, tier_region) replace (
     -- A cost without an environment has that of its resource, which has one account.
     coalesce(cost_environment_id, resource_facts."resource/tag:confluent_environment_id", "resource/account")
       as "resource/account"
   ),
+  mapped."cost/cost" as "cost/amortized_cost",
+  mapped."cost/discounted_cost" as "cost/discounted_amortized_cost",
   coalesce(resource_facts."resource/region", tier_region) as "resource/region",
   resource_facts.* exclude (resource_id, "resource/region")
 from resource_facts

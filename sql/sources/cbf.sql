@@ -4,10 +4,13 @@
 -- optional: resource/id, resource/service, resource/usage_family, resource/account, resource/region
 -- optional: action/usage_type, action/operation, usage/amount, usage/units, cost/discounted_cost
 -- optional: tags, cost/on_demand_cost, cost/amortized_cost, cost/discounted_amortized_cost
--- optional: resource/tag:confluent_environment, resource/tag:confluent_name
+-- optional: resource/tag:confluent_environment, resource/tag:confluent_name, currency
+--
+-- CBF has no currency: CloudZero takes amounts for US dollars. A column "currency" of other files counts.
 
 select
   to_char(utc_time("time/usage_start"), '%Y-%m') as billing_period,
+  upper(nullif(currency, '')) as currency,
   nullif("lineitem/id", '') as "lineitem/id",
   -- Types in any case; an unknown one stays as it is.
   case lower(replace(replace("lineitem/type", '_', ''), ' ', ''))

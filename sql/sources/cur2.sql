@@ -2,7 +2,7 @@
 -- needs: line_item_line_item_type, line_item_unblended_cost, line_item_usage_start_date, bill_billing_period_start_date
 -- unique: identity_line_item_id
 -- optional: identity_line_item_id, bill_payer_account_id, line_item_line_item_description
--- optional: line_item_usage_end_date, line_item_usage_account_id, line_item_usage_account_name
+-- optional: line_item_currency_code, line_item_usage_end_date, line_item_usage_account_id, line_item_usage_account_name
 -- optional: line_item_product_code, line_item_resource_id, line_item_usage_type, line_item_operation
 -- optional: line_item_usage_amount, line_item_net_unblended_cost, pricing_unit, pricing_public_on_demand_cost
 -- optional: product_product_family, product_region_code, product_region, resource_tags, reservation_reservation_a_r_n
@@ -46,6 +46,7 @@ with given as (
 
 select
   to_char(utc_time(bill_billing_period_start_date), '%Y-%m') as billing_period,
+  upper(nullif(line_item_currency_code, '')) as currency,
   nullif(identity_line_item_id, '') as "lineitem/id",
   case
     when aws_type in ('Tax', 'Credit') then aws_type

@@ -5,13 +5,13 @@
 -- optional: PricingQuantity, PricingUnit, ProviderName, BillingAccountId, SubAccountId, SubAccountName
 -- optional: ServiceName, ServiceCategory, ServiceSubcategory, SkuId, SkuMeter, RegionId, ResourceId
 -- optional: ResourceName, ResourceType, Tags, ServiceProviderName, HostProviderName, InvoiceIssuerName
--- optional: RegionName, Region, Provider, InvoiceIssuer, UsageQuantity, UsageUnit
+-- optional: RegionName, Region, Provider, InvoiceIssuer, UsageQuantity, UsageUnit, BillingCurrency
 --
 -- Google Cloud writes categories in lower case, and Oracle has columns of drafts of FOCUS (Provider, InvoiceIssuer,
 -- Region, UsageQuantity, UsageUnit).
 --
 -- Cost and discounted cost are BilledCost, discounted amortized cost EffectiveCost, on-demand cost ListCost. All stay
--- in the billing currency. ContractedCost is not used: by FOCUS's definition it counts a commitment twice, as its
+-- in BillingCurrency. ContractedCost is not used: by FOCUS's definition it counts a commitment twice, as its
 -- purchase and as the usage that it covers. For the same reason a commitment's purchase has no on-demand cost.
 
 with given as (
@@ -26,6 +26,7 @@ with given as (
 
 select
   to_char(utc_time("BillingPeriodStart"), '%Y-%m') as billing_period,
+  upper(nullif("BillingCurrency", '')) as currency,
   -- In CloudZero's types a commitment's purchase, fees and unused part are not usage, nor is a correction of an
   -- earlier invoice. A credit is negative; a reversed one is an adjustment.
   case

@@ -5,7 +5,7 @@
 
 with sides as (
   select
-    connection, billing_period, cloud_provider, environment, service, usage_type, unit, resource_id,
+    connection, billing_period, cloud_provider, environment, service, usage_type, unit, resource_id, currency,
     quantity, billed_cost,
     cast(0 as decimal(38, 24)) as previous_quantity, cast(0 as decimal(38, 24)) as previous_cost
   from daily_costs
@@ -13,7 +13,7 @@ with sides as (
   select
     connection,
     to_char(cast(concat(billing_period, '-01') as date) + interval '1 month', '%Y-%m') as billing_period,
-    cloud_provider, environment, service, usage_type, unit, resource_id,
+    cloud_provider, environment, service, usage_type, unit, resource_id, currency,
     cast(0 as decimal(38, 24)) as quantity, cast(0 as decimal(38, 24)) as billed_cost,
     quantity as previous_quantity, billed_cost as previous_cost
   from daily_costs
@@ -28,6 +28,7 @@ select
   usage_type,
   unit,
   resource_id,
+  currency,
   sum(previous_quantity) as previous_quantity,
   sum(quantity) as quantity,
   sum(previous_cost) as previous_cost,
@@ -37,4 +38,5 @@ select
 from months
 inner join sides on sides.connection = months.connection and sides.billing_period = months.billing_period
 group by
-  sides.connection, sides.billing_period, cloud_provider, environment, service, usage_type, unit, resource_id
+  sides.connection, sides.billing_period, cloud_provider, environment, service, usage_type, unit, resource_id,
+  currency

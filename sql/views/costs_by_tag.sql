@@ -4,14 +4,14 @@
 
 with costs as (
   select
-    billing_period, connection, cloud_provider, tags,
+    billing_period, connection, cloud_provider, currency, tags,
     sum(billed_cost) as billed_cost,
     sum(discounted_cost) as discounted_cost,
     sum(on_demand_cost) as on_demand_cost,
     sum(real_cost) as real_cost
   from daily_costs
   where tags is not null
-  group by billing_period, connection, cloud_provider, tags
+  group by billing_period, connection, cloud_provider, currency, tags
 ),
 
 tagged as (
@@ -26,13 +26,14 @@ tagged_costs as (
     billing_period,
     connection,
     cloud_provider,
+    currency,
     sum(billed_cost) as billed_cost,
     sum(discounted_cost) as discounted_cost,
     sum(on_demand_cost) as on_demand_cost,
     sum(real_cost) as real_cost
   from tagged
   where tag['value'] <> ''
-  group by tag['key'], tag['value'], billing_period, connection, cloud_provider
+  group by tag['key'], tag['value'], billing_period, connection, cloud_provider, currency
 )
 
 select tagged_costs.*, months.is_complete

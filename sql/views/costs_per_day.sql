@@ -20,12 +20,14 @@ select
   description,
   price(quantity, amount(days)) as quantity,
   unit,
+  currency,
   price(billed_cost, amount(days)) as billed_cost,
   price(discounted_cost, amount(days)) as discounted_cost,
   price(on_demand_cost, amount(days)) as on_demand_cost,
   price(list_cost, amount(days)) as list_cost,
   price(real_cost, amount(days)) as real_cost,
-  tags
+  tags,
+  is_own
 from (
   select connection, billing_period, complete_through, is_complete, date_part('day', complete_through) as days
   from months

@@ -2,7 +2,8 @@
 --
 -- billed_cost, discounted_cost and on_demand_cost cover all line items, each with CloudZero's fallback to the billed
 -- cost; real_cost covers usage only, discounted and amortized where known. list_cost is the on-demand cost where it is
--- known, else NULL.
+-- known, else NULL. All are in currency, the billing currency of the row; never add rows of two currencies.
+-- is_own marks own line items, which equal no cost of Confluent: those of models/own_line_items.sql.
 -- One row per line item, so that a query for a day or a month reads only that month's files. cloud_provider,
 -- environment, resource_name and tags are the newest known ones, in all months (see newest_labels): they are looked up
 -- only if a query names them. environment is NULL for costs of the whole organization, such as support.
@@ -31,6 +32,7 @@ select
   "lineitem/description" as description,
   "usage/amount" as quantity,
   "usage/units" as unit,
+  currency,
   "cost/cost" as billed_cost,
   coalesce("cost/discounted_cost", "cost/cost") as discounted_cost,
   coalesce("cost/on_demand_cost", "cost/cost") as on_demand_cost,
@@ -41,5 +43,6 @@ select
     )
     else cast(0 as decimal(38, 24))
   end as real_cost,
-  coalesce(newest_label('resource', 'tags', "resource/id"), tags) as tags
+  coalesce(newest_label('resource', 'tags', "resource/id"), tags) as tags,
+  coalesce("lineitem/id" like 'own-%', false) as is_own
 from all_line_items

@@ -1,4 +1,4 @@
--- Costs by month, connection, environment, service, usage family, usage type and line item type.
+-- Costs by month, connection, environment, service, usage family, usage type, line item type and currency, own line items apart.
 --
 -- is_complete is false as long as the month may still grow; complete_through is its last complete day, see months.
 
@@ -13,6 +13,8 @@ with costs as (
     usage_type,
     line_item_type,
     unit,
+    currency,
+    is_own,
     sum(quantity) as quantity,
     count(*) as line_items,
     sum(billed_cost) as billed_cost,
@@ -21,7 +23,8 @@ with costs as (
     sum(real_cost) as real_cost
   from daily_costs
   group by
-    billing_period, connection, cloud_provider, environment, service, usage_family, usage_type, line_item_type, unit
+    billing_period, connection, cloud_provider, environment, service, usage_family, usage_type, line_item_type, unit,
+    currency, is_own
 )
 
 select costs.*, months.complete_through, months.is_complete

@@ -12,7 +12,7 @@ use crate::cli::output::stderr::note;
 use crate::cli::output::stdout::{self, terminal_width};
 use crate::config::{Config, Flags, Settings, settings};
 use crate::engine::sql_files::SqlFiles;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::query::parameters::{Parameters, parse_assignment, parse_parameter};
 use crate::query::session::{Session, SessionOptions};
 use crate::query::sources;
@@ -112,12 +112,15 @@ impl SessionArgs {
         let settings = self.settings(&config)?;
         let sql = SqlFiles::load(settings.sql_dir.as_deref())?;
         let sources = sources::resolve(&config.sources(), &self.source, &sql)?;
+        let currencies = config.currencies();
         let store = config.existing_store()?;
         file_modes::share_with_group(settings.store_is_shared);
         let session = Session::open(SessionOptions {
             store: store.clone(),
             sql,
             sources,
+            currencies,
+            rates: settings.rates,
             limits: settings.limits,
             clock: settings.clock,
             allow_write: self.allow_write,
@@ -125,18 +128,25 @@ impl SessionArgs {
         Ok((session, store))
     }
 
-    /// Currency of all configured connections, unless they differ or other cost data could.
-    pub(crate) fn currency(&self) -> Result<Option<String>> {
+    /// Currency of a connection, or of all configured ones.
+    ///
+    /// # Errors
+    /// Kind usage, if they have several: their amounts cannot be added.
+    pub(crate) fn currency_of(&self, connection: Option<&str>) -> Result<Option<String>> {
         let config = Config::load(self.store.flags())?;
-        if !self.source.is_empty() || !config.sources().is_empty() {
-            return Ok(None);
+        let mut currencies: BTreeSet<String> = match connection {
+            Some(name) => BTreeSet::from([config.connection(name)?.currency]),
+            None => config.currencies().into_values().collect(),
+        };
+        if currencies.len() > 1 {
+            let found: Vec<String> = currencies.into_iter().collect();
+            let error = Error::usage(format!(
+                "the connections have costs in {}, which cannot be added",
+                found.join(" and ")
+            ));
+            return Err(error.with_hint("name one with --connection"));
         }
-        let mut currencies = BTreeSet::new();
-        for name in config.connections()? {
-            currencies.insert(config.connection(&name)?.currency);
-        }
-        let first = currencies.pop_first();
-        Ok(first.filter(|_| currencies.is_empty()))
+        Ok(currencies.pop_first())
     }
 
     /// Names and texts of `--param`.
@@ -191,10 +201,25 @@ pub(crate) async fn write_rows(
         }
     }
     let (count, is_truncated) = writer.end().await?;
+    if rows.ignores_currency {
+        note_currencies(session).await;
+    }
     Ok(WrittenRows {
         count,
         is_truncated,
     })
+}
+
+/// Reports on stderr that a statement read amounts of several currencies without naming them.
+async fn note_currencies(session: &Session) {
+    // Line items that cannot be read are none of the statement's, which succeeded.
+    let currencies = session.currencies().await.unwrap_or_default();
+    if currencies.len() > 1 && !stdout::is_closed() {
+        note!(
+            "note: costs are in {}, and the statement names no currency: filter or group by it",
+            currencies.join(" and ")
+        );
+    }
 }
 
 /// Reports on stderr that rows were left out; `hint` tells how to show all.

@@ -15,7 +15,7 @@ use crate::decimal::{self, QuantitySum};
 use crate::error::{Error, Result};
 
 /// Columns that read-back needs.
-const NEEDED: [&str; 7] = [
+const NEEDED: [&str; 9] = [
     "time/usage_start",
     "lineitem/type",
     "action/usage_type",
@@ -23,7 +23,11 @@ const NEEDED: [&str; 7] = [
     "cost/discounted_cost",
     "cost/on_demand_cost",
     "usage/amount",
+    "cost/amortized_cost",
+    "cost/discounted_amortized_cost",
 ];
+/// The last columns of [`NEEDED`], which drops of older versions lack.
+const NEWER: [&str; 2] = ["cost/amortized_cost", "cost/discounted_amortized_cost"];
 
 /// Content of drop files, as read back.
 #[derive(Debug, Default)]
@@ -55,12 +59,14 @@ pub(crate) fn add_file(content: &mut DropContent, gzipped: impl Read, name: &str
         .buffer_capacity(1 << 18)
         .from_reader(MultiGzDecoder::new(gzipped));
     let header = reader.headers().map_err(|e| failed(&e))?.clone();
-    let mut indices = [0; NEEDED.len()];
+    // A column that is not there reads as blank.
+    let mut indices = [header.len(); NEEDED.len()];
     for (index, name) in indices.iter_mut().zip(NEEDED) {
-        *index = header
-            .iter()
-            .position(|column| column == name)
-            .ok_or_else(|| failed(&format_args!("no column {name}")))?;
+        match header.iter().position(|column| column == name) {
+            Some(found) => *index = found,
+            None if NEWER.contains(&name) => {}
+            None => return Err(failed(&format_args!("no column {name}"))),
+        }
     }
     let mut rows = RowParser::new(header.iter(), indices[0]);
     let mut record = ByteRecord::new();
@@ -80,16 +86,21 @@ pub(crate) fn add_file(content: &mut DropContent, gzipped: impl Read, name: &str
             key.push(0);
             key.extend_from_slice(field(needed));
         }
+        let number = |needed: usize| rows.numbers.get(indices[needed]).copied().flatten();
         let cost = |needed: usize| {
-            rows.numbers[indices[needed]]
-                .ok_or_else(|| failed(&format_args!("a row has no {}", NEEDED[needed])))
+            number(needed).ok_or_else(|| failed(&format_args!("a row has no {}", NEEDED[needed])))
         };
+        // Blank amortized costs fall back as in CloudZero.
+        let (billed, discounted) = (cost(3)?, cost(4)?);
+        let amortized = number(7);
         let row = LineItemTotals {
             rows: 1,
-            cost: cost(3)?,
-            discounted: cost(4)?,
+            cost: billed,
+            discounted,
             on_demand: cost(5)?,
-            usage: QuantitySum::of(rows.numbers[indices[6]].unwrap_or(0)),
+            amortized: amortized.unwrap_or(billed),
+            discounted_amortized: number(8).or(amortized).unwrap_or(discounted),
+            usage: QuantitySum::of(number(6).unwrap_or(0)),
         };
         match groups.get_mut(key.as_slice()) {
             Some(sums) => sums.add(&row).map_err(|e| failed(&e))?,

@@ -99,6 +99,10 @@ struct StreamRow<'a> {
     discounted: Option<&'a RawValue>,
     #[serde(rename = "cost/on_demand_cost", borrow)]
     on_demand: Option<&'a RawValue>,
+    #[serde(rename = "cost/amortized_cost", borrow)]
+    amortized: Option<&'a RawValue>,
+    #[serde(rename = "cost/discounted_amortized_cost", borrow)]
+    discounted_amortized: Option<&'a RawValue>,
     #[serde(rename = "usage/amount", borrow)]
     usage: Option<&'a RawValue>,
 }
@@ -115,17 +119,27 @@ impl<'de> Visitor<'de> for RowsSeed<'_> {
             let usage = row.usage.filter(|raw| raw.get() != r#""""#);
             self.0.has_usage |= usage.is_some();
             let usage = usage.map_or(Some(0), parse_amount).ok_or_else(invalid)?;
-            // A blank amount falls back to the cost (source: CloudZero, CBF).
-            let amount_or_cost = |raw: Option<&RawValue>| match raw {
-                None => Some(cost),
-                Some(raw) if raw.get() == r#""""# => Some(cost),
-                Some(raw) => parse_amount(raw),
+            // A blank amount falls back to another cost (source: CloudZero, CBF).
+            let amount_or = |raw: Option<&RawValue>, other: i128| match raw {
+                None => Ok(other),
+                Some(raw) if raw.get() == r#""""# => Ok(other),
+                Some(raw) => parse_amount(raw).ok_or_else(invalid),
+            };
+            let is_written = |raw: Option<&RawValue>| raw.is_some_and(|raw| raw.get() != r#""""#);
+            let discounted = amount_or(row.discounted, cost)?;
+            let amortized = amount_or(row.amortized, cost)?;
+            let fallback = if is_written(row.amortized) {
+                amortized
+            } else {
+                discounted
             };
             let totals = LineItemTotals {
                 rows: 1,
                 cost,
-                discounted: amount_or_cost(row.discounted).ok_or_else(invalid)?,
-                on_demand: amount_or_cost(row.on_demand).ok_or_else(invalid)?,
+                discounted,
+                on_demand: amount_or(row.on_demand, cost)?,
+                amortized,
+                discounted_amortized: amount_or(row.discounted_amortized, fallback)?,
                 usage: QuantitySum::of(usage),
             };
             let start = parse_timestamp(&row.start).ok_or_else(invalid)?;
@@ -164,7 +178,7 @@ mod tests {
         let response = br#"{"drop_id":"x","billing_drop":[
             {"time/usage_start":"1970-01-02T00:00:00Z","cost/cost":"1.50","cost/discounted_cost":"1","resource/id":"a/b","usage/amount":"2.5"},
             {"time/usage_start":"1970-01-02T00:30:00+00:00","cost/cost":"-0.5","cost/discounted_cost":"","cost/on_demand_cost":"0","usage/amount":""},
-            {"time/usage_start":"1970-01-02T01:00:00","cost/cost":2}]}"#;
+            {"time/usage_start":"1970-01-02T01:00:00","cost/cost":2,"cost/discounted_cost":1,"cost/amortized_cost":"3"}]}"#;
         let hours = parse(response).unwrap();
         let hours: Vec<(i64, LineItemTotals)> = hours.iter().map(|(h, t)| (h, *t)).collect();
         let unit = 10i128.pow(24);
@@ -177,11 +191,17 @@ mod tests {
                     cost: unit,
                     discounted: unit / 2,
                     on_demand: unit * 3 / 2,
+                    amortized: unit,
+                    discounted_amortized: unit / 2,
                     usage: QuantitySum::of(unit * 5 / 2),
                 }
             )
         );
-        assert_eq!((hours[1].0, hours[1].1.cost), (DAY + HOUR_MICROS, 2 * unit));
+        let (hour, totals) = hours[1];
+        assert_eq!((hour, totals.cost), (DAY + HOUR_MICROS, 2 * unit));
+        // The discounted amortized cost falls back to the amortized one first.
+        let amortized = (totals.amortized, totals.discounted_amortized);
+        assert_eq!(amortized, (3 * unit, 3 * unit));
     }
 
     #[test]

@@ -22,14 +22,19 @@ pub(crate) struct LineItemTotals {
     pub(crate) discounted: i128,
     /// Sum of `cost/on_demand_cost`.
     pub(crate) on_demand: i128,
+    /// Sum of `cost/amortized_cost`, or `cost/cost` where it is blank.
+    pub(crate) amortized: i128,
+    /// Sum of `cost/discounted_amortized_cost`; where it is blank, of the amortized, discounted or billed cost.
+    pub(crate) discounted_amortized: i128,
     /// Sum of `usage/amount`, as numbers of whatever unit; a line item without one adds nothing.
     pub(crate) usage: QuantitySum,
 }
 
 impl LineItemTotals {
-    /// Returns true if all three costs are zero.
+    /// Returns true if all costs are zero.
     pub(crate) fn has_zero_costs(&self) -> bool {
         (self.cost, self.discounted, self.on_demand) == (0, 0, 0)
+            && (self.amortized, self.discounted_amortized) == (0, 0)
     }
 
     /// Adds `other`.
@@ -39,6 +44,8 @@ impl LineItemTotals {
         self.cost = sum(self.cost, other.cost)?;
         self.discounted = sum(self.discounted, other.discounted)?;
         self.on_demand = sum(self.on_demand, other.on_demand)?;
+        self.amortized = sum(self.amortized, other.amortized)?;
+        self.discounted_amortized = sum(self.discounted_amortized, other.discounted_amortized)?;
         self.usage.add(other.usage);
         Ok(())
     }
@@ -59,11 +66,13 @@ impl fmt::Display for LineItemTotals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} rows, cost {}, discounted {}, on demand {}, usage {}",
+            "{} rows, cost {}, discounted {}, on demand {}, amortized {}, discounted amortized {}, usage {}",
             self.rows,
             decimal::to_plain_string(self.cost),
             decimal::to_plain_string(self.discounted),
             decimal::to_plain_string(self.on_demand),
+            decimal::to_plain_string(self.amortized),
+            decimal::to_plain_string(self.discounted_amortized),
             self.usage
         )
     }
@@ -246,6 +255,8 @@ mod tests {
             cost,
             discounted: cost,
             on_demand: cost,
+            amortized: cost,
+            discounted_amortized: cost,
             usage: QuantitySum::of(cost),
         }
     }

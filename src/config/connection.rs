@@ -1,11 +1,13 @@
 //! Settings, credentials and API access of one connection.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::TimeDelta;
 use secrecy::ExposeSecret;
 
 use crate::config::secret::{Credentials, SecretRef};
 use crate::config::settings::{self, Setting};
-use crate::config::{Config, Origin, check_name};
+use crate::config::{Config, DEFAULT_CONNECTION, Origin, check_name};
 use crate::confluent::client;
 use crate::error::{Error, Result};
 
@@ -22,6 +24,9 @@ pub(crate) struct Connection {
     /// Time without new data after which the connection is late.
     pub expected_interval: TimeDelta,
 }
+
+/// Currency of a connection whose settings are wrong.
+const UNKNOWN_CURRENCY: &str = "unknown";
 
 /// Settings that hold a connection's key, its secret, or both.
 const CREDENTIAL_SETTINGS: [Setting; 3] = [settings::KEY, settings::SECRET, settings::CREDENTIALS];
@@ -46,6 +51,23 @@ impl Config {
             inventory: value(&settings::INVENTORY)?.boolean()?,
             expected_interval: TimeDelta::hours(hours as i64),
         })
+    }
+
+    /// Currencies of all known connections. One whose settings are wrong has an unknown currency, so that its amounts are
+    /// not added to others.
+    pub(crate) fn currencies(&self) -> BTreeMap<String, String> {
+        let known = self.configured().iter().map(String::as_str);
+        let default = self.configured().is_empty().then_some(DEFAULT_CONNECTION);
+        let others = self.selected().or(default);
+        let names: BTreeSet<&str> = known.chain(others).collect();
+        let currency = |name: &str| match self.connection(name) {
+            Ok(connection) => connection.currency,
+            Err(_) => UNKNOWN_CURRENCY.to_string(),
+        };
+        let currencies = names
+            .into_iter()
+            .map(|name| (name.to_string(), currency(name)));
+        currencies.collect()
     }
 
     /// Returns whether a connection has a key anywhere.

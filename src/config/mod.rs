@@ -84,6 +84,8 @@ pub(crate) struct Settings {
     pub sql_dir: Option<PathBuf>,
     /// Path or URL of the CSV file of tags and owners.
     pub tags: Option<String>,
+    /// CSV file of exchange rates.
+    pub rates: Option<PathBuf>,
     /// Days after a month's end from which a successful pull settles it.
     pub settle_days: u64,
     /// Re-pulls of settled months.
@@ -235,6 +237,7 @@ impl Config {
                 .map(|text| expand_home(&text))
                 .transpose()?,
             tags: text(&settings::TAGS),
+            rates: text(&settings::RATES).map(PathBuf::from),
             settle_days: integer(&settings::SETTLE_DAYS)?,
             rechecks: RecheckIntervals {
                 recent_days: integer(&settings::RECHECK_RECENT_DAYS)?,

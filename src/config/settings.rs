@@ -115,6 +115,9 @@ settings! {
     PAGE_SIZE: "import", "page_size", "BILLSTREAM_PAGE_SIZE", "10000", integer("costs", 1, 10_000),
         "Costs per page";
 
+    RATES: "query", "rates", "BILLSTREAM_RATES", "", ValueType::Path,
+        "CSV file of exchange rates for reports: date, from, to, rate";
+
     MEMORY_MB: "limits", "memory_mb", "BILLSTREAM_MEMORY_MB", "128", integer("megabytes", 64, 1_000_000),
         "Memory pool of the query engine in megabytes (256 for queries unless set)";
     QUERY_TIMEOUT_SECS: "limits", "query_timeout_secs", "BILLSTREAM_QUERY_TIMEOUT_SECS", "600", TIMEOUT,

@@ -47,6 +47,12 @@ impl QuantitySum {
         self.0
     }
 
+    /// Returns the sum without `other`.
+    #[must_use]
+    pub fn minus(self, other: QuantitySum) -> QuantitySum {
+        QuantitySum(self.0.wrapping_sub(other.0))
+    }
+
     /// Adds `other`.
     pub fn add(&mut self, other: QuantitySum) {
         self.0 = self.0.wrapping_add(other.0);

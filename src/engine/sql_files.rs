@@ -25,11 +25,13 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "models/resource_facts",
     "names/resource_id",
     "names/service",
+    "checks/amortized_costs_settle",
     "checks/costs_match_wire",
     "checks/discount_rows_settle",
     "checks/line_item_ids_unique",
     "checks/line_items_match_wire",
     "checks/negative_types",
+    "checks/own_line_items",
     "checks/required_columns",
     "checks/resource_id_one_separator",
     "checks/tags_have_resource",
@@ -69,6 +71,9 @@ const FOLDERS: [(&str, bool); 8] = [
     ("diff", false),
 ];
 
+/// Model without a built-in file, which a folder may add.
+pub(crate) const OWN_LINE_ITEMS: &str = "models/own_line_items";
+
 /// SQL file with its origin.
 #[derive(Debug, Clone)]
 pub struct SqlFile {
@@ -89,7 +94,8 @@ pub struct SqlFiles {
 impl SqlFiles {
     /// Loads the built-in files, overridden by those of `folder`.
     ///
-    /// A file with a new name adds a check, view, source format or report; in `models`, `names`, `exports` and `diff` it is an error.
+    /// A file with a new name adds a check, view, source format or report; in `models` (but for own line items), `names`,
+    /// `exports` and `diff` it is an error.
     pub fn load(folder: Option<&Path>) -> Result<SqlFiles> {
         let mut files: BTreeMap<String, SqlFile> = BUILT_IN
             .iter()
@@ -114,6 +120,11 @@ impl SqlFiles {
         self.files
             .get(name)
             .ok_or_else(|| Error::bug(format!("no SQL file {name}")))
+    }
+
+    /// Returns the file of own line items, if there is one.
+    pub(crate) fn own_line_items(&self) -> Option<&SqlFile> {
+        self.files.get(OWN_LINE_ITEMS)
     }
 
     /// Checks, sorted by name.
@@ -147,7 +158,7 @@ fn load_overrides(folder: &Path, files: &mut BTreeMap<String, SqlFile>) -> Resul
                 .to_string_lossy()
                 .to_string();
             let name = format!("{kind}/{stem}");
-            if !may_add && !files.contains_key(&name) {
+            if !may_add && !files.contains_key(&name) && name != OWN_LINE_ITEMS {
                 let built_in = BUILT_IN.iter().filter(|(name, _)| name.starts_with(kind));
                 let built_in: Vec<_> = built_in.map(|(name, _)| format!("{name}.sql")).collect();
                 return Err(Error::config(format!(

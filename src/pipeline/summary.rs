@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::pipeline::deliver::delivery::Delivery;
 use crate::store::names::RunId;
 use crate::store::runs::MonthState;
+use crate::store::tables::OwnTotals;
 
 /// Outcome of a month in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -42,6 +43,9 @@ pub struct PeriodSummary {
     pub costs: u64,
     /// Number of line items.
     pub line_items: u64,
+    /// Part of the line items that comes from no cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub own: Option<OwnTotals>,
     /// List value before discounts.
     pub original_amount: String,
     /// `original_amount - net_amount`.
@@ -105,6 +109,7 @@ impl PeriodSummary {
             original_amount: "0".into(),
             discount_amount: "0".into(),
             net_amount: "0".into(),
+            own: None,
             previous_net_amount: None,
             status,
             version: None,

@@ -20,7 +20,7 @@ use crate::engine::sql_files::SqlFiles;
 use crate::error::{Error, ErrorKind};
 use crate::query::labels::LabelCache;
 use crate::query::names::{ALL_LINE_ITEMS, BUILTIN_TABLES, quoted};
-use crate::query::sources::{COLUMNS, Source};
+use crate::query::sources::{COLUMNS, CURRENCY, DEFAULT_CURRENCY, Source};
 use crate::query::statements::Statement;
 use crate::query::{diagnostics, system_tables, tables};
 use crate::store::tables::PARTITIONS;
@@ -31,6 +31,8 @@ pub(crate) struct Catalog {
     store: Store,
     sql: SqlFiles,
     sources: BTreeMap<String, Source>,
+    /// Currencies of configured connections.
+    currencies: BTreeMap<String, String>,
     clock: Clock,
     /// Plans views. The session refers back to the catalog; both live as long as the process.
     context: OnceLock<SessionContext>,
@@ -52,12 +54,14 @@ impl Catalog {
         store: Store,
         sql: SqlFiles,
         sources: BTreeMap<String, Source>,
+        currencies: BTreeMap<String, String>,
         clock: Clock,
     ) -> Arc<Catalog> {
         Arc::new(Catalog {
             store,
             sql,
             sources,
+            currencies,
             clock,
             context: OnceLock::new(),
             opened: Mutex::default(),
@@ -115,6 +119,13 @@ impl Catalog {
             .collect();
         all.sort();
         all
+    }
+
+    /// Returns the currency of all amounts if that is known without reading any.
+    pub(super) fn only_currency(&self) -> Option<&'static str> {
+        let mut configured = self.currencies.values();
+        let is_default = configured.all(|currency| currency == DEFAULT_CURRENCY);
+        (self.sources.is_empty() && is_default).then_some(DEFAULT_CURRENCY)
     }
 
     pub(crate) fn sql(&self) -> &SqlFiles {
@@ -192,7 +203,7 @@ impl Catalog {
             let columns = TableProvider::schema(&table);
             self.opened()
                 .insert("line_items".to_string(), Arc::new(table));
-            parts.push(published_part(&cbf::ordered(&columns)));
+            parts.push(published_part(&cbf::ordered(&columns), &self.currencies));
         }
         let names = COLUMNS.iter().map(|(name, _)| quoted(name));
         let names = names.collect::<Vec<_>>().join(", ");
@@ -225,8 +236,24 @@ impl Catalog {
     }
 }
 
+/// SQL of the currency of a published line item: that of its connection.
+fn currency_of_connection(currencies: &BTreeMap<String, String>) -> String {
+    let text = |text: &str| format!("'{}'", text.replace('\'', "''"));
+    let others = currencies
+        .iter()
+        .filter(|(_, currency)| *currency != DEFAULT_CURRENCY);
+    let cases: String = others
+        .map(|(name, currency)| format!(" when {} then {}", text(name), text(currency)))
+        .collect();
+    let default = text(DEFAULT_CURRENCY);
+    if cases.is_empty() {
+        return format!("cast({default} as varchar) as {CURRENCY}");
+    }
+    format!("cast(case connection{cases} else {default} end as varchar) as {CURRENCY}")
+}
+
 /// SQL that gives the published line items the columns [`COLUMNS`]; `present` are the columns they have.
-fn published_part(present: &[String]) -> String {
+fn published_part(present: &[String], currencies: &BTreeMap<String, String>) -> String {
     let has = |name: &str| present.iter().any(|column| column == name);
     let tags = present.iter().filter_map(|name| {
         let key = name.strip_prefix(cbf::TAG_PREFIX)?;
@@ -235,6 +262,7 @@ fn published_part(present: &[String]) -> String {
     let tags = tags.collect::<Vec<_>>().join(", ");
     let columns = COLUMNS.iter().map(|(name, data_type)| match *name {
         "tags" if !tags.is_empty() => format!("tags_json({tags}) as tags"),
+        CURRENCY => currency_of_connection(currencies),
         name if has(name) || PARTITIONS.contains(&name) => quoted(name),
         name => format!("cast(null as {data_type}) as {}", quoted(name)),
     });

@@ -10,6 +10,7 @@
 mod binding;
 pub(crate) mod catalog;
 pub(crate) mod charts;
+mod currencies;
 mod diagnostics;
 pub(crate) mod diff;
 pub(crate) mod export;
@@ -17,6 +18,7 @@ pub mod labels;
 pub(crate) mod names;
 pub(crate) mod parameters;
 mod permissions;
+mod rates;
 pub(crate) mod reports;
 pub(crate) mod rows;
 pub(crate) mod session;

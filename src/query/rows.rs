@@ -20,6 +20,8 @@ pub(crate) struct Rows {
     /// `None` once it has ended.
     task: Option<JoinHandle<()>>,
     watch: Watch,
+    /// True if the statement reads amounts and no currency.
+    pub(crate) ignores_currency: bool,
     explain: Box<dyn Fn(&DataFusionError) -> Error + Send>,
 }
 
@@ -48,8 +50,14 @@ impl Rows {
             batches,
             task: Some(task),
             watch,
+            ignores_currency: false,
             explain: Box::new(explain),
         }
+    }
+
+    pub(super) fn ignoring_currency(mut self, ignores_currency: bool) -> Rows {
+        self.ignores_currency = ignores_currency;
+        self
     }
 
     pub(crate) fn schema(&self) -> SchemaRef {

@@ -1,6 +1,7 @@
 //! A session: runs statements over the store's tables, views and sources.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use datafusion::prelude::SessionContext;
 
 use crate::clock::Clock;
 use crate::engine::sql_files::SqlFiles;
+use crate::engine::text::Cells;
 use crate::engine::{self, Limits};
 use crate::error::{Error, Result};
 use crate::query::catalog::Catalog;
@@ -24,7 +26,7 @@ use crate::query::sources::Source;
 use crate::query::statements::Statement;
 use crate::query::threads::Busy;
 use crate::query::watch::Watch;
-use crate::query::{diagnostics, names, permissions, threads, versioned_tables};
+use crate::query::{currencies, diagnostics, names, permissions, threads, versioned_tables};
 use crate::store::Store;
 
 /// Inputs and limits of a session.
@@ -34,6 +36,10 @@ pub(crate) struct SessionOptions {
     pub(crate) sql: SqlFiles,
     /// Other cost data, by name.
     pub(crate) sources: BTreeMap<String, Source>,
+    /// Currencies of configured connections; others have US dollars.
+    pub(crate) currencies: BTreeMap<String, String>,
+    /// File of exchange rates.
+    pub(crate) rates: Option<PathBuf>,
     /// Memory, streams and time of a statement.
     pub(crate) limits: Limits,
     /// Decides the states of months.
@@ -46,6 +52,7 @@ pub(crate) struct Session {
     planner: Planner,
     limits: Limits,
     busy: Busy,
+    rates: Option<PathBuf>,
 }
 
 /// Plans statements, on any thread.
@@ -88,7 +95,13 @@ impl Session {
     pub(crate) fn open(options: SessionOptions) -> Result<Session> {
         let context = engine::session(&options.store, options.limits)?;
         versioned_tables::register(&context, &options.store);
-        let catalog = Catalog::new(options.store, options.sql, options.sources, options.clock);
+        let catalog = Catalog::new(
+            options.store,
+            options.sql,
+            options.sources,
+            options.currencies,
+            options.clock,
+        );
         catalog.attach(&context)?;
         Ok(Session {
             planner: Planner {
@@ -97,6 +110,7 @@ impl Session {
                 allow_write: options.allow_write,
             },
             limits: options.limits,
+            rates: options.rates,
             busy: Busy::default(),
         })
     }
@@ -116,12 +130,44 @@ impl Session {
         let (planner, asked) = (self.planner.clone(), statement.clone());
         let stream = self.limited(watch, async move {
             let frame = planner.plan(&asked, &parameters).await?;
-            planner.execute(&asked, frame).await
+            let mixes = planner.catalog.only_currency().is_none()
+                && currencies::ignores_currency(frame.logical_plan());
+            let stream = planner.execute(&asked, frame).await?;
+            Ok((stream, mixes))
         });
-        let (stream, planner) = (stream.await?, self.planner.clone());
+        let ((stream, mixes), planner) = (stream.await?, self.planner.clone());
         let explain = move |e: &DataFusionError| planner.explain(&statement, e);
         let runtime = threads::runtime()?;
-        Ok(Rows::start(runtime, &self.busy, stream, watch, explain))
+        let rows = Rows::start(runtime, &self.busy, stream, watch, explain);
+        Ok(rows.ignoring_currency(mixes))
+    }
+
+    /// Currencies of all line items.
+    ///
+    /// # Errors
+    /// Those of the line items.
+    pub(crate) async fn currencies(&self) -> Result<Vec<String>> {
+        if let Some(only) = self.only_currency() {
+            return Ok(vec![only.to_string()]);
+        }
+        let statement = Statement::new("select distinct currency from all_line_items order by 1");
+        let (_, batches) = self.collect(&statement, &Parameters::new()).await?;
+        let mut currencies = Vec::new();
+        for batch in &batches {
+            let cells = Cells::new(batch)?;
+            currencies.extend((0..batch.num_rows()).filter_map(|row| cells.text(row, 0)));
+        }
+        Ok(currencies)
+    }
+
+    /// Currency of all line items, if it is known without reading them.
+    pub(super) fn only_currency(&self) -> Option<&'static str> {
+        self.planner.catalog.only_currency()
+    }
+
+    /// File of exchange rates.
+    pub(super) fn rates(&self) -> Option<&Path> {
+        self.rates.as_deref()
     }
 
     /// Runs a statement to its end.

@@ -22,7 +22,7 @@ use crate::store::writer::DataFile;
 use crate::store::{Store, TableName};
 
 pub use error::PublishError;
-pub use record::{Commit, PeriodRecord};
+pub use record::{Commit, OwnTotals, PeriodRecord};
 
 /// Partition columns of both tables.
 pub(crate) const PARTITIONS: [&str; 2] = ["connection", "billing_period"];

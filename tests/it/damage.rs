@@ -111,7 +111,7 @@ fn a_cut_log_entry_is_one_error_without_a_backtrace() {
     let output = billstream
         .run(&["query", "select count(*) from line_items"])
         .code(1);
-    output.says(&[&newest, "is cut or not JSON", "from a backup"]);
+    let output = output.says(&[&newest, "is cut or not JSON", "from a backup"]);
     assert!(output.stderr.len() < 1000, "{}", output.stderr);
 }
 

@@ -210,7 +210,10 @@ fn svg_charts_are_valid_and_deterministic() {
     let none = run(&[&empty[..], &["json"]].concat()).ok().json();
     assert_eq!(none, serde_json::json!([]));
     let csv = run(&[&empty[..], &["csv"]].concat()).ok().stdout;
-    assert_eq!(csv, "item,billed_cost,discounted_cost,real_cost,percent\n");
+    assert_eq!(
+        csv,
+        "item,billed_cost,discounted_cost,real_cost,percent,currency\n"
+    );
 }
 
 #[test]
@@ -228,7 +231,7 @@ fn user_reports_override_shipped_ones_and_errors_show_their_sql() {
             .ok()
             .stdout
     };
-    assert_eq!(csv(&["top_resources"]), "chosen\nservice\n");
+    assert_eq!(csv(&["top_resources"]), "chosen,currency\nservice,USD\n");
     let given = csv(&["top_resources", "--by", "connection"]);
     assert_eq!(given, "chosen\nconnection\n");
     let listed = with(&["list"]).ok().stdout;

@@ -2,7 +2,8 @@
 //!
 //! In a statement, `{{models/line_items}}` is replaced by that SQL file with its parameters filled in. Creating the
 //! table `all_line_items` also creates the views over it (on [`TODAY`], with an empty `periods` if there is none), and in the file of a report the view `report`, with the
-//! parameters of comments `# param name=value`. Creating the table `source` also creates `mapped`, the rows of the
+//! parameters of comments `# param name=value`. Without a column `currency` its rows are in USD, without
+//! `lineitem/id` they have no id. Creating the table `source` also creates `mapped`, the rows of the
 //! source format. A row is one line: values joined by ` | `, with NULL and (empty) spelled out.
 
 use std::path::{Path, PathBuf};
@@ -78,6 +79,21 @@ impl Session {
                 "costs_per_day",
             ];
             self.context.sql(NO_PERIODS).await?.collect().await?;
+            let given = self.context.table_provider(table).await?;
+            let columns = [("currency", "'USD'"), ("lineitem/id", "null")];
+            let missing = columns.iter().filter(|(name, _)| {
+                let schema = given.schema();
+                schema.field_with_name(name).is_err()
+            });
+            let missing: String = missing
+                .map(|(name, value)| format!(", cast({value} as varchar) as \"{name}\""))
+                .collect();
+            if !missing.is_empty() {
+                self.context.deregister_table(table)?;
+                self.context.register_table("given_line_items", given)?;
+                let all = format!("create view {table} as select *{missing} from given_line_items");
+                self.context.sql(&all).await?.collect().await?;
+            }
             views.extend(all.map(|view| (view.to_string(), format!("views/{view}"))));
             if self.name.starts_with("reports/") {
                 views.push(("report".to_string(), self.name.clone()));
@@ -211,6 +227,12 @@ fn every_sql_file_has_an_slt_file() {
             .collect()
     };
     assert_eq!(names("sql", "sql"), names("tests/slt", "slt"));
+    // Those of diff are read where they are used.
+    let built_in = SqlFiles::load(None).unwrap();
+    let in_use = |name: &String| name.starts_with("diff/") || built_in.get(name).is_ok();
+    let unused: Vec<String> = names("sql", "sql");
+    let unused: Vec<_> = unused.iter().filter(|name| !in_use(name)).collect();
+    assert!(unused.is_empty(), "{unused:?} are not built in");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

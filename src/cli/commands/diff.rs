@@ -67,6 +67,7 @@ async fn compare(args: DiffArgs) -> Result<u8> {
     if let Some(name) = &args.connection {
         crate::config::check_name(name)?;
     }
+    let currency = args.session.currency_of(args.connection.as_deref())?;
     let (session, store) = args.session.session_and_store()?;
     let connection = args.connection.as_deref();
     let diff = diff::prepare(&session, &store, connection, comparison, &args.by).await?;
@@ -78,7 +79,7 @@ async fn compare(args: DiffArgs) -> Result<u8> {
     let layout = ReportLayout {
         money: names(&diff::AMOUNTS),
         totals: names(&diff::AMOUNTS),
-        currency: args.session.currency()?,
+        currency,
         secondary: names(&diff::SECONDARY),
         folds_constants: true,
         precision: Precision::new(is_exact),

@@ -2,6 +2,8 @@
 
 use std::io::IsTerminal;
 
+use arrow::record_batch::RecordBatch;
+
 use crate::cli::output::money::Precision;
 use crate::cli::output::rows::{Format, ReportLayout, RowSink, Style, Writer, format_for};
 use crate::cli::output::stderr::note;
@@ -11,8 +13,9 @@ use crate::cli::query_session::{SessionArgs, output_location};
 use crate::cli::signals::until_stopped;
 use crate::error::{Error, ErrorKind, Result};
 use crate::query::charts;
-use crate::query::reports::{Report, ReportResult};
+use crate::query::reports::{Report, ReportPart, ReportResult};
 use crate::query::session::Session;
+use crate::query::sources::CURRENCY;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -49,6 +52,12 @@ pub(crate) struct ReportArgs {
     /// Divide amounts by the days of their month, which have different lengths
     #[arg(long, value_name = "day")]
     normalize: Option<String>,
+    /// Report the costs of one currency alone
+    #[arg(long, value_name = "CODE", conflicts_with = "convert")]
+    currency: Option<String>,
+    /// Convert all costs to a currency, by the daily rates of the setting query.rates
+    #[arg(long, value_name = "CODE")]
+    convert: Option<String>,
     /// Show amounts in tables with all digits
     #[arg(long)]
     exact: bool,
@@ -111,6 +120,8 @@ impl ReportArgs {
             ("limit", &limit),
             ("compare", &self.compare),
             ("normalize", &self.normalize),
+            ("currency", &self.currency),
+            ("convert", &self.convert),
         ];
         let named = named.into_iter().filter_map(|(name, value)| {
             let value = value.as_ref()?;
@@ -155,8 +166,19 @@ async fn list_or_run(args: ReportArgs) -> Result<u8> {
             return Err(no_chart());
         }
         let result = report.run(&session, &given).await?;
-        let chart = result.chart.ok_or_else(no_chart)?;
-        let svg = charts::svg(&chart).map_err(|e| Error::new(ErrorKind::Bug, e))?;
+        let part = match result.parts.as_slice() {
+            [part] => part,
+            parts => {
+                let found: Vec<_> = parts.iter().map(|part| part.currency.as_str()).collect();
+                let found = found.join(" and ");
+                return Err(Error::usage(format!(
+                    "a picture shows one currency, and the costs are in {found}"
+                ))
+                .with_hint("name it with --currency, or convert them with --convert"));
+            }
+        };
+        let chart = part.chart.as_ref().ok_or_else(no_chart)?;
+        let svg = charts::svg(chart).map_err(|e| Error::new(ErrorKind::Bug, e))?;
         destination.write(svg.into_bytes()).await?;
         print_notes(&result.notes);
     } else {
@@ -165,7 +187,6 @@ async fn list_or_run(args: ReportArgs) -> Result<u8> {
             money: names.money,
             totals: names.totals,
             secondary: names.secondary,
-            currency: args.session.currency()?,
             precision: Precision::new(args.exact),
             ..ReportLayout::default()
         };
@@ -188,7 +209,7 @@ fn print_notes(notes: &[String]) {
     }
 }
 
-/// Writes a report's rows, below its chart if they are a table on a terminal.
+/// Writes a report's rows: one table for each currency, or all rows in another format.
 pub(crate) async fn write(
     session: &Session,
     report: &Report<'_>,
@@ -196,26 +217,59 @@ pub(crate) async fn write(
     style: Style<'_>,
     destination: &mut RowSink,
 ) -> Result<()> {
-    let ReportResult {
-        batches,
-        chart,
-        notes,
-    } = report.run(session, given).await?;
-    if let (Some(chart), Some(width), Format::Table) = (&chart, style.width, style.format) {
+    let ReportResult { parts, notes } = report.run(session, given).await?;
+    if style.format == Format::Table {
+        for (at, part) in parts.iter().enumerate() {
+            if at > 0 {
+                destination.write(b"\n".to_vec()).await?;
+            }
+            write_table(part, style, destination).await?;
+        }
+    } else if let Some(first) = parts.first().and_then(|part| part.batches.first()) {
+        let mut writer = Writer::new(style, first.schema(), destination)?;
+        for batch in parts.iter().flat_map(|part| &part.batches) {
+            writer.rows(batch).await?;
+        }
+        writer.end().await?;
+    }
+    print_notes(&notes);
+    Ok(())
+}
+
+/// Writes the table of one currency, which its headers name, below its chart on a terminal.
+async fn write_table(part: &ReportPart, style: Style<'_>, destination: &mut RowSink) -> Result<()> {
+    if let (Some(chart), Some(width)) = (&part.chart, style.width) {
         let width = u16::try_from(width).unwrap_or(u16::MAX).clamp(20, 120);
         let colours = std::env::var_os("NO_COLOR").is_none();
         let drawn = charts::terminal(chart, width, colours);
         destination.write(format!("{drawn}\n").into_bytes()).await?;
     }
-    let Some(first) = batches.first() else {
+    let Some(first) = part.batches.first() else {
         return Ok(());
     };
-    let mut writer = Writer::new(style, first.schema(), destination)?;
-    for batch in &batches {
-        writer.rows(batch).await?;
+    let layout = style.layout.map(|layout| ReportLayout {
+        currency: Some(part.currency.clone()),
+        ..layout.clone()
+    });
+    let schema = first.schema();
+    // The headers of a layout name the currency.
+    let columns = (0..schema.fields().len())
+        .filter(|index| layout.is_none() || schema.field(*index).name() != CURRENCY);
+    let columns: Vec<usize> = columns.collect();
+    let project = |batch: &RecordBatch| {
+        let projected = batch.project(&columns);
+        projected.map_err(|e| Error::bug(format!("columns of a report: {e}")))
+    };
+    let schema = project(first)?.schema();
+    let style = Style {
+        layout: layout.as_ref(),
+        ..style
+    };
+    let mut writer = Writer::new(style, schema, destination)?;
+    for batch in &part.batches {
+        writer.rows(&project(batch)?).await?;
     }
     writer.end().await?;
-    print_notes(&notes);
     Ok(())
 }
 

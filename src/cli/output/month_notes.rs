@@ -17,6 +17,7 @@ pub(super) fn month_notes(summaries: &[&Summary]) -> Vec<String> {
             "note: repaired {periods}: a file was damaged, and the month is written again with the same costs"
         ));
     }
+    lines.extend(months().filter_map(own_line_items));
     lines.extend(
         months()
             .filter(|month| month.state == Some("incomplete"))
@@ -58,6 +59,18 @@ fn restatement(month: &PeriodSummary) -> Option<String> {
             money.change(&change)
         )
     })
+}
+
+fn own_line_items(month: &PeriodSummary) -> Option<String> {
+    let own = month.own.as_ref()?;
+    let money = Precision::Rounded;
+    Some(format!(
+        "note: {} of `{}` has {} own line items that cost {}, besides the net of Confluent's costs",
+        month.billing_period,
+        month.connection,
+        own.line_items,
+        money.money(&own.cost)
+    ))
 }
 
 fn gap(month: &PeriodSummary) -> String {

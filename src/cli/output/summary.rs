@@ -96,10 +96,14 @@ fn notes(months: &[&PeriodSummary], several: bool) -> Vec<String> {
         }
     };
     let sum = |count: fn(&PeriodSummary) -> u64| months.iter().map(|month| count(month)).sum();
-    let counted: [(u64, &str); 3] = [
+    let counted: [(u64, &str); 4] = [
         (
             sum(|m| m.data_quality.discount_differs),
             "costs have a discount other than list - net; the net amount counts",
+        ),
+        (
+            sum(|m| m.data_quality.several_days),
+            "costs span several days; each counts on its first day, as in Confluent's totals",
         ),
         (
             sum(|m| m.data_quality.rounded),

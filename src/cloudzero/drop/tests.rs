@@ -34,6 +34,8 @@ fn batch(rows: std::ops::Range<i64>) -> RecordBatch {
         ("cost/cost", number()),
         ("cost/discounted_cost", number()),
         ("cost/on_demand_cost", number()),
+        ("cost/amortized_cost", number()),
+        ("cost/discounted_amortized_cost", number()),
         (
             "resource/tag:team",
             text(|row| format!("team \"{row}\", Zürich")),

@@ -38,7 +38,7 @@ fn line_items(tags: &[(&str, &[&str])]) -> RecordBatch {
                 Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC"))
             }
             "cost/cost" => Arc::new(numbers(-1)),
-            "cost/discounted_cost" | "cost/on_demand_cost" => Arc::new(numbers(7)),
+            name if name.starts_with("cost/") => Arc::new(numbers(7)),
             "lineitem/id" => Arc::new(StringViewArray::from_iter_values(
                 (0..rows).map(|row| format!("id {row}")),
             )),
@@ -183,6 +183,29 @@ fn lost_and_repeated_rows_differ() {
         error.to_string().contains("2 published, 4 delivered"),
         "{error}"
     );
+}
+
+#[test]
+fn drops_of_older_versions_have_the_amortized_costs_that_cloudzero_falls_back_to() {
+    let batch = line_items(&[(TEAM, &["one", "two"])]);
+    let names: Vec<&str> = batch
+        .schema_ref()
+        .fields()
+        .iter()
+        .map(|f| f.name().as_str())
+        .collect();
+    let older = names
+        .iter()
+        .enumerate()
+        .filter(|(_, name)| !name.contains("amortized"));
+    let older: Vec<usize> = older.map(|(index, _)| index).collect();
+    assert_eq!(older.len() + 2, names.len());
+    let totals = read(&[&written(&batch.project(&older).unwrap())])
+        .unwrap()
+        .totals;
+    let totals = totals.sum().unwrap();
+    assert_eq!(totals.amortized, totals.cost);
+    assert_eq!(totals.discounted_amortized, totals.discounted);
 }
 
 #[test]

@@ -13,12 +13,14 @@ use crate::pipeline::deliver::source::PublishedLineItems;
 use crate::store::runs::{DaySums, Granularity};
 
 /// Columns that are summed.
-const SUMMED: [&str; 5] = [
+const SUMMED: [&str; 7] = [
     "time/usage_start",
     "cost/cost",
     "cost/discounted_cost",
     "cost/on_demand_cost",
     "usage/amount",
+    "cost/amortized_cost",
+    "cost/discounted_amortized_cost",
 ];
 
 /// Sums the line items that are delivered by hour, and reconciles them with the published `totals`.
@@ -53,17 +55,24 @@ async fn sum_columns(published: &PublishedLineItems<'_>, operation: &str) -> Res
             LineItemColumn::Number(discounted),
             LineItemColumn::Number(on_demand),
             LineItemColumn::Number(usage),
+            LineItemColumn::Number(amortized),
+            LineItemColumn::Number(discounted_amortized),
         ] = columns.as_slice()
         else {
             return Err(Error::bug(format!("{operation}: unexpected columns")));
         };
         for row in 0..batch.num_rows() {
+            // Blank amortized costs fall back as in CloudZero.
+            let amortized = value(amortized, row);
+            let discounted_amortized = value(discounted_amortized, row).or(amortized);
             let totals = LineItemTotals {
                 rows: 1,
                 cost: cost.value(row),
                 discounted: discounted.value(row),
                 on_demand: on_demand.value(row),
-                usage: QuantitySum::of(value_or_zero(usage, row)),
+                amortized: amortized.unwrap_or(cost.value(row)),
+                discounted_amortized: discounted_amortized.unwrap_or(discounted.value(row)),
+                usage: QuantitySum::of(value(usage, row).unwrap_or(0)),
             };
             hours
                 .add(start.value(row), &totals)
@@ -73,12 +82,8 @@ async fn sum_columns(published: &PublishedLineItems<'_>, operation: &str) -> Res
     Ok(hours)
 }
 
-fn value_or_zero(column: &Decimal128Array, row: usize) -> i128 {
-    if column.is_valid(row) {
-        column.value(row)
-    } else {
-        0
-    }
+fn value(column: &Decimal128Array, row: usize) -> Option<i128> {
+    column.is_valid(row).then(|| column.value(row))
 }
 
 fn reconcile_days(

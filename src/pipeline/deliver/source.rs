@@ -43,7 +43,7 @@ pub struct PublishedLineItems<'r> {
 impl PublishedLineItems<'_> {
     /// Creates a session with `files` as the table `line_items`.
     fn session(&self, files: &[DataFile], limits: Limits) -> Result<SessionContext> {
-        let (run, columns) = (self.run, &self.columns);
+        let (run, columns) = (self.run, &cbf::with_all_columns(&self.columns));
         let context = engine::session(&run.store, limits)?;
         register(
             run,
@@ -122,14 +122,15 @@ impl PublishedLineItems<'_> {
         let totals = self.totals().await?;
         let sum = totals.sum().map_err(|e| Error::data(e.to_string()))?;
         let cost = decimal::to_plain_string(sum.cost);
-        let differs =
-            |record: &&PeriodRecord| (record.line_items, &record.net_amount) != (sum.rows, &cost);
+        let differs = |record: &&PeriodRecord| {
+            (record.line_items, &record.line_item_cost()) != (sum.rows, &cost)
+        };
         let Some(record) = self.record.as_ref().filter(differs) else {
             return Ok(totals);
         };
         Err(Error::reconcile(format!(
             "{} line items of {} cost {cost}, but {} with {} were published: a file of the store is damaged",
-            sum.rows, self.period, record.line_items, record.net_amount
+            sum.rows, self.period, record.line_items, record.line_item_cost()
         ))
         .with_hint(format!(
             "delete {}, then run `billstream import --month {}`",
@@ -157,7 +158,9 @@ impl PublishedLineItems<'_> {
                    coalesce("lineitem/type", ''), coalesce("action/usage_type", ''),
                    count(*), sum("cost/cost"), sum("cost/discounted_cost"), sum("cost/on_demand_cost"),
                    -- Two quantities can exceed 38 digits.
-                   sum(cast(coalesce("usage/amount", cast(0 as decimal(38, 24))) as decimal(76, 24)))
+                   sum(cast(coalesce("usage/amount", cast(0 as decimal(38, 24))) as decimal(76, 24))),
+                   sum(coalesce("cost/amortized_cost", "cost/cost")),
+                   sum(coalesce("cost/discounted_amortized_cost", "cost/amortized_cost", "cost/discounted_cost"))
             from line_items group by 1, 2, 3"#;
         let run = self.run;
         let operation = "summing published line items";
@@ -188,6 +191,8 @@ impl PublishedLineItems<'_> {
                     cost: sum(4, row),
                     discounted: sum(5, row),
                     on_demand: sum(6, row),
+                    amortized: sum(8, row),
+                    discounted_amortized: sum(9, row),
                     usage: QuantitySum::from_units(usage.value(row)),
                 };
                 totals

@@ -205,14 +205,15 @@ impl Tables {
             &line_items.columns,
         )
         .await?;
-        table.add_columns(&fence, &line_items.columns).await?;
+        let columns = line_items.all_columns();
+        table.add_columns(&fence, &columns).await?;
         let mut record = new_record(context, pulled)?;
         record.line_items = line_items.rows();
         record.mapping = transform::mapping_version(context)?;
         record.facts.clone_from(&line_items.attributes_digest);
-        table
-            .replace(&fence, period, &line_items.files, &mut record)
-            .await?;
+        record.own.clone_from(&line_items.own.totals);
+        let files: Vec<DataFile> = line_items.all_files().cloned().collect();
+        table.replace(&fence, period, &files, &mut record).await?;
         Ok(record)
     }
 
@@ -263,6 +264,7 @@ fn new_record(context: &RunContext, pulled: &PulledMonth) -> Result<PeriodRecord
         net_amount: crate::decimal::to_plain_string(totals.net),
         mapping: String::new(),
         facts: String::new(),
+        own: None,
     })
 }
 
@@ -339,6 +341,7 @@ pub(crate) fn summarize(mut summary: PeriodSummary, month: &PublishedMonth) -> P
     }
     if let Some(record) = &month.line_items_record {
         summary.line_items = record.line_items;
+        summary.own.clone_from(&record.own);
         summary.version = Some(record.version);
     }
     summary

@@ -4,6 +4,7 @@ mod attributes;
 mod daily_imports;
 mod damage;
 mod leases;
+mod own;
 mod scripted_source;
 mod seeds;
 mod selection;

@@ -3,6 +3,7 @@
 //! A check returns the offending rows. Any row stops the publish: with exit code 5 if the check reconciles
 //! totals (`-- exit 5` among its first comment lines), else 1.
 
+use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::common::ScalarValue;
 use datafusion::prelude::SessionContext;
@@ -18,8 +19,8 @@ use crate::error::{Error, Result};
 use crate::pipeline::enrich::attributes::ResourceAttributes;
 use crate::pipeline::publish::Tables;
 use crate::pipeline::pull::PulledMonth;
-use crate::pipeline::transform::inputs::{costs_session, parameters, register};
-use crate::pipeline::transform::{self, LineItems};
+use crate::pipeline::transform::inputs::{costs_session, parameters, register, register_as};
+use crate::pipeline::transform::{self, LineItems, own};
 use crate::pipeline::{RunContext, StageTimer};
 use crate::store::TableName;
 use crate::store::writer::DataFile;
@@ -67,15 +68,18 @@ pub(crate) async fn checked_line_items(
     (context.progress)(format!("{period}: mapping {} costs", source.digest.count()));
     let timer = StageTimer::begin("transform");
     let published = tables.line_item_names()?;
-    let line_items =
-        transform::transform(context, period, &source.files, attributes, &published).await?;
+    let costs = &source.files;
+    let mut line_items =
+        transform::transform(context, period, costs, attributes, &published).await?;
+    line_items.own =
+        own::own_line_items(context, period, costs, attributes, &published, &line_items).await?;
     drop(timer);
     let _timer = StageTimer::begin("checks");
     check_all(context, period, &source.files, &source.totals, &line_items).await?;
     Ok(line_items)
 }
 
-/// Runs every check over a staged month.
+/// Runs every check over a staged month. Own line items equal no source: checks that reconcile do not see them.
 ///
 /// # Errors
 /// Kind reconcile or data, with the offending rows of every check that failed.
@@ -86,27 +90,44 @@ pub async fn check_all(
     totals: &ControlTotals,
     line_items: &LineItems,
 ) -> Result<()> {
-    let session = session(context, period, costs, totals)?;
-    register(
-        context,
-        &session,
-        TableName::LineItems,
-        &line_items.columns,
-        period,
-        &line_items.files,
-    )?;
-    let tags = tags_view(&line_items.columns);
-    let what = "view line_item_tags";
-    engine::within(context.limits, what, session.sql(&tags)).await?;
+    let (columns, files) = (&line_items.columns, &line_items.files);
+    let of_costs = || line_items_session(context, period, costs, totals, columns, files);
+    let reconciling = of_costs().await?;
+    let others = match &line_items.own.columns {
+        None => reconciling.clone(),
+        Some(own) => {
+            let all: Vec<DataFile> = line_items.all_files().cloned().collect();
+            let columns = line_items.all_columns();
+            let session =
+                line_items_session(context, period, costs, totals, &columns, &all).await?;
+            register_as(
+                context,
+                &session,
+                own::TABLE,
+                own,
+                period,
+                &line_items.own.files,
+            )?;
+            session
+        }
+    };
+    let has_own = line_items.own.columns.is_some();
+    let checks = context.sql.checks();
+    let checks = checks.filter(|check| has_own || !check.names(own::TABLE));
     let buckets = line_items.rows().div_ceil(BUCKET_ROWS).max(1);
     (context.progress)(format!(
         "{period}: checking {} line items",
         line_items.rows()
     ));
     // Concurrent, because planning uses one thread.
-    let results = stream::iter(context.sql.checks())
+    let results = stream::iter(checks)
         .map(|check| {
-            let result = run_check(context, &session, check, period, buckets);
+            let session = if reconciles(check) {
+                &reconciling
+            } else {
+                &others
+            };
+            let result = run_check(context, session, check, period, buckets);
             async move { result.await.map(|rows| rows.map(|rows| (check, rows))) }
         })
         .buffered(CONCURRENCY);
@@ -124,6 +145,30 @@ fn session(
     session
         .register_batch("wire_totals", totals.to_batch()?)
         .map_err(|e| engine::failed("table wire_totals", &e))?;
+    Ok(session)
+}
+
+/// Session of a month with these line items.
+async fn line_items_session(
+    context: &RunContext,
+    period: BillingPeriod,
+    costs: &[DataFile],
+    totals: &ControlTotals,
+    columns: &SchemaRef,
+    files: &[DataFile],
+) -> Result<SessionContext> {
+    let session = session(context, period, costs, totals)?;
+    register(
+        context,
+        &session,
+        TableName::LineItems,
+        columns,
+        period,
+        files,
+    )?;
+    let tags = tags_view(columns);
+    let what = "view line_item_tags";
+    engine::within(context.limits, what, session.sql(&tags)).await?;
     Ok(session)
 }
 

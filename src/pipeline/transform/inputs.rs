@@ -49,12 +49,45 @@ pub(crate) fn register(
     period: BillingPeriod,
     files: &[DataFile],
 ) -> Result<()> {
+    register_files(
+        context,
+        session,
+        name,
+        name.as_str(),
+        columns,
+        period,
+        files,
+    )
+}
+
+/// Registers files of the `line_items` table under another name.
+pub(crate) fn register_as(
+    context: &RunContext,
+    session: &SessionContext,
+    name: &str,
+    columns: &SchemaRef,
+    period: BillingPeriod,
+    files: &[DataFile],
+) -> Result<()> {
+    let table = TableName::LineItems;
+    register_files(context, session, table, name, columns, period, files)
+}
+
+fn register_files(
+    context: &RunContext,
+    session: &SessionContext,
+    table: TableName,
+    name: &str,
+    columns: &SchemaRef,
+    period: BillingPeriod,
+    files: &[DataFile],
+) -> Result<()> {
     let files = files
         .iter()
         .map(|file| (context.connection.to_string(), period, file.clone()));
-    let table = FilesTable::new(&context.store, name, columns, files)?;
+    let table = FilesTable::new(&context.store, table, columns, files)?;
     session
-        .register_table(name.as_str(), Arc::new(table))
+        .register_table(name, Arc::new(table))
         .map(|_| ())
         .map_err(|e| engine::failed(&format!("table {name}"), &e))
 }

@@ -4,22 +4,25 @@
 
 pub mod check;
 pub(crate) mod inputs;
+pub(crate) mod own;
 pub(crate) mod retransform;
 
 use arrow::datatypes::SchemaRef;
+use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
 use crate::billing_period::BillingPeriod;
-use crate::cloudzero::cbf;
+use crate::cloudzero::cbf::{self, Conformed};
 use crate::engine;
 use crate::engine::sql_files::{SqlFile, short_digest};
 use crate::error::{Error, Result};
 use crate::pipeline::RunContext;
 use crate::pipeline::enrich::attributes::{self, ResourceAttributes};
 use crate::pipeline::transform::inputs::{costs_session, parameters};
+use crate::pipeline::transform::own::OwnLineItems;
 use crate::store::staging::Staging;
 use crate::store::writer::{DataFile, FileWriter};
 use crate::store::{Store, TableName};
@@ -36,12 +39,27 @@ pub struct LineItems {
     pub columns: SchemaRef,
     /// Digest of the joined resource attributes.
     pub(crate) attributes_digest: String,
+    /// Line items besides those of the costs.
+    pub(crate) own: OwnLineItems,
 }
 
 impl LineItems {
-    /// Number of line items.
+    /// Number of line items, own ones included.
     pub(crate) fn rows(&self) -> u64 {
-        self.files.iter().map(|file| file.rows).sum()
+        self.all_files().map(|file| file.rows).sum()
+    }
+
+    /// Files of all line items, own ones included.
+    pub(crate) fn all_files(&self) -> impl Iterator<Item = &DataFile> {
+        self.files.iter().chain(&self.own.files)
+    }
+
+    /// Columns of all files.
+    pub(crate) fn all_columns(&self) -> SchemaRef {
+        match &self.own.columns {
+            Some(own) => cbf::union_of(&self.columns, own),
+            None => self.columns.clone(),
+        }
     }
 }
 
@@ -59,7 +77,10 @@ pub(crate) fn staging(context: &RunContext, period: BillingPeriod) -> Staging {
 /// Version of the mapping: a digest of the SQL text and the provider label.
 pub(crate) fn mapping_version(context: &RunContext) -> Result<String> {
     let model = context.sql.get(MODEL)?;
-    let text = format!("{}\0{}", model.text, context.cloud_provider);
+    let mut text = format!("{}\0{}", model.text, context.cloud_provider);
+    if let Some(own) = context.sql.own_line_items() {
+        text = format!("{text}\0{}", own.text);
+    }
     Ok(short_digest(&text))
 }
 
@@ -84,6 +105,24 @@ pub async fn transform(
     let mapped = model.plan(&session, parameters(context, period)).await?;
     let conformed =
         cbf::conform(mapped.schema(), published).map_err(|e| e.context(model.display()))?;
+    let (files, columns) = write_line_items(context, period, model, mapped, conformed, "").await?;
+    Ok(LineItems {
+        files,
+        columns,
+        attributes_digest: attributes.digest.clone(),
+        own: OwnLineItems::default(),
+    })
+}
+
+/// Writes the rows of a model to staged files, whose names have `suffix`.
+async fn write_line_items(
+    context: &RunContext,
+    period: BillingPeriod,
+    model: &SqlFile,
+    mapped: DataFrame,
+    conformed: Conformed,
+    suffix: &str,
+) -> Result<(Vec<DataFile>, SchemaRef)> {
     let frame = mapped
         .select(conformed.expressions)
         .map_err(|e| model.failed(&e))?;
@@ -99,7 +138,7 @@ pub async fn transform(
         let output = Output {
             store: context.store.clone(),
             staging: staging.clone(),
-            name: format!("{}-{at:03}.parquet", context.run),
+            name: format!("{}{suffix}-{at:03}.parquet", context.run),
             columns: conformed.schema.clone(),
             model: model.clone(),
         };
@@ -130,11 +169,7 @@ pub async fn transform(
     if let Some(error) = failure {
         return Err(error);
     }
-    Ok(LineItems {
-        files,
-        columns: conformed.schema,
-        attributes_digest: attributes.digest.clone(),
-    })
+    Ok((files, conformed.schema))
 }
 
 /// Output file of one stream of line items.

@@ -72,7 +72,7 @@ impl SideTotals {
             ..LineItemTotals::default()
         };
         SideTotals {
-            usage_amount: sums.quantities.map(|sums| sums.all.to_string()),
+            usage_amount: sums.quantities.map(|sums| sums.used().to_string()),
             ..SideTotals::from(&line_items)
         }
     }

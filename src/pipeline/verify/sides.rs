@@ -68,8 +68,15 @@ pub(super) fn compare_store(
         );
     }
     let (cost, rows) = (decimal::to_plain_string(totals.cost), totals.rows);
-    if (cost.as_str(), rows) != (record.net_amount.as_str(), record.line_items) {
-        let (net, line_items) = (&record.net_amount, record.line_items);
+    if let Some(own) = &record.own {
+        month.notes.push(format!(
+            "store: {} own line items cost {} of it; the others equal the costs, {}",
+            own.line_items, own.cost, record.net_amount
+        ));
+    }
+    let published = record.line_item_cost();
+    if (cost.as_str(), rows) != (published.as_str(), record.line_items) {
+        let (net, line_items) = (&published, record.line_items);
         month.note(
             ComparisonStatus::Differs,
             format!(

@@ -15,6 +15,7 @@
 //! as `$compare`. Per day (`--normalize day`) the names of amounts and quantities end in `_per_day`.
 
 mod chart;
+mod currency;
 mod notes;
 mod parameters;
 
@@ -27,6 +28,7 @@ use crate::query::charts::Chart;
 use crate::query::names::suggestion;
 use crate::query::parameters::Parameters;
 use crate::query::reports::chart::ChartSpec;
+use crate::query::reports::currency::Currencies;
 use crate::query::reports::notes::Selection;
 pub(crate) use crate::query::reports::parameters::ReportParameter;
 use crate::query::session::Session;
@@ -81,6 +83,8 @@ impl Normalize {
 
 /// Name of the parameter that every report has.
 const NORMALIZE: &str = "normalize";
+/// Parameters of every report that its SQL does not see.
+const OPTIONS: [&str; 2] = [currency::ONE, currency::CONVERT];
 
 /// Name of the parameter of reports that compare a month with another one.
 const COMPARE: &str = "compare";
@@ -88,9 +92,11 @@ const COMPARE: &str = "compare";
 const PER_DAY: &str = "_per_day";
 
 /// What a chart says about its amounts.
-struct Marks {
+#[derive(Clone, Copy)]
+struct Marks<'c> {
     is_incomplete: bool,
     normalize: Normalize,
+    currency: &'c str,
 }
 
 fn text(values: &Parameters, name: &str) -> Option<String> {
@@ -105,13 +111,22 @@ pub(crate) struct ColumnNames {
     pub(crate) secondary: Vec<String>,
 }
 
-/// Result of a report.
+/// Rows of a report in one currency.
 #[derive(Debug)]
-pub(crate) struct ReportResult {
+pub(crate) struct ReportPart {
+    /// Currency of all amounts.
+    pub(crate) currency: String,
     /// Rows, at least one batch.
     pub(crate) batches: Vec<RecordBatch>,
     /// Chart, if the report has one.
     pub(crate) chart: Option<Chart>,
+}
+
+/// Result of a report.
+#[derive(Debug)]
+pub(crate) struct ReportResult {
+    /// One part for each currency, at least one, with equal columns.
+    pub(crate) parts: Vec<ReportPart>,
     /// What a reader of the rows must know: incomplete months, connections without costs.
     pub(crate) notes: Vec<String>,
 }
@@ -171,10 +186,11 @@ impl<'a> Report<'a> {
         self.chart.is_some()
     }
 
-    /// Runs the report.
+    /// Runs the report, once for each currency of its costs.
     ///
     /// # Errors
-    /// Kind usage, for wrong parameters; kind data, for SQL that fails, with the file's name.
+    /// Kind usage, for wrong parameters; kind data, for SQL that fails, with the file's name, or a missing exchange
+    /// rate.
     pub(crate) async fn run(
         &self,
         session: &Session,
@@ -182,48 +198,120 @@ impl<'a> Report<'a> {
     ) -> Result<ReportResult> {
         let values = self.resolve_parameters(session, given).await?;
         let normalize = Normalize::of(given)?;
-        let (schema, mut batches) = match normalize {
-            Normalize::None => self.collect(session, &values).await?,
-            Normalize::Day => {
-                if text(&values, "step").is_some_and(|step| step != "month") {
-                    return Err(Error::usage("costs per day need whole months")
-                        .with_hint("use --normalize day with step=month"));
-                }
-                let per_day = Statement::new("select * from costs_per_day");
-                // Views that are open refer to the line items as they are.
-                session.refresh();
-                let replaced = session
-                    .replace_view(COSTS, &per_day, &Parameters::new())
-                    .await?;
-                session.refresh();
-                let collected = self.collect(session, &values).await;
-                session.restore_view(COSTS, replaced);
-                session.refresh();
-                collected?
-            }
-        };
-        if batches.is_empty() {
-            batches.push(RecordBatch::new_empty(schema));
+        if normalize == Normalize::Day && text(&values, "step").is_some_and(|step| step != "month")
+        {
+            return Err(Error::usage("costs per day need whole months")
+                .with_hint("use --normalize day with step=month"));
         }
         let is_per_day = normalize == Normalize::Day;
-        let mut notes = notes::notes(session, &Selection::new(&values, given, is_per_day)).await?;
-        if batches.iter().all(|batch| batch.num_rows() == 0) {
-            notes.texts.push(format!("no rows: {}", self.empty));
-        }
-        let marks = Marks {
-            is_incomplete: notes.is_incomplete,
-            normalize,
-        };
-        let chart = self.draw(&values, &batches, marks)?;
-        let is_compared = text(&values, COMPARE).is_some_and(|month| !month.is_empty());
-        let presented = batches
-            .iter()
-            .map(|batch| self.presented(batch, is_compared, is_per_day));
-        Ok(ReportResult {
-            batches: presented.collect::<Result<_>>()?,
-            chart,
+        let selection = Selection::new(&values, given, is_per_day);
+        let notes = notes::notes(session, &selection).await?;
+        let mut result = ReportResult {
+            parts: Vec::new(),
             notes: notes.texts,
-        })
+        };
+        let is_compared = text(&values, COMPARE).is_some_and(|month| !month.is_empty());
+        for (currency, layer) in self.layers(session, &selection, given, &mut result).await? {
+            let per_day = is_per_day
+                .then(|| Statement::new("select * from costs_per_day"));
+            let layers: Vec<Statement> = layer.into_iter().chain(per_day).collect();
+            let (schema, mut batches) = self.collect_over(session, &values, &layers).await?;
+            if batches.is_empty() {
+                batches.push(RecordBatch::new_empty(schema));
+            }
+            let marks = Marks {
+                is_incomplete: notes.is_incomplete,
+                normalize,
+                currency: &currency,
+            };
+            let chart = self.draw(&values, &batches, marks)?;
+            let batches = batches.iter().map(|batch| {
+                let presented = self.presented(batch, is_compared, is_per_day)?;
+                currency::with_currency(&presented, &currency)
+            });
+            result.parts.push(ReportPart {
+                batches: batches.collect::<Result<_>>()?,
+                currency,
+                chart,
+            });
+        }
+        let has_rows = |part: &ReportPart| part.batches.iter().any(|batch| batch.num_rows() > 0);
+        if !result.parts.iter().any(has_rows) {
+            result.notes.push(format!("no rows: {}", self.empty));
+        }
+        Ok(result)
+    }
+
+    /// Currencies of the report, each with the SQL of its costs if these are not all costs as they are.
+    async fn layers(
+        &self,
+        session: &Session,
+        selection: &Selection,
+        given: &[(String, String)],
+        result: &mut ReportResult,
+    ) -> Result<Vec<(String, Option<Statement>)>> {
+        let selected = Currencies::of(given)?;
+        if let Currencies::Converted(to) = selected {
+            let layer = currency::converted(session, selection, &to).await?;
+            return Ok(vec![(to, Some(layer))]);
+        }
+        let found = currency::of_months(session, selection).await?;
+        if let Currencies::One(one) = selected {
+            if !found.contains(&one) {
+                let error = Error::usage(format!("there are no costs in {one} to report"));
+                return Err(error.with_hint(format!("costs are in {}", found.join(" and "))));
+            }
+            let layer = currency::in_currency(&one);
+            return Ok(vec![(one, Some(layer))]);
+        }
+        if let [_] = found.as_slice() {
+            return Ok(found.into_iter().map(|one| (one, None)).collect());
+        }
+        result.notes.push(format!(
+            "costs in {} are apart; --currency shows one of them, --convert adds them up by exchange rates",
+            found.join(" and ")
+        ));
+        let parts = found.into_iter().map(|one| {
+            let layer = currency::in_currency(&one);
+            (one, Some(layer))
+        });
+        Ok(parts.collect())
+    }
+
+    /// Rows of the report with each of `layers`, in order, in place of the costs before it.
+    async fn collect_over(
+        &self,
+        session: &Session,
+        values: &Parameters,
+        layers: &[Statement],
+    ) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+        let mut original = None;
+        let mut collected = Ok(());
+        for layer in layers {
+            // Views that are open refer to the costs as they were.
+            session.refresh();
+            match session.replace_view(COSTS, layer, &Parameters::new()).await {
+                Ok(replaced) => {
+                    original.get_or_insert(replaced);
+                }
+                Err(error) => {
+                    collected = Err(error);
+                    break;
+                }
+            }
+        }
+        if !layers.is_empty() {
+            session.refresh();
+        }
+        let collected = match collected {
+            Ok(()) => self.collect(session, values).await,
+            Err(error) => Err(error),
+        };
+        if let Some(original) = original {
+            session.restore_view(COSTS, original);
+            session.refresh();
+        }
+        collected
     }
 
     /// Names of the columns of amounts, of those with totals and of secondary ones, in the rows of a report with these
@@ -292,7 +380,7 @@ impl<'a> Report<'a> {
         &self,
         values: &Parameters,
         batches: &[RecordBatch],
-        marks: Marks,
+        marks: Marks<'_>,
     ) -> Result<Option<Chart>> {
         let Some(spec) = &self.chart else {
             return Ok(None);
@@ -317,8 +405,11 @@ impl<'a> Report<'a> {
         Ok(Some(Chart {
             title: title.to_string(),
             subtitle: subtitle.join(" · "),
-            unit: String::new(),
+            unit: marks.currency.to_string(),
             data,
         }))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -82,6 +82,11 @@ impl Selection {
         self.month.as_deref().or(last)
     }
 
+    /// Returns true if the report reads a month; one without months reads all.
+    pub(super) fn covers(&self, period: &str) -> bool {
+        self.is_empty() || self.includes(period)
+    }
+
     fn includes(&self, period: &str) -> bool {
         let is_in = |(from, to): &(String, String)| (from.as_str()..=to.as_str()).contains(&period);
         self.month.as_deref() == Some(period)

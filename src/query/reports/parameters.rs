@@ -4,7 +4,7 @@ use crate::billing_period::BillingPeriod;
 use crate::engine::text::Cells;
 use crate::error::{Error, Result};
 use crate::query::parameters::{Parameter, Parameters, number};
-use crate::query::reports::{COMPARE, NORMALIZE, Report};
+use crate::query::reports::{COMPARE, NORMALIZE, OPTIONS, Report};
 use crate::query::session::Session;
 use crate::query::statements::Statement;
 
@@ -75,7 +75,7 @@ impl Report<'_> {
     ) -> Result<Parameters> {
         let mut values = Parameters::new();
         for (name, value) in given {
-            if name == NORMALIZE || name == COMPARE {
+            if name == NORMALIZE || name == COMPARE || OPTIONS.contains(&name.as_str()) {
                 continue;
             }
             let known = self.parameters.iter().find(|p| p.name == name);

@@ -5,15 +5,17 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::{Expr, cast, lit};
+use datafusion::prelude::coalesce;
 
 use crate::cloudzero::cbf;
 use crate::decimal;
 use crate::error::{Error, Result};
 
 /// Columns of every source and of `all_line_items`, with their SQL types.
-pub(crate) const COLUMNS: [(&str, &str); 25] = [
+pub(crate) const COLUMNS: [(&str, &str); 26] = [
     ("connection", "varchar"),
     ("billing_period", "varchar"),
+    (CURRENCY, "varchar"),
     ("lineitem/id", "varchar"),
     ("lineitem/type", "varchar"),
     ("lineitem/description", "varchar"),
@@ -38,6 +40,10 @@ pub(crate) const COLUMNS: [(&str, &str); 25] = [
     ("resource/tag:confluent_name", "varchar"),
     ("tags", "varchar"),
 ];
+/// Column of the currency of a row's amounts; never NULL.
+pub(crate) const CURRENCY: &str = "currency";
+/// Currency of rows that name none, as in Confluent's and CloudZero's data.
+pub(crate) const DEFAULT_CURRENCY: &str = "USD";
 const AMOUNT: &str = "decimal(38, 24)";
 /// Columns that a mapping must return.
 const REQUIRED: [&str; 3] = ["billing_period", "time/usage_start", "cost/cost"];
@@ -82,6 +88,11 @@ pub(super) fn projection<'a>(
     let columns = COLUMNS.iter().map(|(name, sql)| {
         let value = match *name {
             "connection" => lit(source),
+            CURRENCY if has(CURRENCY) => {
+                let given = Expr::Column(Column::new_unqualified(CURRENCY));
+                coalesce(vec![given, lit(DEFAULT_CURRENCY)])
+            }
+            CURRENCY => lit(DEFAULT_CURRENCY),
             name if has(name) => Expr::Column(Column::new_unqualified(name)),
             "lineitem/type" => lit("Usage"),
             "lineitem/cloud_provider" => lit(source),

@@ -28,7 +28,7 @@ use datafusion::prelude::SessionContext;
 use crate::engine::sql_files::SqlFiles;
 use crate::error::{Error, Result};
 use crate::query::names::BUILTIN_TABLES;
-pub(crate) use crate::query::sources::columns::COLUMNS;
+pub(crate) use crate::query::sources::columns::{COLUMNS, CURRENCY, DEFAULT_CURRENCY};
 use crate::query::sources::mapping::Mapping;
 pub use crate::query::sources::mapping::apply_mapping;
 use crate::query::sources::table::SourceTable;

@@ -81,6 +81,8 @@ impl LineItemTotals {
         self.costs.billed += line_item.costs.billed;
         self.costs.discounted += line_item.costs.discounted;
         self.costs.on_demand += line_item.costs.on_demand;
+        self.costs.amortized += line_item.costs.amortized;
+        self.costs.discounted_amortized += line_item.costs.discounted_amortized;
     }
 
     fn to_json(&self) -> Value {
@@ -89,6 +91,8 @@ impl LineItemTotals {
             "cost": to_plain_string(self.costs.billed),
             "discounted_cost": to_plain_string(self.costs.discounted),
             "on_demand_cost": to_plain_string(self.costs.on_demand),
+            "amortized_cost": to_plain_string(self.costs.amortized),
+            "discounted_amortized_cost": to_plain_string(self.costs.discounted_amortized),
         })
     }
 }

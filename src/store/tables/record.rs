@@ -5,6 +5,7 @@ use deltalake::kernel::CommitInfo;
 use serde::{Deserialize, Serialize};
 
 use crate::billing_period::BillingPeriod;
+use crate::decimal;
 use crate::store::delta::TAG;
 
 /// Record of a published month, stored in its commit.
@@ -31,6 +32,36 @@ pub struct PeriodRecord {
     /// Digest of the resource attributes in the line items; empty where there are none.
     #[serde(default)]
     pub facts: String,
+    /// Part of the line items that comes from no cost; its cost is not part of `net_amount`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<OwnTotals>,
+}
+
+/// Line items of a month besides those of its costs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnTotals {
+    /// Number of line items.
+    pub line_items: u64,
+    /// Exact decimal: sum of `cost/cost`.
+    pub cost: String,
+}
+
+impl PeriodRecord {
+    /// Sum of `cost/cost` of all line items as an exact decimal: the net amount and own line items.
+    pub(crate) fn line_item_cost(&self) -> String {
+        let units = |text: &str| decimal::parse(text).ok().map(|parsed| parsed.units);
+        let Some(own) = &self.own else {
+            return self.net_amount.clone();
+        };
+        let sum = units(&self.net_amount)
+            .zip(units(&own.cost))
+            .and_then(|(net, own)| net.checked_add(own));
+        // Amounts that are no decimals equal no sum.
+        sum.map_or_else(
+            || format!("{} and {}", self.net_amount, own.cost),
+            decimal::to_plain_string,
+        )
+    }
 }
 
 /// Commit that published a month.

@@ -23,6 +23,7 @@ fn record() -> PeriodRecord {
         net_amount: "1".into(),
         mapping: String::new(),
         facts: String::new(),
+        own: None,
     }
 }
 

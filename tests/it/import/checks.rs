@@ -59,32 +59,45 @@ fn detects_a_difference_in_the_last_digit() {
     }
 }
 
+/// The quantity in the shipped model.
+const QUANTITY: &str =
+    "case when type in ('Usage', 'Support') then quantity end as \"usage/amount\"";
+
 #[test]
 fn detects_changed_quantities() {
     let pulled = Pulled::new();
-    let quantity = "case when type <> 'Discount' then quantity end as \"usage/amount\"";
-    let thousandfold = quantity.replace("then quantity", "then quantity * 1000");
+    let thousandfold = QUANTITY.replace("then quantity", "then quantity * 1000");
     pulled.refuses(
-        &model(quantity, &thousandfold),
+        &model(QUANTITY, &thousandfold),
         5,
-        &["line_items_match_wire", "wire_quantity", "usage_difference"],
+        &["line_items_match_wire", "wire_usage", "usage_difference"],
     );
     // Of one line type on one day, by one unit in the last place.
-    let off = "case when line_type = 'KAFKA_STORAGE' and start_date = date '2026-10-05' and type <> 'Discount' then \
+    let off = "case when line_type = 'KAFKA_STORAGE' and start_date = date '2026-10-05' and type = 'Usage' then \
                quantity + cast('0.000000000000000000000001' as decimal(38, 24)) \
-               when type <> 'Discount' then quantity end as \"usage/amount\"";
-    pulled.refuses(&model(quantity, off), 5, &["2026-10-05", "KAFKA_STORAGE"]);
+               when type in ('Usage', 'Support') then quantity end as \"usage/amount\"";
+    pulled.refuses(&model(QUANTITY, off), 5, &["2026-10-05", "KAFKA_STORAGE"]);
     let none = "cast(null as decimal(38, 24)) as \"usage/amount\"";
-    pulled.refuses(&model(quantity, none), 5, &["line_items_match_wire"]);
+    pulled.refuses(&model(QUANTITY, none), 5, &["line_items_match_wire"]);
 }
 
 #[test]
-fn credits_may_leave_their_quantity_out() {
+fn an_override_may_keep_all_quantities_and_leave_amortized_costs_out() {
     let pulled = Pulled::new();
-    let quantity = "case when type <> 'Discount' then quantity end as \"usage/amount\"";
-    let without = quantity.replace("type <> 'Discount'", "type not in ('Discount', 'Credit')");
-    let sql = SqlFolder::new("models/line_items.sql", &model(quantity, &without));
+    let all = QUANTITY.replace("type in ('Usage', 'Support')", "type <> 'Discount'");
+    let sql = model(QUANTITY, &all);
+    let amortized = "  mapped.\"cost/cost\" as \"cost/amortized_cost\",\n  \
+                     mapped.\"cost/discounted_cost\" as \"cost/discounted_amortized_cost\",\n";
+    assert!(sql.contains(amortized), "{sql}");
+    let sql = SqlFolder::new("models/line_items.sql", &sql.replace(amortized, ""));
     pulled.transform(&sql).ok().status("published");
+}
+
+#[test]
+fn detects_amortized_costs_that_fall_back_to_the_list_price() {
+    // The sums are equal: on usage it falls back to the list price, on its discount row to the discount.
+    let written = "mapped.\"cost/discounted_cost\" as \"cost/discounted_amortized_cost\",\n";
+    Pulled::new().refuses(&model(written, ""), 1, &["discount_rows_settle"]);
 }
 
 #[test]

@@ -112,6 +112,7 @@ impl PageBuilder {
                 "original minus discount is too large",
             ));
         };
+        self.data_quality.several_days += u64::from((end - start).num_days() > 1);
         self.data_quality.discount_differs +=
             u64::from(amount.is_some() && discount.is_some() && less_discount != amount);
 
@@ -137,7 +138,12 @@ impl PageBuilder {
         let days = [start.to_epoch_days(), end.to_epoch_days()];
         self.hash(days, &texts, &numbers);
 
-        let is_credit = record.line_type.as_deref() == Some("PROMO_CREDIT") && net < 0;
+        let line_type = record.line_type.as_deref().unwrap_or_default();
+        let product = record.product.as_deref().unwrap_or_default();
+        let is_promo = line_type == "PROMO_CREDIT";
+        let is_support = line_type.starts_with("SUPPORT") || product.starts_with("SUPPORT");
+        let is_credit = is_promo && (net < 0 || original < 0);
+        let is_unused = is_promo || (original < 0 && !is_support);
         let quantity = QuantitySum::of(quantity.unwrap_or(0));
         let totals = CostTotals {
             costs: 1,
@@ -146,7 +152,7 @@ impl PageBuilder {
             credit_original: if is_credit { original } else { 0 },
             quantities: Some(QuantityTotals {
                 all: quantity,
-                credits: if is_credit {
+                credits: if is_unused {
                     quantity
                 } else {
                     QuantitySum::default()

@@ -30,6 +30,13 @@ pub struct DataQualityCounts {
     pub rounded: u64,
     /// Records whose discount differs from original minus net.
     pub discount_differs: u64,
+    /// Records of several days, which count on their first day.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub several_days: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl DataQualityCounts {
@@ -37,6 +44,7 @@ impl DataQualityCounts {
     pub fn merge(&mut self, other: DataQualityCounts) {
         self.rounded += other.rounded;
         self.discount_differs += other.discount_differs;
+        self.several_days += other.several_days;
     }
 }
 

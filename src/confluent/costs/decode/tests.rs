@@ -215,7 +215,8 @@ fn counts_discounts_that_differ_from_original_minus_net() {
         page.data_quality,
         DataQualityCounts {
             rounded: 0,
-            discount_differs: 1
+            discount_differs: 1,
+            several_days: 0,
         }
     );
     let totals = page.totals.sum().unwrap();
@@ -225,6 +226,37 @@ fn counts_discounts_that_differ_from_original_minus_net() {
     let quantities = totals.quantities.unwrap();
     assert_eq!(quantities.all.to_string(), "739.516666666666667");
     assert_eq!(quantities.credits.to_string(), "0");
+}
+
+#[test]
+fn credits_and_adjustments_are_not_used_and_promo_credits_have_no_list_price() {
+    let cost = |line_type: &str, original: &str, net: &str, quantity: &str| {
+        format!(
+            r#"{{"start_date":"2026-09-01","end_date":"2026-09-02","line_type":"{line_type}",
+                "original_amount":{original},"amount":{net},"quantity":{quantity}}}"#
+        )
+    };
+    let costs = [
+        cost("KAFKA_BASE", "10", "9", "1"),
+        cost("KAFKA_BASE", "-10", "-9", "20"),
+        cost("SUPPORT", "-7", "-7", "300"),
+        cost("PROMO_CREDIT", "-5", "0", "4000"),
+        cost("PROMO_CREDIT", "-2", "-1", "50000"),
+        cost("PROMO_CREDIT", "3", "3", "600000"),
+    ];
+    let page = decode_page(&page_of(&costs.join(",")), september()).unwrap();
+    let totals = page.totals.sum().unwrap();
+    assert_eq!(decimal::to_plain_string(totals.credit_original), "-7");
+    let quantities = totals.quantities.unwrap();
+    assert_eq!(quantities.credits.to_string(), "654020");
+    assert_eq!(quantities.used().to_string(), "301");
+}
+
+#[test]
+fn counts_costs_of_several_days() {
+    let costs = [record(1, 0, 28), record(1, 0, 29)];
+    let page = decode_page(&page_of(&costs.join(",")), september()).unwrap();
+    assert_eq!(page.data_quality.several_days, 1);
 }
 
 fn record(amount: i64, product: usize, day: u32) -> String {
