@@ -107,7 +107,7 @@ async fn focus(args: FocusArgs) -> Result<u8> {
     let settings = config.settings()?;
     file_modes::share_with_group(settings.store_is_shared);
     let store = config.existing_store()?;
-    let session = open_session(&settings, &store)?;
+    let session = open_session(&config, &settings, &store)?;
     let months = published_months(&session, &store, args.connection.as_deref(), &selection).await?;
     let output = Store::open_output(&args.output)?;
     refuse_overlap(&output, &store)?;
@@ -134,7 +134,7 @@ async fn focus(args: FocusArgs) -> Result<u8> {
 }
 
 /// A session over the published months alone: an export has no rows of other sources.
-fn open_session(settings: &Settings, store: &Store) -> Result<Session> {
+fn open_session(config: &Config, settings: &Settings, store: &Store) -> Result<Session> {
     Session::open(SessionOptions {
         store: store.clone(),
         sql: SqlFiles::load(settings.sql_dir.as_deref())?,
@@ -142,6 +142,8 @@ fn open_session(settings: &Settings, store: &Store) -> Result<Session> {
         limits: settings.limits,
         clock: settings.clock.clone(),
         allow_write: false,
+        currencies: config.currencies(),
+        rates: None,
     })
 }
 
