@@ -23,8 +23,9 @@ pub(crate) fn start(verbosity: u8) {
     let targets = Targets::new()
         // Debug output of libraries could contain payloads.
         .with_default(LevelFilter::ERROR)
-        // Logs every lost commit race as an error, although the commit is retried. Final failures are returned.
-        .with_target("deltalake_core::kernel::transaction", LevelFilter::OFF)
+        // Log what they also return, some with a backtrace, and every lost commit race, although the commit is retried.
+        .with_target("deltalake", LevelFilter::OFF)
+        .with_target("buoyant_kernel", LevelFilter::OFF)
         .with_target("billstream", own);
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)

@@ -102,6 +102,20 @@ fn parquet_of_newest(store: &Path) -> PathBuf {
 }
 
 #[test]
+fn a_cut_log_entry_is_one_error_without_a_backtrace() {
+    let (folder, _sandbox, billstream) = imported();
+    let log = folder.path().join("line_items/_delta_log");
+    let newest = names_below(&log).into_iter().max().unwrap();
+    cut(&log.join(&newest));
+    let billstream = billstream.env("RUST_BACKTRACE", "1");
+    let output = billstream
+        .run(&["query", "select count(*) from line_items"])
+        .code(1);
+    assert!(output.stderr.len() < 1000, "{}", output.stderr);
+    output.says(&[&newest, "is cut or not JSON", "from a backup"]);
+}
+
+#[test]
 fn a_vacuum_by_another_tool_is_named_by_diff_time_travel_and_restore() {
     let (folder, _sandbox, _) = imported();
     let old = parquet(folder.path(), "line_items");
