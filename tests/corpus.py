@@ -449,7 +449,7 @@ def main() -> int:
     folder = tempfile.TemporaryDirectory()
     try:
         files = Path(folder.name) / "bill"
-        stores["bill"] = Store(options.store, files, corpus_bill.write(files))
+        stores["bill"] = Store(options.store, files, bill=corpus_bill.write(files))
         stores["focus"] = export(options.binary, options.store, Path(folder.name) / "focus")
         queries = load(options.files or (Path(__file__).parent / "corpus").glob("*.sql"))
         queries = [query for query in queries if not options.only or options.only in query.name]

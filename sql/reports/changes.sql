@@ -23,24 +23,17 @@
 -- complete day is compared up to its newest line item. A connection with costs in one month only is new or gone.
 -- Per day (--normalize day) all complete days of both months count, and there is no days_effect.
 
-with newest as (
-  select connection, billing_period, max(usage_date) as newest_day
-  from daily_costs
-  where billing_period in ($month, $previous)
-  group by connection, billing_period
-),
-
 -- Day up to which a month can be compared: 31 for a complete one.
-ends as (
+with ends as (
   select
-    newest.connection,
-    newest.billing_period,
+    connection,
+    billing_period,
     cast(case
-      when months.is_complete then 31
-      else date_part('day', coalesce(months.complete_through, newest.newest_day))
+      when is_complete then 31
+      else date_part('day', coalesce(complete_through, newest_day))
     end as bigint) as through_day
-  from newest
-  inner join months on months.connection = newest.connection and months.billing_period = newest.billing_period
+  from months
+  where billing_period in ($month, $previous)
 ),
 
 -- A connection that is absent from the month is compared as far as the others.

@@ -20,7 +20,7 @@ with costs as (
     line_item_type in ('Credit', 'Adjustment') as is_credit,
     nullif(json_text(tags, $key), '') as owner,
     nullif(resource_id, '') as resource_id,
-    case when resource_id <> '' then null else concat(service, ' of ', connection) end as service,
+    case when resource_id <> '' then null else concat_ws(' of ', nullif(service, ''), connection) end as service,
     max(resource_name) as resource_name,
     case when min(environment) = max(environment) then max(environment) end as environment,
     sum(case when billing_period = $month then billed_cost else amount(0) end) as billed_cost,
@@ -31,7 +31,7 @@ with costs as (
     line_item_type in ('Credit', 'Adjustment'),
     nullif(json_text(tags, $key), ''),
     nullif(resource_id, ''),
-    case when resource_id <> '' then null else concat(service, ' of ', connection) end
+    case when resource_id <> '' then null else concat_ws(' of ', nullif(service, ''), connection) end
 ),
 
 owned as (

@@ -1,7 +1,8 @@
 -- Line items with the columns of daily_costs, their amounts divided by the days of their month.
 --
 -- Sums over a month are costs and quantities per day, so that months of different lengths compare. Of a month that is
--- not complete only the complete days count (see months). Quotients are rounded half-even at 24 digits.
+-- not complete only the complete days count, and of the open month of a source those up to its newest line item (see
+-- months). Quotients are rounded half-even at 24 digits.
 
 select
   usage_date,
@@ -29,10 +30,10 @@ select
   tags,
   is_own
 from (
-  select connection, billing_period, complete_through, is_complete, date_part('day', complete_through) as days
+  select connection, billing_period, counted_through, is_complete, date_part('day', counted_through) as days
   from months
-  where complete_through is not null
+  where counted_through is not null
 ) as counted
 inner join daily_costs
   on daily_costs.connection = counted.connection and daily_costs.billing_period = counted.billing_period
-where counted.is_complete or usage_date <= counted.complete_through
+where counted.is_complete or usage_date <= counted.counted_through

@@ -13,6 +13,7 @@ use crate::cli::output::stdout::{self, terminal_width};
 use crate::config::{Config, Flags, Settings, settings};
 use crate::engine::sql_files::SqlFiles;
 use crate::error::{Error, Result};
+use crate::pipeline::damage;
 use crate::query::parameters::{Parameters, parse_assignment, parse_parameter};
 use crate::query::session::{Session, SessionOptions};
 use crate::query::sources;
@@ -218,6 +219,21 @@ async fn note_currencies(session: &Session) {
         note!(
             "note: costs are in {}, and the statement names no currency: filter or group by it",
             currencies.join(" and ")
+        );
+    }
+}
+
+/// Reports on stderr the months of which damaged files are known: their figures can be wrong.
+pub(crate) async fn note_damage(store: &Store) {
+    // The statement succeeded without what is noted here.
+    for (connection, periods) in damage::known_months(store).await.unwrap_or_default() {
+        let names: Vec<String> = periods.iter().map(ToString::to_string).collect();
+        let months: Vec<String> = periods.iter().map(|p| format!(" --month {p}")).collect();
+        note!(
+            "note: files of {} of `{connection}` are damaged, and figures can be wrong: run `billstream import \
+             --connection {connection}{}`",
+            names.join(", "),
+            months.concat()
         );
     }
 }

@@ -253,7 +253,7 @@ pub(crate) fn plain_text(bytes: Vec<u8>) -> std::io::Result<String> {
     }
     let text = String::from_utf8(bytes).map_err(|_| invalid("the text is not UTF-8"))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    Ok(text.replace("\r\n", "\n"))
+    Ok(text.replace("\r\n", "\n").replace('\r', "\n"))
 }
 
 /// Values of the `$name` parameters that a file may use.

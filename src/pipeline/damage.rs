@@ -3,7 +3,7 @@
 //! Selections and `status` ask for existence, size and footer only. Whoever reads a month whole compares the content of
 //! its files, and records what differs, so that the month is due and `status` names it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -149,6 +149,28 @@ pub(crate) async fn damaged_months(
         .try_collect()
         .await?;
     Ok(checked.into_iter().flatten().collect())
+}
+
+/// Months of all connections with files that were found with other content, as far as they were looked at.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn known_months(
+    store: &Store,
+) -> Result<BTreeMap<String, BTreeSet<BillingPeriod>>> {
+    let mut months: BTreeMap<String, BTreeSet<BillingPeriod>> = BTreeMap::new();
+    for connection in connection_state::with_damage(store).await? {
+        let known = connection_state::damage(store, &connection).await?;
+        let periods = known.files.iter().filter_map(|file| {
+            let (_, rest) = file.split_once("/billing_period=")?;
+            rest.split('/').next()?.parse().ok()
+        });
+        let periods: BTreeSet<BillingPeriod> = periods.collect();
+        if !periods.is_empty() {
+            months.insert(connection, periods);
+        }
+    }
+    Ok(months)
 }
 
 /// Published months of a connection, as the logs and the listed folders of the tables show them. No file is read.

@@ -83,6 +83,17 @@ pub(crate) async fn damage(store: &Store, connection: &str) -> Result<DamageStat
     Ok(read(store, connection, DAMAGE).await?.unwrap_or_default())
 }
 
+/// Connections of which files were found with other content.
+pub(crate) async fn with_damage(store: &Store) -> Result<Vec<String>> {
+    let ending = format!("/{DAMAGE}.json");
+    let names = store.list(FOLDER).await?;
+    let connections = names.iter().filter_map(|name| {
+        let rest = name.strip_prefix(FOLDER)?.strip_prefix('/')?;
+        Some(rest.strip_suffix(&ending)?.to_string())
+    });
+    Ok(connections.collect())
+}
+
 /// Saves the files that were found with other content.
 pub(crate) async fn save_damage(fence: &Fence, state: &DamageState) -> Result<()> {
     write_fenced(fence, DAMAGE, state).await

@@ -5,7 +5,7 @@ use crate::cli::args::parse_month;
 use crate::cli::output::money::{Precision, count};
 use crate::cli::output::rows::{Format, ReportLayout};
 use crate::cli::output::stderr::note;
-use crate::cli::query_session::{RowsArgs, SessionArgs, note_truncation, write_rows};
+use crate::cli::query_session::{RowsArgs, SessionArgs, note_damage, note_truncation, write_rows};
 use crate::cli::signals::until_stopped;
 use crate::error::{Error, Result};
 use crate::query::diff::{self, Comparison};
@@ -69,6 +69,7 @@ async fn compare(args: DiffArgs) -> Result<u8> {
     }
     let currency = args.session.currency_of(args.connection.as_deref())?;
     let (session, store) = args.session.session_and_store()?;
+    note_damage(&store).await;
     let connection = args.connection.as_deref();
     let diff = diff::prepare(&session, &store, connection, comparison, &args.by).await?;
     let totals = diff::totals(&session).await?;

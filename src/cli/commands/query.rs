@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 
 use crate::cli::args::parse_path;
-use crate::cli::query_session::{RowsArgs, SessionArgs, note_truncation, write_rows};
+use crate::cli::query_session::{RowsArgs, SessionArgs, note_damage, note_truncation, write_rows};
 use crate::cli::signals::until_stopped;
 use crate::engine::sql_files::{plain_text, read_text};
 use crate::engine::statement_limits::check_size;
@@ -54,7 +54,8 @@ async fn run_statements(args: &QueryArgs, statements: &[Statement]) -> Result<u8
         ))
         .with_hint("run the statements one by one, or select csv, json or ndjson"));
     }
-    let session = args.session.session()?;
+    let (session, store) = args.session.session_and_store()?;
+    note_damage(&store).await;
     let parameters = args.session.parameters()?;
     let mut destination = args.rows.destination()?;
     for statement in statements {

@@ -9,7 +9,7 @@ use crate::cli::output::rows::{Format, ReportLayout, RowSink, Style, Writer, for
 use crate::cli::output::stderr::note;
 use crate::cli::output::stdout::terminal_width;
 use crate::cli::print_text;
-use crate::cli::query_session::{SessionArgs, output_location};
+use crate::cli::query_session::{SessionArgs, note_damage, output_location};
 use crate::cli::signals::until_stopped;
 use crate::error::{Error, ErrorKind, Result};
 use crate::query::charts;
@@ -137,11 +137,12 @@ pub(crate) async fn run(args: ReportArgs) -> Result<u8> {
 }
 
 async fn list_or_run(args: ReportArgs) -> Result<u8> {
-    let session = args.session.session()?;
+    let (session, store) = args.session.session_and_store()?;
     if args.name == "list" {
         print_text(&list(&session))?;
         return Ok(0);
     }
+    note_damage(&store).await;
     let output = output_location(args.output.as_deref());
     let is_svg = match (args.format, output) {
         (Some(format), _) => format == ReportFormat::Svg,

@@ -224,6 +224,7 @@ async fn replace_month(
     let line_items =
         check::checked_line_items(context, tables, period, &source, &attributes).await?;
     summary.line_items = line_items.rows();
+    summary.own.clone_from(&line_items.own.totals);
     if options.dry_run {
         return Ok(summary);
     }

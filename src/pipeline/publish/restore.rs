@@ -170,11 +170,15 @@ async fn commit_of(
     }))
 }
 
+/// Refuses files that are missing or have other bytes than were written.
 async fn check_files(store: &Store, table: TableName, files: &[DataFile]) -> Result<()> {
-    let changed = damage::first_changed(store, table, files).await?;
-    changed.map_or(Ok(()), |file| {
-        Err(Error::data(format!("{file} is missing or was changed"))
-            .with_hint("nothing was restored; check whether another tool vacuumed the table"))
+    let damaged = damage::find_by_content(store, table, files).await?;
+    damaged.first().map_or(Ok(()), |file| {
+        Err(
+            Error::data(format!("could not restore the version: {file}")).with_hint(
+                "nothing was restored; choose another version, or restore the file from a backup",
+            ),
+        )
     })
 }
 

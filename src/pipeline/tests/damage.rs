@@ -5,6 +5,7 @@ use crate::error::ErrorKind;
 use crate::pipeline::damage::listed_months;
 use crate::pipeline::deliver::source::PublishedLineItems;
 use crate::pipeline::deliver::{self, DeliverOptions};
+use crate::pipeline::publish::restore::restore;
 use crate::pipeline::verify::verify;
 use crate::store::TableName;
 use crate::store::runs::{self, MonthState};
@@ -186,6 +187,11 @@ async fn changed_bytes_are_neither_delivered_nor_transformed() {
     let options = DeliverOptions::default();
     let delivered = deliver::deliver(&context, &tables, period(MONTH), options).await;
     let transformed = transform(scenario.at(NOW), named(&[MONTH])).await;
+    let version = run.periods[0].version.unwrap();
+    let restored = restore(&context, period(MONTH), version).await;
+    let refused = restored.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Data);
+    assert!(refused.to_string().contains(&costs), "{refused}");
     for (error, name) in [
         (&delivered.errors[0], line_items),
         (&transformed.errors[0].1, costs),

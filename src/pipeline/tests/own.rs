@@ -76,6 +76,11 @@ async fn own_line_items_are_delivered_and_shown_apart() {
     let said = month.notes.join("\n");
     assert!(said.contains("2 own line items cost"), "{said}");
 
+    // An import that publishes them says so at once.
+    let fresh = Scenario::new();
+    let import = run_import(context(&fresh, MODEL), &sandbox, options(months())).await;
+    assert_eq!(import.periods[0].own, after.own);
+
     // Without the model they are gone again.
     let without = transform(scenario.at(NOW), months()).await;
     assert_eq!(statuses(&without), [PeriodStatus::Published]);

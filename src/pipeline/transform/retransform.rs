@@ -134,6 +134,7 @@ async fn one_month(
                 },
             );
             summary.line_items = line_items.rows();
+            summary.own.clone_from(&line_items.own.totals);
             return Ok((summary, Vec::new()));
         }
         tables

@@ -130,7 +130,10 @@ async fn compare_month(
     if run.currency != "USD" {
         month
             .notes
-            .push("nothing is delivered: CloudZero accepts US dollars only".into());
+            .push(
+                "nothing is delivered: CloudZero accepts US dollars only; what was delivered before is not compared"
+                    .into(),
+            );
         return Ok(month);
     }
     let Some(record) = &published.line_items_record else {

@@ -212,8 +212,7 @@ impl<'a> Report<'a> {
         };
         let is_compared = text(&values, COMPARE).is_some_and(|month| !month.is_empty());
         for (currency, layer) in self.layers(session, &selection, given, &mut result).await? {
-            let per_day = is_per_day
-                .then(|| Statement::new("select * from costs_per_day"));
+            let per_day = is_per_day.then(|| Statement::new("select * from costs_per_day"));
             let layers: Vec<Statement> = layer.into_iter().chain(per_day).collect();
             let (schema, mut batches) = self.collect_over(session, &values, &layers).await?;
             if batches.is_empty() {

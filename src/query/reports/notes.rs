@@ -33,7 +33,9 @@ impl Comparison {
             Comparison::Months => {
                 "; it is compared with a whole month (--normalize day compares days)"
             }
-            Comparison::PerDay => "; its complete days are compared, per day",
+            Comparison::PerDay => {
+                "; per day its complete days count, and those of a source up to its newest line item"
+            }
         }
     }
 }
@@ -57,6 +59,7 @@ impl Selection {
         let text = |name: &str| values.get(name).map(ToString::to_string);
         let compared = text(COMPARE).filter(|month| !month.is_empty());
         let comparison = match (text("previous"), &compared) {
+            (Some(_), _) if is_per_day => Comparison::PerDay,
             (Some(_), _) => Comparison::SameDays,
             (None, Some(_)) if is_per_day => Comparison::PerDay,
             (None, Some(_)) => Comparison::Months,

@@ -13,7 +13,7 @@ use deltalake::kernel::{Action, Add, StructField};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use futures::TryStreamExt;
 
-use super::{Delta, HASH_TAG, TAG, schema};
+use super::{ACTIONS, Delta, HASH_TAG, TAG, schema};
 use crate::error::{Error, Result};
 use crate::store::lease::Fence;
 use crate::store::writer::DataFile;
@@ -172,7 +172,9 @@ impl Delta {
                 .map(|file| Action::Remove(file.remove_action(true))),
         );
         let fields = record.as_object().into_iter().flatten();
+        let count = (ACTIONS.to_string(), actions.len().into());
         let metadata = fields.map(|(key, value)| (format!("{TAG}.{key}"), value.clone()));
+        let metadata = metadata.chain([count]);
         let properties = never_rebased().with_metadata(metadata);
         let predicate: Vec<String> = named()
             .map(|(key, value)| format!("{key} = '{value}'"))

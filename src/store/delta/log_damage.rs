@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::{ObjectMeta, ObjectStore};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
+use crate::store::delta::ACTIONS;
 use crate::store::{Operation, Store, TableName};
 
 /// Damage of a log.
@@ -15,6 +17,8 @@ use crate::store::{Operation, Store, TableName};
 enum LogDamage {
     /// An entry is not one JSON object per line.
     Unreadable { version: u64, line: usize },
+    /// An entry lacks lines at its end.
+    Shortened { version: u64 },
     /// An entry is missing although later ones exist.
     MissingEntry { version: u64 },
     /// A checkpoint is not a Parquet file.
@@ -66,16 +70,43 @@ pub(super) async fn has_log(store: &Store, table: TableName) -> Result<bool> {
         Err(object_store::Error::NotFound { .. }) => Vec::new(),
         found => found.map_err(|e| store.error(Operation::List, &folder, &e))?,
     };
-    let is_empty = |meta: &&ObjectMeta| {
-        let name = meta.location.filename().unwrap_or_default();
-        meta.size == 0 && version_of(name, "json").is_some()
+    let version = |meta: &ObjectMeta| version_of(meta.location.filename()?, "json");
+    let has_empty = found.iter().any(|m| m.size == 0 && version(m).is_some());
+    let newest = found.iter().filter_map(version).max();
+    let is_short = match newest {
+        Some(newest) => is_shortened(&read_entry(store, table, newest).await?),
+        None => false,
     };
-    if found.iter().any(|meta| is_empty(&meta))
+    if (has_empty || is_short)
         && let Some((damage, log)) = find(store, table).await?
     {
         return Err(damage_error(store, table, &damage, &log));
     }
     Ok(!found.is_empty())
+}
+
+async fn read_entry(store: &Store, table: TableName, version: u64) -> Result<Bytes> {
+    Ok(store.get(&entry(table, version)).await?.unwrap_or_default())
+}
+
+/// Returns true for an entry of this crate with fewer actions than its first line says: cut between two lines, it is
+/// whole for every other reader.
+fn is_shortened(entry: &[u8]) -> bool {
+    let lines = || {
+        entry
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+    };
+    let values = lines().map_while(|line| serde_json::from_slice::<Value>(line).ok());
+    let mut expected = None;
+    let mut found = 0;
+    for value in values {
+        if let Some(info) = value.get("commitInfo") {
+            expected = info.get(ACTIONS).and_then(Value::as_u64);
+        }
+        found += u64::from(value.get("add").is_some() || value.get("remove").is_some());
+    }
+    expected.is_some_and(|expected| expected != found)
 }
 
 /// Version of a file of the log with this extension.
@@ -147,8 +178,12 @@ async fn find(store: &Store, table: TableName) -> Result<Option<(LogDamage, Log)
         if !log.entries.contains(&version) {
             return Ok(Some((LogDamage::MissingEntry { version }, log)));
         }
-        if let Some(line) = unreadable_line(store, table, version).await? {
+        let bytes = read_entry(store, table, version).await?;
+        if let Some(line) = unreadable_line(&bytes) {
             return Ok(Some((LogDamage::Unreadable { version, line }, log)));
+        }
+        if is_shortened(&bytes) {
+            return Ok(Some((LogDamage::Shortened { version }, log)));
         }
     }
     let checkpoints: Vec<String> = log.checkpoints.values().flatten().cloned().collect();
@@ -160,7 +195,7 @@ async fn find(store: &Store, table: TableName) -> Result<Option<(LogDamage, Log)
     }
     let older: Vec<u64> = log.entries.range(..first_needed).copied().collect();
     for version in older {
-        if let Some(line) = unreadable_line(store, table, version).await? {
+        if let Some(line) = unreadable_line(&read_entry(store, table, version).await?) {
             return Ok(Some((LogDamage::Unreadable { version, line }, log)));
         }
     }
@@ -192,16 +227,14 @@ async fn list(store: &Store, table: TableName) -> Result<Log> {
 }
 
 /// Number of the first line of an entry that is not a JSON object; 1 for an empty entry.
-async fn unreadable_line(store: &Store, table: TableName, version: u64) -> Result<Option<usize>> {
-    let bytes = store.get(&entry(table, version)).await?;
-    let bytes = bytes.unwrap_or_default();
+fn unreadable_line(bytes: &[u8]) -> Option<usize> {
     let is_action =
         |line: &[u8]| serde_json::from_slice::<Value>(line).is_ok_and(|v| v.is_object());
-    let bytes = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     let wrong = bytes
         .split(|byte| *byte == b'\n')
         .position(|line| !is_action(line));
-    Ok(wrong.map(|at| at + 1))
+    wrong.map(|at| at + 1)
 }
 
 fn is_parquet(bytes: &[u8]) -> bool {
@@ -216,7 +249,7 @@ fn damage_error(store: &Store, table: TableName, damage: &LogDamage, log: &Log) 
         damage,
     };
     let version = match damage {
-        LogDamage::Unreadable { version, .. } => Some(*version),
+        LogDamage::Unreadable { version, .. } | LogDamage::Shortened { version } => Some(*version),
         _ => None,
     };
     let is_newest = version.is_some() && version == log.entries.last().copied();
@@ -261,6 +294,9 @@ impl fmt::Display for Described<'_> {
         match self.damage {
             LogDamage::Unreadable { version, line } => {
                 write!(f, "line {line} of `{}` is cut or not JSON", entry(*version))
+            }
+            LogDamage::Shortened { version } => {
+                write!(f, "`{}` lacks lines at its end", entry(*version))
             }
             LogDamage::MissingEntry { version } => write!(f, "`{}` is missing", entry(*version)),
             LogDamage::Checkpoint { file } => {
@@ -355,6 +391,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[tokio::test]
+    async fn names_a_newest_entry_that_was_cut_between_two_lines() {
+        let store = published().await;
+        let name = entry(COSTS, 2);
+        let whole = store.get(&name).await.unwrap().unwrap();
+        let text = std::str::from_utf8(&whole).unwrap().trim_end();
+        let (cut, _) = text.rsplit_once('\n').unwrap();
+        store.put(&name, format!("{cut}\n")).await.unwrap();
+        let (text, hint) = refused(&store).await;
+        assert!(text.ends_with("lacks lines at its end"), "{text}");
+        assert!(hint.contains("at version 1"), "{hint}");
     }
 
     #[tokio::test]

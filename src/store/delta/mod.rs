@@ -41,6 +41,9 @@ pub(crate) const TAG: &str = "billstream";
 /// Key of the file tag with the hash of its bytes.
 const HASH_TAG: &str = "billstream.xxh3";
 
+/// Key of the number of files that a commit adds and removes.
+pub(super) const ACTIONS: &str = "billstream.actions";
+
 /// Current file of a table.
 #[derive(Debug, Clone)]
 pub(crate) struct CurrentFile {

@@ -118,7 +118,7 @@ fn failed_delivery_is_an_error_until_one_succeeds() {
     scene
         .run(&["import", "--month", MONTH, "--no-deliver"])
         .ok();
-    assert_eq!(scene.only()["status"], "healthy");
+    assert_eq!(scene.only()["status"], "behind");
     scene.run(&["deliver", "--month", MONTH]).code(3);
     let health = scene.only();
     assert_eq!(health["status"], "error");

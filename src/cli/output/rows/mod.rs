@@ -112,6 +112,16 @@ fn without_query(location: &str) -> &str {
     }
 }
 
+/// Ending of a file name that no format has, such as `.html`.
+fn unknown_extension(location: &str) -> Option<&str> {
+    let name = without_query(location).rsplit('/').next()?;
+    let name = name.strip_suffix(GZIP).unwrap_or(name);
+    let at = name.rfind('.').filter(|at| *at > 0)?;
+    let extension = &name[at..];
+    let is_word = extension.len() > 1 && extension[1..].bytes().all(|b| b.is_ascii_alphabetic());
+    is_word.then_some(extension)
+}
+
 /// Returns true for an output that is compressed.
 fn is_gzip(location: &str) -> bool {
     without_query(location).to_ascii_lowercase().ends_with(GZIP)
@@ -226,7 +236,17 @@ pub(crate) fn format_for(
     is_terminal: bool,
 ) -> Result<Format> {
     let of_output = output.map(Format::of_output).transpose()?.flatten();
-    let format = named.or(of_output).unwrap_or(Format::Table);
+    let extension = output.and_then(unknown_extension);
+    let format = match (named.or(of_output), extension) {
+        (Some(format), _) => format,
+        (None, None) => Format::Table,
+        (None, Some(extension)) => {
+            return Err(
+                Error::usage(format!("could not tell the format of a {extension} file"))
+                    .with_hint("name it with --format, or end the file in .csv, .tsv, .json, .ndjson, .md, .txt, .parquet or .arrow"),
+            );
+        }
+    };
     if format.is_binary() && output.is_some_and(is_gzip) {
         return Err(compressed_twice());
     }
