@@ -233,7 +233,7 @@ fn user_reports_override_shipped_ones_and_errors_show_their_sql() {
     };
     assert_eq!(csv(&["top_resources"]), "chosen,currency\nservice,USD\n");
     let given = csv(&["top_resources", "--by", "connection"]);
-    assert_eq!(given, "chosen\nconnection\n");
+    assert_eq!(given, "chosen,currency\nconnection,USD\n");
     let listed = with(&["list"]).ok().stdout;
     let named = |name: &str| listed.lines().filter(|line| *line == name).count();
     assert_eq!((named("top_resources"), named("changes")), (1, 1));

@@ -147,7 +147,14 @@ async fn compare_month(
     };
     if run.destinations.bucket.is_some() {
         let compared = sides::compare_bucket(&delivered, &mut month).await;
+        let is_unreadable = compared.is_err();
         unless_unreadable("bucket", compared, &mut month)?;
+        if is_unreadable {
+            month.notes.push(format!(
+                "a drop is written again by `billstream deliver --month {period} --empty --yes`, then `billstream deliver \
+                 --month {period}`"
+            ));
+        }
     }
     if run.destinations.stream.is_some() {
         let compared = sides::compare_stream(&delivered, &mut month).await;

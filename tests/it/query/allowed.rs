@@ -314,6 +314,7 @@ fn show_tables_describe_and_information_schema_work() {
         "line_items",
         "monthly_costs",
         "months",
+        "newest_labels",
         "periods",
         "resources",
         "runs",

@@ -87,12 +87,14 @@ async fn applies_cost_fallbacks_and_totals_by_day_and_type() {
     assert_eq!(status, 200, "{answer}");
     let group = |day, kind, cost, discounted, on_demand| {
         json!({ "day": day, "type": kind, "rows": 1, "cost": cost,
-                "discounted_cost": discounted, "on_demand_cost": on_demand })
+                "discounted_cost": discounted, "on_demand_cost": on_demand,
+                "amortized_cost": cost, "discounted_amortized_cost": discounted })
     };
     assert_eq!(
         totals_of(&server, "sandbox-stream").await,
         json!({
             "rows": 3, "cost": "3.9", "discounted_cost": "2.4", "on_demand_cost": "5.9", "hours": 3,
+            "amortized_cost": "3.9", "discounted_amortized_cost": "2.4",
             "by_day_type": [
                 group("2026-10-01", "Credit", "-1.1", "-1.1", "-1.1"),
                 group("2026-10-01", "Usage", "2", "0.5", "4"),
