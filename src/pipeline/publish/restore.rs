@@ -176,7 +176,8 @@ async fn check_files(store: &Store, table: TableName, files: &[DataFile]) -> Res
     damaged.first().map_or(Ok(()), |file| {
         Err(
             Error::data(format!("could not restore the version: {file}")).with_hint(
-                "nothing was restored; choose another version, or restore the file from a backup",
+                "nothing was restored; another tool may have vacuumed or changed the table: choose another version, or get the \
+                 file back from a backup",
             ),
         )
     })
