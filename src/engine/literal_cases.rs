@@ -4,13 +4,13 @@
 //! conditions, but not this form, so that every column of the list would be read.
 
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::Case;
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, cast, lit};
 use datafusion::optimizer::AnalyzerRule;
+
+use crate::engine::rewrite;
 
 /// Replaces a CASE of a text literal, compared with text literals, by the expression that it returns.
 #[derive(Debug)]
@@ -18,19 +18,7 @@ pub(super) struct LiteralCases;
 
 impl AnalyzerRule for LiteralCases {
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
-        let plan = plan.transform_up_with_subqueries(|plan| {
-            let mut schema = merge_schema(&plan.inputs());
-            if plan.inputs().is_empty() {
-                schema.merge(plan.schema());
-            }
-            let names = NamePreserver::new(&plan);
-            plan.map_expressions(|expression| {
-                let name = names.save(&expression);
-                let decided = expression.transform_up(|inner| decided(inner, &schema))?;
-                Ok(decided.update_data(|expression| name.restore(expression)))
-            })
-        });
-        Ok(plan?.data)
+        rewrite::expressions(plan, decided)
     }
 
     fn name(&self) -> &str {

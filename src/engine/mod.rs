@@ -10,6 +10,7 @@ mod literal_cases;
 mod object_stores;
 mod parquet_reader;
 pub(crate) mod permissions;
+mod rewrite;
 mod rounding_casts;
 pub(crate) mod spill;
 pub mod sql_files;

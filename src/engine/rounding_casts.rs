@@ -6,15 +6,13 @@
 
 use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::{Cast, TryCast};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, lit};
 use datafusion::optimizer::AnalyzerRule;
 
-use crate::engine::functions;
+use crate::engine::{functions, rewrite};
 
 /// Adds the rounding to every cast of a decimal to fewer digits.
 #[derive(Debug)]
@@ -22,19 +20,7 @@ pub(super) struct RoundingCasts;
 
 impl AnalyzerRule for RoundingCasts {
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
-        let plan = plan.transform_up_with_subqueries(|plan| {
-            let mut schema = merge_schema(&plan.inputs());
-            if plan.inputs().is_empty() {
-                schema.merge(plan.schema());
-            }
-            let names = NamePreserver::new(&plan);
-            plan.map_expressions(|expression| {
-                let name = names.save(&expression);
-                let rounded = expression.transform_up(|inner| with_rounding(inner, &schema))?;
-                Ok(rounded.update_data(|expression| name.restore(expression)))
-            })
-        });
-        Ok(plan?.data)
+        rewrite::expressions(plan, with_rounding)
     }
 
     fn name(&self) -> &str {
