@@ -87,9 +87,7 @@ pub(crate) async fn find(
         let damage = damage(store, &name, file.size).await?;
         Ok::<_, Error>(damage.map(|damage| damaged(store, table, file, damage)))
     });
-    let checked = stream::iter(checks).buffered(CONCURRENCY);
-    let checked: Vec<Option<DamagedFile>> = checked.try_collect().await?;
-    Ok(checked.into_iter().flatten().collect())
+    found_by(checks).await
 }
 
 /// As [`find`], and reads each file to compare its hash with that of the bytes that were written. Files of older versions
@@ -115,9 +113,7 @@ pub(crate) async fn find_by_content(
         };
         Ok::<_, Error>(damage.map(|damage| damaged(store, table, file, damage)))
     });
-    let checked = stream::iter(checks).buffered(CONCURRENCY);
-    let checked: Vec<Option<DamagedFile>> = checked.try_collect().await?;
-    Ok(checked.into_iter().flatten().collect())
+    found_by(checks).await
 }
 
 /// Files among `files` that were found with other content before, as paths relative to the store in `known`.
@@ -171,9 +167,16 @@ pub(crate) async fn first_changed(
         let damage = of_size(file.size, meta.map(|meta| meta.size));
         Ok::<_, Error>(damage.map(|_| store.display(&name)))
     });
-    let looked = stream::iter(looks).buffered(CONCURRENCY);
-    let looked: Vec<Option<String>> = looked.try_collect().await?;
-    Ok(looked.into_iter().flatten().next())
+    Ok(found_by(looks).await?.into_iter().next())
+}
+
+/// What checks of files find, in their order.
+async fn found_by<T>(
+    checks: impl Iterator<Item = impl Future<Output = Result<Option<T>>>>,
+) -> Result<Vec<T>> {
+    let checked = stream::iter(checks).buffered(CONCURRENCY);
+    let checked: Vec<Option<T>> = checked.try_collect().await?;
+    Ok(checked.into_iter().flatten().collect())
 }
 
 fn damaged(store: &Store, table: TableName, file: &DataFile, damage: Damage) -> DamagedFile {

@@ -26,6 +26,8 @@ use crate::store::{Store, TableName, store_clock};
 
 /// Age from which the files of other runs are deleted. No run lives that long, and none resumes older windows.
 const KEPT_FOR: TimeDelta = TimeDelta::hours(24);
+/// Folder of the marks.
+const FOLDER: &str = "runs/staging";
 /// Folder of the marks of other runs' files that are not needed.
 const DISCARDED: &str = "discarded";
 
@@ -53,9 +55,26 @@ pub(crate) struct Mark {
     is_taken_over: bool,
 }
 
+/// Paths of all marked files of a table, relative to the store.
+///
+/// # Errors
+/// Those of the store.
+pub(super) async fn marked_files(store: &Store, table: TableName) -> Result<BTreeSet<String>> {
+    let all = format!("{FOLDER}/{table}/");
+    let marks = store.list(&format!("{FOLDER}/{table}")).await?;
+    let files = marks.iter().filter_map(|mark| {
+        let (connection, mark) = mark.strip_prefix(&all)?.split_once('/')?;
+        let (period, mark) = mark.split_once('/')?;
+        let (_, file) = mark.rsplit_once('/').unwrap_or(("", mark));
+        let folder = partition(connection, period.parse().ok()?);
+        Some(format!("{table}/{folder}/{file}"))
+    });
+    Ok(files.collect())
+}
+
 /// Folder of the marks of a month, or of all months.
 fn folder(table: TableName, connection: &str, period: Option<BillingPeriod>) -> String {
-    let folder = format!("runs/staging/{table}/{connection}");
+    let folder = format!("{FOLDER}/{table}/{connection}");
     match period {
         Some(period) => format!("{folder}/{period}"),
         None => folder,

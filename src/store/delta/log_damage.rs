@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::store::delta::ACTIONS;
-use crate::store::{Operation, Store, TableName};
+use crate::store::{Operation, Store, TableName, staging};
 
 /// Damage of a log.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,11 +53,11 @@ pub(super) async fn explain(store: &Store, table: TableName, error: Error) -> Er
     }
 }
 
-/// Returns true if a table has a log. delta-rs takes an empty entry, as a power cut leaves it, for a commit without
-/// changes, so entries since the last checkpoint are refused here.
+/// Returns true if a table has a log. A power cut leaves entries that are empty or end early, which delta-rs takes for
+/// commits without changes or with fewer ones: empty ones since the last checkpoint and a short newest one are refused.
 ///
 /// # Errors
-/// Kind data, for an empty entry; those of the store.
+/// Kind data, for such an entry; those of the store.
 pub(super) async fn has_log(store: &Store, table: TableName) -> Result<bool> {
     let folder = folder(table);
     let checkpoint = store.get(&format!("{folder}/_last_checkpoint")).await?;
@@ -132,11 +132,7 @@ pub(super) async fn refuse_lost_log(store: &Store, table: TableName) -> Result<(
         return Ok(());
     }
     // Before the first commit there are only marked files.
-    let marks = store.list(&format!("runs/staging/{table}")).await?;
-    let marked: BTreeSet<String> = marks
-        .iter()
-        .filter_map(|mark| marked_file(table, mark))
-        .collect();
+    let marked = staging::marked_files(store, table).await?;
     if published.iter().all(|name| marked.contains(*name)) {
         return Ok(());
     }
@@ -149,17 +145,6 @@ pub(super) async fn refuse_lost_log(store: &Store, table: TableName) -> Result<(
         table,
         &LogDamage::NoLog,
         &Log::default(),
-    ))
-}
-
-/// Path of the file of a mark, relative to the store.
-fn marked_file(table: TableName, mark: &str) -> Option<String> {
-    let mark = mark.strip_prefix(&format!("runs/staging/{table}/"))?;
-    let (connection, mark) = mark.split_once('/')?;
-    let (period, mark) = mark.split_once('/')?;
-    let file = mark.rsplit('/').next()?;
-    Some(format!(
-        "{table}/connection={connection}/billing_period={period}/{file}"
     ))
 }
 

@@ -88,7 +88,7 @@ impl<'a> Response<'a> {
     }
 }
 
-/// Code and message of an object that was not deleted with others. Such an error is no response of its own.
+/// Code and message of an object that was not deleted with others. Such an error is not a separate response.
 fn refused_deletion(text: &str) -> Option<(&str, &str)> {
     let (_, rest) = text.split_once("DeleteObjects request failed for key ")?;
     let (rest, code) = rest.rsplit_once(" (code: ")?;
