@@ -13,7 +13,7 @@ use crate::cli::output::stdout::{self, terminal_width};
 use crate::config::{Config, Flags, Settings, settings};
 use crate::engine::sql_files::SqlFiles;
 use crate::error::{Error, Result};
-use crate::pipeline::damage;
+use crate::pipeline::{command_for, damage};
 use crate::query::parameters::{Parameters, parse_assignment, parse_parameter};
 use crate::query::session::{Session, SessionOptions};
 use crate::query::sources;
@@ -228,12 +228,10 @@ pub(crate) async fn note_damage(store: &Store) {
     // The statement succeeded without what is noted here.
     for (connection, periods) in damage::known_months(store).await.unwrap_or_default() {
         let names: Vec<String> = periods.iter().map(ToString::to_string).collect();
-        let months: Vec<String> = periods.iter().map(|p| format!(" --month {p}")).collect();
         note!(
-            "note: files of {} of `{connection}` are damaged, and figures can be wrong: run `billstream import \
-             --connection {connection}{}`",
+            "note: files of {} of `{connection}` are damaged, and figures can be wrong: run `{}`",
             names.join(", "),
-            months.concat()
+            command_for("import", &connection, &periods)
         );
     }
 }

@@ -161,10 +161,7 @@ pub(crate) async fn known_months(
     let mut months: BTreeMap<String, BTreeSet<BillingPeriod>> = BTreeMap::new();
     for connection in connection_state::with_damage(store).await? {
         let known = connection_state::damage(store, &connection).await?;
-        let periods = known.files.iter().filter_map(|file| {
-            let (_, rest) = file.split_once("/billing_period=")?;
-            rest.split('/').next()?.parse().ok()
-        });
+        let periods = known.files.iter().filter_map(|file| damage::month_of(file));
         let periods: BTreeSet<BillingPeriod> = periods.collect();
         if !periods.is_empty() {
             months.insert(connection, periods);

@@ -28,3 +28,16 @@ pub(crate) mod verify;
 pub use crate::pipeline::context::{HeldLease, Progress, RunContext, StageOptions};
 
 pub(crate) use crate::pipeline::stage_timer::StageTimer;
+
+use crate::billing_period::BillingPeriod;
+
+/// Command line for months of a connection, as hints and notes name it.
+pub(crate) fn command_for<'m>(
+    command: &str,
+    connection: &str,
+    months: impl IntoIterator<Item = &'m BillingPeriod>,
+) -> String {
+    let months = months.into_iter().map(|month| format!(" --month {month}"));
+    let months: String = months.collect();
+    format!("billstream {command} --connection {connection}{months}")
+}

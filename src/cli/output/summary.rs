@@ -13,8 +13,8 @@ use crate::cli::output::stderr::note_line;
 use crate::cli::output::stdout::{print_json, print_text, terminal_width};
 use crate::cli::output::summary_table::{Currencies, summary_table};
 use crate::error::Result;
+use crate::pipeline::command_for;
 use crate::pipeline::deliver::delivery::DeliveryStatus;
-use crate::pipeline::import::older_labels::remap_command;
 use crate::pipeline::summary::{PeriodStatus, PeriodSummary, Summary, reason};
 use crate::store::Store;
 
@@ -125,7 +125,7 @@ fn notes(months: &[&PeriodSummary], several: bool) -> Vec<String> {
     }
     let older = older.into_iter().map(|(connection, periods)| {
         let names: Vec<String> = periods.iter().map(ToString::to_string).collect();
-        let (names, command) = (names.join(", "), remap_command(connection, &periods));
+        let (names, command) = (names.join(", "), command_for("transform", connection, &periods));
         match periods.len() {
             1 => format!(
                 "note: {names} is settled and keeps the names and tags of its last publish; `{command}` maps it again"

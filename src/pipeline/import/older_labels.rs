@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::billing_period::BillingPeriod;
 use crate::error::Result;
-use crate::pipeline::RunContext;
 use crate::pipeline::publish::Tables;
 use crate::pipeline::summary::Summary;
+use crate::pipeline::{RunContext, command_for};
 use crate::store::connection_state::{self, LABELS};
 use crate::store::runs;
 
@@ -24,7 +24,7 @@ pub(super) async fn report(context: &RunContext, tables: &Tables, summary: &Summ
         Ok(months) if months.is_empty() => {}
         Ok(months) => {
             let names: Vec<String> = months.iter().map(ToString::to_string).collect();
-            let hint = remap_command(&context.connection, &months);
+            let hint = command_for("transform", &context.connection, &months);
             tracing::warn!(
                 months = names.join(", "), %hint,
                 "Settled months keep the names and tags of their last publish"
@@ -34,15 +34,6 @@ pub(super) async fn report(context: &RunContext, tables: &Tables, summary: &Summ
             tracing::debug!(%error, "Could not compare the names and tags of settled months");
         }
     }
-}
-
-/// The command that maps months again.
-pub(crate) fn remap_command(connection: &str, months: &[BillingPeriod]) -> String {
-    let months: Vec<String> = months.iter().map(|m| format!(" --month {m}")).collect();
-    format!(
-        "billstream transform --connection {connection}{}",
-        months.concat()
-    )
 }
 
 async fn try_report(
