@@ -23,6 +23,17 @@ fn small() -> sandbox::Options {
     }
 }
 
+/// Imports the month without a delivery.
+async fn import_undelivered(scenario: &Scenario, sandbox: &Sandbox) -> Summary {
+    let import = ImportOptions {
+        no_deliver: true,
+        ..options(named(&[MONTH]))
+    };
+    let run = run_import(scenario.at(NOW), sandbox, import).await;
+    assert!(run.errors.is_empty(), "{:?}", run.errors);
+    run
+}
+
 async fn files(store: &Store, table: TableName, month: &str) -> Vec<String> {
     let opened = Table::open(store, table).await.unwrap().unwrap();
     let (files, _) = opened.month(CONNECTION, period(month)).await.unwrap();
@@ -172,12 +183,7 @@ async fn a_settled_month_with_a_changed_byte_is_found_by_verify_and_then_due() {
 async fn changed_bytes_are_neither_delivered_nor_transformed() {
     let sandbox = Sandbox::start(small()).await;
     let scenario = Scenario::new();
-    let import = ImportOptions {
-        no_deliver: true,
-        ..options(named(&[MONTH]))
-    };
-    let run = run_import(scenario.at(NOW), &sandbox, import).await;
-    assert!(run.errors.is_empty(), "{:?}", run.errors);
+    let run = import_undelivered(&scenario, &sandbox).await;
     let store = &scenario.store;
     let costs = flip_a_byte(store, TableName::Costs, MONTH).await;
     let line_items = flip_a_byte(store, TableName::LineItems, MONTH).await;
@@ -343,12 +349,7 @@ async fn windows_of_another_endpoint_are_not_resumed() {
 async fn line_items_with_other_sums_than_published_are_not_delivered() {
     let sandbox = Sandbox::start(small()).await;
     let scenario = Scenario::new();
-    let import = ImportOptions {
-        no_deliver: true,
-        ..options(named(&[MONTH]))
-    };
-    let run = run_import(scenario.at(NOW), &sandbox, import).await;
-    assert!(run.errors.is_empty(), "{:?}", run.errors);
+    import_undelivered(&scenario, &sandbox).await;
     let run = scenario.at(NOW);
     let tables = Tables::open(&run).await.unwrap();
     let month = tables.month(&run, period(MONTH)).await.unwrap();
