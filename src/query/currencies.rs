@@ -17,7 +17,7 @@ pub(super) fn ignores_currency(plan: &LogicalPlan) -> bool {
     names.collect(plan).is_err() || names.ignores_currency()
 }
 
-/// Names that occur in a plan, without the parts that have names of their own.
+/// Names that occur in a plan, without those in separately planned parts.
 #[derive(Default)]
 struct Names {
     columns: HashSet<String>,

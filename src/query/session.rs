@@ -151,13 +151,26 @@ impl Session {
             return Ok(vec![only.to_string()]);
         }
         let statement = Statement::new("select distinct currency from all_line_items order by 1");
-        let (_, batches) = self.collect(&statement, &Parameters::new()).await?;
-        let mut currencies = Vec::new();
+        let rows = self.texts(&statement).await?;
+        Ok(rows.into_iter().filter_map(|[currency]| currency).collect())
+    }
+
+    /// Rows of a statement without parameters as texts; `None` for NULL.
+    ///
+    /// # Errors
+    /// Those of [`Session::collect`].
+    pub(crate) async fn texts<const N: usize>(
+        &self,
+        statement: &Statement,
+    ) -> Result<Vec<[Option<String>; N]>> {
+        let (_, batches) = self.collect(statement, &Parameters::new()).await?;
+        let mut rows = Vec::new();
         for batch in &batches {
             let cells = Cells::new(batch)?;
-            currencies.extend((0..batch.num_rows()).filter_map(|row| cells.text(row, 0)));
+            let texts = |row| std::array::from_fn(|column| cells.text(row, column));
+            rows.extend((0..batch.num_rows()).map(texts));
         }
-        Ok(currencies)
+        Ok(rows)
     }
 
     /// Currency of all line items, if it is known without reading them.

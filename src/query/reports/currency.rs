@@ -8,9 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 use chrono::NaiveDate;
 
-use crate::engine::text::Cells;
 use crate::error::{Error, Result};
-use crate::query::parameters::Parameters;
 use crate::query::rates::{Rates, is_code};
 use crate::query::reports::COSTS;
 use crate::query::reports::notes::Selection;
@@ -25,7 +23,7 @@ pub(super) const CONVERT: &str = "convert";
 
 /// Amounts that a report covers.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Currencies {
+enum Currencies {
     /// Each currency apart.
     Each,
     /// One currency alone.
@@ -35,7 +33,7 @@ pub(super) enum Currencies {
 }
 
 impl Currencies {
-    pub(super) fn of(given: &[(String, String)]) -> Result<Currencies> {
+    fn of(given: &[(String, String)]) -> Result<Currencies> {
         let value = |parameter: &str| {
             let found = given.iter().rfind(|(name, _)| name == parameter);
             let code = found.map(|(_, value)| value.to_ascii_uppercase());
@@ -59,11 +57,49 @@ impl Currencies {
     }
 }
 
+/// Currencies of a report, each with the SQL of its costs if these are not all costs as they are.
+///
+/// # Errors
+/// Kind usage, for a currency without costs and for what is not a currency; those of the line items and the rates.
+pub(super) async fn layers(
+    session: &Session,
+    selection: &Selection,
+    given: &[(String, String)],
+    notes: &mut Vec<String>,
+) -> Result<Vec<(String, Option<Statement>)>> {
+    let selected = Currencies::of(given)?;
+    if let Currencies::Converted(to) = selected {
+        let layer = converted(session, selection, &to).await?;
+        return Ok(vec![(to, Some(layer))]);
+    }
+    let found = of_months(session, selection).await?;
+    if let Currencies::One(one) = selected {
+        if !found.contains(&one) {
+            let error = Error::usage(format!("there are no costs in {one} to report"));
+            return Err(error.with_hint(format!("costs are in {}", found.join(" and "))));
+        }
+        let layer = in_currency(&one);
+        return Ok(vec![(one, Some(layer))]);
+    }
+    if let [_] = found.as_slice() {
+        return Ok(found.into_iter().map(|one| (one, None)).collect());
+    }
+    notes.push(format!(
+        "costs in {} are apart; --currency shows one of them, --convert adds them up by exchange rates",
+        found.join(" and ")
+    ));
+    let parts = found.into_iter().map(|one| {
+        let layer = in_currency(&one);
+        (one, Some(layer))
+    });
+    Ok(parts.collect())
+}
+
 /// Currencies of the costs in the months of a report, at least one.
 ///
 /// # Errors
 /// Those of the line items.
-pub(super) async fn of_months(session: &Session, selection: &Selection) -> Result<Vec<String>> {
+async fn of_months(session: &Session, selection: &Selection) -> Result<Vec<String>> {
     if let Some(only) = session.only_currency() {
         return Ok(vec![only.to_string()]);
     }
@@ -83,7 +119,7 @@ pub(super) async fn of_months(session: &Session, selection: &Selection) -> Resul
 }
 
 /// SQL of the costs in one currency.
-pub(super) fn in_currency(currency: &str) -> Statement {
+fn in_currency(currency: &str) -> Statement {
     let currency = currency.replace('\'', "''");
     Statement::new(format!(
         "select * from {COSTS} where {CURRENCY} = '{currency}'"
@@ -95,11 +131,7 @@ pub(super) fn in_currency(currency: &str) -> Statement {
 ///
 /// # Errors
 /// Kind configuration or data, without the rate of a day in these months.
-pub(super) async fn converted(
-    session: &Session,
-    selection: &Selection,
-    to: &str,
-) -> Result<Statement> {
+async fn converted(session: &Session, selection: &Selection, to: &str) -> Result<Statement> {
     let rates = Rates::read(session.rates())?;
     let sql =
         format!("select usage_date, {CURRENCY}, billing_period from {COSTS} group by 1, 2, 3");
@@ -138,20 +170,13 @@ pub(super) async fn converted(
     )))
 }
 
-/// Rows of texts.
+/// Rows of texts; NULL is empty.
 async fn rows<const N: usize>(session: &Session, sql: &str) -> Result<Vec<[String; N]>> {
-    let statement = Statement::new(sql.to_string());
-    let (_, batches) = session.collect(&statement, &Parameters::new()).await?;
-    let mut rows = Vec::new();
-    for batch in &batches {
-        let cells = Cells::new(batch)?;
-        for row in 0..batch.num_rows() {
-            rows.push(std::array::from_fn(|column| {
-                cells.text(row, column).unwrap_or_default()
-            }));
-        }
-    }
-    Ok(rows)
+    let rows = session.texts(&Statement::new(sql.to_string())).await?;
+    let filled = rows
+        .into_iter()
+        .map(|row| row.map(Option::unwrap_or_default));
+    Ok(filled.collect())
 }
 
 /// Adds the column `currency`, the last one, unless the report has it.

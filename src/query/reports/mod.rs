@@ -28,7 +28,6 @@ use crate::query::charts::Chart;
 use crate::query::names::suggestion;
 use crate::query::parameters::Parameters;
 use crate::query::reports::chart::ChartSpec;
-use crate::query::reports::currency::Currencies;
 use crate::query::reports::notes::Selection;
 pub(crate) use crate::query::reports::parameters::ReportParameter;
 use crate::query::session::Session;
@@ -210,8 +209,9 @@ impl<'a> Report<'a> {
             parts: Vec::new(),
             notes: notes.texts,
         };
+        let currencies = currency::layers(session, &selection, given, &mut result.notes).await?;
         let is_compared = text(&values, COMPARE).is_some_and(|month| !month.is_empty());
-        for (currency, layer) in self.layers(session, &selection, given, &mut result).await? {
+        for (currency, layer) in currencies {
             let per_day = is_per_day.then(|| Statement::new("select * from costs_per_day"));
             let layers: Vec<Statement> = layer.into_iter().chain(per_day).collect();
             let (schema, mut batches) = self.collect_over(session, &values, &layers).await?;
@@ -239,42 +239,6 @@ impl<'a> Report<'a> {
             result.notes.push(format!("no rows: {}", self.empty));
         }
         Ok(result)
-    }
-
-    /// Currencies of the report, each with the SQL of its costs if these are not all costs as they are.
-    async fn layers(
-        &self,
-        session: &Session,
-        selection: &Selection,
-        given: &[(String, String)],
-        result: &mut ReportResult,
-    ) -> Result<Vec<(String, Option<Statement>)>> {
-        let selected = Currencies::of(given)?;
-        if let Currencies::Converted(to) = selected {
-            let layer = currency::converted(session, selection, &to).await?;
-            return Ok(vec![(to, Some(layer))]);
-        }
-        let found = currency::of_months(session, selection).await?;
-        if let Currencies::One(one) = selected {
-            if !found.contains(&one) {
-                let error = Error::usage(format!("there are no costs in {one} to report"));
-                return Err(error.with_hint(format!("costs are in {}", found.join(" and "))));
-            }
-            let layer = currency::in_currency(&one);
-            return Ok(vec![(one, Some(layer))]);
-        }
-        if let [_] = found.as_slice() {
-            return Ok(found.into_iter().map(|one| (one, None)).collect());
-        }
-        result.notes.push(format!(
-            "costs in {} are apart; --currency shows one of them, --convert adds them up by exchange rates",
-            found.join(" and ")
-        ));
-        let parts = found.into_iter().map(|one| {
-            let layer = currency::in_currency(&one);
-            (one, Some(layer))
-        });
-        Ok(parts.collect())
     }
 
     /// Rows of the report with each of `layers`, in order, in place of the costs before it.

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::engine::text::Cells;
 use crate::error::Result;
 use crate::query::parameters::Parameters;
 use crate::query::reports::COMPARE;
@@ -144,22 +143,14 @@ pub(super) async fn notes(session: &Session, selection: &Selection) -> Result<No
 
 async fn months(session: &Session) -> Result<Vec<Month>> {
     let sql = "select connection, billing_period, complete_through, is_complete from months order by 1, 2";
-    let (_, batches) = session
-        .collect(&Statement::new(sql), &Parameters::new())
-        .await?;
-    let mut months = Vec::new();
-    for batch in &batches {
-        let cells = Cells::new(batch)?;
-        for row in 0..batch.num_rows() {
-            months.push(Month {
-                connection: cells.text(row, 0).unwrap_or_default(),
-                period: cells.text(row, 1).unwrap_or_default(),
-                complete_through: cells.text(row, 2),
-                is_complete: cells.text(row, 3).as_deref() == Some("true"),
-            });
-        }
-    }
-    Ok(months)
+    let rows = session.texts(&Statement::new(sql)).await?;
+    let month = |[connection, period, complete_through, is_complete]: [Option<String>; 4]| Month {
+        connection: connection.unwrap_or_default(),
+        period: period.unwrap_or_default(),
+        complete_through,
+        is_complete: is_complete.as_deref() == Some("true"),
+    };
+    Ok(rows.into_iter().map(month).collect())
 }
 
 /// Months without any costs.

@@ -40,7 +40,7 @@ pub(super) async fn list(context: &SessionContext, location: &str) -> Result<Obj
     let base = &url[..url::Position::BeforePath];
     let base_url = Url::parse(base).map_err(|e| invalid(location, &e))?;
     let store = match url.query() {
-        // A signature is valid for one file: others of the host have stores of their own.
+        // A signature is valid for one file: others of the host have separate stores.
         Some(_) => remote::object_store(&url)?,
         None => {
             let store_url = ObjectStoreUrl::parse(base).map_err(|e| invalid(location, &e))?;
