@@ -120,6 +120,9 @@ async fn focus(args: FocusArgs) -> Result<u8> {
         if written.is_err() {
             output.uploads_ended().await;
         }
+        let (period, connection) = (month.billing_period, &month.connection);
+        let written =
+            written.map_err(|e| e.context(format!("exporting {period} of `{connection}`")));
         exported.push(written?);
     }
     match args.summary {

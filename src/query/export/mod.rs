@@ -18,7 +18,6 @@ use chrono::{DateTime, Utc};
 
 use crate::billing_period::BillingPeriod;
 use crate::decimal;
-use crate::engine::text::Cells;
 use crate::error::{Error, Result};
 use crate::pipeline::select::Selection;
 use crate::query::export::columns::{BILLED_COST, FocusColumns};
@@ -98,16 +97,8 @@ pub(crate) async fn published_months(
          order by 1, 2",
         conditions.join(" and ")
     );
-    let (_, batches) = session
-        .collect(&Statement::new(sql), &Parameters::new())
-        .await?;
-    let mut months = Vec::new();
-    for batch in &batches {
-        let cells = Cells::new(batch)?;
-        for row in 0..batch.num_rows() {
-            months.push(published_month(&cells, row)?);
-        }
-    }
+    let rows = session.texts(&Statement::new(sql)).await?.into_iter();
+    let months: Vec<PublishedMonth> = rows.map(published_month).collect::<Result<_>>()?;
     if let Selection::Named(named) = selection {
         let has = |month: &&BillingPeriod| months.iter().any(|one| one.billing_period == **month);
         if let Some(missing) = named.iter().find(|month| !has(month)) {
@@ -126,16 +117,16 @@ pub(crate) async fn published_months(
     Ok(months)
 }
 
-fn published_month(cells: &Cells<'_>, row: usize) -> Result<PublishedMonth> {
-    let text = |column| cells.text(row, column).unwrap_or_default();
+fn published_month(row: [Option<String>; 5]) -> Result<PublishedMonth> {
+    let [period, connection, line_items, cost, is_complete] = row.map(Option::unwrap_or_default);
     let invalid = |what: &str| Error::bug(format!("the published months have an invalid {what}"));
-    let cost = decimal::parse(&text(3)).map_err(|_| invalid("cost"))?;
+    let cost = decimal::parse(&cost).map_err(|_| invalid("cost"))?;
     Ok(PublishedMonth {
-        billing_period: text(0).parse()?,
-        connection: text(1),
-        line_items: text(2).parse().map_err(|_| invalid("count"))?,
+        billing_period: period.parse()?,
+        connection,
+        line_items: line_items.parse().map_err(|_| invalid("count"))?,
         cost: cost.units,
-        is_complete: text(4) == "true",
+        is_complete: is_complete == "true",
     })
 }
 
@@ -145,21 +136,6 @@ fn published_month(cells: &Cells<'_>, row: usize) -> Result<PublishedMonth> {
 /// Kind data, for SQL that fails or returns other columns than FOCUS's; kind reconcile, if the total differs from the
 /// published one; kind usage, if the month is there in another format; those of the output.
 pub(crate) async fn write_month(
-    session: &Session,
-    output: &Store,
-    month: &PublishedMonth,
-    account: &Account,
-    format: DataFormat,
-    now: DateTime<Utc>,
-) -> Result<ExportedMonth> {
-    let (period, connection) = (month.billing_period, month.connection.as_str());
-    let written = write(session, output, month, account, format, now);
-    written
-        .await
-        .map_err(|e| e.context(format!("exporting {period} of `{connection}`")))
-}
-
-async fn write(
     session: &Session,
     output: &Store,
     month: &PublishedMonth,
@@ -185,7 +161,6 @@ async fn write(
     let rows = session.start(&statement, &parameters);
     let mut rows = rows.await.map_err(failed)?;
     let columns = FocusColumns::new(&rows.schema()).map_err(failed)?;
-    let schema_id = metadata::write_schema(output, &columns, now).await?;
     let mut file = MonthFile::create(output, &path, format, columns.schema())?;
     let mut billed_cost = Some(0_i128);
     while let Some(batch) = rows.next().await.map_err(failed)? {
@@ -198,6 +173,7 @@ async fn write(
     if billed_cost != Some(month.cost) {
         return Err(differs(month, billed_cost).context(sql_file.display()));
     }
+    let schema_id = metadata::write_schema(output, &columns, now).await?;
     let (rows, bytes) = file.finish(&schema_id).await?;
     let exported = ExportedMonth {
         connection: connection.clone(),
