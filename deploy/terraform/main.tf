@@ -113,7 +113,7 @@ resource "aws_iam_role_policy" "billstream" {
   policy = module.policies.billstream
 }
 
-# CloudZero reads with the role of its own AWS connection, which exists already in the account of the bucket.
+# CloudZero reads with the role of its AWS connection, which exists already in the account of the bucket.
 resource "aws_iam_role_policy" "cloudzero" {
   count  = var.cloudzero_role_name == null ? 0 : 1
   name   = "billstream-drops"

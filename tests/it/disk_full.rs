@@ -1,4 +1,4 @@
-//! No room for a write: a limit of file sizes has the effect of a full disk, without a disk of its own.
+//! No room for a write: a limit of file sizes has the effect of a full disk, without a separate disk.
 
 use std::path::Path;
 use std::process::Command;
